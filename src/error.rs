@@ -1,0 +1,269 @@
+//! The one error of the project: what failed, where, the errno, and what to do about it.
+//!
+//! An [`Error`] is product text: it is read at night by somebody who did not write this code. Its
+//! form is `what: cause (ERRNO); remedy`. It is opaque and pointer-sized; callers ask its
+//! [`ErrorKind`] and its accessors. What could not be read during a scan is no error but data: see
+//! `scan::Gap`.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The kinds that a caller may want to tell apart; one status code of the C ABI each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// An argument that no caller may pass: a null pointer, a wrong handle, contradicting options.
+    Invalid,
+    /// A text that does not parse: a rule, a range, an option, a line of main.cf.
+    Syntax,
+    /// A file, directory, instance or measure that does not exist.
+    NotFound,
+    /// The system refused access.
+    Denied,
+    /// Any other failure of the system.
+    Io,
+    /// The directory is there but holds no Postfix queues.
+    NotASpool,
+    /// The deadline passed.
+    Timeout,
+    /// A call out of order, or a handle that an earlier bug has poisoned.
+    State,
+    /// Known, but not available in this build, on this system or in this snapshot.
+    Unsupported,
+    /// A bug in queuewatch, caught at the C boundary.
+    Panic,
+}
+
+/// A failure: what, where, why, and the remedy.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    errno: Option<i32>,
+    path: Option<PathBuf>,
+    offset: Option<usize>,
+    remedy: Option<String>,
+}
+
+impl Error {
+    /// A failure whose `message` names the thing and the cause, without a full stop.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Error(Box::new(Inner {
+            kind,
+            message: message.into(),
+            errno: None,
+            path: None,
+            offset: None,
+            remedy: None,
+        }))
+    }
+
+    /// The failed system call `action` (for example `list`, `open`, `read`) on `path`.
+    pub fn system(action: &str, path: &Path, errno: i32) -> Self {
+        let kind = match errno {
+            libc::EACCES | libc::EPERM => ErrorKind::Denied,
+            libc::ENOENT | libc::ENOTDIR => ErrorKind::NotFound,
+            _ => ErrorKind::Io,
+        };
+        let shown = crate::escape::path(path);
+        let error = Error::new(kind, format!("cannot {action} {shown}"))
+            .with_path(path)
+            .with_errno(errno);
+        match remedy_for(errno) {
+            Some(remedy) => error.with_remedy(remedy),
+            None => error,
+        }
+    }
+
+    /// As [`Error::system`], from what the standard library returned.
+    pub fn io(action: &str, path: &Path, cause: &io::Error) -> Self {
+        match cause.raw_os_error() {
+            Some(errno) => Error::system(action, path, errno),
+            None => Error::new(
+                ErrorKind::Io,
+                format!("cannot {action} {}: {cause}", crate::escape::path(path)),
+            )
+            .with_path(path),
+        }
+    }
+
+    /// Adds the file or directory that the failure is about.
+    #[must_use]
+    pub fn with_path(mut self, path: &Path) -> Self {
+        self.0.path = Some(path.to_owned());
+        self
+    }
+
+    /// Adds the errno of the system.
+    #[must_use]
+    pub fn with_errno(mut self, errno: i32) -> Self {
+        self.0.errno = Some(errno);
+        self
+    }
+
+    /// Adds the byte offset in the text given, counted from 0.
+    #[must_use]
+    pub fn with_offset(mut self, offset: usize) -> Self {
+        self.0.offset = Some(offset);
+        self
+    }
+
+    /// Adds what the reader can do about it.
+    #[must_use]
+    pub fn with_remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.0.remedy = Some(remedy.into());
+        self
+    }
+
+    /// Puts `place: ` before the message, for a frame that knows more of where this happened.
+    #[must_use]
+    pub fn within(mut self, place: &str) -> Self {
+        self.0.message = format!("{place}: {}", self.0.message);
+        self
+    }
+
+    /// The kind.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The errno, if the system gave one.
+    pub fn errno(&self) -> Option<i32> {
+        self.0.errno
+    }
+
+    /// The file or directory, if it is about one.
+    pub fn path(&self) -> Option<&Path> {
+        self.0.path.as_deref()
+    }
+
+    /// The byte offset in the text given, counted from 0, if it is about a text.
+    pub fn offset(&self) -> Option<usize> {
+        self.0.offset
+    }
+
+    /// What to do about it, if we know.
+    pub fn remedy(&self) -> Option<&str> {
+        self.0.remedy.as_deref()
+    }
+}
+
+/// What an administrator can do about `errno` below a queue directory.
+///
+/// Never advise chmod, chgrp or ACLs there: Postfix takes group bits on a queue file for commands
+/// (POSTFIX.md trap 8).
+pub fn remedy_for(errno: i32) -> Option<&'static str> {
+    match errno {
+        libc::EACCES | libc::EPERM => Some(
+            "run as root or grant CAP_DAC_READ_SEARCH; never change modes or ACLs of queue files",
+        ),
+        libc::EMFILE | libc::ENFILE => Some("raise the limit of open files (ulimit -n)"),
+        libc::EIO => Some("check the disk and the kernel log"),
+        libc::ESTALE => Some("the spool is on a network file system whose server lost it: remount"),
+        _ => None,
+    }
+}
+
+/// The symbolic name of `errno`, as in errno(3); `errno N` where we have none.
+pub fn errno_name(errno: i32) -> String {
+    let name = match errno {
+        libc::EACCES => "EACCES",
+        libc::EPERM => "EPERM",
+        libc::ENOENT => "ENOENT",
+        libc::ENOTDIR => "ENOTDIR",
+        libc::EISDIR => "EISDIR",
+        libc::EIO => "EIO",
+        libc::ELOOP => "ELOOP",
+        libc::EMFILE => "EMFILE",
+        libc::ENFILE => "ENFILE",
+        libc::ENOMEM => "ENOMEM",
+        libc::ENOSPC => "ENOSPC",
+        libc::ENAMETOOLONG => "ENAMETOOLONG",
+        libc::ESTALE => "ESTALE",
+        libc::EEXIST => "EEXIST",
+        libc::EROFS => "EROFS",
+        libc::EBUSY => "EBUSY",
+        libc::ENOTCONN => "ENOTCONN",
+        libc::EOVERFLOW => "EOVERFLOW",
+        libc::EDQUOT => "EDQUOT",
+        libc::EINVAL => "EINVAL",
+        libc::EBADF => "EBADF",
+        libc::ENXIO => "ENXIO",
+        libc::ENODEV => "ENODEV",
+        libc::ENOTEMPTY => "ENOTEMPTY",
+        _ => return format!("errno {errno}"),
+    };
+    name.to_owned()
+}
+
+/// The text of `errno` as strerror(3) gives it in the C locale, in lower case.
+pub fn errno_text(errno: i32) -> String {
+    let mut text = io::Error::from_raw_os_error(errno).to_string();
+    if let Some(end) = text.rfind(" (os error") {
+        text.truncate(end);
+    }
+    if let Some(first) = text.get_mut(..1) {
+        first.make_ascii_lowercase();
+    }
+    text
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)?;
+        if let Some(errno) = self.0.errno {
+            write!(f, ": {} ({})", errno_text(errno), errno_name(errno))?;
+        }
+        if let Some(remedy) = &self.0.remedy {
+            write!(f, "; {remedy}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Error({:?}: {self})", self.0.kind)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// The result of everything here that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_directory_names_thing_cause_and_remedy() {
+        let error = Error::system(
+            "list",
+            Path::new("/var/spool/postfix/deferred"),
+            libc::EACCES,
+        );
+        assert_eq!(error.kind(), ErrorKind::Denied);
+        assert_eq!(
+            error.to_string(),
+            "cannot list /var/spool/postfix/deferred: permission denied (EACCES); run as root or \
+             grant CAP_DAC_READ_SEARCH; never change modes or ACLs of queue files"
+        );
+    }
+
+    #[test]
+    fn a_hostile_path_cannot_write_on_a_terminal() {
+        let error = Error::system("open", Path::new("/spool/a\u{1b}[2J\n|b"), libc::EIO);
+        assert!(
+            error
+                .to_string()
+                .starts_with("cannot open /spool/a?[2J??b: ")
+        );
+    }
+
+    #[test]
+    fn an_error_is_one_pointer() {
+        assert_eq!(size_of::<Error>(), size_of::<usize>());
+    }
+}

@@ -1,0 +1,128 @@
+//! The one door through which bytes of a spool become text.
+//!
+//! Queue IDs, addresses, file names and delay reasons are written by strangers. Two texts leave
+//! here: [`printable`], harmless in a terminal, in a Nagios command and in HTML, for people; and
+//! [`json_text`], reversible, for programs. Nothing else prints bytes.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// The longest address, domain or reason shown to a person, in bytes; the rest is `...`.
+pub const MAX_SHOWN: usize = 128;
+/// The longest path shown to a person, in bytes: PATH_MAX would fill a whole notification.
+pub const MAX_SHOWN_PATH: usize = 512;
+
+/// `bytes` as printable ASCII of at most `max` bytes: each byte that is a control, above 126, or one
+/// of `|`, `<`, `>` becomes `?`, as Postfix's own printable() does; what is cut ends in `...`.
+///
+/// The bar separates perfdata, the brackets are HTML (Monitoring Plugins guidelines; CONTRACT.md 5).
+pub fn printable(bytes: &[u8], max: usize) -> String {
+    let (head, tail) = if bytes.len() > max {
+        (&bytes[..max.saturating_sub(3)], "...")
+    } else {
+        (bytes, "")
+    };
+    let mut text = String::with_capacity(head.len() + tail.len());
+    for &byte in head {
+        text.push(match byte {
+            b'|' | b'<' | b'>' => '?',
+            b' '..=b'~' => byte as char,
+            _ => '?',
+        });
+    }
+    text.push_str(tail);
+    text
+}
+
+/// [`printable`] for a path.
+pub fn path(path: &Path) -> String {
+    printable(path.as_os_str().as_bytes(), MAX_SHOWN_PATH)
+}
+
+/// `bytes` as text that can be turned back: valid UTF-8 stays, a backslash and every byte that is
+/// not part of valid UTF-8 becomes `\xNN` (two lower case hexadecimal digits). JSON documents carry
+/// addresses, domains and paths in this form.
+pub fn json_text(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        if memchr::memchr(b'\\', bytes).is_none() {
+            return Cow::Borrowed(text);
+        }
+    }
+    let mut text = String::with_capacity(bytes.len() + 8);
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            if character == '\\' {
+                text.push_str("\\x5c");
+            } else {
+                text.push(character);
+            }
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    Cow::Owned(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_a_stranger_wrote_is_made_harmless() {
+        for (bytes, max, text) in [
+            (&b"user@example.com"[..], 64, "user@example.com"),
+            (b"a|b<c>d", 64, "a?b?c?d"),
+            (b"\x1b[31mred\r\n\0", 64, "?[31mred???"),
+            (b"b\xc3\xbccher", 64, "b??cher"),
+            (b"0123456789", 10, "0123456789"),
+            (b"0123456789a", 10, "0123456..."),
+            (b"abc", 2, "..."),
+            (b"", 5, ""),
+        ] {
+            assert_eq!(printable(bytes, max), text);
+        }
+    }
+
+    #[test]
+    fn json_text_is_documented_to_the_byte() {
+        for (bytes, text) in [
+            (&b"plain"[..], "plain"),
+            ("b\u{fc}cher".as_bytes(), "b\u{fc}cher"),
+            (b"lat\xfc.example", "lat\\xfc.example"),
+            (b"back\\slash", "back\\x5cslash"),
+            (b"\xff\\\xfe", "\\xff\\x5c\\xfe"),
+        ] {
+            assert_eq!(json_text(bytes), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn printable_is_printable(bytes in proptest::collection::vec(any::<u8>(), 0..300), max in 3usize..200) {
+            let text = printable(&bytes, max);
+            prop_assert!(text.len() <= max);
+            prop_assert!(text.bytes().all(|b| (b' '..=b'~').contains(&b) && !b"|<>".contains(&b)));
+        }
+
+        #[test]
+        fn json_text_can_be_turned_back(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let text = json_text(&bytes);
+            let mut back = Vec::new();
+            let mut rest = text.as_bytes();
+            while let Some(&byte) = rest.first() {
+                if byte == b'\\' {
+                    back.push(u8::from_str_radix(std::str::from_utf8(&rest[2..4]).unwrap(), 16).unwrap());
+                    rest = &rest[4..];
+                } else {
+                    back.push(byte);
+                    rest = &rest[1..];
+                }
+            }
+            prop_assert_eq!(back, bytes);
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! queuewatch.
+#![deny(unsafe_code)]
+
+pub mod clock;
+pub mod error;
+pub mod escape;
+pub mod postfix;

@@ -1,0 +1,160 @@
+//! The six queues that hold messages, and sets of them.
+
+use std::fmt;
+
+/// A queue directory that holds messages (POSTFIX.md 1.1), in the order in which perfdata names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Queue {
+    /// Being delivered: read by qmgr, bounded by `qmgr_message_active_limit`.
+    Active,
+    /// Tried, and waiting for its next retry.
+    Deferred,
+    /// Received, and not yet seen by qmgr.
+    Incoming,
+    /// Set aside by an administrator or a policy until released.
+    Hold,
+    /// Submitted on this host, and not yet picked up.
+    Maildrop,
+    /// Set aside by Postfix because the file is damaged.
+    Corrupt,
+}
+
+impl Queue {
+    /// Every queue, in the order of perfdata (CONTRACT.md 5).
+    pub const ALL: [Queue; 6] = [
+        Queue::Active,
+        Queue::Deferred,
+        Queue::Incoming,
+        Queue::Hold,
+        Queue::Maildrop,
+        Queue::Corrupt,
+    ];
+
+    /// The name of the directory below `queue_directory`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Queue::Active => "active",
+            Queue::Deferred => "deferred",
+            Queue::Incoming => "incoming",
+            Queue::Hold => "hold",
+            Queue::Maildrop => "maildrop",
+            Queue::Corrupt => "corrupt",
+        }
+    }
+
+    /// The queue of that name, as Postfix spells it.
+    pub fn from_name(name: &str) -> Option<Queue> {
+        Queue::ALL.into_iter().find(|queue| queue.name() == name)
+    }
+
+    /// Its place in [`Queue::ALL`], for tables with one row a queue.
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+impl fmt::Display for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A set of queues.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct QueueSet(u8);
+
+impl QueueSet {
+    /// No queue.
+    pub const NONE: QueueSet = QueueSet(0);
+    /// maildrop, incoming, active and deferred: mail that Postfix is to move by itself.
+    pub const BACKLOG: QueueSet = QueueSet::NONE
+        .with(Queue::Maildrop)
+        .with(Queue::Incoming)
+        .with(Queue::Active)
+        .with(Queue::Deferred);
+    /// The backlog and hold: mail that somebody still waits for.
+    pub const TOTAL: QueueSet = QueueSet::BACKLOG.with(Queue::Hold);
+    /// Every queue.
+    pub const ALL: QueueSet = QueueSet::TOTAL.with(Queue::Corrupt);
+
+    /// This set and `queue`.
+    #[must_use]
+    pub const fn with(self, queue: Queue) -> QueueSet {
+        QueueSet(self.0 | 1 << queue as u8)
+    }
+
+    /// This set less `queue`.
+    #[must_use]
+    pub const fn without(self, queue: Queue) -> QueueSet {
+        QueueSet(self.0 & !(1 << queue as u8))
+    }
+
+    /// What is in both sets.
+    #[must_use]
+    pub const fn and(self, other: QueueSet) -> QueueSet {
+        QueueSet(self.0 & other.0)
+    }
+
+    /// What is in either set.
+    #[must_use]
+    pub const fn or(self, other: QueueSet) -> QueueSet {
+        QueueSet(self.0 | other.0)
+    }
+
+    /// Whether `queue` is in it.
+    pub const fn contains(self, queue: Queue) -> bool {
+        self.0 & 1 << queue as u8 != 0
+    }
+
+    /// Whether it is empty.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Its queues, in the order of [`Queue::ALL`].
+    pub fn iter(self) -> impl Iterator<Item = Queue> {
+        Queue::ALL
+            .into_iter()
+            .filter(move |queue| self.contains(*queue))
+    }
+}
+
+impl From<Queue> for QueueSet {
+    fn from(queue: Queue) -> QueueSet {
+        QueueSet::NONE.with(queue)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_queue_has_one_name_and_one_place() {
+        for (place, queue) in Queue::ALL.into_iter().enumerate() {
+            assert_eq!(Queue::from_name(queue.name()), Some(queue));
+            assert_eq!(queue.index(), place);
+        }
+        assert_eq!(Queue::from_name("Deferred"), None);
+        assert_eq!(Queue::from_name("bounce"), None);
+    }
+
+    #[test]
+    fn backlog_and_total_are_what_the_contract_says() {
+        let names = |set: QueueSet| set.iter().map(Queue::name).collect::<Vec<_>>().join(" ");
+        assert_eq!(
+            names(QueueSet::BACKLOG),
+            "active deferred incoming maildrop"
+        );
+        assert_eq!(
+            names(QueueSet::TOTAL),
+            "active deferred incoming hold maildrop"
+        );
+        assert_eq!(
+            names(QueueSet::ALL.without(Queue::Hold)),
+            "active deferred incoming maildrop corrupt"
+        );
+        assert!(QueueSet::NONE.is_empty());
+    }
+}
