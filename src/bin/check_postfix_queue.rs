@@ -1,2 +1,204 @@
-//! The operator's tool.
-fn main() {}
+//! check_postfix_queue: the ready plugin for Nagios, Icinga, Naemon, NRPE and Checkmk's MRPE.
+//!
+//! Words to options, text to standard output, a state to an exit code. Whatever happens, something
+//! is printed on standard output and the exit code is 0, 1, 2 or 3 (CONTRACT.md 5).
+
+mod words;
+
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use queuewatch::error::{Error, ErrorKind, Result};
+use queuewatch::measure::CATALOGUE;
+use queuewatch::options::{OPTIONS, OptionRow, Options, Purpose, Takes};
+use queuewatch::render::{json, openmetrics, plugin};
+use queuewatch::rules::{State, defaults};
+use queuewatch::snapshot::Wanted;
+use words::{Flag, Word};
+
+/// The deadline, in seconds, unless one is given (CONTRACT.md 5).
+const TIMEOUT: &str = "10";
+/// How long after the deadline a call that hangs in the kernel is given up, in seconds.
+const GRACE: u64 = 2;
+
+/// Flags of the plugin beside the options of the library.
+const OWN: [Flag; 4] = [
+    Flag {
+        short: None,
+        name: "format",
+        takes: Takes::One("FORMAT"),
+        help: "plugin (default), json or openmetrics",
+    },
+    Flag {
+        short: Some('v'),
+        name: "verbose",
+        takes: Takes::Nothing,
+        help: "long output: domains by age, senders, what could not be read; repeat for more",
+    },
+    Flag {
+        short: Some('h'),
+        name: "help",
+        takes: Takes::Nothing,
+        help: "print this and exit with 3",
+    },
+    Flag {
+        short: Some('V'),
+        name: "version",
+        takes: Takes::Nothing,
+        help: "print the version and exit with 3",
+    },
+];
+
+fn short_of(row: &OptionRow) -> Option<char> {
+    match row.name {
+        "config-directory" => Some('d'),
+        "warning" => Some('w'),
+        "critical" => Some('c'),
+        "timeout" => Some('t'),
+        _ => None,
+    }
+}
+
+fn flags() -> Vec<Flag> {
+    // A plugin reads what its rules and performance data need; asking for measures is for hosts.
+    let of_library = OPTIONS.iter().filter(|row| row.name != "measure");
+    of_library
+        .map(|row| Flag {
+            short: short_of(row),
+            name: row.name,
+            takes: row.takes,
+            help: row.help,
+        })
+        .chain(OWN)
+        .collect()
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Format {
+    Plugin,
+    Json,
+    OpenMetrics,
+}
+
+fn main() {
+    // The monitoring system gets our words and not a backtrace; see `outcome`.
+    std::panic::set_hook(Box::new(|_| {}));
+    let outcome = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
+        Err(Error::new(
+            ErrorKind::Panic,
+            "internal error: this is a bug of check_postfix_queue; please report it",
+        ))
+    });
+    let (text, state) = outcome.unwrap_or_else(|error| (plugin::failure(&error), State::Unknown));
+    finish(&text, state);
+}
+
+/// Prints and exits. A reader that has gone away cannot be told anything.
+fn finish(text: &str, state: State) -> ! {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes());
+    let _ = out.flush();
+    std::process::exit(state.code());
+}
+
+fn run() -> Result<(String, State)> {
+    let flags = flags();
+    let mut options = Options::default();
+    options.set("timeout", TIMEOUT.as_bytes())?;
+    let mut format = Format::Plugin;
+    let mut verbosity = 0_u8;
+    for word in words::parse(std::env::args_os().skip(1).collect(), &flags)? {
+        match word {
+            Word::Flag("help", _) => return Ok((help(&flags), State::Unknown)),
+            Word::Flag("version", _) => {
+                let version = format!("check_postfix_queue {}\n", env!("CARGO_PKG_VERSION"));
+                return Ok((version, State::Unknown));
+            }
+            Word::Flag("verbose", _) => verbosity = verbosity.saturating_add(1),
+            Word::Flag("format", value) => {
+                format = match value.as_slice() {
+                    b"plugin" => Format::Plugin,
+                    b"json" => Format::Json,
+                    b"openmetrics" => Format::OpenMetrics,
+                    _ => return Err(words::usage("--format wants plugin, json or openmetrics")),
+                };
+            }
+            Word::Flag(name, value) => options.set(name, &value)?,
+            Word::Plain(word) => {
+                return Err(words::usage(&format!(
+                    "{} is no option",
+                    word.to_string_lossy()
+                )));
+            }
+        }
+    }
+    give_up_after(&options);
+    let tables = Wanted {
+        domains: verbosity > 0 || format == Format::Json,
+        senders: verbosity > 0 || format == Format::Json,
+        ..Wanted::default()
+    };
+    let snapshot = options.scan(Purpose::Check(tables))?;
+    let verdict = options.check(&snapshot)?;
+    let text = match format {
+        Format::Plugin => plugin::output(&snapshot, &verdict, verbosity, options.counts()),
+        Format::Json => format!(
+            "{}\n",
+            json::document(&snapshot, Some(&verdict), options.measures())
+        ),
+        Format::OpenMetrics => openmetrics::exposition(&snapshot),
+    };
+    Ok((text, verdict.state))
+}
+
+/// A disk that does not answer holds a system call for ever; the monitoring system must still hear
+/// of it. The scan ends by itself at the deadline in every other case.
+fn give_up_after(options: &Options) {
+    let Some(timeout) = options.timeout() else {
+        return;
+    };
+    let wait = timeout + Duration::from_secs(GRACE);
+    let watchdog = std::thread::Builder::new().stack_size(64 * 1024);
+    // Without a thread to be had the deadline of the scan still holds.
+    let _ = watchdog.spawn(move || {
+        std::thread::sleep(wait);
+        let error = Error::new(
+            ErrorKind::Timeout,
+            format!(
+                "the file system of the spool has not answered for {} s",
+                wait.as_secs()
+            ),
+        )
+        .with_remedy("check the disk and the kernel log");
+        finish(&plugin::failure(&error), State::Unknown);
+    });
+}
+
+fn help(flags: &[Flag]) -> String {
+    use std::fmt::Write as _;
+    let mut text = format!(
+        "check_postfix_queue {}: is mail stuck in a Postfix queue?\n\n\
+         Usage: check_postfix_queue [OPTIONS]\n\n{}\n\
+         RULE is MEASURE=RANGE, or RANGE for total.messages. RANGE is that of the Monitoring\n\
+         Plugins: 10, 10:, ~:10, 10:20, @10:20. Ages take s m h d w, bytes k M G KiB MiB GiB kB MB\n\
+         GB, shares %. QUEUE is maildrop, incoming, active, deferred, hold, corrupt, backlog\n\
+         (maildrop, incoming, active, deferred) or total (backlog and hold).\n\nMeasures:\n",
+        env!("CARGO_PKG_VERSION"),
+        words::help(flags)
+    );
+    for row in &CATALOGUE {
+        let _ = writeln!(text, "  {:<22} {}", row.spelling, row.help);
+    }
+    text.push_str("\nWithout rules:\n");
+    for rule in defaults(true) {
+        let _ = writeln!(
+            text,
+            "  --{} {}={}",
+            rule.level.name(),
+            rule.measure,
+            rule.range.spelling()
+        );
+    }
+    text
+}

@@ -1,0 +1,97 @@
+//! Words of a command line to options by name: shared by both programs.
+//!
+//! A program lists its flags once; parsing and help are made from that list.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+
+use queuewatch::error::{Error, ErrorKind, Result};
+use queuewatch::escape;
+use queuewatch::options::Takes;
+
+/// One flag of a program.
+#[derive(Clone, Copy)]
+pub(crate) struct Flag {
+    /// The short form.
+    pub(crate) short: Option<char>,
+    /// The long form, without dashes.
+    pub(crate) name: &'static str,
+    /// What it takes.
+    pub(crate) takes: Takes,
+    /// What it does.
+    pub(crate) help: &'static str,
+}
+
+/// One word or flag of a command line.
+pub(crate) enum Word {
+    /// A flag, by its long name, and its value.
+    Flag(&'static str, Vec<u8>),
+    /// A word that is no flag.
+    Plain(OsString),
+}
+
+/// Reads the whole command line (without the program's name) by `flags`.
+pub(crate) fn parse(arguments: Vec<OsString>, flags: &[Flag]) -> Result<Vec<Word>> {
+    use lexopt::Arg::{Long, Short, Value};
+    use std::os::unix::ffi::OsStringExt;
+    let mut parser = lexopt::Parser::from_args(arguments);
+    let mut words = Vec::new();
+    while let Some(argument) = parser.next().map_err(|error| usage(&error.to_string()))? {
+        let flag = match &argument {
+            Long(name) => flags.iter().find(|flag| flag.name == *name),
+            Short(short) => flags.iter().find(|flag| flag.short == Some(*short)),
+            Value(word) => {
+                words.push(Word::Plain(word.clone()));
+                continue;
+            }
+        };
+        let Some(flag) = flag else {
+            let shown = match &argument {
+                Long(name) => format!("--{name}"),
+                Short(short) => format!("-{short}"),
+                Value(word) => word.to_string_lossy().into_owned(),
+            };
+            return Err(usage(&format!("there is no option {shown}")));
+        };
+        let value = match flag.takes {
+            Takes::Nothing => Vec::new(),
+            Takes::One(what) | Takes::Many(what) => parser
+                .value()
+                .map_err(|_| usage(&format!("--{} wants a value: {what}", flag.name)))?
+                .into_vec(),
+        };
+        words.push(Word::Flag(flag.name, value));
+    }
+    Ok(words)
+}
+
+/// A mistake in how the program was called.
+pub(crate) fn usage(message: &str) -> Error {
+    Error::new(
+        ErrorKind::Syntax,
+        escape::printable(message.as_bytes(), 300),
+    )
+    .with_remedy("see --help")
+}
+
+/// The help lines of `flags`.
+pub(crate) fn help(flags: &[Flag]) -> String {
+    let mut text = String::new();
+    for flag in flags {
+        let short = match flag.short {
+            Some(short) => format!("-{short}, "),
+            None => "    ".to_owned(),
+        };
+        let value = match flag.takes {
+            Takes::Nothing => String::new(),
+            Takes::One(what) | Takes::Many(what) => format!(" {what}"),
+        };
+        let left = format!("  {short}--{}{value}", flag.name);
+        let many = match flag.takes {
+            Takes::Many(_) => " (may be repeated)",
+            _ => "",
+        };
+        let _ = writeln!(text, "{left:<30} {}{many}", flag.help);
+    }
+    text
+}

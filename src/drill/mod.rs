@@ -1,0 +1,288 @@
+//! The fire drill: spools of made-up mail, for rehearsals, tests and benchmarks.
+//!
+//! A [`Plan`] goes in, a directory that Postfix's own tools accept as a queue directory comes out,
+//! with [`Made`], the record of what is in it. This is the only room of the crate that writes, and it
+//! writes into a directory of its own only: absent or empty before, and outside of every real spool.
+//!
+//! ```
+//! use queuewatch::drill::{make, Plan};
+//! use queuewatch::postfix::queue::Queue;
+//!
+//! # let parent = tempfile::tempdir().unwrap();
+//! # let directory = parent.path().join("spool");
+//! let plan = Plan { messages: 50, ..Plan::at(1_700_000_000) };
+//! let made = make(&directory, &plan, &mut |_done, _of| {})?;
+//! assert_eq!(made.total().messages, 50);
+//! assert_eq!(made.queue(Queue::Deferred).oldest, Some(1_700_000_000 - plan.oldest));
+//! # Ok::<(), queuewatch::error::Error>(())
+//! ```
+//!
+//! [`QueueFile`] makes single queue files, odd ones as well, as bytes.
+
+mod defer_log;
+mod mail;
+mod people;
+mod place;
+mod queue_file;
+mod random;
+mod spool;
+
+pub use defer_log::{Delay, push_entry};
+pub use mail::{Mail, Message, Recipient};
+pub use queue_file::{BuiltFile, QueueFile, RecipientState, push_record};
+pub use spool::make;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::postfix::queue::Queue;
+use std::path::PathBuf;
+
+/// The deepest hashing that a drill makes: five characters of microseconds, and some to spare.
+const MAX_HASH_DEPTH: usize = 8;
+
+/// Seconds of the epoch beyond this do not fit the six characters of a long queue ID (year 2596).
+const MAX_NOW: i64 = 52i64.pow(6) - 1;
+
+/// The largest typical body, in bytes: sixteen times as much is the largest message.
+const MAX_BODY_BYTES: u32 = 64 << 20;
+
+/// What mail to make up. The same plan gives the same mail in every version and on every machine; only
+/// the queue IDs differ, as inodes do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// How many messages.
+    pub messages: u64,
+    /// How many destination domains there are at most, 1 or more. Few of them get most of the mail,
+    /// and the biggest one, two or three are sick.
+    pub domains: u64,
+    /// The age of the oldest message, seconds.
+    pub oldest: i64,
+    /// What the dice start from.
+    pub seed: u64,
+    /// Long queue IDs, as with `enable_long_queue_ids = yes`.
+    pub long_ids: bool,
+    /// The second of the epoch that ages are counted from.
+    pub now: i64,
+    /// `hash_queue_depth` for deferred and defer: 0 to 8; Postfix's default is 1.
+    pub hash_depth: usize,
+    /// What share of the messages is in which queue, in the order of [`Queue::ALL`]: any weights.
+    pub shares: [u32; Queue::ALL.len()],
+    /// The typical size of a message body, in bytes. Some are a quarter of it, a few sixteen times.
+    pub body_bytes: u32,
+}
+
+impl Plan {
+    /// A mail host that is sick at `now`, seconds of the epoch: 1,000 messages up to three days old,
+    /// most of them deferred, most of those for three big destinations and many from one sender.
+    pub fn at(now: i64) -> Plan {
+        Plan {
+            messages: 1000,
+            domains: 200,
+            oldest: 3 * 86400,
+            seed: 1,
+            long_ids: false,
+            now,
+            hash_depth: 1,
+            shares: [60, 850, 20, 40, 30, 0],
+            body_bytes: 1500,
+        }
+    }
+
+    /// The messages of this plan, as [`make`] writes them.
+    pub fn mail(&self) -> Mail {
+        Mail::new(self)
+    }
+
+    /// How many messages each queue gets: shares rounded so that they add up.
+    fn messages_per_queue(&self) -> [u64; Queue::ALL.len()] {
+        let whole: u128 = self.shares.iter().map(|&share| u128::from(share)).sum();
+        let (mut sum, mut given) = (0, 0);
+        self.shares.map(|share| {
+            sum += u128::from(share);
+            let up_to = (u128::from(self.messages) * sum)
+                .checked_div(whole)
+                .map_or(0, |share| share as u64);
+            let of_queue = up_to - given;
+            given = up_to;
+            of_queue
+        })
+    }
+
+    /// Refuses what makes no spool, naming the field.
+    fn check(&self) -> Result<()> {
+        let refuse = |field: &str, found: &dyn std::fmt::Display, remedy: String| {
+            let message = format!("drill: {field} is {found}");
+            Err(Error::new(ErrorKind::Invalid, message).with_remedy(remedy))
+        };
+        if self.domains == 0 {
+            return refuse("domains", &self.domains, "give 1 or more".into());
+        }
+        if !(0..=MAX_NOW).contains(&self.now) {
+            let remedy = format!("give seconds of the epoch, 0 to {MAX_NOW}");
+            return refuse("now", &self.now, remedy);
+        }
+        if !(0..=self.now).contains(&self.oldest) {
+            let remedy = format!("give an age of 0 to {} seconds", self.now);
+            return refuse("oldest", &self.oldest, remedy);
+        }
+        if self.hash_depth > MAX_HASH_DEPTH {
+            let remedy = format!("give 0 to {MAX_HASH_DEPTH}");
+            return refuse("hash_depth", &self.hash_depth, remedy);
+        }
+        if self.body_bytes > MAX_BODY_BYTES {
+            let remedy = format!("give at most {MAX_BODY_BYTES} bytes");
+            return refuse("body_bytes", &self.body_bytes, remedy);
+        }
+        if self.messages > 0 && self.shares.iter().all(|&share| share == 0) {
+            return refuse("every share", &0, "give one queue a share of 1".into());
+        }
+        Ok(())
+    }
+}
+
+impl Default for Plan {
+    /// [`Plan::at`] the first second of 2026 (UTC): time is always passed in, so this has no other.
+    fn default() -> Plan {
+        Plan::at(1_767_225_600)
+    }
+}
+
+/// What a queue of a made-up spool adds up to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Messages.
+    pub messages: u64,
+    /// Recipients still to be delivered.
+    pub recipients: u64,
+    /// Recipients that have been delivered.
+    pub done: u64,
+    /// The sum of the message sizes that mailq prints, in bytes.
+    pub bytes: u64,
+    /// The arrival of the oldest message, seconds of the epoch.
+    pub oldest: Option<i64>,
+}
+
+impl Totals {
+    /// Counts a message whose size in bytes, as mailq prints it, is `size`.
+    pub fn count(&mut self, message: &Message, size: u64) {
+        let todo = message.todo().count() as u64;
+        self.add(&Totals {
+            messages: 1,
+            recipients: todo,
+            done: message.recipients.len() as u64 - todo,
+            bytes: size,
+            oldest: Some(message.arrival),
+        });
+    }
+
+    fn add(&mut self, other: &Totals) {
+        self.messages += other.messages;
+        self.recipients += other.recipients;
+        self.done += other.done;
+        self.bytes += other.bytes;
+        self.oldest = self.oldest.into_iter().chain(other.oldest).min();
+    }
+}
+
+/// What a made-up spool holds: what a reader of it must find.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    /// The queue directory.
+    pub directory: PathBuf,
+    /// The totals of each queue, in the order of [`Queue::ALL`]. Files in corrupt are cut off before
+    /// their end, so that their figures are what was meant to be there.
+    pub queues: [Totals; Queue::ALL.len()],
+}
+
+impl Made {
+    /// What is in `queue`.
+    pub fn queue(&self, queue: Queue) -> &Totals {
+        &self.queues[queue.index()]
+    }
+
+    /// What is in all queues together, corrupt as well.
+    pub fn total(&self) -> Totals {
+        let mut total = Totals::default();
+        for queue in &self.queues {
+            total.add(queue);
+        }
+        total
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_kept_and_add_up() {
+        let counts = |messages, shares| {
+            let plan = Plan {
+                messages,
+                shares,
+                ..Plan::default()
+            };
+            plan.messages_per_queue()
+        };
+        assert_eq!(
+            counts(1000, Plan::default().shares),
+            [60, 850, 20, 40, 30, 0]
+        );
+        assert_eq!(counts(10, [1, 1, 1, 0, 0, 0]), [3, 3, 4, 0, 0, 0]);
+        assert_eq!(counts(u64::MAX, [0, u32::MAX, 0, 0, 0, 0])[1], u64::MAX);
+        assert_eq!(counts(0, [0; 6]), [0; 6]);
+    }
+
+    #[test]
+    fn a_plan_that_makes_no_spool_is_refused_with_a_remedy() {
+        let good = Plan::default();
+        for (plan, text) in [
+            (
+                Plan {
+                    domains: 0,
+                    ..good.clone()
+                },
+                "drill: domains is 0; give 1 or more",
+            ),
+            (
+                Plan {
+                    oldest: -1,
+                    ..good.clone()
+                },
+                "drill: oldest is -1; give an age of 0 to 1767225600 seconds",
+            ),
+            (
+                Plan {
+                    now: -5,
+                    ..good.clone()
+                },
+                "drill: now is -5; give seconds of the epoch, 0 to 19770609663",
+            ),
+            (
+                Plan {
+                    hash_depth: 9,
+                    ..good.clone()
+                },
+                "drill: hash_depth is 9; give 0 to 8",
+            ),
+            (
+                Plan {
+                    body_bytes: u32::MAX,
+                    ..good.clone()
+                },
+                "drill: body_bytes is 4294967295; give at most 67108864 bytes",
+            ),
+            (
+                Plan {
+                    shares: [0; 6],
+                    ..good.clone()
+                },
+                "drill: every share is 0; give one queue a share of 1",
+            ),
+        ] {
+            let error = plan.check().expect_err(text);
+            assert_eq!(error.kind(), ErrorKind::Invalid);
+            assert_eq!(error.to_string(), text);
+        }
+        good.check().expect("the default plan");
+    }
+}

@@ -1,0 +1,157 @@
+//! Where a drill may write: nowhere near real mail.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::escape;
+use std::fs;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+/// Where Postfix keeps its queues unless told otherwise (POSTFIX.md 7.1).
+const DEFAULT_QUEUE_DIRECTORY: &str = "/var/spool/postfix";
+
+/// Names of directories that a queue directory holds; one alone may be chance, two are not.
+const TELLTALES: [&str; 9] = [
+    "active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "maildrop",
+];
+
+const REMEDY: &str = "give an empty or new directory outside of every Postfix spool";
+
+/// Refuses `directory` unless it is absent or empty, and outside of every real queue directory.
+pub(super) fn check(directory: &Path) -> Result<()> {
+    let place = resolve(directory)?;
+    check_outside(&place, directory)?;
+    match fs::read_dir(directory) {
+        Ok(mut entries) => match entries.next() {
+            None => Ok(()),
+            Some(Ok(_)) => Err(refused(directory, "is not empty")),
+            Some(Err(cause)) => Err(Error::io("list", directory, &cause)),
+        },
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(cause) if cause.kind() == io::ErrorKind::NotADirectory => {
+            Err(refused(directory, "is not a directory"))
+        }
+        Err(cause) => Err(Error::io("list", directory, &cause)),
+    }
+}
+
+/// The nearest part of `directory` that exists, without symbolic links, and the rest as it stands.
+fn resolve(directory: &Path) -> Result<PathBuf> {
+    let whole =
+        std::path::absolute(directory).map_err(|cause| Error::io("resolve", directory, &cause))?;
+    let mut existing = whole.as_path();
+    loop {
+        match existing.symlink_metadata() {
+            Ok(_) => break,
+            // What is kept from this process is judged by what is above it; nothing could be made there.
+            Err(cause)
+                if matches!(
+                    cause.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied
+                ) => {}
+            Err(cause) if cause.kind() == io::ErrorKind::NotADirectory => {
+                return Err(refused(directory, "leads through a file"));
+            }
+            Err(cause) => return Err(Error::io("stat", existing, &cause)),
+        }
+        match existing.parent() {
+            Some(parent) => existing = parent,
+            None => break,
+        }
+    }
+    let rest = whole.strip_prefix(existing).unwrap_or(Path::new(""));
+    if rest.components().any(|part| part == Component::ParentDir) {
+        // Below a directory that is still to be made, ".." cannot be resolved beforehand.
+        return Err(refused(
+            directory,
+            "leads through .. of a directory that is not there",
+        ));
+    }
+    let found = existing
+        .canonicalize()
+        .map_err(|cause| Error::io("resolve", existing, &cause))?;
+    Ok(found.join(rest))
+}
+
+fn check_outside(place: &Path, directory: &Path) -> Result<()> {
+    let default = Path::new(DEFAULT_QUEUE_DIRECTORY);
+    let canonical = default
+        .canonicalize()
+        .unwrap_or_else(|_| default.to_owned());
+    let inside_default = place.starts_with(default) || place.starts_with(canonical);
+    let spool = place
+        .ancestors()
+        .find(|ancestor| is_queue_directory(ancestor))
+        .or(inside_default.then_some(default));
+    match spool {
+        Some(spool) => {
+            let why = format!("is inside the Postfix spool {}", escape::path(spool));
+            Err(refused(directory, &why))
+        }
+        None => Ok(()),
+    }
+}
+
+fn is_queue_directory(directory: &Path) -> bool {
+    let queues = TELLTALES
+        .iter()
+        .filter(|name| directory.join(name).is_dir());
+    queues.take(2).count() == 2
+}
+
+fn refused(directory: &Path, why: &str) -> Error {
+    let message = format!("drill: {} {why}", escape::path(directory));
+    Error::new(ErrorKind::Invalid, message)
+        .with_path(directory)
+        .with_remedy(REMEDY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_or_empty_directory_is_taken() {
+        let home = tempfile::tempdir().unwrap();
+        check(home.path()).expect("an empty directory");
+        check(&home.path().join("a/b/c")).expect("a new directory");
+        // One telltale name is no spool.
+        fs::create_dir(home.path().join("active")).unwrap();
+        check(&home.path().join("active/x")).expect("a directory called active");
+    }
+
+    #[test]
+    fn nothing_near_real_mail_is_taken() {
+        let home = tempfile::tempdir().unwrap();
+        let spool = home.path().join("spool");
+        for name in ["deferred", "maildrop", "deferred/0"] {
+            fs::create_dir_all(spool.join(name)).unwrap();
+        }
+        fs::write(home.path().join("file"), b"").unwrap();
+        std::os::unix::fs::symlink(spool.join("deferred"), home.path().join("link")).unwrap();
+        std::os::unix::fs::symlink("nowhere", home.path().join("dangling")).unwrap();
+        for (directory, why) in [
+            ("spool", "is inside the Postfix spool"),
+            ("spool/deferred", "is inside the Postfix spool"),
+            ("spool/deferred/0", "is inside the Postfix spool"),
+            ("spool/new/er", "is inside the Postfix spool"),
+            ("link", "is inside the Postfix spool"),
+            ("link/new", "is inside the Postfix spool"),
+            ("spool/../link/0", "is inside the Postfix spool"),
+            ("", "is not empty"),
+            ("file", "is not a directory"),
+            ("file/x", "leads through a file"),
+            ("new/../spool/x", "leads through .."),
+            ("dangling", "cannot resolve"),
+            ("dangling/x", "cannot resolve"),
+        ] {
+            let directory = home.path().join(directory);
+            let error = check(&directory).expect_err(why);
+            assert!(error.to_string().contains(why), "{error}");
+        }
+        for directory in ["/var/spool/postfix", "/var/spool/postfix/deferred/x"] {
+            let error = check(Path::new(directory)).expect_err(directory);
+            assert_eq!(error.kind(), ErrorKind::Invalid);
+            assert!(error.to_string().ends_with(REMEDY), "{error}");
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! How each measure is taken from a snapshot, and how good the figure is.
+
+use std::collections::HashMap;
+
+use super::{Argument, Kind, Measure, Subject};
+use crate::escape;
+use crate::instance::Master;
+use crate::postfix::queue::{Queue, QueueSet};
+use crate::scan::Depth;
+use crate::snapshot::names::{Count, Names};
+use crate::snapshot::{InstanceSnapshot, QueueTables, Snapshot, Tally};
+
+/// How far a figure can be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Quality {
+    /// It is the figure.
+    Exact,
+    /// The figure is this or more.
+    AtLeast,
+    /// Nothing can be said.
+    Unknown,
+}
+
+/// The figure of a measure.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figure {
+    /// In the measure's unit; 0 where it is unknown.
+    pub value: f64,
+    /// How far it can be trusted.
+    pub quality: Quality,
+    /// What it is about (the domain that has most) or why it is unknown, harmless to print.
+    pub detail: Option<String>,
+}
+
+impl Figure {
+    fn exact(value: f64) -> Self {
+        Figure {
+            value,
+            quality: Quality::Exact,
+            detail: None,
+        }
+    }
+
+    fn unknown(why: impl Into<String>) -> Self {
+        Figure {
+            value: 0.0,
+            quality: Quality::Unknown,
+            detail: Some(why.into()),
+        }
+    }
+
+    /// The value, if it is exact.
+    pub fn known(&self) -> Option<f64> {
+        (self.quality == Quality::Exact).then_some(self.value)
+    }
+}
+
+impl Measure {
+    /// Takes this measure from `snapshot`.
+    pub fn take(&self, snapshot: &Snapshot) -> Figure {
+        let instances: Vec<&InstanceSnapshot> = snapshot
+            .instances
+            .iter()
+            .filter(|taken| {
+                self.instance
+                    .as_ref()
+                    .is_none_or(|name| *name == taken.instance.name)
+            })
+            .collect();
+        if instances.is_empty() {
+            return match (&self.instance, snapshot.broken.first()) {
+                (_, Some(error)) => Figure::unknown(error.to_string()),
+                (Some(name), None) => Figure::unknown(format!(
+                    "no instance {} in this snapshot",
+                    escape::printable(name.as_bytes(), 64)
+                )),
+                (None, None) => Figure::unknown("no instance in this snapshot"),
+            };
+        }
+        let queues = self.queues();
+        if let Subject::Queue(queue) = self.subject {
+            if snapshot.excluded.contains(queue) {
+                return Figure::unknown(format!("{queue} is excluded"));
+            }
+        }
+        let queues = snapshot.excluded.iter().fold(queues, QueueSet::without);
+        for taken in &instances {
+            if let Some(why) = self.not_read(taken, queues) {
+                return Figure::unknown(why);
+            }
+        }
+        let mut figure = self.over(&instances, queues, snapshot.now);
+        let broken = self.instance.is_none() && !snapshot.broken.is_empty();
+        let whole = !broken
+            && instances.iter().all(|taken| {
+                queues.iter().all(|queue| match self.kind {
+                    // What could not be read is what is counted here.
+                    Kind::Unreadable => !taken.tally(queue).cut,
+                    _ => taken.tally(queue).is_whole(),
+                })
+            });
+        if !whole && figure.quality == Quality::Exact {
+            figure.quality = match self.subject {
+                Subject::Disk | Subject::Master if !broken => Quality::Exact,
+                Subject::Disk | Subject::Master => Quality::Unknown,
+                _ => Quality::AtLeast,
+            };
+        }
+        figure
+    }
+
+    /// Why the scan did not read what this measure needs.
+    fn not_read(&self, taken: &InstanceSnapshot, queues: QueueSet) -> Option<String> {
+        let row = self.row();
+        // Counting needs modes only where files are often not ready; a scan of names has seen to it.
+        let depth = match self.kind {
+            Kind::Messages | Kind::Fill => Depth::Names,
+            _ => row.depth,
+        };
+        let shallow = queues
+            .iter()
+            .any(|queue| taken.plan.depth(queue).is_none_or(|read| read < depth));
+        if shallow || row.wanted.or(taken.wanted) != taken.wanted {
+            return Some("not read in this scan".to_owned());
+        }
+        None
+    }
+
+    fn over(&self, instances: &[&InstanceSnapshot], queues: QueueSet, now: i64) -> Figure {
+        let tallies = || {
+            instances
+                .iter()
+                .flat_map(|taken| queues.iter().map(|queue| taken.tally(queue)))
+        };
+        let sum = |of: fn(&Tally) -> u64| Figure::exact(tallies().map(of).sum::<u64>() as f64);
+        let tables = || {
+            instances
+                .iter()
+                .flat_map(|taken| queues.iter().map(|queue| &taken.tables[queue]))
+        };
+        match self.kind {
+            Kind::Messages => sum(|tally| tally.messages),
+            Kind::Recipients => sum(|tally| tally.recipients),
+            Kind::Bytes => sum(|tally| tally.bytes),
+            Kind::Overdue => sum(|tally| tally.overdue),
+            Kind::Unreadable => sum(|tally| tally.unreadable),
+            Kind::Damaged => sum(|tally| tally.damaged),
+            Kind::Altered => sum(|tally| tally.altered),
+            Kind::Oldest => {
+                let oldest = tallies().filter_map(|tally| tally.oldest).min();
+                Figure::exact(oldest.map_or(0.0, |at| now.saturating_sub(at).max(0) as f64))
+            }
+            Kind::Older => {
+                let before = now.saturating_sub(self.seconds());
+                let count = tables().map(|table| table.arrivals.before(before)).sum();
+                bounded(count, tables().all(|table| table.arrivals.others == 0))
+            }
+            Kind::Expiring => {
+                let before = now.saturating_add(self.seconds()).saturating_add(1);
+                let count = tables().map(|table| table.expiries.before(before)).sum();
+                bounded(count, tables().all(|table| table.expiries.others == 0))
+            }
+            Kind::TopDomain => top(tables().map(|table| &table.domains)),
+            Kind::TopSender => top(tables().map(|table| &table.senders)),
+            Kind::Domain => {
+                let name = self.name().to_ascii_lowercase();
+                let name = match name.as_str() {
+                    "mailer-daemon" => self.name(),
+                    _ => &name,
+                };
+                let count = tables()
+                    .filter_map(|table| table.domains.get(name.as_bytes()))
+                    .map(Count::total)
+                    .sum();
+                bounded(count, tables().all(|table| table.domains.is_complete()))
+            }
+            Kind::Sender => {
+                let count = tables().map(|table| from_sender(table, self.name())).sum();
+                bounded(count, tables().all(|table| table.senders.is_complete()))
+            }
+            Kind::Fill => fill(instances),
+            Kind::FreeBytes => least(instances, |taken| Some(taken.disk?.free_bytes)),
+            Kind::FreeInodes => least(instances, |taken| taken.disk?.free_inodes),
+            Kind::Running => running(instances),
+        }
+    }
+
+    fn seconds(&self) -> i64 {
+        match self.argument {
+            Argument::Age(seconds, _) => seconds,
+            _ => 0,
+        }
+    }
+
+    fn name(&self) -> &str {
+        match &self.argument {
+            Argument::Name(name) => name,
+            _ => "",
+        }
+    }
+}
+
+fn bounded(count: u64, complete: bool) -> Figure {
+    Figure {
+        quality: match complete {
+            true => Quality::Exact,
+            false => Quality::AtLeast,
+        },
+        ..Figure::exact(count as f64)
+    }
+}
+
+/// Messages of a sender address, or of all of a domain.
+fn from_sender(table: &QueueTables, name: &str) -> u64 {
+    let folded = name.to_ascii_lowercase();
+    if name.contains('@') {
+        return table.senders.get(folded.as_bytes()).copied().unwrap_or(0);
+    }
+    let mut domain = Vec::new();
+    table
+        .senders
+        .iter()
+        .filter(|(address, _)| {
+            crate::postfix::address::destination_domain(address, &mut domain);
+            domain.eq_ignore_ascii_case(folded.as_bytes())
+        })
+        .map(|(_, count)| count)
+        .sum()
+}
+
+/// The name that has most over several tables, and its count.
+fn top<'a, C: Count + 'a>(tables: impl Iterator<Item = &'a Names<C>>) -> Figure {
+    let mut sums: HashMap<&[u8], u64> = HashMap::new();
+    let mut complete = true;
+    for table in tables {
+        complete &= table.is_complete();
+        for (name, count) in table.iter() {
+            *sums.entry(name).or_default() += count.total();
+        }
+    }
+    let best = sums
+        .into_iter()
+        .max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(a.0)));
+    let mut figure = bounded(best.map_or(0, |(_, count)| count), complete);
+    figure.detail = best.map(|(name, _)| escape::printable(name, escape::MAX_SHOWN));
+    figure
+}
+
+fn fill(instances: &[&InstanceSnapshot]) -> Figure {
+    let share = |taken: &&InstanceSnapshot| {
+        let limit = taken.instance.settings.qmgr_message_active_limit.max(1);
+        taken.tally(Queue::Active).messages as f64 * 100.0 / limit as f64
+    };
+    let fullest = instances.iter().map(share).fold(0.0, f64::max);
+    Figure::exact((fullest * 10.0).round() / 10.0)
+}
+
+fn least(instances: &[&InstanceSnapshot], of: impl Fn(&InstanceSnapshot) -> Option<u64>) -> Figure {
+    let values: Option<Vec<u64>> = instances.iter().map(|taken| of(taken)).collect();
+    match values.and_then(|values| values.into_iter().min()) {
+        Some(value) => Figure::exact(value as f64),
+        None => Figure::unknown("the file system does not tell"),
+    }
+}
+
+fn running(instances: &[&InstanceSnapshot]) -> Figure {
+    let mut figure = Figure::exact(1.0);
+    for taken in instances {
+        match &taken.master {
+            Master::Running { .. } => {}
+            Master::Stopped => return Figure::exact(0.0),
+            Master::Unknown(why) => figure = Figure::unknown(why.clone()),
+        }
+    }
+    figure
+}

@@ -1,0 +1,474 @@
+//! Records to envelope: arrival time, sender, recipients, message size (POSTFIX.md 3.2 to 3.7).
+//!
+//! [`read`] goes from the first record to the end record, over the content without reading it where
+//! the size record allows, and tells sender and recipients to a [`Visitor`] as they pass, so that a
+//! million recipients cost no memory. Recipients stand before the content, after it, or both.
+//!
+//! A damaged file still gives what could be read, with the first damage and its offset: qmgr(8)
+//! would set such a file aside, postqueue(1) lists it, and a monitor must do neither.
+#![deny(clippy::arithmetic_side_effects)]
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
+
+use std::io;
+
+use super::record::{Damage, DamageKind, Fault, Record, RecordReader, Source, decimal};
+
+/// What is told of an envelope while it is read. Addresses are raw bytes, valid during the call.
+pub trait Visitor {
+    /// When the message arrived, in seconds of the epoch. Told before any recipient of a good file.
+    fn arrival(&mut self, seconds: i64) {
+        let _ = seconds;
+    }
+
+    /// The envelope sender; empty for the null sender. Told once, before any recipient of a good
+    /// file.
+    fn sender(&mut self, address: &[u8]) {
+        let _ = address;
+    }
+
+    /// The address before expansion of the recipient told next.
+    fn original_recipient(&mut self, address: &[u8]) {
+        let _ = address;
+    }
+
+    /// A recipient still to be delivered.
+    fn recipient(&mut self, address: &[u8]) {
+        let _ = address;
+    }
+}
+
+/// Listens to nothing.
+impl Visitor for () {}
+
+/// Which program is to have written the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writer {
+    /// cleanup(8): a size record comes first. All queues but maildrop.
+    Cleanup,
+    /// postdrop(1), or cleanup after `postsuper -r`: the size record may be missing.
+    Postdrop,
+}
+
+/// The sums of one envelope.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Envelope {
+    /// When the message arrived, in seconds of the epoch: the first `T` record. `None` if it has
+    /// none that qmgr would accept (more than 0).
+    pub arrival: Option<i64>,
+    /// When this queue file was made, in seconds of the epoch (`A create_time=`): later than the
+    /// arrival after `postsuper -r`. Expiry and backoff count from here.
+    pub created: Option<i64>,
+    /// The size that mailq prints, in bytes: field 1 of the size record. `None` if it says nothing;
+    /// mailq then prints the size of the file.
+    pub message_size: Option<u64>,
+    /// Whether a sender was read.
+    pub has_sender: bool,
+    /// Whether that is the null sender of a bounce.
+    pub null_sender: bool,
+    /// Recipients still to be delivered (`R`).
+    pub recipients: u64,
+    /// Recipients done with: delivered or bounced (`D`).
+    pub done: u64,
+    /// Recipients that a milter deleted (`/`).
+    pub canceled: u64,
+    /// The first thing wrong with the file.
+    pub damage: Option<Damage>,
+}
+
+/// Reads one envelope, from the first record to the end record.
+///
+/// # Errors
+/// Only those of the source; a damaged file is a value (see [`Envelope::damage`]).
+pub fn read<S: Source>(
+    records: &mut RecordReader<'_, S>,
+    writer: Writer,
+    visitor: &mut impl Visitor,
+) -> io::Result<Envelope> {
+    let mut reading = Reading {
+        envelope: Envelope::default(),
+        writer,
+        seen_size: false,
+        seen_time: false,
+    };
+    match reading.run(records, visitor) {
+        Ok(()) => {}
+        Err(Fault::Damage(damage)) => reading.damaged(damage.kind, damage.offset),
+        Err(Fault::Io(error)) => return Err(error),
+    }
+    Ok(reading.envelope)
+}
+
+struct Reading {
+    envelope: Envelope,
+    writer: Writer,
+    seen_size: bool,
+    seen_time: bool,
+}
+
+/// What stands after an envelope segment.
+enum Next {
+    Content,
+    End,
+    Nothing,
+}
+
+impl Reading {
+    /// Keeps the first damage: the later ones follow from it.
+    fn damaged(&mut self, kind: DamageKind, offset: u64) {
+        self.envelope.damage.get_or_insert(Damage { kind, offset });
+    }
+
+    fn run<S: Source>(
+        &mut self,
+        records: &mut RecordReader<'_, S>,
+        visitor: &mut impl Visitor,
+    ) -> Result<(), Fault> {
+        loop {
+            match self.segment(records, visitor)? {
+                Next::Content => self.content(records)?,
+                Next::End => break,
+                Next::Nothing => {
+                    let offset = records.position();
+                    let kind = match offset {
+                        0 => DamageKind::Empty,
+                        _ => DamageKind::MissingEnd,
+                    };
+                    self.damaged(kind, offset);
+                    return Ok(());
+                }
+            }
+        }
+        let end = records.position();
+        if !self.seen_size && self.writer == Writer::Cleanup {
+            self.damaged(DamageKind::BadSize, 0);
+        }
+        if !self.seen_time {
+            self.damaged(DamageKind::BadTime, end);
+        }
+        if !self.envelope.has_sender {
+            self.damaged(DamageKind::MissingSender, end);
+        }
+        Ok(())
+    }
+
+    /// Reads envelope records, before the content or after it.
+    fn segment<S: Source>(
+        &mut self,
+        records: &mut RecordReader<'_, S>,
+        visitor: &mut impl Visitor,
+    ) -> Result<Next, Fault> {
+        while let Some(record) = records.next_record()? {
+            match record.kind {
+                b'M' => return Ok(Next::Content),
+                b'E' => return Ok(Next::End),
+                _ => self.envelope_record(record, visitor),
+            }
+        }
+        Ok(Next::Nothing)
+    }
+
+    fn envelope_record(&mut self, record: Record<'_>, visitor: &mut impl Visitor) {
+        let envelope = &mut self.envelope;
+        match record.kind {
+            b'R' => {
+                envelope.recipients = envelope.recipients.saturating_add(1);
+                let early = !envelope.has_sender;
+                visitor.recipient(record.data);
+                if early {
+                    self.damaged(DamageKind::RecipientBeforeSender, record.offset);
+                }
+            }
+            b'D' => envelope.done = envelope.done.saturating_add(1),
+            b'/' => envelope.canceled = envelope.canceled.saturating_add(1),
+            b'O' => visitor.original_recipient(record.data),
+            b'S' => {
+                // qmgr keeps the first of several.
+                if !envelope.has_sender {
+                    envelope.has_sender = true;
+                    envelope.null_sender = record.data.is_empty();
+                    visitor.sender(record.data);
+                }
+            }
+            b'T' => self.time(record, visitor),
+            b'C' => self.size(record),
+            b'A' => {
+                if let Some(value) = record.data.strip_prefix(b"create_time=") {
+                    envelope.created = decimal(value);
+                }
+            }
+            // Attributes that do not change what we tell: filter, full name, inspect, redirect,
+            // warning time, killed, VERP, return addresses, priority, old create time.
+            b'L' | b'F' | b'I' | b'>' | b'W' | b'K' | b'V' | b'r' | b'e' | b'P' | b'c' | b'i'
+            | b'o' | b'n' | b'<' | b'B' => {}
+            other => self.damaged(DamageKind::Unexpected(other), record.offset),
+        }
+    }
+
+    /// The first time record counts.
+    fn time(&mut self, record: Record<'_>, visitor: &mut impl Visitor) {
+        if self.seen_time {
+            return;
+        }
+        self.seen_time = true;
+        self.envelope.arrival = decimal(record.data).filter(|&seconds| seconds > 0);
+        match self.envelope.arrival {
+            Some(seconds) => visitor.arrival(seconds),
+            None => self.damaged(DamageKind::BadTime, record.offset),
+        }
+    }
+
+    /// The first size record counts. mailq takes the size from one that has only digits and blanks;
+    /// qmgr wants three fields, the first two above 0, where cleanup wrote the file.
+    fn size(&mut self, record: Record<'_>) {
+        if self.seen_size {
+            return;
+        }
+        self.seen_size = true;
+        let plain = record
+            .data
+            .iter()
+            .all(|byte| byte.is_ascii_digit() || *byte == b' ');
+        let mut fields = record
+            .data
+            .split(|byte| *byte == b' ')
+            .filter(|field| !field.is_empty())
+            .map(|field| decimal(field).unwrap_or(-1));
+        let size = fields.next();
+        if plain {
+            self.envelope.message_size = size.and_then(|size| u64::try_from(size).ok());
+        }
+        let sound = size.is_some_and(|size| size > 0)
+            && fields.next().is_some_and(|offset| offset > 0)
+            && fields.next().is_some();
+        if !sound && self.writer == Writer::Cleanup {
+            self.damaged(DamageKind::BadSize, record.offset);
+        }
+    }
+
+    /// Goes over the content to the record that ends it: by the size record in one step, without
+    /// one record by record.
+    fn content<S: Source>(&mut self, records: &mut RecordReader<'_, S>) -> Result<(), Fault> {
+        if let Some(size) = self.envelope.message_size {
+            let start = records.position();
+            records.skip(size);
+            return match records.next_record()? {
+                Some(record) if record.kind == b'X' => Ok(()),
+                _ => Err(Fault::Damage(Damage {
+                    kind: DamageKind::ContentSize,
+                    offset: start,
+                })),
+            };
+        }
+        while let Some(record) = records.next_record()? {
+            match record.kind {
+                b'X' => return Ok(()),
+                b'N' | b'L' => {}
+                other => self.damaged(DamageKind::Unexpected(other), record.offset),
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::Buffer;
+    use super::*;
+    use proptest::prelude::*;
+
+    #[derive(Default)]
+    struct Heard(Vec<String>);
+
+    impl Visitor for Heard {
+        fn sender(&mut self, address: &[u8]) {
+            self.0.push(format!("S{}", address.escape_ascii()));
+        }
+        fn original_recipient(&mut self, address: &[u8]) {
+            self.0.push(format!("O{}", address.escape_ascii()));
+        }
+        fn recipient(&mut self, address: &[u8]) {
+            self.0.push(format!("R{}", address.escape_ascii()));
+        }
+    }
+
+    fn read_bytes(bytes: &[u8], writer: Writer) -> (Envelope, String) {
+        let mut buffer = Buffer::default();
+        let mut heard = Heard::default();
+        let mut records = RecordReader::new(bytes, bytes.len() as u64, &mut buffer);
+        let envelope = read(&mut records, writer, &mut heard).unwrap();
+        (envelope, heard.0.join(" "))
+    }
+
+    /// Short records, in the notation of the tables below: type byte, then the data.
+    fn file(records: &[&str]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for record in records {
+            let (kind, data) = record.split_at(1);
+            bytes.extend_from_slice(kind.as_bytes());
+            bytes.push(u8::try_from(data.len()).unwrap());
+            bytes.extend_from_slice(data.as_bytes());
+        }
+        bytes
+    }
+
+    const GOOD: [&str; 10] = [
+        "C              7              1              1              0",
+        "T1795461304 123",
+        "Acreate_time=1795461305",
+        "Sa@send.example",
+        "Oalias@dom.example",
+        "Rb@dom.example",
+        "M",
+        "Nhello",
+        "X",
+        "E",
+    ];
+
+    #[test]
+    fn a_good_file_gives_all() {
+        let (envelope, heard) = read_bytes(&file(&GOOD), Writer::Cleanup);
+        assert_eq!(
+            envelope,
+            Envelope {
+                arrival: Some(1_795_461_304),
+                created: Some(1_795_461_305),
+                message_size: Some(7),
+                has_sender: true,
+                null_sender: false,
+                recipients: 1,
+                done: 0,
+                canceled: 0,
+                damage: None,
+            }
+        );
+        assert_eq!(heard, "Sa@send.example Oalias@dom.example Rb@dom.example");
+    }
+
+    #[test]
+    fn maildrop_files_are_walked_line_by_line() {
+        let bytes = file(&[
+            "T1795461304",
+            "Ssender",
+            "M",
+            "Nline",
+            "Lpart",
+            "Nend",
+            "X",
+            "Rc@x",
+            "E",
+        ]);
+        let (envelope, heard) = read_bytes(&bytes, Writer::Postdrop);
+        assert_eq!(heard, "Ssender Rc@x");
+        assert_eq!((envelope.message_size, envelope.damage), (None, None));
+        // The same file in another queue has lost its size record.
+        let (envelope, _) = read_bytes(&bytes, Writer::Cleanup);
+        assert_eq!(envelope.damage.unwrap().kind, DamageKind::BadSize);
+    }
+
+    #[test]
+    fn a_size_record_of_postdrop_says_nothing() {
+        let bytes = file(&[
+            "T1795461304",
+            "C -1 -1 -1 -1 -1 1",
+            "S",
+            "Ra@x",
+            "M",
+            "N1",
+            "X",
+            "E",
+        ]);
+        let (envelope, _) = read_bytes(&bytes, Writer::Postdrop);
+        assert_eq!(envelope.message_size, None);
+        assert!(envelope.null_sender && envelope.damage.is_none());
+    }
+
+    #[test]
+    fn recipients_are_told_by_their_state() {
+        let mut records = GOOD.to_vec();
+        records.splice(5..6, ["Dx@y", "Rb@dom.example", "/q@y", "Dz@y"]);
+        records.insert(12, "Rlate@after.example");
+        let (envelope, heard) = read_bytes(&file(&records), Writer::Cleanup);
+        assert_eq!(
+            (envelope.recipients, envelope.done, envelope.canceled),
+            (2, 2, 1)
+        );
+        assert!(
+            heard.ends_with("Rb@dom.example Rlate@after.example"),
+            "{heard}"
+        );
+        assert_eq!(envelope.damage, None);
+    }
+
+    #[test]
+    fn each_damage_has_its_name_and_the_rest_is_still_told() {
+        let without = |index: usize| {
+            let mut records = GOOD.to_vec();
+            records.remove(index);
+            file(&records)
+        };
+        let with = |index: usize, record: &'static str| {
+            let mut records = GOOD.to_vec();
+            records[index] = record;
+            file(&records)
+        };
+        let good = file(&GOOD);
+        for (bytes, damage, recipients) in [
+            (Vec::new(), DamageKind::Empty, 0),
+            (good[..good.len() - 2].to_vec(), DamageKind::MissingEnd, 1),
+            (good[..good.len() - 1].to_vec(), DamageKind::Truncated, 1),
+            (without(0), DamageKind::BadSize, 1),
+            (without(1), DamageKind::BadTime, 1),
+            (without(3), DamageKind::RecipientBeforeSender, 1),
+            (with(0, "C     7"), DamageKind::BadSize, 1),
+            (with(0, "C 70000 1 1"), DamageKind::ContentSize, 1),
+            (with(0, "C x 1 1"), DamageKind::BadSize, 1),
+            (with(1, "T0"), DamageKind::BadTime, 1),
+            (with(1, "T-5"), DamageKind::BadTime, 1),
+            (with(1, "Tabc"), DamageKind::BadTime, 1),
+            (with(1, "T99999999999999999999"), DamageKind::BadTime, 1),
+            (with(2, "#what"), DamageKind::Unexpected(b'#'), 1),
+        ] {
+            let (envelope, _) = read_bytes(&bytes, Writer::Cleanup);
+            assert_eq!(
+                (
+                    envelope.damage.map(|damage| damage.kind),
+                    envelope.recipients
+                ),
+                (Some(damage), recipients),
+                "{}",
+                bytes.escape_ascii()
+            );
+        }
+        let (envelope, _) = read_bytes(
+            &file(&["C 7 1 1", "T1795461304", "M", "Nhello", "X", "E"]),
+            Writer::Cleanup,
+        );
+        assert_eq!(envelope.damage.unwrap().kind, DamageKind::MissingSender);
+    }
+
+    #[test]
+    fn the_first_of_several_times_and_senders_counts() {
+        let mut records = GOOD.to_vec();
+        records.splice(4..4, ["T5", "Ssecond@x"]);
+        let (envelope, heard) = read_bytes(&file(&records), Writer::Cleanup);
+        assert_eq!(envelope.arrival, Some(1_795_461_304));
+        assert!(heard.starts_with("Sa@send.example O"), "{heard}");
+        assert_eq!(envelope.damage, None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_end(bytes in proptest::collection::vec(any::<u8>(), 0..1000)) {
+            read_bytes(&bytes, Writer::Cleanup);
+            read_bytes(&bytes, Writer::Postdrop);
+        }
+
+        #[test]
+        fn any_change_of_a_good_file_ends(at in 0usize..190, byte: u8) {
+            let mut bytes = file(&GOOD);
+            let at = at % bytes.len();
+            bytes[at] = byte;
+            read_bytes(&bytes, Writer::Cleanup);
+        }
+    }
+}

@@ -1,0 +1,495 @@
+//! Bytes to records: one type byte, a base-128 length, that many bytes of data (POSTFIX.md 3.1).
+//!
+//! [`RecordReader`] pulls records out of anything that can be read at an offset, through one reused
+//! buffer and without copying the data. It follows pointer records, as every program of Postfix
+//! does (rec_get, record.c), and skips padding. What the records mean is the envelope's business.
+//!
+//! Against a hostile file: a record's data is held only up to [`MAX_RECORD`] bytes; pointers are
+//! followed at most [`MAX_REVERSE_JUMPS`] times backwards; and no more bytes of records are read
+//! than the caller's budget, since in a file that Postfix wrote every record is read once.
+#![deny(clippy::arithmetic_side_effects)]
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
+
+use std::fmt;
+use std::io;
+
+/// The longest record that is read, in bytes of data. Writers stay near 2 kB (`line_length_limit`);
+/// this is the largest that qshape(1) reads.
+pub const MAX_RECORD: u32 = 2_097_151;
+/// How often a pointer may lead backwards, as in record.c of Postfix.
+pub const MAX_REVERSE_JUMPS: u32 = 10_000;
+/// The first read of a file, in bytes: most envelopes fit, and one page is one page.
+const FIRST_READ: usize = 4096;
+/// The longest read once a file turns out to be long, in bytes.
+const LONGEST_READ: usize = 65_536;
+
+/// Something that can be read at an offset, as pread(2) does: 0 bytes mean its end.
+pub trait Source {
+    /// Reads up to `into.len()` bytes at `offset` into `into` and tells how many.
+    fn read_at(&mut self, offset: u64, into: &mut [u8]) -> io::Result<usize>;
+}
+
+impl Source for &[u8] {
+    fn read_at(&mut self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        let rest = usize::try_from(offset)
+            .ok()
+            .and_then(|offset| self.get(offset..))
+            .unwrap_or_default();
+        let length = rest.len().min(into.len());
+        if let (Some(to), Some(from)) = (into.get_mut(..length), rest.get(..length)) {
+            to.copy_from_slice(from);
+        }
+        Ok(length)
+    }
+}
+
+/// What is wrong with a queue file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DamageKind {
+    /// The file has no bytes.
+    Empty,
+    /// It ends within a record.
+    Truncated,
+    /// A record's length is not one, or above [`MAX_RECORD`].
+    RecordLength,
+    /// A pointer record whose data is no offset.
+    PointerSyntax,
+    /// Pointers lead in a circle.
+    PointerLoop,
+    /// It ends without an end record.
+    MissingEnd,
+    /// No size record, or one that says nothing (qmgr wants three fields, the first two above 0).
+    BadSize,
+    /// The content does not end where the size record says.
+    ContentSize,
+    /// No arrival time, or one that is no time.
+    BadTime,
+    /// No sender.
+    MissingSender,
+    /// A recipient before the sender.
+    RecipientBeforeSender,
+    /// A record that has no place where it stands.
+    Unexpected(u8),
+}
+
+impl fmt::Display for DamageKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DamageKind::Empty => f.write_str("empty file"),
+            DamageKind::Truncated => f.write_str("the file ends within a record"),
+            DamageKind::RecordLength => f.write_str("bad record length"),
+            DamageKind::PointerSyntax => f.write_str("bad pointer record"),
+            DamageKind::PointerLoop => f.write_str("pointer records lead in a circle"),
+            DamageKind::MissingEnd => f.write_str("missing end record"),
+            DamageKind::BadSize => f.write_str("missing or bad size record"),
+            DamageKind::ContentSize => {
+                f.write_str("the content does not end where the size record says")
+            }
+            DamageKind::BadTime => f.write_str("missing or bad arrival time"),
+            DamageKind::MissingSender => f.write_str("missing sender record"),
+            DamageKind::RecipientBeforeSender => f.write_str("recipient before sender"),
+            DamageKind::Unexpected(byte) => {
+                write!(f, "unexpected record type {}", byte.escape_ascii())
+            }
+        }
+    }
+}
+
+/// What is wrong with a queue file, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// What.
+    pub kind: DamageKind,
+    /// Where the record begins that shows it, in bytes from the start of the file.
+    pub offset: u64,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at byte {}", self.kind, self.offset)
+    }
+}
+
+/// Why no further record can be read.
+#[derive(Debug)]
+pub enum Fault {
+    /// The system could not read the file.
+    Io(io::Error),
+    /// The bytes are no record.
+    Damage(Damage),
+}
+
+/// One record, borrowed from the reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// The type byte (rec_type.h).
+    pub kind: u8,
+    /// The data.
+    pub data: &'a [u8],
+    /// Where the type byte stands, in bytes from the start of the file.
+    pub offset: u64,
+}
+
+/// Memory that readers use one after the other.
+#[derive(Debug, Default)]
+pub struct Buffer(Vec<u8>);
+
+impl Buffer {
+    /// Gives back what one unusual file made it grow to.
+    fn rest(&mut self) {
+        if self.0.len() > LONGEST_READ {
+            self.0 = Vec::new();
+        }
+    }
+}
+
+/// A pull reader of records; see the text of this file.
+#[derive(Debug)]
+pub struct RecordReader<'b, S> {
+    source: S,
+    buffer: &'b mut Vec<u8>,
+    /// Offset in the file of the buffer's first byte.
+    base: u64,
+    /// Bytes of the buffer that hold the file's.
+    filled: usize,
+    /// Place in the buffer of the next record.
+    at: usize,
+    /// Bytes to ask for next.
+    read: usize,
+    /// The source has said that it ends at `base + filled`.
+    ended: bool,
+    /// Bytes of records that may still be read.
+    budget: u64,
+    reverse_jumps: u32,
+    last_target: u64,
+}
+
+/// Where a record lies in the buffer.
+struct Span {
+    kind: u8,
+    offset: u64,
+    start: usize,
+    end: usize,
+}
+
+impl<'b, S: Source> RecordReader<'b, S> {
+    /// A reader that starts at the first byte of `source`, whose length was `length` bytes when it
+    /// was opened.
+    pub fn new(source: S, length: u64, buffer: &'b mut Buffer) -> Self {
+        buffer.rest();
+        RecordReader {
+            source,
+            buffer: &mut buffer.0,
+            base: 0,
+            filled: 0,
+            at: 0,
+            read: FIRST_READ,
+            ended: false,
+            // Every byte once, and as much again for a file that grew or that a milter edited.
+            budget: length.saturating_mul(2).saturating_add(65_536),
+            reverse_jumps: 0,
+            last_target: 0,
+        }
+    }
+
+    /// The offset of the next record, in bytes from the start of the file.
+    pub fn position(&self) -> u64 {
+        self.base.saturating_add(self.at as u64)
+    }
+
+    /// Goes `count` bytes forward, reading none of them where that can be helped.
+    pub fn skip(&mut self, count: u64) {
+        self.seek(self.position().saturating_add(count));
+    }
+
+    fn seek(&mut self, target: u64) {
+        let end = self.base.saturating_add(self.filled as u64);
+        match target.checked_sub(self.base) {
+            Some(inside) if target <= end => {
+                self.at = usize::try_from(inside).unwrap_or(self.filled);
+            }
+            _ => {
+                self.base = target;
+                self.filled = 0;
+                self.at = 0;
+                self.ended = false;
+                self.read = FIRST_READ;
+            }
+        }
+    }
+
+    /// The next record, with pointers followed and padding left out; `None` at the end of the file.
+    pub fn next_record(&mut self) -> Result<Option<Record<'_>>, Fault> {
+        let span = loop {
+            let Some(span) = self.span()? else {
+                return Ok(None);
+            };
+            match span.kind {
+                b'w' => {}
+                b'p' => self.follow(&span)?,
+                _ => break span,
+            }
+        };
+        Ok(Some(Record {
+            kind: span.kind,
+            data: self.buffer.get(span.start..span.end).unwrap_or_default(),
+            offset: span.offset,
+        }))
+    }
+
+    /// Goes where a pointer record points; 0 is a placeholder for a later edit.
+    fn follow(&mut self, span: &Span) -> Result<(), Fault> {
+        let damage = |kind| {
+            Err(Fault::Damage(Damage {
+                kind,
+                offset: span.offset,
+            }))
+        };
+        let data = self.buffer.get(span.start..span.end).unwrap_or_default();
+        let Some(target) = decimal(data).and_then(|target| u64::try_from(target).ok()) else {
+            return damage(DamageKind::PointerSyntax);
+        };
+        if target == 0 {
+            return Ok(());
+        }
+        if target <= self.last_target {
+            self.reverse_jumps = self.reverse_jumps.saturating_add(1);
+            if self.reverse_jumps > MAX_REVERSE_JUMPS {
+                return damage(DamageKind::PointerLoop);
+            }
+        }
+        self.last_target = target;
+        self.seek(target);
+        Ok(())
+    }
+
+    /// Makes `wanted` bytes from the present place lie in the buffer; false if the file ends before.
+    fn load(&mut self, wanted: usize) -> Result<bool, Fault> {
+        while self.filled.saturating_sub(self.at) < wanted {
+            if self.ended {
+                return Ok(false);
+            }
+            if self.at > 0 {
+                self.buffer.copy_within(self.at..self.filled, 0);
+                self.base = self.position();
+                self.filled = self.filled.saturating_sub(self.at);
+                self.at = 0;
+            }
+            let end = self.filled.saturating_add(self.read).max(wanted);
+            if self.buffer.len() < end {
+                self.buffer.resize(end, 0);
+            }
+            let into = self.buffer.get_mut(self.filled..end).unwrap_or_default();
+            let asked = into.len();
+            let offset = self.base.saturating_add(self.filled as u64);
+            let got = match self.source.read_at(offset, into) {
+                Ok(got) => got.min(asked),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(Fault::Io(error)),
+            };
+            // A regular file gives less than was asked for only at its end.
+            self.ended = got < asked;
+            self.filled = self.filled.saturating_add(got);
+            self.read = self.read.saturating_mul(4).min(LONGEST_READ);
+        }
+        Ok(true)
+    }
+
+    /// Reads one record of any type.
+    fn span(&mut self) -> Result<Option<Span>, Fault> {
+        let offset = self.position();
+        let damage = |kind| Err(Fault::Damage(Damage { kind, offset }));
+        if !self.load(1)? {
+            return Ok(None);
+        }
+        let kind = self.byte(0);
+        let mut length: u64 = 0;
+        let mut header: usize = 1;
+        for shift in [0u32, 7, 14, 21, 28] {
+            if !self.load(header.saturating_add(1))? {
+                return damage(DamageKind::Truncated);
+            }
+            let byte = self.byte(header);
+            header = header.saturating_add(1);
+            length |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                break;
+            }
+            if shift == 28 {
+                return damage(DamageKind::RecordLength);
+            }
+        }
+        let Ok(length) = u32::try_from(length).map(|length| length.min(MAX_RECORD + 1)) else {
+            return damage(DamageKind::RecordLength);
+        };
+        if length > MAX_RECORD {
+            return damage(DamageKind::RecordLength);
+        }
+        let whole = header.saturating_add(length as usize);
+        if !self.load(whole)? {
+            return damage(DamageKind::Truncated);
+        }
+        let Some(budget) = self.budget.checked_sub(whole as u64) else {
+            return damage(DamageKind::PointerLoop);
+        };
+        self.budget = budget;
+        let start = self.at.saturating_add(header);
+        let end = self.at.saturating_add(whole);
+        self.at = end;
+        Ok(Some(Span {
+            kind,
+            offset,
+            start,
+            end,
+        }))
+    }
+
+    fn byte(&self, ahead: usize) -> u8 {
+        self.buffer
+            .get(self.at.saturating_add(ahead))
+            .copied()
+            .unwrap_or_default()
+    }
+}
+
+/// The decimal number at the start of `data`, as Postfix's `%15ld` writes and sscanf(3) reads it:
+/// blanks, a sign, digits; what follows is ignored. `None` without a digit or beyond 64 bits.
+pub fn decimal(data: &[u8]) -> Option<i64> {
+    let mut rest = data.trim_ascii_start();
+    let negative = rest.first() == Some(&b'-');
+    if negative {
+        rest = rest.get(1..).unwrap_or_default();
+    }
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit());
+    let mut value: Option<i64> = None;
+    for digit in digits {
+        let digit = i64::from(digit.wrapping_sub(b'0'));
+        value = Some(
+            value
+                .unwrap_or_default()
+                .checked_mul(10)?
+                .checked_add(digit)?,
+        );
+    }
+    if negative {
+        value.and_then(i64::checked_neg)
+    } else {
+        value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn record(kind: u8, data: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![kind];
+        let mut length = data.len();
+        loop {
+            let group = (length & 0x7f) as u8;
+            length >>= 7;
+            bytes.push(if length > 0 { group | 0x80 } else { group });
+            if length == 0 {
+                break;
+            }
+        }
+        bytes.extend_from_slice(data);
+        bytes
+    }
+
+    fn read_all(bytes: &[u8]) -> (Vec<(u8, Vec<u8>)>, Option<DamageKind>) {
+        let mut buffer = Buffer::default();
+        let mut reader = RecordReader::new(bytes, bytes.len() as u64, &mut buffer);
+        let mut records = Vec::new();
+        loop {
+            match reader.next_record() {
+                Ok(Some(record)) => records.push((record.kind, record.data.to_vec())),
+                Ok(None) => return (records, None),
+                Err(Fault::Damage(damage)) => return (records, Some(damage.kind)),
+                Err(Fault::Io(error)) => panic!("{error}"),
+            }
+        }
+    }
+
+    #[test]
+    fn records_of_every_length_come_back() {
+        for length in [0, 1, 127, 128, 16_383, 16_384, 100_000, MAX_RECORD as usize] {
+            let data = vec![b'x'; length];
+            let mut bytes = record(b'N', &data);
+            bytes.extend(record(b'E', b""));
+            assert_eq!(
+                read_all(&bytes),
+                (vec![(b'N', data), (b'E', vec![])], None),
+                "{length}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_record_is_refused() {
+        let mut long = record(b'N', &vec![b'x'; MAX_RECORD as usize + 1]);
+        long.truncate(100);
+        for (bytes, damage) in [
+            (&b"E"[..], DamageKind::Truncated),
+            (b"N\x80", DamageKind::Truncated),
+            (b"N\x05abcd", DamageKind::Truncated),
+            (b"N\x80\x80\x80\x80\x80\x01", DamageKind::RecordLength),
+            (b"N\xff\xff\xff\xff\x7f", DamageKind::RecordLength),
+            (&long, DamageKind::RecordLength),
+            (b"p\x03abc", DamageKind::PointerSyntax),
+            (b"p\x02-1", DamageKind::PointerSyntax),
+            (b"N\x00p\x012", DamageKind::PointerLoop),
+        ] {
+            assert_eq!(read_all(bytes).1, Some(damage), "{}", bytes.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn pointers_lead_on_and_back_and_padding_is_left_out() {
+        // A at 0, pointer to the heap at 23, B, end; in the heap C and a pointer back to B.
+        let mut bytes = record(b'A', b"a");
+        bytes.extend(record(b'p', b"             24"));
+        bytes.extend(record(b'B', b""));
+        bytes.extend(record(b'E', b""));
+        assert_eq!(bytes.len(), 24);
+        bytes.extend(record(b'w', b"padding"));
+        bytes.extend(record(b'C', b"c"));
+        bytes.extend(record(b'p', b"             20"));
+        let kinds: Vec<u8> = read_all(&bytes).0.iter().map(|record| record.0).collect();
+        assert!(kinds.starts_with(b"ACBE"), "{kinds:?}");
+    }
+
+    #[test]
+    fn decimal_reads_what_postfix_writes() {
+        for (data, value) in [
+            (&b"             42"[..], Some(42)),
+            (b"42 17", Some(42)),
+            (b"-1", Some(-1)),
+            (b"9223372036854775807", Some(i64::MAX)),
+            (b"9223372036854775808", None),
+            (b"", None),
+            (b"   ", None),
+            (b"abc", None),
+            (b"-", None),
+        ] {
+            assert_eq!(decimal(data), value, "{}", data.escape_ascii());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_end(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
+            read_all(&bytes);
+        }
+
+        #[test]
+        fn what_was_written_is_read(
+            records in proptest::collection::vec(
+                (b'A'..=b'Z', proptest::collection::vec(any::<u8>(), 0..9000)), 0..12)
+        ) {
+            let bytes: Vec<u8> = records.iter().flat_map(|(kind, data)| record(*kind, data)).collect();
+            prop_assert_eq!(read_all(&bytes), (records, None));
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! The JSON document of a snapshot, with or without a verdict: schema `queuewatch/1`.
+//!
+//! A figure that was not read is null. A queue that was not read whole has `"complete": false`, and
+//! its figures are lower bounds. Names and paths are reversible text (`escape::json_text`).
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use crate::error::errno_name;
+use crate::escape::json_text;
+use crate::instance::Master;
+use crate::measure::{Figure, Measure, Quality};
+use crate::postfix::queue::Queue;
+use crate::rules::{Finding, Verdict};
+use crate::scan::{Depth, Gap, GapKind};
+use crate::snapshot::names::{Count, Names};
+use crate::snapshot::{InstanceSnapshot, Snapshot};
+
+/// The name and version of the schema, the first member of every document.
+pub const SCHEMA: &str = "queuewatch/1";
+/// Names in a list of those that have most.
+const MOST: usize = 20;
+
+/// The document of `snapshot`, of its `verdict` if there is one, and of `measures` asked for.
+pub fn document(snapshot: &Snapshot, verdict: Option<&Verdict>, measures: &[Measure]) -> Value {
+    let mut document = Map::new();
+    document.insert("schema".into(), SCHEMA.into());
+    document.insert("now".into(), snapshot.now.into());
+    document.insert("complete".into(), snapshot.is_whole().into());
+    if let Some(verdict) = verdict {
+        document.insert("state".into(), verdict.state.to_string().into());
+        document.insert("state_code".into(), verdict.state.code().into());
+        let findings = verdict.findings.iter().map(finding).collect();
+        document.insert("findings".into(), Value::Array(findings));
+    }
+    if !measures.is_empty() {
+        let figures = measures
+            .iter()
+            .map(|measure| figure(measure, &measure.take(snapshot)))
+            .collect();
+        document.insert("measures".into(), Value::Array(figures));
+    }
+    let instances = snapshot
+        .instances
+        .iter()
+        .map(|taken| instance(taken, snapshot))
+        .collect();
+    document.insert("instances".into(), Value::Array(instances));
+    let broken = snapshot
+        .broken
+        .iter()
+        .map(|error| {
+            json!({
+                "message": error.to_string(),
+                "path": error.path().map(path),
+                "errno": error.errno().map(errno_name),
+                "remedy": error.remedy(),
+            })
+        })
+        .collect();
+    document.insert("broken".into(), Value::Array(broken));
+    Value::Object(document)
+}
+
+fn path(path: &Path) -> String {
+    json_text(path.as_os_str().as_bytes()).into_owned()
+}
+
+/// A number as a person would write it: whole where it is whole.
+fn number(value: f64) -> Value {
+    if value.fract() == 0.0 && value.abs() < 9e15 {
+        (value as i64).into()
+    } else {
+        value.into()
+    }
+}
+
+fn figure(measure: &Measure, figure: &Figure) -> Value {
+    json!({
+        "measure": measure.to_string(),
+        "value": (figure.quality != Quality::Unknown).then(|| number(figure.value)),
+        "quality": match figure.quality {
+            Quality::Exact => "exact",
+            Quality::AtLeast => "at least",
+            Quality::Unknown => "unknown",
+        },
+        "unit": measure.unit().uom(),
+        "detail": figure.detail,
+    })
+}
+
+fn finding(finding: &Finding) -> Value {
+    let mut value = figure(&finding.rule.measure, &finding.figure);
+    value["state"] = finding.state.to_string().into();
+    value["level"] = finding.rule.level.name().into();
+    value["range"] = finding.rule.range.to_string().into();
+    value["text"] = finding.text().into();
+    value
+}
+
+fn instance(taken: &InstanceSnapshot, snapshot: &Snapshot) -> Value {
+    let queues: Map<String, Value> = taken
+        .plan
+        .queues()
+        .iter()
+        .map(|queue| {
+            (
+                queue.name().to_owned(),
+                queue_sums(taken, queue, snapshot.now),
+            )
+        })
+        .collect();
+    json!({
+        "name": json_text(taken.instance.name.as_bytes()),
+        "config_directory": taken.instance.config_directory.as_deref().map(path),
+        "queue_directory": path(&taken.instance.queue_directory),
+        "complete": taken.is_whole(),
+        "queues": queues,
+        "unreadable": taken.unreadable(),
+        "gaps": taken.gaps.iter().map(gap).collect::<Vec<_>>(),
+        "damaged": taken.damaged.iter().map(|damaged| json!({
+            "queue": damaged.queue.name(),
+            "path": path(&damaged.path),
+            "damage": damaged.damage.kind.to_string(),
+            "offset": damaged.damage.offset,
+        })).collect::<Vec<_>>(),
+        "disk": taken.disk.map(|disk| json!({
+            "free_bytes": disk.free_bytes,
+            "free_inodes": disk.free_inodes,
+        })),
+        "master": match &taken.master {
+            Master::Running { pid } => json!({"running": true, "pid": pid}),
+            Master::Stopped => json!({"running": false}),
+            Master::Unknown(why) => json!({"running": null, "why": why}),
+        },
+    })
+}
+
+fn queue_sums(taken: &InstanceSnapshot, queue: Queue, now: i64) -> Value {
+    let tally = taken.tally(queue);
+    let depth = taken.plan.depth(queue).unwrap_or(Depth::Names);
+    let inode = |value: u64| (depth >= Depth::Inodes).then_some(value);
+    let envelope = |value: u64| (depth >= Depth::Envelopes).then_some(value);
+    let oldest = tally.oldest.map_or(0, |at| now.saturating_sub(at).max(0));
+    let mut sums = json!({
+        "complete": tally.is_whole(),
+        "messages": tally.messages,
+        "recipients": envelope(tally.recipients),
+        "bytes": envelope(tally.bytes),
+        "oldest": (depth >= Depth::Envelopes).then_some(oldest),
+        "oldest_arrival": tally.oldest,
+        "damaged": envelope(tally.damaged),
+        "altered": inode(tally.altered),
+        "unreadable": tally.unreadable,
+        "vanished": tally.vanished,
+        "strays": tally.strays,
+    });
+    if queue == Queue::Deferred {
+        sums["overdue"] = inode(tally.overdue).into();
+    }
+    let tables = &taken.tables[queue];
+    if taken.wanted.domains && depth >= Depth::Envelopes {
+        sums["domains"] = tables.domains.len().into();
+        sums["top_domains"] = most(&tables.domains, "domain", "recipients");
+    }
+    if taken.wanted.senders && depth >= Depth::Envelopes {
+        sums["senders"] = tables.senders.len().into();
+        sums["top_senders"] = most(&tables.senders, "sender", "messages");
+    }
+    sums
+}
+
+fn most<C: Count>(names: &Names<C>, what: &str, counted: &str) -> Value {
+    names
+        .top(MOST)
+        .into_iter()
+        .map(|(name, count)| json!({ what: json_text(name), counted: count.total() }))
+        .collect()
+}
+
+fn gap(gap: &Gap) -> Value {
+    json!({
+        "queue": gap.queue.name(),
+        "kind": match gap.kind {
+            GapKind::Directory => "directory",
+            GapKind::File => "file",
+        },
+        "path": path(&gap.path),
+        "errno": errno_name(gap.errno),
+        "message": gap.to_string(),
+        "remedy": gap.remedy(),
+    })
+}

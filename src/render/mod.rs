@@ -1,0 +1,9 @@
+//! Renderings: service output with performance data, JSON, OpenMetrics.
+//!
+//! They decide nothing: every figure comes from the catalogue of measures, every state from the
+//! verdict. Text from a spool passes `escape`.
+
+pub mod json;
+pub mod openmetrics;
+mod perfdata;
+pub mod plugin;

@@ -1,0 +1,325 @@
+//! Service output, performance data and long output, as the Monitoring Plugins define them and
+//! within the limits of CONTRACT.md 5.
+
+use std::fmt::Write as _;
+
+use super::perfdata;
+use crate::clock::Age;
+use crate::error::Error;
+use crate::escape;
+use crate::measure::{Kind, Measure, Quality, Subject};
+use crate::postfix::queue::Queue;
+use crate::rules::{State, Verdict};
+use crate::snapshot::names::Names;
+use crate::snapshot::shape::{self, Ages};
+use crate::snapshot::{InstanceSnapshot, Snapshot};
+
+/// Bytes of first line and performance data with one instance: what NRPE 2 passes on.
+pub const MAX_FIRST: usize = 999;
+/// Bytes of everything: Nagios Core keeps 8192.
+pub const MAX_ALL: usize = 6999;
+/// Bytes of the text before the performance data that are kept whatever the latter needs.
+const MAX_TEXT: usize = 420;
+/// Rows of the age by domain table, and of other lists in long output.
+const ROWS: usize = 10;
+/// What stands where lines were left out.
+const CUT: &str = "[output cut]";
+
+/// The whole output of a check, ending in a newline. `verbosity` is the number of `-v`.
+pub fn output(snapshot: &Snapshot, verdict: &Verdict, verbosity: u8, counts_only: bool) -> String {
+    let mut text = bounded(&summary(snapshot, verdict), MAX_TEXT);
+    let mut items = perfdata::items(snapshot, verdict, counts_only);
+    let several = snapshot.instances.len() + snapshot.broken.len() > 1;
+    let limit = if several { MAX_ALL - 200 } else { MAX_FIRST };
+    let mut length = text.len() + 3;
+    let kept = items
+        .iter()
+        .take_while(|item| {
+            length += item.len() + 1;
+            length <= limit
+        })
+        .count();
+    if kept < items.len() {
+        items.truncate(kept);
+    }
+    if !items.is_empty() {
+        let _ = write!(text, " | {}", items.join(" "));
+    }
+    text.push('\n');
+    if verbosity > 0 {
+        append_lines(&mut text, &long_output(snapshot, verdict, verbosity));
+    }
+    text
+}
+
+/// The whole output of a check that failed before it could judge anything.
+pub fn failure(error: &Error) -> String {
+    format!(
+        "{}\n",
+        bounded(
+            &format!("POSTFIX QUEUE UNKNOWN: {}", line(&error.to_string())),
+            MAX_FIRST
+        )
+    )
+}
+
+/// One line, harmless in service output: messages of ours may quote what a user typed.
+fn line(text: &str) -> String {
+    escape::printable(text.as_bytes(), MAX_FIRST)
+}
+
+fn bounded(text: &str, limit: usize) -> String {
+    escape::printable(text.as_bytes(), limit)
+}
+
+fn append_lines(text: &mut String, lines: &[String]) {
+    for one in lines {
+        let one = escape::printable(one.as_bytes(), 400);
+        if text.len() + one.len() + 1 + CUT.len() + 1 > MAX_ALL {
+            text.push_str(CUT);
+            text.push('\n');
+            return;
+        }
+        text.push_str(&one);
+        text.push('\n');
+    }
+}
+
+/// The first line, without performance data: what is wrong, worst first; what is not known, with
+/// cause and remedy; or that all is well.
+fn summary(snapshot: &Snapshot, verdict: &Verdict) -> String {
+    let mut text = format!("POSTFIX QUEUE {}: ", verdict.state);
+    let mut parts: Vec<String> = Vec::new();
+    let (unknown, breaches): (Vec<_>, Vec<_>) = verdict
+        .findings
+        .iter()
+        .partition(|finding| finding.state == State::Unknown);
+    let mut room = MAX_TEXT - 120;
+    for (place, finding) in breaches.iter().enumerate() {
+        let part = finding.text();
+        let left = breaches.len() - place;
+        if part.len() + 2 > room && place > 0 {
+            parts.push(format!("and {left} more"));
+            break;
+        }
+        room = room.saturating_sub(part.len() + 2);
+        parts.push(part);
+    }
+    if let Some(problem) = incomplete(snapshot) {
+        parts.push(problem);
+    }
+    // Where the cause has been told the figures that lack for it need not be.
+    let told = !snapshot.is_whole();
+    for finding in unknown {
+        if !told || finding.figure.quality == Quality::Unknown {
+            parts.push(finding.text());
+        }
+    }
+    if parts.is_empty() {
+        parts.push(quiet(snapshot));
+    }
+    text.push_str(&parts.join(", "));
+    text
+}
+
+/// What a check says when nothing is wrong: the figures that a person asks for first.
+fn quiet(snapshot: &Snapshot) -> String {
+    let count = |subject| Measure::new(subject, Kind::Messages).take(snapshot).value as u64;
+    let total = count(Subject::Total);
+    let corrupt = count(Subject::Queue(Queue::Corrupt));
+    let mut parts = vec![match total {
+        0 => "no messages".to_owned(),
+        1 => "1 message".to_owned(),
+        _ => format!("{total} messages"),
+    }];
+    for queue in Queue::ALL {
+        let messages = count(Subject::Queue(queue));
+        if messages > 0 && (queue != Queue::Corrupt || corrupt > 0) {
+            parts.push(format!("{messages} {queue}"));
+        }
+    }
+    let oldest = Measure::new(Subject::Total, Kind::Oldest).take(snapshot);
+    if total > 0 && oldest.quality == Quality::Exact {
+        parts.push(format!("oldest {}", Age(oldest.value as i64)));
+    }
+    parts.join(", ")
+}
+
+/// Why the snapshot is not whole: the first cause, how many more, and the remedy.
+fn incomplete(snapshot: &Snapshot) -> Option<String> {
+    if let Some(error) = snapshot.broken.first() {
+        return Some(match snapshot.broken.len() {
+            1 => error.to_string(),
+            count => format!("{error} (and {} more instances)", count - 1),
+        });
+    }
+    let unreadable: u64 = snapshot
+        .instances
+        .iter()
+        .map(InstanceSnapshot::unreadable)
+        .sum();
+    let first = snapshot
+        .instances
+        .iter()
+        .find_map(|taken| taken.gaps.first());
+    if let Some(gap) = first {
+        let mut text = gap.to_string();
+        if unreadable > 1 {
+            let _ = write!(text, " and {} more", unreadable - 1);
+        }
+        if let Some(remedy) = gap.remedy() {
+            let _ = write!(text, "; {remedy}");
+        }
+        return Some(text);
+    }
+    let cut: Vec<&str> = Queue::ALL
+        .into_iter()
+        .filter(|queue| {
+            snapshot
+                .instances
+                .iter()
+                .any(|taken| taken.cut().contains(*queue))
+        })
+        .map(Queue::name)
+        .collect();
+    (!cut.is_empty()).then(|| {
+        format!(
+            "the time was up before all of {} was read; raise --timeout or use --counts",
+            cut.join(", ")
+        )
+    })
+}
+
+fn long_output(snapshot: &Snapshot, verdict: &Verdict, verbosity: u8) -> Vec<String> {
+    let mut lines = Vec::new();
+    for finding in &verdict.findings {
+        lines.push(format!("{}: {}", finding.state, finding.text()));
+    }
+    table(snapshot, &mut lines);
+    senders(snapshot, &mut lines);
+    for error in &snapshot.broken {
+        lines.push(error.to_string());
+    }
+    for taken in &snapshot.instances {
+        for warning in &taken.instance.warnings {
+            lines.push(warning.clone());
+        }
+        for gap in &taken.gaps {
+            lines.push(gap.to_string());
+        }
+        if let Some(remedy) = taken.gaps.first().and_then(crate::scan::Gap::remedy) {
+            lines.push(format!("remedy: {remedy}"));
+        }
+        for damaged in &taken.damaged {
+            let path = escape::path(&damaged.path);
+            lines.push(format!("damaged: {path}: {}", damaged.damage));
+        }
+        if verbosity > 1 {
+            details(taken, snapshot.now, &mut lines);
+        }
+    }
+    lines
+}
+
+/// Recipients by domain and age, over all queues but corrupt, as qshape lays it out.
+fn table(snapshot: &Snapshot, lines: &mut Vec<String>) {
+    let mut domains = Names::<Ages>::default();
+    let mut all = Ages::default();
+    for taken in snapshot
+        .instances
+        .iter()
+        .filter(|taken| taken.wanted.domains)
+    {
+        for queue in Queue::ALL {
+            if queue != Queue::Corrupt {
+                domains.merge(&taken.tables[queue].domains);
+            }
+        }
+    }
+    for (_, ages) in domains.iter() {
+        all += ages;
+    }
+    all += &domains.others;
+    if all.total == 0 {
+        return;
+    }
+    let mut rows = vec![("TOTAL".to_owned(), all)];
+    for (name, ages) in domains.top(ROWS) {
+        rows.push((escape::printable(name, 40), *ages));
+    }
+    let name_width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(5);
+    let heads = shape::heads();
+    let width = |head: &str, value: u64| value.to_string().len().max(head.len()).max(2) + 1;
+    let mut head = format!("{:>name_width$}", "");
+    let _ = write!(head, "{:>1$}", "T", width("T", all.total));
+    for (title, value) in heads.iter().zip(all.columns) {
+        let _ = write!(head, "{title:>0$}", width(title, value));
+    }
+    lines.push("recipients by destination domain and age in minutes:".to_owned());
+    lines.push(head);
+    for (name, ages) in rows {
+        let mut row = format!("{name:>name_width$}");
+        let _ = write!(row, "{:>1$}", ages.total, width("T", all.total));
+        for ((title, value), count) in heads.iter().zip(all.columns).zip(ages.columns) {
+            let _ = write!(row, "{count:>0$}", width(title, value));
+        }
+        lines.push(row);
+    }
+    if domains.len() > ROWS {
+        lines.push(format!("and {} more domains", domains.len() - ROWS));
+    }
+}
+
+fn senders(snapshot: &Snapshot, lines: &mut Vec<String>) {
+    let mut senders = Names::<u64>::default();
+    for taken in snapshot
+        .instances
+        .iter()
+        .filter(|taken| taken.wanted.senders)
+    {
+        for queue in Queue::ALL {
+            if queue != Queue::Corrupt {
+                senders.merge(&taken.tables[queue].senders);
+            }
+        }
+    }
+    if senders.is_empty() {
+        return;
+    }
+    lines.push("messages by sender:".to_owned());
+    for (name, count) in senders.top(ROWS / 2) {
+        lines.push(format!("{count:>8} {}", escape::printable(name, 64)));
+    }
+}
+
+fn details(taken: &InstanceSnapshot, now: i64, lines: &mut Vec<String>) {
+    let instance = &taken.instance;
+    lines.push(format!(
+        "instance {}: queue_directory {}, qmgr_message_active_limit {}, maximal_queue_lifetime {}",
+        escape::printable(instance.name.as_bytes(), 64),
+        escape::path(&instance.queue_directory),
+        instance.settings.qmgr_message_active_limit,
+        Age(instance.settings.maximal_queue_lifetime),
+    ));
+    for queue in Queue::ALL {
+        let tally = taken.tally(queue);
+        if tally.messages == 0 && tally.strays == 0 {
+            continue;
+        }
+        let mut text = format!(
+            "{queue}: {} messages, {} recipients, {} bytes",
+            tally.messages, tally.recipients, tally.bytes
+        );
+        if let Some(oldest) = tally.oldest {
+            let _ = write!(text, ", oldest {}", Age(now.saturating_sub(oldest).max(0)));
+        }
+        if tally.strays > 0 {
+            let _ = write!(
+                text,
+                ", and {} files in directories where Postfix does not look",
+                tally.strays
+            );
+        }
+        lines.push(text);
+    }
+}

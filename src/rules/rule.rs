@@ -1,0 +1,192 @@
+//! A rule: a measure, a range and what a value that it alerts on means.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::escape;
+use crate::measure::{Kind, Measure, Subject};
+
+use super::range::Range;
+use super::verdict::State;
+
+/// What a breach of a rule means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// `-w`.
+    Warning,
+    /// `-c`.
+    Critical,
+}
+
+impl Level {
+    /// The service state of a breach.
+    pub fn state(self) -> State {
+        match self {
+            Level::Warning => State::Warning,
+            Level::Critical => State::Critical,
+        }
+    }
+
+    /// As service output spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Warning => "warning",
+            Level::Critical => "critical",
+        }
+    }
+}
+
+/// One rule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    /// What a breach means.
+    pub level: Level,
+    /// What is measured.
+    pub measure: Measure,
+    /// Where it alerts.
+    pub range: Range,
+    /// A default of ours: it says nothing where its measure cannot be told on this host, where a
+    /// rule that somebody wrote would be UNKNOWN.
+    pub default: bool,
+}
+
+impl Rule {
+    /// Reads `MEASURE=RANGE`, or a bare range, which is one for `total.messages`.
+    ///
+    /// # Errors
+    /// Of kind `Syntax`, with the rule, the character and what would be right.
+    pub fn parse(level: Level, text: &str) -> Result<Self> {
+        // A name in brackets may have an equals sign; a range never has one.
+        let (measure, range_at) = match text.rsplit_once('=') {
+            Some((measure, _)) => {
+                let measure = Measure::parse(measure).map_err(|error| {
+                    let at = error.offset().unwrap_or(0);
+                    error.within(&place(level, text)).with_offset(at)
+                })?;
+                (measure, text.rfind('=').map_or(0, |at| at + 1))
+            }
+            None => (Measure::new(Subject::Total, Kind::Messages), 0),
+        };
+        let spelling = &text[range_at..];
+        let range = Range::parse(spelling, measure.unit()).map_err(|(offset, what)| {
+            let at = range_at + offset;
+            let what = if range_at == 0 && text.starts_with(|c: char| c.is_ascii_lowercase()) {
+                format!(
+                    "a measure wants a range: {}=RANGE",
+                    escape::printable(text.as_bytes(), 64)
+                )
+            } else {
+                what
+            };
+            Error::new(
+                ErrorKind::Syntax,
+                format!("{}: character {}: {what}", place(level, text), at + 1),
+            )
+            .with_offset(at)
+        })?;
+        Ok(Rule {
+            level,
+            measure,
+            range,
+            default: false,
+        })
+    }
+}
+
+fn place(level: Level, text: &str) -> String {
+    let option = match level {
+        Level::Warning => "--warning",
+        Level::Critical => "--critical",
+    };
+    format!("{option} \"{}\"", escape::printable(text.as_bytes(), 128))
+}
+
+/// The rules of a check that was given none: ages, shares and states that fit any host, no counts.
+/// `live`: the spool is that of an instance with a main.cf, so that its master matters.
+pub fn defaults(live: bool) -> Vec<Rule> {
+    const RULES: [(Level, &str); 13] = [
+        (Level::Warning, "deferred.oldest=4h"),
+        (Level::Critical, "deferred.oldest=2d"),
+        (Level::Warning, "incoming.oldest=15m"),
+        (Level::Critical, "incoming.oldest=1h"),
+        (Level::Warning, "maildrop.oldest=15m"),
+        (Level::Critical, "maildrop.oldest=1h"),
+        (Level::Warning, "active.fill=80%"),
+        (Level::Critical, "active.fill=95%"),
+        (Level::Critical, "corrupt.messages=0"),
+        (Level::Warning, "spool.damaged=0"),
+        (Level::Warning, "spool.altered=0"),
+        (Level::Warning, "disk.free_bytes=512MiB:"),
+        (Level::Critical, "disk.free_bytes=64MiB:"),
+    ];
+    let running = live.then_some((Level::Critical, "master.running=1:"));
+    RULES
+        .into_iter()
+        .chain(running)
+        .filter_map(|(level, text)| {
+            let mut rule = Rule::parse(level, text).ok()?;
+            rule.default = true;
+            Some(rule)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_are_read() {
+        for (text, measure, range) in [
+            ("10", "total.messages", "10"),
+            ("@10:20", "total.messages", "@10:20"),
+            ("deferred.oldest=4h", "deferred.oldest", "14400"),
+            ("hold.sender(a=b@c)=5", "hold.sender(a=b@c)", "5"),
+            ("out/deferred.messages=1:", "out/deferred.messages", "1:"),
+        ] {
+            let rule = Rule::parse(Level::Warning, text).expect(text);
+            assert_eq!(
+                (
+                    rule.measure.to_string().as_str(),
+                    rule.range.to_string().as_str()
+                ),
+                (measure, range)
+            );
+        }
+    }
+
+    #[test]
+    fn errors_name_rule_character_and_remedy() {
+        for (text, message) in [
+            (
+                "deferred.messages=10:5",
+                "--critical \"deferred.messages=10:5\": character 19: the start 10 is greater than the end 5",
+            ),
+            (
+                "deferred.oldest=5k",
+                "--critical \"deferred.oldest=5k\": character 18: \"k\" is no unit of age: s m h d w",
+            ),
+            (
+                "deferred.messages",
+                "--critical \"deferred.messages\": character 1: a measure wants a range: deferred.messages=RANGE",
+            ),
+            (
+                "=5",
+                "--critical \"=5\": measure \"\": character 1: a measure is QUEUE.NAME, for example deferred.messages",
+            ),
+            (
+                "",
+                "--critical \"\": character 1: the range is empty; write for example 10, 10:, ~:10, 10:20 or @10:20",
+            ),
+        ] {
+            let error = Rule::parse(Level::Critical, text).expect_err(text);
+            assert_eq!(error.to_string(), message);
+            assert_eq!(error.kind(), ErrorKind::Syntax);
+        }
+    }
+
+    #[test]
+    fn every_default_is_a_rule() {
+        assert_eq!(defaults(true).len(), 14);
+        assert_eq!(defaults(false).len(), 13);
+        assert!(defaults(true).iter().all(|rule| rule.default));
+    }
+}

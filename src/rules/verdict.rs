@@ -1,0 +1,287 @@
+//! Rules applied to a snapshot: findings, worst first, and the one order of severities.
+
+use std::fmt;
+
+use super::rule::{Level, Rule};
+use crate::measure::{Figure, Quality};
+use crate::snapshot::Snapshot;
+
+/// The service state of a monitoring system; the values are exit codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(i32)]
+pub enum State {
+    /// All is well, and that is known.
+    Ok = 0,
+    /// A warning range alerts.
+    Warning = 1,
+    /// A critical range alerts.
+    Critical = 2,
+    /// It cannot be told.
+    Unknown = 3,
+}
+
+impl State {
+    /// The exit code of a plugin.
+    pub const fn code(self) -> i32 {
+        self as i32
+    }
+
+    /// How bad it is. UNKNOWN is worse than OK and never hides a proven WARNING or CRITICAL
+    /// (DESIGN.md, decision 9).
+    const fn severity(self) -> u8 {
+        match self {
+            State::Ok => 0,
+            State::Unknown => 1,
+            State::Warning => 2,
+            State::Critical => 3,
+        }
+    }
+
+    /// The worse of two.
+    #[must_use]
+    pub const fn worse(self, other: State) -> State {
+        if other.severity() > self.severity() {
+            other
+        } else {
+            self
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            State::Ok => "OK",
+            State::Warning => "WARNING",
+            State::Critical => "CRITICAL",
+            State::Unknown => "UNKNOWN",
+        })
+    }
+}
+
+/// What one rule, or two on the same measure, found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// What it means.
+    pub state: State,
+    /// The rule: of two that a value breaches, the worse.
+    pub rule: Rule,
+    /// The figure.
+    pub figure: Figure,
+}
+
+impl Finding {
+    /// For service output: `deferred.messages is 5200 (critical 2000)`.
+    pub fn text(&self) -> String {
+        let measure = &self.rule.measure;
+        let unit = measure.unit();
+        let detail = match (&self.figure.detail, self.figure.quality) {
+            (Some(why), Quality::Unknown) => return format!("{measure} is unknown: {why}"),
+            (Some(detail), _) => format!(" ({detail})"),
+            (None, _) => String::new(),
+        };
+        let value = unit.show(self.figure.value);
+        match (self.state, self.figure.quality) {
+            (State::Unknown, Quality::AtLeast) if self.figure.value > 0.0 => {
+                format!("{measure} is unknown, at least {value}{detail}")
+            }
+            (State::Unknown, _) => format!("{measure} is unknown"),
+            (_, quality) => {
+                let bound = match quality {
+                    Quality::Exact => "",
+                    _ => "at least ",
+                };
+                format!(
+                    "{measure} is {bound}{value}{detail} ({} {})",
+                    self.rule.level.name(),
+                    self.rule.range.spelling()
+                )
+            }
+        }
+    }
+}
+
+/// The judgement of a snapshot.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// The worst state found.
+    pub state: State,
+    /// All that was applied, in the order given.
+    pub rules: Vec<Rule>,
+    /// What is not OK, worst first, equal ones in the order given; of one measure only the worst.
+    pub findings: Vec<Finding>,
+}
+
+impl Verdict {
+    /// Applies `rules` to `snapshot`.
+    ///
+    /// A snapshot that is not whole is never OK, whatever its rules are about.
+    pub fn new(snapshot: &Snapshot, rules: &[Rule]) -> Self {
+        let mut findings: Vec<Finding> = Vec::new();
+        for rule in rules {
+            let figure = rule.measure.take(snapshot);
+            let Some(state) = judge(rule, &figure) else {
+                continue;
+            };
+            let found = Finding {
+                state,
+                rule: rule.clone(),
+                figure,
+            };
+            match findings
+                .iter_mut()
+                .find(|one| one.rule.measure == rule.measure)
+            {
+                Some(one) if one.state.worse(state) != one.state => *one = found,
+                Some(_) => {}
+                None => findings.push(found),
+            }
+        }
+        findings.sort_by_key(|finding| std::cmp::Reverse(finding.state.severity()));
+        let start = match snapshot.is_whole() {
+            true => State::Ok,
+            false => State::Unknown,
+        };
+        let state = findings
+            .iter()
+            .fold(start, |state, finding| state.worse(finding.state));
+        Verdict {
+            state,
+            rules: rules.to_vec(),
+            findings,
+        }
+    }
+
+    /// The range that was given for `measure` at `level`; of several the last.
+    pub fn range(
+        &self,
+        measure: &crate::measure::Measure,
+        level: Level,
+    ) -> Option<&super::range::Range> {
+        self.rules
+            .iter()
+            .rev()
+            .find(|rule| rule.level == level && rule.measure == *measure)
+            .map(|rule| &rule.range)
+    }
+}
+
+/// What `rule` says of `figure`; `None` if nothing.
+fn judge(rule: &Rule, figure: &Figure) -> Option<State> {
+    match figure.quality {
+        Quality::Exact => rule.range.alerts(figure.value).then(|| rule.level.state()),
+        Quality::AtLeast if rule.range.alerts_from(figure.value) => Some(rule.level.state()),
+        Quality::AtLeast => Some(State::Unknown),
+        Quality::Unknown => (!rule.default).then_some(State::Unknown),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_is_worse_than_ok_and_hides_nothing() {
+        let order = [State::Ok, State::Unknown, State::Warning, State::Critical];
+        for (place, one) in order.into_iter().enumerate() {
+            for other in &order[place..] {
+                assert_eq!(one.worse(*other), *other);
+                assert_eq!(other.worse(one), *other);
+            }
+        }
+    }
+
+    #[test]
+    fn a_figure_is_judged_by_what_it_proves() {
+        let rule = |level, text| Rule::parse(level, text).unwrap();
+        let figure = |value, quality| Figure {
+            value,
+            quality,
+            detail: None,
+        };
+        let critical = rule(Level::Critical, "deferred.messages=10");
+        for (value, quality, state) in [
+            (10.0, Quality::Exact, None),
+            (11.0, Quality::Exact, Some(State::Critical)),
+            (11.0, Quality::AtLeast, Some(State::Critical)),
+            (10.0, Quality::AtLeast, Some(State::Unknown)),
+            (0.0, Quality::Unknown, Some(State::Unknown)),
+        ] {
+            assert_eq!(judge(&critical, &figure(value, quality)), state);
+        }
+        let floor = rule(Level::Warning, "deferred.messages=10:");
+        assert_eq!(
+            judge(&floor, &figure(5.0, Quality::AtLeast)),
+            Some(State::Unknown)
+        );
+    }
+
+    #[test]
+    fn a_finding_says_figure_and_threshold() {
+        let finding = |text, state, value, quality, detail: Option<&str>| {
+            Finding {
+                state,
+                rule: Rule::parse(Level::Critical, text).unwrap(),
+                figure: Figure {
+                    value,
+                    quality,
+                    detail: detail.map(str::to_owned),
+                },
+            }
+            .text()
+        };
+        use Quality::{AtLeast, Exact, Unknown};
+        for (text, wanted) in [
+            (
+                finding(
+                    "deferred.messages=2000",
+                    State::Critical,
+                    5200.0,
+                    Exact,
+                    None,
+                ),
+                "deferred.messages is 5200 (critical 2000)",
+            ),
+            (
+                finding(
+                    "deferred.oldest=4h",
+                    State::Critical,
+                    21720.0,
+                    AtLeast,
+                    None,
+                ),
+                "deferred.oldest is at least 6h 2m (critical 4h)",
+            ),
+            (
+                finding(
+                    "deferred.top_domain=5",
+                    State::Critical,
+                    9.0,
+                    Exact,
+                    Some("a.example"),
+                ),
+                "deferred.top_domain is 9 (a.example) (critical 5)",
+            ),
+            (
+                finding("deferred.messages=5", State::Unknown, 3.0, AtLeast, None),
+                "deferred.messages is unknown, at least 3",
+            ),
+            (
+                finding("deferred.messages=5", State::Unknown, 0.0, AtLeast, None),
+                "deferred.messages is unknown",
+            ),
+            (
+                finding(
+                    "master.running=1:",
+                    State::Unknown,
+                    0.0,
+                    Unknown,
+                    Some("no /proc"),
+                ),
+                "master.running is unknown: no /proc",
+            ),
+        ] {
+            assert_eq!(text, wanted);
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What a scan could not read, and why: data that reaches the verdict.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::error::{errno_name, errno_text, remedy_for};
+use crate::escape;
+use crate::postfix::queue::Queue;
+
+/// What was to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum GapKind {
+    /// The entries of a directory.
+    Directory,
+    /// A queue file.
+    File,
+}
+
+/// One directory or file that could not be read. What vanished meanwhile is no gap: mail moves.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Gap {
+    /// The queue that is therefore not known whole.
+    pub queue: Queue,
+    /// What was to be read.
+    pub kind: GapKind,
+    /// Its full path.
+    pub path: PathBuf,
+    /// The errno of the system.
+    pub errno: i32,
+}
+
+impl Gap {
+    /// What to do about it, if we know.
+    pub fn remedy(&self) -> Option<&'static str> {
+        remedy_for(self.errno)
+    }
+}
+
+/// `cannot list PATH: CAUSE (ERRNO)`, without the remedy, which many gaps share.
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let action = match self.kind {
+            GapKind::Directory => "list",
+            GapKind::File => "read",
+        };
+        write!(
+            f,
+            "cannot {action} {}: {} ({})",
+            escape::path(&self.path),
+            errno_text(self.errno),
+            errno_name(self.errno)
+        )
+    }
+}

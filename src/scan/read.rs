@@ -1,0 +1,95 @@
+//! One queue file: opened safely, its inode and envelope told to an observer.
+
+use std::ffi::CStr;
+use std::os::fd::AsFd;
+
+use rustix::io::Errno;
+
+use super::gap::{Gap, GapKind};
+use super::walk::{Directory, join};
+use super::{Depth, Message, Observer};
+use crate::postfix::envelope::{self, Writer};
+use crate::postfix::queue::Queue;
+use crate::postfix::record::{Buffer, RecordReader};
+use crate::sys::{self, Inode, Noatime, OpenFile};
+
+/// What one reader keeps from file to file.
+#[derive(Debug, Default)]
+pub struct FileReader {
+    buffer: Buffer,
+    /// Whether opens leave access times alone.
+    pub noatime: Noatime,
+}
+
+impl FileReader {
+    /// Reads the file `name` of `directory` as deep as `depth` says, and tells `observer` of the
+    /// message, or of the gap, or that it has vanished. A file that is not ready is nothing yet.
+    pub fn read(
+        &mut self,
+        directory: &Directory,
+        name: &CStr,
+        depth: Depth,
+        observer: &mut impl Observer,
+    ) {
+        match self.message(directory, name, depth, observer) {
+            Ok(Some(message)) => observer.message(&message),
+            Ok(None) => {}
+            // Moved to another queue or delivered meanwhile; a link put in its place is no mail.
+            Err(Errno::NOENT | Errno::LOOP) => observer.vanished(directory.queue),
+            Err(errno) => observer.gap(Gap {
+                queue: directory.queue,
+                kind: GapKind::File,
+                path: join(&directory.path, name),
+                errno: errno.raw_os_error(),
+            }),
+        }
+    }
+
+    fn message<'m>(
+        &mut self,
+        directory: &'m Directory,
+        name: &'m CStr,
+        depth: Depth,
+        observer: &mut impl Observer,
+    ) -> Result<Option<Message<'m>>, Errno> {
+        let queue = directory.queue;
+        let queue_id = name.to_bytes();
+        if depth < Depth::Envelopes {
+            let inode = sys::inode_at(directory.fd(), name)?;
+            return Ok(is_ready(queue, inode).then_some(Message {
+                queue,
+                directory: &directory.path,
+                queue_id,
+                inode,
+                envelope: None,
+            }));
+        }
+        let file = self.noatime.open_file(directory.fd(), name)?;
+        let inode = sys::inode(file.as_fd())?;
+        if !is_ready(queue, inode) {
+            return Ok(None);
+        }
+        observer.envelope_begins(queue);
+        let mut records = RecordReader::new(OpenFile(file.as_fd()), inode.size, &mut self.buffer);
+        let writer = match queue {
+            Queue::Maildrop => Writer::Postdrop,
+            _ => Writer::Cleanup,
+        };
+        let envelope = envelope::read(&mut records, writer, observer)
+            .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+        Ok(Some(Message {
+            queue,
+            directory: &directory.path,
+            queue_id,
+            inode,
+            envelope: Some(envelope),
+        }))
+    }
+}
+
+/// Whether the file is a message: regular, and all owner bits set (POSTFIX.md 2.3). In corrupt every
+/// file is one: a delivery agent marks what it finds damaged with mode 0400, and qmgr moves it there
+/// as it is.
+pub(super) fn is_ready(queue: Queue, inode: Inode) -> bool {
+    inode.regular && (inode.mode & 0o700 == 0o700 || queue == Queue::Corrupt)
+}

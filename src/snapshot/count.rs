@@ -1,0 +1,185 @@
+//! The observer that counts: one per reader thread, merged at the end.
+//!
+//! Sums stay with the thread. Tables of names would be kept once per thread, so a thread hands its
+//! own over to the common ones whenever it has added [`LOCAL_NAMES`] names.
+
+use std::sync::{Mutex, PoisonError};
+
+use super::shape::Ages;
+use super::{Damaged, MAX_EXAMPLES, Tables, Tally, Wanted};
+use crate::instance::Settings;
+use crate::postfix::address;
+use crate::postfix::envelope::{Envelope, Visitor};
+use crate::postfix::queue::Queue;
+use crate::scan::{Gap, Message, Observer};
+
+/// Names that a thread adds before it hands them over.
+const LOCAL_NAMES: usize = 4096;
+
+/// What all observers of one scan share.
+#[derive(Debug)]
+pub(super) struct Common<'a> {
+    pub(super) now: i64,
+    pub(super) settings: &'a Settings,
+    pub(super) wanted: Wanted,
+    pub(super) tables: Mutex<Tables>,
+}
+
+/// One thread's counts.
+#[derive(Debug)]
+pub(super) struct Counter<'a> {
+    common: &'a Common<'a>,
+    pub(super) tallies: [Tally; Queue::ALL.len()],
+    pub(super) gaps: Vec<Gap>,
+    pub(super) damaged: Vec<Damaged>,
+    tables: Tables,
+    added: usize,
+    /// Of the message that is being read.
+    queue: Queue,
+    one: Ages,
+    name: Vec<u8>,
+}
+
+impl<'a> Counter<'a> {
+    pub(super) fn new(common: &'a Common<'a>) -> Self {
+        Counter {
+            common,
+            tallies: Default::default(),
+            gaps: Vec::new(),
+            damaged: Vec::new(),
+            tables: Tables::default(),
+            added: 0,
+            queue: Queue::Active,
+            one: Ages::default(),
+            name: Vec::new(),
+        }
+    }
+
+    /// Hands the tables over.
+    pub(super) fn hand_over(&mut self) {
+        self.added = 0;
+        let mut common = self
+            .common
+            .tables
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        common.take_in(&mut self.tables);
+    }
+
+    fn added_one(&mut self) {
+        self.added += 1;
+        if self.added >= LOCAL_NAMES {
+            self.hand_over();
+        }
+    }
+
+    fn times(&mut self, queue: Queue, envelope: &Envelope) {
+        let wanted = self.common.wanted;
+        if let (true, Some(arrival)) = (wanted.arrivals, envelope.arrival) {
+            self.tables[queue].arrivals.add(arrival, 1);
+            self.added_one();
+        }
+        // On hold nothing expires (POSTFIX.md 7.4).
+        let born = envelope.created.or(envelope.arrival);
+        if wanted.expiries && !matches!(queue, Queue::Hold | Queue::Corrupt) {
+            if let Some(born) = born {
+                let settings = self.common.settings;
+                let lifetime = match envelope.null_sender {
+                    true => settings.bounce_queue_lifetime,
+                    false => settings.maximal_queue_lifetime,
+                };
+                self.tables[queue]
+                    .expiries
+                    .add(born.saturating_add(lifetime), 1);
+                self.added_one();
+            }
+        }
+    }
+}
+
+impl Visitor for Counter<'_> {
+    fn arrival(&mut self, seconds: i64) {
+        self.one = Ages::one(self.common.now.saturating_sub(seconds));
+    }
+
+    fn sender(&mut self, address: &[u8]) {
+        if self.common.wanted.senders {
+            address::fold(address, &mut self.name);
+            self.tables[self.queue].senders.add(&self.name, &1);
+            self.added_one();
+        }
+    }
+
+    fn recipient(&mut self, address: &[u8]) {
+        if self.common.wanted.domains {
+            address::destination_domain(address, &mut self.name);
+            self.tables[self.queue].domains.add(&self.name, &self.one);
+            self.added_one();
+        }
+    }
+}
+
+impl Observer for Counter<'_> {
+    fn envelope_begins(&mut self, queue: Queue) {
+        self.queue = queue;
+        // A file without an arrival time has no age; its recipients count as new.
+        self.one = Ages::one(0);
+    }
+
+    fn message(&mut self, message: &Message<'_>) {
+        let queue = message.queue;
+        let tally = &mut self.tallies[queue.index()];
+        tally.messages += 1;
+        // Maildrop files are group and other readable by design.
+        if message.inode.mode & 0o077 != 0 && queue != Queue::Maildrop {
+            tally.altered += 1;
+        }
+        let due = self.common.now.saturating_sub(message.inode.mtime);
+        if queue == Queue::Deferred && due > self.common.settings.queue_run_delay {
+            tally.overdue += 1;
+        }
+        let Some(envelope) = &message.envelope else {
+            return;
+        };
+        tally.recipients += envelope.recipients;
+        tally.bytes = tally.bytes.saturating_add(message.size());
+        if let Some(arrival) = envelope.arrival {
+            tally.oldest = Some(tally.oldest.map_or(arrival, |oldest| oldest.min(arrival)));
+        }
+        if let (Some(damage), false) = (envelope.damage, queue == Queue::Corrupt) {
+            tally.damaged += 1;
+            if self.damaged.len() < MAX_EXAMPLES {
+                self.damaged.push(Damaged {
+                    queue,
+                    path: message.path(),
+                    damage,
+                });
+            }
+        }
+        self.times(queue, envelope);
+    }
+
+    fn name(&mut self, queue: Queue) {
+        self.tallies[queue.index()].messages += 1;
+    }
+
+    fn stray(&mut self, queue: Queue) {
+        self.tallies[queue.index()].strays += 1;
+    }
+
+    fn vanished(&mut self, queue: Queue) {
+        self.tallies[queue.index()].vanished += 1;
+    }
+
+    fn gap(&mut self, gap: Gap) {
+        self.tallies[gap.queue.index()].unreadable += 1;
+        if self.gaps.len() < MAX_EXAMPLES {
+            log::debug!("{gap}");
+            self.gaps.push(gap);
+        }
+    }
+
+    fn cut(&mut self, queue: Queue) {
+        self.tallies[queue.index()].cut = true;
+    }
+}

@@ -1,0 +1,270 @@
+//! What a scan adds up to: sums, ages, names and gaps, for each queue of each instance.
+//!
+//! A [`Snapshot`] is immutable and says of everything whether it is whole. Merging what several
+//! threads counted gives the same values in any order, as long as no table of names is full.
+
+mod count;
+pub mod names;
+pub mod shape;
+mod tally;
+
+use std::ops::{Index, IndexMut};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+pub use names::{Names, Seconds};
+pub use tally::Tally;
+
+use crate::clock::Deadline;
+use crate::error::{Error, Result};
+use crate::instance::{Instance, Master, master};
+use crate::postfix::queue::{Queue, QueueSet};
+use crate::postfix::record::Damage;
+use crate::scan::{Gap, Plan, Spool};
+use crate::sys::Disk;
+use count::{Common, Counter};
+use shape::Ages;
+
+/// Gaps and damaged files of which a snapshot keeps the place; all are counted.
+pub const MAX_EXAMPLES: usize = 32;
+
+/// Tables that somebody asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Recipients by destination domain and age.
+    pub domains: bool,
+    /// Messages by sender address.
+    pub senders: bool,
+    /// Messages by arrival second.
+    pub arrivals: bool,
+    /// Messages by the second in which they expire.
+    pub expiries: bool,
+}
+
+impl Wanted {
+    /// All tables.
+    pub const ALL: Wanted = Wanted {
+        domains: true,
+        senders: true,
+        arrivals: true,
+        expiries: true,
+    };
+
+    /// The tables of both.
+    #[must_use]
+    pub fn or(self, other: Wanted) -> Wanted {
+        Wanted {
+            domains: self.domains || other.domains,
+            senders: self.senders || other.senders,
+            arrivals: self.arrivals || other.arrivals,
+            expiries: self.expiries || other.expiries,
+        }
+    }
+}
+
+/// The tables of one queue; those not wanted are empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QueueTables {
+    /// Recipients still to be delivered, by destination domain (as qshape cuts and folds it).
+    pub domains: Names<Ages>,
+    /// Messages by sender address, folded to lower case; `MAILER-DAEMON` is the null sender.
+    pub senders: Names<u64>,
+    /// Messages by arrival second.
+    pub arrivals: Seconds,
+    /// Messages by the second in which they reach their lifetime; none on hold.
+    pub expiries: Seconds,
+}
+
+/// The tables of all queues.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tables([QueueTables; Queue::ALL.len()]);
+
+impl Tables {
+    /// Moves all of `other` here.
+    fn take_in(&mut self, other: &mut Tables) {
+        for (sum, own) in self.0.iter_mut().zip(&mut other.0) {
+            sum.domains.merge(&own.domains);
+            sum.senders.merge(&own.senders);
+            sum.arrivals.merge(&own.arrivals);
+            sum.expiries.merge(&own.expiries);
+            own.domains.clear();
+            own.senders.clear();
+            own.arrivals.clear();
+            own.expiries.clear();
+        }
+    }
+}
+
+impl Index<Queue> for Tables {
+    type Output = QueueTables;
+    fn index(&self, queue: Queue) -> &QueueTables {
+        &self.0[queue.index()]
+    }
+}
+
+impl IndexMut<Queue> for Tables {
+    fn index_mut(&mut self, queue: Queue) -> &mut QueueTables {
+        &mut self.0[queue.index()]
+    }
+}
+
+/// A ready file in a live queue that is no valid queue file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damaged {
+    /// Its queue.
+    pub queue: Queue,
+    /// Its full path.
+    pub path: PathBuf,
+    /// The first thing wrong with it.
+    pub damage: Damage,
+}
+
+/// One instance's queues at one moment.
+#[derive(Debug)]
+pub struct InstanceSnapshot {
+    /// Which instance.
+    pub instance: Instance,
+    /// What was read of which queue.
+    pub plan: Plan,
+    /// Which tables were made.
+    pub wanted: Wanted,
+    tallies: [Tally; Queue::ALL.len()],
+    /// The tables.
+    pub tables: Tables,
+    /// The first [`MAX_EXAMPLES`] gaps, by queue and path.
+    pub gaps: Vec<Gap>,
+    /// The first [`MAX_EXAMPLES`] damaged files, by queue and path.
+    pub damaged: Vec<Damaged>,
+    /// Free space of the file system that holds the spool, if it could be told.
+    pub disk: Option<Disk>,
+    /// Whether master(8) runs.
+    pub master: Master,
+}
+
+impl InstanceSnapshot {
+    /// Scans the spool of `instance`.
+    ///
+    /// # Errors
+    /// If its queue directory cannot be entered or is no spool.
+    pub fn take(instance: Instance, request: &Request) -> Result<Self> {
+        let spool = Spool::open(&instance.queue_directory)?;
+        let common = Common {
+            now: request.now,
+            settings: &instance.settings,
+            wanted: request.wanted,
+            tables: Mutex::default(),
+        };
+        let counters = spool.scan(&request.plan, request.readers, request.deadline, || {
+            Counter::new(&common)
+        });
+        let mut tallies: [Tally; Queue::ALL.len()] = Default::default();
+        let mut gaps = Vec::new();
+        let mut damaged = Vec::new();
+        for mut counter in counters {
+            counter.hand_over();
+            for (sum, own) in tallies.iter_mut().zip(&counter.tallies) {
+                *sum += own;
+            }
+            gaps.append(&mut counter.gaps);
+            damaged.append(&mut counter.damaged);
+        }
+        gaps.sort();
+        gaps.truncate(MAX_EXAMPLES);
+        damaged.sort_by(|a: &Damaged, b| (a.queue, &a.path).cmp(&(b.queue, &b.path)));
+        damaged.truncate(MAX_EXAMPLES);
+        let tables = common
+            .tables
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        Ok(InstanceSnapshot {
+            plan: request.plan,
+            wanted: request.wanted,
+            tallies,
+            tables,
+            gaps,
+            damaged,
+            disk: spool.disk(),
+            master: master(&instance.queue_directory),
+            instance,
+        })
+    }
+
+    /// The sums of `queue`.
+    pub fn tally(&self, queue: Queue) -> &Tally {
+        &self.tallies[queue.index()]
+    }
+
+    /// Directories and files that could not be read.
+    pub fn unreadable(&self) -> u64 {
+        self.tallies.iter().map(|tally| tally.unreadable).sum()
+    }
+
+    /// Whether everything that was to be read was.
+    pub fn is_whole(&self) -> bool {
+        self.tallies.iter().all(Tally::is_whole)
+    }
+
+    /// The queues that the deadline cut short.
+    pub fn cut(&self) -> QueueSet {
+        Queue::ALL
+            .into_iter()
+            .filter(|queue| self.tally(*queue).cut)
+            .fold(QueueSet::NONE, QueueSet::with)
+    }
+}
+
+/// What to take a snapshot of.
+#[derive(Clone, Copy, Debug)]
+pub struct Request {
+    /// The second of the epoch that ages count from.
+    pub now: i64,
+    /// What to read of which queue.
+    pub plan: Plan,
+    /// Which tables to make.
+    pub wanted: Wanted,
+    /// How many threads may read at once, the caller's among them.
+    pub readers: usize,
+    /// When to stop.
+    pub deadline: Deadline,
+}
+
+/// The queues of one or several instances at one moment.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// The second of the epoch that ages count from.
+    pub now: i64,
+    /// The queues that the caller left out.
+    pub excluded: QueueSet,
+    /// The instances that could be scanned, in the order in which they were named.
+    pub instances: Vec<InstanceSnapshot>,
+    /// Why others could not.
+    pub broken: Vec<Error>,
+}
+
+impl Snapshot {
+    /// Scans `instances` one after the other; a broken one never hides the others.
+    pub fn take(
+        instances: Vec<Result<Instance>>,
+        excluded: QueueSet,
+        request: &Request,
+    ) -> Snapshot {
+        let mut snapshot = Snapshot {
+            now: request.now,
+            excluded,
+            instances: Vec::new(),
+            broken: Vec::new(),
+        };
+        for instance in instances {
+            match instance.and_then(|instance| InstanceSnapshot::take(instance, request)) {
+                Ok(taken) => snapshot.instances.push(taken),
+                Err(error) => snapshot.broken.push(error),
+            }
+        }
+        snapshot
+    }
+
+    /// Whether everything that was to be read was.
+    pub fn is_whole(&self) -> bool {
+        self.broken.is_empty() && self.instances.iter().all(InstanceSnapshot::is_whole)
+    }
+}

@@ -1,0 +1,93 @@
+//! Age by domain: qshape's buckets.
+
+use std::ops::AddAssign;
+
+use super::names::Count;
+
+/// Columns of the table, with qshape's defaults.
+pub const COLUMNS: usize = 10;
+/// Minutes of the first column; each further one is twice as long.
+pub const TICK: i64 = 5;
+
+/// Recipients of one domain, by the age of their message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ages {
+    /// All of them.
+    pub total: u64,
+    /// By column: under 5 minutes, under 10, 20, 40, ... 1280, and more.
+    pub columns: [u64; COLUMNS],
+}
+
+impl Ages {
+    /// One recipient whose message is `age` seconds old.
+    pub fn one(age: i64) -> Self {
+        let mut ages = Ages {
+            total: 1,
+            ..Ages::default()
+        };
+        ages.columns[column(age)] = 1;
+        ages
+    }
+}
+
+impl AddAssign<&Ages> for Ages {
+    fn add_assign(&mut self, other: &Ages) {
+        self.total += other.total;
+        for (sum, count) in self.columns.iter_mut().zip(other.columns) {
+            *sum += count;
+        }
+    }
+}
+
+impl Count for Ages {
+    fn total(&self) -> u64 {
+        self.total
+    }
+}
+
+/// The column of an age in seconds; a message from the future is new. In double precision as qshape
+/// computes it, for the same edges (POSTFIX.md 4.4).
+pub fn column(age: i64) -> usize {
+    let ticks = age as f64 / (60 * TICK) as f64;
+    if ticks < 1.0 {
+        return 0;
+    }
+    let column = 1 + (ticks.ln() / 2.0_f64.ln()) as usize;
+    column.min(COLUMNS - 1)
+}
+
+/// The heads of the columns, in minutes: `5` to `1280`, and `1280+`.
+pub fn heads() -> [String; COLUMNS] {
+    std::array::from_fn(|column| {
+        if column + 1 == COLUMNS {
+            format!("{}+", TICK << (COLUMNS - 2))
+        } else {
+            (TICK << column).to_string()
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_begin_where_qshapes_do() {
+        for (age, column_wanted) in [
+            (-5, 0),
+            (0, 0),
+            (299, 0),
+            (300, 1),
+            (599, 1),
+            (600, 2),
+            (1199, 2),
+            (1200, 3),
+            (76_799, 8),
+            (76_800, 9),
+            (i64::MAX, 9),
+        ] {
+            assert_eq!(column(age), column_wanted, "{age} s");
+        }
+        assert_eq!(heads().join(" "), "5 10 20 40 80 160 320 640 1280 1280+");
+    }
+}

@@ -1,0 +1,56 @@
+//! The plain sums of one queue: add, merge, and whether they are whole.
+
+use std::ops::AddAssign;
+
+/// Sums over the messages of one queue.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Messages.
+    pub messages: u64,
+    /// Recipients still to be delivered.
+    pub recipients: u64,
+    /// Message sizes as mailq prints them, in bytes.
+    pub bytes: u64,
+    /// The earliest arrival, in seconds of the epoch.
+    pub oldest: Option<i64>,
+    /// Messages whose next retry is longer past than one `queue_run_delay` (deferred only).
+    pub overdue: u64,
+    /// Ready files that are no valid queue files.
+    pub damaged: u64,
+    /// Queue files with group or other mode bits.
+    pub altered: u64,
+    /// Files in directories where Postfix does not look; not in `messages`.
+    pub strays: u64,
+    /// Files that went away before they were read; not in `messages`.
+    pub vanished: u64,
+    /// Directories and files that could not be read.
+    pub unreadable: u64,
+    /// Whether the deadline came before the end.
+    pub cut: bool,
+}
+
+impl Tally {
+    /// Whether every file of the queue is in the sums.
+    pub fn is_whole(&self) -> bool {
+        self.unreadable == 0 && !self.cut
+    }
+}
+
+impl AddAssign<&Tally> for Tally {
+    fn add_assign(&mut self, other: &Tally) {
+        self.messages += other.messages;
+        self.recipients += other.recipients;
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.oldest = match (self.oldest, other.oldest) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        self.overdue += other.overdue;
+        self.damaged += other.damaged;
+        self.altered += other.altered;
+        self.strays += other.strays;
+        self.vanished += other.vanished;
+        self.unreadable += other.unreadable;
+        self.cut |= other.cut;
+    }
+}

@@ -1,0 +1,210 @@
+//! The system calls of a scan, as safe functions that know our rules.
+//!
+//! Everything is opened read-only, close-on-exec, without locks, and (where the kernel lets us)
+//! without touching access times; queue files also without following links and without blocking on
+//! a FIFO. rustix makes the calls; the one that it lacks is below, and is the only `unsafe` outside
+//! `ffi`.
+
+use std::ffi::CStr;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir};
+use rustix::io::Errno;
+
+use crate::postfix::record::Source;
+
+/// What the inode of a queue file says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inode {
+    /// Inode number.
+    pub number: u64,
+    /// Permission bits with set-id and sticky bits (07777).
+    pub mode: u32,
+    /// Whether it is a regular file.
+    pub regular: bool,
+    /// Bytes.
+    pub size: u64,
+    /// Modification time, in seconds of the epoch: for a deferred file the next retry.
+    pub mtime: i64,
+}
+
+impl From<rustix::fs::Stat> for Inode {
+    // The widths of stat's fields differ from one architecture to the next.
+    #[allow(clippy::unnecessary_cast, clippy::useless_conversion)]
+    fn from(stat: rustix::fs::Stat) -> Self {
+        Inode {
+            number: stat.st_ino as u64,
+            mode: stat.st_mode as u32 & 0o7777,
+            regular: FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile,
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+            mtime: stat.st_mtime as i64,
+        }
+    }
+}
+
+/// Whether opens ask the kernel to leave access times alone: it refuses where we neither own the
+/// file nor hold CAP_FOWNER, and is then not asked again.
+#[derive(Clone, Copy, Debug)]
+pub struct Noatime(bool);
+
+impl Default for Noatime {
+    fn default() -> Self {
+        Noatime(true)
+    }
+}
+
+impl Noatime {
+    fn open(
+        &mut self,
+        directory: BorrowedFd<'_>,
+        name: &CStr,
+        flags: OFlags,
+    ) -> Result<OwnedFd, Errno> {
+        let flags = flags | OFlags::RDONLY | OFlags::CLOEXEC;
+        if self.0 {
+            match rustix::fs::openat(directory, name, flags | OFlags::NOATIME, Mode::empty()) {
+                Err(Errno::PERM) => self.0 = false,
+                result => return result,
+            }
+        }
+        rustix::fs::openat(directory, name, flags, Mode::empty())
+    }
+
+    /// Opens a queue file for reading.
+    pub fn open_file(&mut self, directory: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
+        self.open(directory, name, OFlags::NOFOLLOW | OFlags::NONBLOCK)
+    }
+
+    /// Opens a directory for listing. A queue directory itself may be a link that its administrator
+    /// made to another disk, as Postfix allows; what lies below may not.
+    pub fn open_directory(
+        &mut self,
+        parent: BorrowedFd<'_>,
+        name: &CStr,
+        follow: bool,
+    ) -> Result<OwnedFd, Errno> {
+        let flags = if follow {
+            OFlags::DIRECTORY
+        } else {
+            OFlags::DIRECTORY | OFlags::NOFOLLOW
+        };
+        self.open(parent, name, flags)
+    }
+}
+
+/// Opens `path` as the place that later calls start from; needs no right to list it.
+pub fn open_place(path: &Path) -> Result<OwnedFd, Errno> {
+    rustix::fs::openat(
+        CWD,
+        path,
+        OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
+        Mode::empty(),
+    )
+}
+
+/// The inode of an open file.
+pub fn inode(file: BorrowedFd<'_>) -> Result<Inode, Errno> {
+    rustix::fs::fstat(file).map(Inode::from)
+}
+
+/// The inode of `name`, links not followed.
+pub fn inode_at(directory: BorrowedFd<'_>, name: &CStr) -> Result<Inode, Errno> {
+    rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).map(Inode::from)
+}
+
+/// Whether `name` exists, as anything.
+pub fn exists_at(directory: BorrowedFd<'_>, name: &str) -> bool {
+    !matches!(
+        rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW),
+        Err(Errno::NOENT)
+    )
+}
+
+/// What a directory says an entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A link, a socket, a FIFO, a device.
+    Other,
+    /// This file system does not say.
+    Unknown,
+}
+
+/// Memory for one getdents(2): some 2,000 names.
+pub const LISTING_BYTES: usize = 65_536;
+
+/// Reads one buffer full of the entries of `directory`, but for `.` and `..`, and tells name and kind
+/// of each. Returns whether there may be more: the next call goes on where this one ended.
+pub fn list(
+    directory: BorrowedFd<'_>,
+    memory: &mut Vec<u8>,
+    mut each: impl FnMut(&CStr, EntryKind),
+) -> Result<bool, Errno> {
+    memory.clear();
+    memory.reserve(LISTING_BYTES);
+    let spare: &mut [MaybeUninit<u8>] = memory.spare_capacity_mut();
+    let mut entries = RawDir::new(directory, spare);
+    while let Some(entry) = entries.next() {
+        let entry = entry?;
+        let name = entry.file_name();
+        let kind = match entry.file_type() {
+            FileType::RegularFile => EntryKind::File,
+            FileType::Directory => EntryKind::Directory,
+            FileType::Unknown => EntryKind::Unknown,
+            _ => EntryKind::Other,
+        };
+        if !matches!(name.to_bytes(), b"." | b"..") {
+            each(name, kind);
+        }
+        if entries.is_buffer_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// An open file as a source of records.
+#[derive(Debug)]
+pub struct OpenFile<'fd>(pub BorrowedFd<'fd>);
+
+impl Source for OpenFile<'_> {
+    fn read_at(&mut self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        rustix::io::pread(self.0, into, offset).map_err(io::Error::from)
+    }
+}
+
+/// Free space of a file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Disk {
+    /// Bytes that Postfix may still use (f_bavail, as its own queue_minfree test counts).
+    pub free_bytes: u64,
+    /// Inodes that it may still use; `None` where the file system has no fixed number of them.
+    pub free_inodes: Option<u64>,
+}
+
+/// Free space of the file system that holds `place`.
+pub fn disk(place: impl AsFd) -> Result<Disk, Errno> {
+    let stat = rustix::fs::fstatvfs(place)?;
+    Ok(Disk {
+        free_bytes: stat.f_bavail.saturating_mul(stat.f_frsize),
+        free_inodes: (stat.f_files > 0).then_some(stat.f_favail),
+    })
+}
+
+/// Keeps the host's signal handlers off the calling thread, which is one of ours: a host such as
+/// perl must not be entered on a thread that it did not make.
+#[allow(unsafe_code)]
+pub fn block_signals() {
+    let mut all = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: sigfillset writes the whole set that it is given.
+    unsafe { libc::sigfillset(all.as_mut_ptr()) };
+    // SAFETY: `all` was filled above; a null third argument asks for no old mask. It changes the
+    // calling thread only.
+    unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, all.as_ptr(), std::ptr::null_mut()) };
+}
