@@ -2,6 +2,7 @@
 #![deny(unsafe_code)]
 
 pub mod clock;
+pub mod drill;
 pub mod error;
 pub mod escape;
 pub mod instance;

@@ -1,2 +1,263 @@
-//! The operator's tool.
-fn main() {}
+//! queuewatch: the operator's tool.
+//!
+//! `queuewatch drill` rehearses an alert: it makes a spool of made-up mail and runs the check on it.
+
+mod words;
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use queuewatch::clock;
+use queuewatch::drill::{self, Plan};
+use queuewatch::error::{Error, ErrorKind, Result};
+use queuewatch::escape;
+use queuewatch::measure::{Unit, number};
+use queuewatch::options::{Options, Purpose, Takes};
+use queuewatch::postfix::queue::Queue;
+use queuewatch::render::plugin;
+use queuewatch::rules::State;
+use queuewatch::snapshot::Wanted;
+use words::{Flag, Word};
+
+/// Exit codes (CONTRACT.md 6).
+const FAILED: u8 = 1;
+const USAGE: u8 = 2;
+const INCOMPLETE: u8 = 4;
+
+const HELP: &str = "\
+queuewatch: what is in a Postfix queue?
+
+Usage: queuewatch drill [OPTIONS] [DIR]
+
+drill makes a fresh spool of made-up mail in DIR, which must be empty or new (without DIR in a
+temporary one that is removed at the end), runs the check on it, and prints what an alert will look
+like. It never writes below a real queue directory.
+
+";
+
+#[rustfmt::skip]
+const FLAGS: [Flag; 10] = [
+    Flag { short: None, name: "messages", takes: Takes::One("N"),
+        help: "messages to make up (default 1000)" },
+    Flag { short: None, name: "domains", takes: Takes::One("N"),
+        help: "destination domains (default 200)" },
+    Flag { short: None, name: "age", takes: Takes::One("AGE"),
+        help: "age of the oldest message, with s m h d w (default 3d)" },
+    Flag { short: None, name: "seed", takes: Takes::One("N"),
+        help: "the same seed and --now make the same mail (default 1)" },
+    Flag { short: None, name: "long-ids", takes: Takes::Nothing,
+        help: "long queue IDs (enable_long_queue_ids)" },
+    Flag { short: None, name: "now", takes: Takes::One("EPOCH"),
+        help: "ages as of that second" },
+    Flag { short: Some('w'), name: "warning", takes: Takes::Many("RULE"),
+        help: "rehearse this rule, as in check_postfix_queue" },
+    Flag { short: Some('c'), name: "critical", takes: Takes::Many("RULE"),
+        help: "rehearse this rule, as in check_postfix_queue" },
+    Flag { short: Some('h'), name: "help", takes: Takes::Nothing,
+        help: "print this" },
+    Flag { short: Some('V'), name: "version", takes: Takes::Nothing,
+        help: "print the version" },
+];
+
+fn main() -> ExitCode {
+    let mut arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let command = match arguments.first().and_then(|word| word.to_str()) {
+        Some("drill") => {
+            arguments.remove(0);
+            true
+        }
+        _ => false,
+    };
+    let outcome = words::parse(arguments, &FLAGS).and_then(|words| run(command, words));
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("queuewatch: {error}");
+            match error.kind() {
+                ErrorKind::Syntax | ErrorKind::Invalid => ExitCode::from(USAGE),
+                _ => ExitCode::from(FAILED),
+            }
+        }
+    }
+}
+
+fn run(command: bool, words: Vec<Word>) -> Result<ExitCode> {
+    let mut rehearsal = Rehearsal {
+        directory: None,
+        plan: Plan::at(clock::now()),
+        options: Options::default(),
+    };
+    for word in words {
+        match word {
+            Word::Flag("help", _) => return print(&format!("{HELP}{}", words::help(&FLAGS))),
+            Word::Flag("version", _) => {
+                return print(&format!("queuewatch {}\n", env!("CARGO_PKG_VERSION")));
+            }
+            Word::Flag(name, value) => rehearsal.set(name, &value)?,
+            Word::Plain(word) if command && rehearsal.directory.is_none() => {
+                rehearsal.directory = Some(word.into());
+            }
+            Word::Plain(word) => {
+                let word = word.to_string_lossy();
+                return Err(words::usage(&format!("{word} is no command")));
+            }
+        }
+    }
+    if !command {
+        return Err(words::usage("a command is wanted: queuewatch drill"));
+    }
+    rehearsal.run()
+}
+
+fn print(text: &str) -> Result<ExitCode> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        // The reader has seen enough.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        Err(error) => Err(Error::io("write to", Path::new("standard output"), &error)),
+    }
+}
+
+/// One fire drill.
+struct Rehearsal {
+    directory: Option<PathBuf>,
+    plan: Plan,
+    options: Options,
+}
+
+impl Rehearsal {
+    fn set(&mut self, name: &str, value: &[u8]) -> Result<()> {
+        match name {
+            "messages" => self.plan.messages = count(name, value)?,
+            "domains" => self.plan.domains = count(name, value)?,
+            "seed" => self.plan.seed = count(name, value)?,
+            "long-ids" => self.plan.long_ids = true,
+            "age" => {
+                let text = String::from_utf8_lossy(value);
+                let age = number::parse(&text, Unit::Seconds).map_err(|(at, what)| {
+                    words::usage(&format!("--age \"{text}\": character {}: {what}", at + 1))
+                })?;
+                if age < 0.0 {
+                    return Err(words::usage("--age: an age is not negative"));
+                }
+                self.plan.oldest = age as i64;
+            }
+            "now" => {
+                self.options.set(name, value)?;
+                self.plan.now = self.options.now();
+            }
+            _ => self.options.set(name, value)?,
+        }
+        Ok(())
+    }
+
+    fn run(mut self) -> Result<ExitCode> {
+        let (directory, temporary) = if let Some(directory) = self.directory.take() {
+            (directory, None)
+        } else {
+            let temporary = Temporary::new()?;
+            (temporary.0.join("spool"), Some(temporary))
+        };
+        let meter = std::io::stderr().is_terminal();
+        let made = drill::make(&directory, &self.plan, &mut |done, of| {
+            if meter {
+                let end = if done == of { "\n" } else { "" };
+                eprint!("\rmaking up mail: {done} of {of} messages{end}");
+            }
+        })?;
+        self.options
+            .set("queue-directory", directory.as_os_str().as_bytes())?;
+        self.options
+            .set("now", self.plan.now.to_string().as_bytes())?;
+        let tables = Wanted {
+            domains: true,
+            senders: true,
+            ..Wanted::default()
+        };
+        let snapshot = self.options.scan(Purpose::Check(tables))?;
+        let verdict = self.options.check(&snapshot)?;
+
+        let mut text = format!(
+            "A fire drill: made-up mail in {}.\n",
+            escape::path(&directory)
+        );
+        for queue in Queue::ALL {
+            let totals = made.queue(queue);
+            if totals.messages > 0 {
+                let (messages, recipients) = (totals.messages, totals.recipients);
+                let _ = writeln!(
+                    text,
+                    "  {queue:<9} {messages:>8} messages, {recipients:>8} recipients"
+                );
+            }
+        }
+        text.push_str("\nThis is what check_postfix_queue -v says of it:\n\n");
+        text.push_str(&plugin::output(&snapshot, &verdict, 1, false));
+        let meaning = match verdict.state {
+            State::Ok => "nobody is called.",
+            _ => "your monitoring system would alert now.",
+        };
+        let (code, state) = (verdict.state.code(), verdict.state);
+        let _ = writeln!(text, "\nIts exit code is {code} ({state}): {meaning}");
+        let _ = match &temporary {
+            Some(_) => writeln!(
+                text,
+                "The made-up spool is removed; give a DIR to keep one."
+            ),
+            None => writeln!(
+                text,
+                "Try: check_postfix_queue --queue-directory {} -v",
+                escape::path(&directory)
+            ),
+        };
+        let code = print(&text)?;
+        if !snapshot.is_whole() {
+            eprintln!("queuewatch: the made-up spool could not be read whole");
+            return Ok(ExitCode::from(INCOMPLETE));
+        }
+        Ok(code)
+    }
+}
+
+fn count(name: &str, value: &[u8]) -> Result<u64> {
+    let text = String::from_utf8_lossy(value);
+    text.parse()
+        .map_err(|_| words::usage(&format!("--{name} \"{text}\": a whole number is wanted")))
+}
+
+/// A directory of our own that is removed at the end.
+struct Temporary(PathBuf);
+
+impl Temporary {
+    fn new() -> Result<Self> {
+        let base = std::env::temp_dir();
+        for attempt in 0..100_u32 {
+            let path = base.join(format!("queuewatch-drill-{}-{attempt}", std::process::id()));
+            match std::fs::create_dir(&path) {
+                Ok(()) => return Ok(Temporary(path)),
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(Error::io("make", &path, &error)),
+            }
+        }
+        Err(Error::new(
+            ErrorKind::Io,
+            format!("no free name for a directory in {}", escape::path(&base)),
+        ))
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            eprintln!(
+                "queuewatch: cannot remove {}: {error}",
+                escape::path(&self.0)
+            );
+        }
+    }
+}

@@ -179,6 +179,7 @@ fn judge(rule: &Rule, figure: &Figure) -> Option<State> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use Quality::{AtLeast, Exact, Unknown};
 
     #[test]
     fn unknown_is_worse_than_ok_and_hides_nothing() {
@@ -230,7 +231,6 @@ mod tests {
             }
             .text()
         };
-        use Quality::{AtLeast, Exact, Unknown};
         for (text, wanted) in [
             (
                 finding(
