@@ -41,20 +41,22 @@ pub fn path(path: &Path) -> String {
     printable(path.as_os_str().as_bytes(), MAX_SHOWN_PATH)
 }
 
-/// `bytes` as text that can be turned back: valid UTF-8 stays, a backslash and every byte that is
-/// not part of valid UTF-8 becomes `\xNN` (two lower case hexadecimal digits). JSON documents carry
-/// addresses, domains and paths in this form.
+/// `bytes` as text that can be turned back: valid UTF-8 stays; every byte of a backslash, of a control
+/// character, or of what is not valid UTF-8 becomes `\xNN` (two lower case hexadecimal digits). JSON
+/// documents carry addresses, domains and paths in this form, harmless on a terminal.
 pub fn json_text(bytes: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = std::str::from_utf8(bytes) {
-        if memchr::memchr(b'\\', bytes).is_none() {
+        if !text.contains(needs_escape) {
             return Cow::Borrowed(text);
         }
     }
     let mut text = String::with_capacity(bytes.len() + 8);
     for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {
-            if character == '\\' {
-                text.push_str("\\x5c");
+            if needs_escape(character) {
+                for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+                    let _ = write!(text, "\\x{byte:02x}");
+                }
             } else {
                 text.push(character);
             }
@@ -64,6 +66,10 @@ pub fn json_text(bytes: &[u8]) -> Cow<'_, str> {
         }
     }
     Cow::Owned(text)
+}
+
+fn needs_escape(character: char) -> bool {
+    character == '\\' || character.is_control()
 }
 
 #[cfg(test)]
@@ -95,6 +101,7 @@ mod tests {
             (b"lat\xfc.example", "lat\\xfc.example"),
             (b"back\\slash", "back\\x5cslash"),
             (b"\xff\\\xfe", "\\xff\\x5c\\xfe"),
+            (b"\x1b[2J\xc2\x9b", "\\x1b[2J\\xc2\\x9b"),
         ] {
             assert_eq!(json_text(bytes), text);
         }

@@ -3,14 +3,17 @@
 //! Every test starts an instance of its own, so they run side by side. They need root and an installed Postfix, and
 //! fail where either is missing.
 
+#[path = "support/listed.rs"]
+mod listed;
 #[path = "support/postfix.rs"]
 mod postfix;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::{Command, Output};
 use std::time::SystemTime;
 
+use listed::{Counted, reported};
 use postfix::{
     DELIVERED, FULL, FULL_REASON, GREYLISTED, GREYLISTED_REASON, HOLD_SUBJECT, Options, Postfix,
     PublicProgram, QUEUES, QueueIds, REDIRECT_TARGET, REJECTED, UNRESPONSIVE, as_nobody,
@@ -109,7 +112,7 @@ fn what_an_operator_does_shows_at_once() {
         None,
         "it has another queue ID now"
     );
-    let counted = count(&postfix.postqueue_j());
+    let counted = listed::count(&postfix.postqueue_j(), REDIRECT_TARGET);
     assert_eq!(counted["deferred"].messages, 2);
     assert_same_figures(&postfix);
 }
@@ -380,100 +383,6 @@ fn send_a_few(postfix: &Postfix) {
     postfix.wait_quiet();
 }
 
-/// What `postqueue -j` lists of one queue, added up.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Counted {
-    messages: u64,
-    recipients: u64,
-    bytes: u64,
-    /// The arrival time of the oldest message.
-    oldest: Option<i64>,
-    /// Recipients by destination domain, in lower case.
-    domains: BTreeMap<String, u64>,
-    /// Messages by sender address; the null sender is `MAILER-DAEMON`.
-    senders: BTreeMap<String, u64>,
-}
-
-fn count(listed: &[Value]) -> BTreeMap<&'static str, Counted> {
-    let mut queues = QUEUES.map(|queue| (queue, Counted::default()));
-    for message in listed {
-        let (_, counted) = queues
-            .iter_mut()
-            .find(|(queue, _)| message["queue_name"] == *queue)
-            .unwrap_or_else(|| panic!("a queue that postqueue should not list: {message}"));
-        let arrival = message["arrival_time"].as_i64().expect("seconds");
-        let recipients = recipients(message);
-        counted.messages += 1;
-        counted.recipients += recipients.len() as u64;
-        counted.bytes += message["message_size"].as_u64().expect("bytes");
-        counted.oldest = Some(counted.oldest.map_or(arrival, |oldest| oldest.min(arrival)));
-        for recipient in recipients {
-            let (_, domain) = recipient.rsplit_once('@').expect("a domain");
-            *counted
-                .domains
-                .entry(domain.to_ascii_lowercase())
-                .or_default() += 1;
-        }
-        let sender = message["sender"].as_str().expect("an address");
-        *counted.senders.entry(sender.to_owned()).or_default() += 1;
-    }
-    BTreeMap::from(queues)
-}
-
-/// The recipients that a listed message still has, each once.
-///
-/// showq first prints the defer log and then the recipients of the queue file that it does not remember, and it
-/// remembers no more than 1000: of 1500 deferred ones 500 come twice. From 3.11 on it also prints those that bounced.
-/// Where a message is redirected, the log names the target, which is not a recipient of the queue file.
-fn recipients(message: &Value) -> BTreeSet<&str> {
-    message["recipients"]
-        .as_array()
-        .expect("a list")
-        .iter()
-        .filter(|recipient| recipient.get("bounce_reason").is_none())
-        .map(|recipient| recipient["address"].as_str().expect("an address"))
-        .filter(|address| *address != REDIRECT_TARGET)
-        .collect()
-}
-
-/// The figures of one queue, as both sides give them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Figures {
-    messages: u64,
-    recipients: u64,
-    bytes: u64,
-    /// Age in seconds of the oldest message; 0 in an empty queue.
-    oldest: i64,
-}
-
-impl Counted {
-    fn figures(&self, now: i64) -> Figures {
-        Figures {
-            messages: self.messages,
-            recipients: self.recipients,
-            bytes: self.bytes,
-            oldest: self.oldest.map_or(0, |arrival| now - arrival),
-        }
-    }
-}
-
-/// The figures of one queue in the program's JSON document. This is the one place that knows its shape.
-fn reported(document: &Value, queue: &str) -> Figures {
-    let figure = |name: &str| {
-        let pointer = format!("/instances/0/queues/{queue}/{name}");
-        document
-            .pointer(&pointer)
-            .and_then(Value::as_u64)
-            .unwrap_or_else(|| panic!("no whole number at {pointer} in {document:#}"))
-    };
-    Figures {
-        messages: figure("messages"),
-        recipients: figure("recipients"),
-        bytes: figure("bytes"),
-        oldest: figure("oldest") as i64,
-    }
-}
-
 /// Compares the program with `postqueue -j` on a spool where nothing moves, and sees that the program changed nothing.
 fn assert_same_figures(postfix: &Postfix) -> BTreeMap<&'static str, Counted> {
     let before = postfix.spool_state();
@@ -490,7 +399,7 @@ fn assert_same_figures(postfix: &Postfix) -> BTreeMap<&'static str, Counted> {
         "the program changed the spool: {changed:#?}"
     );
     let listed = postfix.postqueue_j();
-    let counted = count(&listed);
+    let counted = listed::count(&listed, REDIRECT_TARGET);
     assert_reasons(&listed);
     for (queue, counted) in &counted {
         assert_eq!(

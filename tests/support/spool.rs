@@ -1,0 +1,96 @@
+//! Spools for tests: those of `tests/corpus`, unpacked in a folder that is removed at the end, and
+//! ones made by hand.
+#![allow(dead_code, reason = "each test program uses its own part")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A spool in a folder of its own.
+pub(crate) struct Spool {
+    folder: tempfile::TempDir,
+}
+
+impl Spool {
+    /// The spool of `tests/corpus/NAME`, with its modes and times.
+    pub(crate) fn of_corpus(name: &str) -> Spool {
+        let spool = Spool {
+            folder: tempfile::tempdir().expect("a temporary folder"),
+        };
+        let archive = corpus(name).join("spool.tar.xz");
+        let output = Command::new("tar")
+            .arg("-xpJf")
+            .arg(&archive)
+            .arg("-C")
+            .arg(spool.folder.path())
+            .output()
+            .expect("tar runs (Debian packages tar and xz-utils)");
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        spool
+    }
+
+    /// A spool with all queues, and nothing in them.
+    pub(crate) fn empty() -> Spool {
+        let spool = Spool {
+            folder: tempfile::tempdir().expect("a temporary folder"),
+        };
+        for queue in [
+            "active", "deferred", "incoming", "hold", "maildrop", "corrupt",
+        ] {
+            fs::create_dir_all(spool.path().join(queue)).expect("a queue directory");
+        }
+        spool
+    }
+
+    /// The queue directory.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path().join("spool")
+    }
+
+    /// Writes `bytes` to `name` below the queue directory, with `mode`.
+    pub(crate) fn write(&self, name: &str, bytes: &[u8], mode: u32) {
+        let path = self.path().join(name);
+        fs::create_dir_all(path.parent().expect("a directory")).expect("a directory");
+        fs::write(&path, bytes).expect("a file");
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("a mode");
+    }
+
+    /// Lets other users reach the queue directory, which is then as closed as Postfix makes it.
+    pub(crate) fn reachable(&self) {
+        for path in [self.folder.path().to_owned(), self.path()] {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("a mode");
+        }
+        for queue in [
+            "active", "deferred", "incoming", "hold", "maildrop", "corrupt",
+        ] {
+            let path = self.path().join(queue);
+            if path.is_dir() {
+                fs::set_permissions(path, fs::Permissions::from_mode(0o700)).expect("a mode");
+            }
+        }
+    }
+}
+
+/// `tests/corpus/NAME`.
+pub(crate) fn corpus(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/corpus")
+        .join(name)
+}
+
+/// A file of `tests/corpus/NAME` as text.
+pub(crate) fn saved(name: &str, file: &str) -> String {
+    let path = corpus(name).join(file);
+    let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The second at which qshape looked at `tests/corpus/NAME`.
+pub(crate) fn taken_at(name: &str) -> i64 {
+    saved(name, "now.txt").trim().parse().expect("seconds")
+}
