@@ -1,16 +1,84 @@
-//! queuewatch.
+//! queuewatch: an embedded watchdog for Postfix queues.
+//!
+//! It reads the spool itself (no program is spawned, no text of `mailq` is parsed) and says how much
+//! mail is stuck, since when, for whom, and whether the figure can be trusted.
+//!
+//! # The way of the data
+//!
+//! ```text
+//! disk bytes -> records -> envelope -> scan -> snapshot -> measures -> rules -> verdict -> renderings
+//! ```
+//!
+//! A room uses only rooms before it; `tests/layers.rs` checks that. In the order of that way:
+//!
+//! | room | what lives there |
+//! |---|---|
+//! | [`escape`], [`error`], [`clock`] | the one door through which bytes become text; the one error; time, passed in |
+//! | [`postfix`] | what Postfix writes: queue IDs, records, envelopes, addresses, main.cf; pure |
+//! | [`sys`] | the system calls, as safe functions that never touch the spool |
+//! | [`instance`] | which spools, with which settings; whether master runs |
+//! | [`scan`] | walks and reads a spool on several threads, and tells observers |
+//! | [`snapshot`] | what the observers add up |
+//! | [`measure`] | the catalogue: every figure, its unit, its quality |
+//! | [`rules`] | ranges, rules, the verdict |
+//! | [`options`] | all of the above by option name, for every face |
+//! | [`render`] | service output and performance data, JSON, OpenMetrics |
+//! | [`drill`] | spools of made-up mail, and the only code that writes |
+//!
+//! # Example
+//!
+//! ```
+//! use queuewatch::drill::{Plan, make};
+//! use queuewatch::options::{Options, Purpose};
+//!
+//! # fn main() -> queuewatch::error::Result<()> {
+//! # let folder = std::env::temp_dir().join(format!("queuewatch-doc-{}", std::process::id()));
+//! # let spool = folder.to_str().unwrap();
+//! # make(&folder, &Plan { messages: 100, ..Plan::default() }, &mut |_, _| {})?;
+//! let mut options = Options::default();
+//! options.set("queue-directory", spool.as_bytes())?;
+//! options.set("critical", b"deferred.older(4h)=10")?;
+//! let snapshot = options.scan(Purpose::Everything)?;
+//! let verdict = options.check(&snapshot)?;
+//! for finding in &verdict.findings {
+//!     println!("{}: {}", finding.state, finding.text());
+//! }
+//! # std::fs::remove_dir_all(&folder).unwrap();
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Promises
+//!
+//! * Nothing below a queue directory or a config directory is written: no file, no lock, no mode, no
+//!   time stamp; nothing is spawned; no thread outlives the call that made it.
+//! * No input, however hostile, panics or loops; memory has limits, named as constants.
+//! * What could not be read is data ([`scan::Gap`]) and makes figures lower bounds; a figure never
+//!   looks exact when it is not.
 #![deny(unsafe_code)]
 
-pub mod clock;
-pub mod drill;
-pub mod error;
 pub mod escape;
-pub mod instance;
-pub mod measure;
-pub mod options;
+
+pub mod error;
+
+pub mod clock;
+
 pub mod postfix;
-pub mod render;
-pub mod rules;
-pub mod scan;
-pub mod snapshot;
+
 pub mod sys;
+
+pub mod instance;
+
+pub mod scan;
+
+pub mod snapshot;
+
+pub mod measure;
+
+pub mod rules;
+
+pub mod options;
+
+pub mod render;
+
+pub mod drill;

@@ -1,0 +1,75 @@
+//! The data flows one way: a room uses only rooms before it, and `lib.rs` names them in that order.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// The rooms that a text uses, by `crate::ROOM`. What stands behind `mod tests` may use any.
+fn used(text: &str) -> Vec<String> {
+    let code = text.split("\nmod tests").next().unwrap_or(text);
+    code.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .flat_map(|line| line.split("crate::").skip(1))
+        .map(|rest| {
+            rest.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        })
+        .collect()
+}
+
+#[test]
+fn a_room_uses_only_rooms_before_it() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let library = fs::read_to_string(src.join("lib.rs")).unwrap();
+    let order: Vec<&str> = library
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'))
+        .collect();
+    assert!(order.len() > 10, "{order:?}");
+
+    let mut files = Vec::new();
+    sources(&src, &mut files);
+    let mut uses = 0;
+    for file in files {
+        let below = file.strip_prefix(&src).unwrap();
+        let first = below.iter().next().unwrap().to_str().unwrap();
+        let room = first.strip_suffix(".rs").unwrap_or(first);
+        if matches!(room, "lib" | "bin") || below.ends_with("tests.rs") {
+            continue;
+        }
+        let place = order
+            .iter()
+            .position(|one| *one == room)
+            .unwrap_or_else(|| panic!("{} is in no room of lib.rs", below.display()));
+        for other in used(&fs::read_to_string(&file).unwrap()) {
+            let Some(wanted) = order.iter().position(|one| *one == other) else {
+                panic!("{} uses crate::{other}, which is no room", below.display());
+            };
+            assert!(
+                wanted <= place,
+                "{} uses {other}, which comes later",
+                below.display()
+            );
+            uses += 1;
+        }
+    }
+    assert!(uses > 50, "only {uses} uses found");
+}
+
+#[test]
+fn the_finder_of_uses_finds_them() {
+    let text = "use crate::scan::{A, B};\n// crate::no\nlet x = crate::escape::path(y) + crate::clock::now();\nmod tests {\nuse crate::late;";
+    assert_eq!(used(text), ["scan", "escape", "clock"]);
+}
