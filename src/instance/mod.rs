@@ -1,59 +1,358 @@
-//! stub until the helper's room arrives
-#![allow(missing_docs)]
-use crate::error::{Error, ErrorKind, Result};
+//! Postfix instances: which there are, where their spools lie, what they are set to, and whether
+//! [`master()`] runs.
+//!
+//! A [`Selection`] goes in, [`Instance`]s come out; main.cf is read and expanded in process, no
+//! program is run and nothing is written. One broken instance is an error in its place and hides no
+//! other. What is not looked at: master.cf, and instances that no `multi_instance_directories`
+//! names (root can start Postfix on any directory; select those by [`Selection::ConfigDirectory`]).
+
+mod master;
+mod settings;
+
 use std::ffi::OsStr;
+use std::fs::OpenOptions;
+use std::io::{self, Read as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-#[derive(Debug, Clone)]
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::escape;
+use crate::postfix::main_cf::{MAX_BYTES, MainCf};
+
+pub use master::{Master, master};
+pub use settings::Settings;
+
+/// The configuration directory of a Postfix that nobody has told another (mail_params.h).
+/// FreeBSD's ports and NixOS compile in their own: there give `MAIL_CONFIG` or the directory.
+pub const DEFAULT_CONFIG_DIRECTORY: &str = "/etc/postfix";
+/// The name of an instance without `multi_instance_name`.
+pub const DEFAULT_NAME: &str = "postfix";
+/// The most instances that one `multi_instance_directories` may name. Each costs one main.cf.
+pub const MAX_INSTANCES: usize = 1_000;
+
+/// One Postfix: a configuration directory, a spool, and the settings that matter for figures.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Instance {
+    /// `multi_instance_name`, or [`DEFAULT_NAME`] when that is empty. Invalid UTF-8 is shown as `?`.
     pub name: String,
+    /// Where its main.cf is, absolute; `None` for a spool given by itself.
     pub config_directory: Option<PathBuf>,
+    /// Its spool, absolute unless the caller gave it otherwise.
     pub queue_directory: PathBuf,
+    /// What its main.cf says, or Postfix's defaults.
     pub settings: Settings,
+    /// What is odd about it and does not stand in the way, one sentence each.
     pub warnings: Vec<String>,
 }
-#[derive(Debug, Clone)]
-pub struct Settings {
-    pub queue_run_delay: i64,
-    pub maximal_queue_lifetime: i64,
-    pub bounce_queue_lifetime: i64,
-    pub qmgr_message_active_limit: u64,
+
+/// Which instances (CONTRACT.md 2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selection {
+    /// The default instance: `MAIL_CONFIG`, else [`DEFAULT_CONFIG_DIRECTORY`].
+    Default,
+    /// The instance with this configuration directory; a relative path is one from here.
+    ConfigDirectory(PathBuf),
+    /// This spool as it stands: no main.cf is read, settings are Postfix's defaults.
+    QueueDirectory(PathBuf),
+    /// The default instance, then those of its `multi_instance_directories` in their order.
+    All,
+    /// Those of [`Selection::All`] with one of these names.
+    Named(Vec<String>),
 }
-impl Default for Settings {
-    fn default() -> Self {
-        Settings {
-            queue_run_delay: 300,
-            maximal_queue_lifetime: 432000,
-            bounce_queue_lifetime: 432000,
-            qmgr_message_active_limit: 20000,
+
+/// The instances that `selection` means; `mail_config` is the value of the environment variable
+/// `MAIL_CONFIG` (empty is as unset).
+///
+/// The outer error is for what leaves nothing to say: the default instance's main.cf is unreadable
+/// or does not parse, or no instance has the name. An inner one is a single broken instance:
+/// its main.cf is unreadable or does not parse, its `queue_directory` cannot be expanded, is not
+/// absolute, or is another instance's. Other bad values are [`Instance::warnings`].
+pub fn find(selection: &Selection, mail_config: Option<&OsStr>) -> Result<Vec<Result<Instance>>> {
+    let default = || {
+        let given = mail_config.filter(|directory| !directory.is_empty());
+        PathBuf::from(given.unwrap_or(OsStr::new(DEFAULT_CONFIG_DIRECTORY)))
+    };
+    match selection {
+        Selection::QueueDirectory(directory) => Ok(vec![Ok(Instance {
+            name: DEFAULT_NAME.to_owned(),
+            config_directory: None,
+            queue_directory: directory.clone(),
+            settings: Settings::default(),
+            warnings: Vec::new(),
+        })]),
+        Selection::ConfigDirectory(directory) => {
+            let found = Found::read(directory)?;
+            Ok(vec![found.instance()])
+        }
+        Selection::Default => {
+            let found = Found::read(&default())?;
+            let mut instance = found.instance();
+            enable_lone(&mut instance, &found);
+            Ok(vec![instance])
+        }
+        Selection::All => {
+            let all = all(&default())?;
+            Ok(all.into_iter().map(|(_, instance)| instance).collect())
+        }
+        Selection::Named(names) => named(names, all(&default())?),
+    }
+}
+
+/// A main.cf that was read and parsed.
+struct Found {
+    directory: PathBuf,
+    main_cf: MainCf,
+}
+
+impl Found {
+    fn read(directory: &Path) -> Result<Found> {
+        // Postfix's own `postconf -c .` makes $config_directory a dot; an absolute one means the
+        // same and stays right wherever it is used. This asks for the working directory only.
+        let directory = std::path::absolute(directory)
+            .map_err(|cause| Error::io("find the directory", directory, &cause))?;
+        let path = directory.join("main.cf");
+        let bytes = read_main_cf(&path)?;
+        let main_cf = MainCf::parse(&bytes)
+            .map_err(|error| error.within(&escape::path(&path)).with_path(&path))?
+            .with_config_directory(&directory);
+        Ok(Found { directory, main_cf })
+    }
+
+    /// `multi_instance_name`, or the default name. A name that cannot be expanded is an error.
+    fn name(&self) -> Result<String> {
+        let bytes = self.main_cf.path("multi_instance_name")?;
+        let name = escape::printable(bytes.as_os_str().as_bytes(), escape::MAX_SHOWN);
+        Ok(if name.is_empty() {
+            DEFAULT_NAME.to_owned()
+        } else {
+            name
+        })
+    }
+
+    fn instance(&self) -> Result<Instance> {
+        let path = self.directory.join("main.cf");
+        let place = |error: Error| {
+            error
+                .within(&escape::path(&path))
+                .with_path(&path)
+                .with_remedy("correct main.cf, or name the spool itself (--queue-directory)")
+        };
+        let name = self.name().map_err(place)?;
+        let queue_directory = self.main_cf.path("queue_directory").map_err(place)?;
+        if !queue_directory.is_absolute() {
+            let shown = escape::path(&queue_directory);
+            return Err(place(Error::new(
+                ErrorKind::Syntax,
+                format!("queue_directory: expected an absolute path, found \"{shown}\""),
+            )));
+        }
+        let mut warnings = self.main_cf.warnings().to_vec();
+        let settings = Settings::from_main_cf(&self.main_cf, &mut warnings);
+        let shown = escape::path(&path);
+        for warning in &mut warnings {
+            warning.insert_str(0, &format!("{shown}: "));
+        }
+        Ok(Instance {
+            name,
+            config_directory: Some(self.directory.clone()),
+            queue_directory,
+            settings,
+            warnings,
+        })
+    }
+}
+
+/// postmulti counts a default instance without others as enabled (postmulti.c).
+fn enable_lone(instance: &mut Result<Instance>, found: &Found) {
+    if let (Ok(instance), Ok(others)) = (instance, found.main_cf.list("multi_instance_directories"))
+    {
+        if others.is_empty() {
+            instance.settings.multi_instance_enable = true;
         }
     }
 }
-#[derive(Debug, Clone)]
-pub enum Selection {
-    Default,
-    ConfigDirectory(PathBuf),
-    QueueDirectory(PathBuf),
-    All,
-    Named(Vec<String>),
+
+/// Every instance, with its name where at least that is known.
+type Listed = (Option<String>, Result<Instance>);
+
+fn all(default: &Path) -> Result<Vec<Listed>> {
+    let found = Found::read(default)?;
+    let mut first = found.instance();
+    enable_lone(&mut first, &found);
+    let mut list = vec![(found.name().ok(), first)];
+
+    let path = found.directory.join("main.cf");
+    let mut directories = match found.main_cf.list("multi_instance_directories") {
+        Ok(directories) => directories,
+        Err(error) => {
+            list.push((None, Err(error.within(&escape::path(&path)))));
+            return Ok(list);
+        }
+    };
+    if directories.len() > MAX_INSTANCES {
+        directories.truncate(MAX_INSTANCES);
+        list.push((
+            None,
+            Err(Error::new(
+                ErrorKind::Unsupported,
+                format!(
+                    "{}: multi_instance_directories names more than {MAX_INSTANCES}; the rest is \
+                     left out",
+                    escape::path(&path)
+                ),
+            )),
+        ));
+    }
+    for bytes in directories {
+        let directory = Path::new(OsStr::from_bytes(&bytes));
+        if !directory.is_absolute() {
+            let shown = escape::path(directory);
+            list.push((
+                None,
+                Err(Error::new(
+                    ErrorKind::Syntax,
+                    format!(
+                        "{}: multi_instance_directories: expected absolute paths, found \"{shown}\"",
+                        escape::path(&path)
+                    ),
+                )),
+            ));
+            continue;
+        }
+        list.push(match Found::read(directory) {
+            Ok(found) => (found.name().ok(), found.instance()),
+            Err(error) => (None, Err(error)),
+        });
+    }
+    refuse_shared_spools(&mut list);
+    Ok(list)
 }
-#[derive(Debug, Clone)]
-pub enum Master {
-    Running { pid: Option<u32> },
-    Stopped,
-    Unknown(String),
-}
-pub fn master(_q: &Path) -> Master {
-    Master::Stopped
-}
-pub fn find(s: &Selection, _m: Option<&OsStr>) -> Result<Vec<Result<Instance>>> {
-    match s {
-        Selection::QueueDirectory(p) => Ok(vec![Ok(Instance {
-            name: "postfix".into(),
-            config_directory: None,
-            queue_directory: p.clone(),
-            settings: Settings::default(),
-            warnings: vec![],
-        })]),
-        _ => Err(Error::new(ErrorKind::Unsupported, "stub")),
+
+/// A spool that two instances claim is counted once, for the first; the other one is broken.
+fn refuse_shared_spools(list: &mut [Listed]) {
+    for at in 1..list.len() {
+        let (before, rest) = list.split_at_mut(at);
+        let Some((_, later)) = rest.first_mut() else {
+            return;
+        };
+        let Ok(instance) = later else { continue };
+        let others = before.iter().filter_map(|(_, other)| other.as_ref().ok());
+        let place = |instance: &Instance| {
+            let directory = instance.config_directory.as_deref();
+            escape::path(
+                &directory
+                    .unwrap_or(&instance.queue_directory)
+                    .join("main.cf"),
+            )
+        };
+        for other in others {
+            if other.queue_directory == instance.queue_directory {
+                *later = Err(Error::new(
+                    ErrorKind::Syntax,
+                    format!(
+                        "{}: queue_directory {} is already that of {}",
+                        place(instance),
+                        escape::path(&instance.queue_directory),
+                        place(other)
+                    ),
+                )
+                .with_path(&instance.queue_directory)
+                .with_remedy("give each instance a queue_directory of its own"));
+                break;
+            }
+            if other.name == instance.name {
+                let text = format!(
+                    "{}: its name {} is also that of {}; set multi_instance_name",
+                    place(instance),
+                    instance.name,
+                    place(other)
+                );
+                instance.warnings.push(text);
+            }
+        }
     }
 }
+
+fn named(names: &[String], list: Vec<Listed>) -> Result<Vec<Result<Instance>>> {
+    if names.is_empty() {
+        return Err(Error::new(
+            ErrorKind::Invalid,
+            "no instance is named: at least one is needed",
+        ));
+    }
+    let has = |name: &String| list.iter().any(|(known, _)| known.as_ref() == Some(name));
+    if let Some(unknown) = names.iter().find(|name| !has(name)) {
+        let mut known: Vec<&str> = Vec::new();
+        for name in list.iter().filter_map(|(name, _)| name.as_deref()) {
+            if !known.contains(&name) {
+                known.push(name);
+            }
+        }
+        let shown = escape::printable(unknown.as_bytes(), escape::MAX_SHOWN);
+        let mut text = format!(
+            "no instance is named {shown}: known are {}",
+            known.join(", ")
+        );
+        // It may be the one that was meant.
+        let broken = list.iter().find(|(name, _)| name.is_none());
+        if let Some((_, Err(error))) = broken {
+            text = format!("{text}; one more could not be read: {error}");
+        }
+        return Err(Error::new(ErrorKind::NotFound, text));
+    }
+    Ok(list
+        .into_iter()
+        .filter(|(known, _)| known.as_ref().is_some_and(|known| names.contains(known)))
+        .map(|(_, instance)| instance)
+        .collect())
+}
+
+/// The bytes of a main.cf: a regular file (a link to one will do), at most [`MAX_BYTES`] and one.
+fn read_main_cf(path: &Path) -> Result<Vec<u8>> {
+    let refused = |action: &str, cause: &io::Error| {
+        let error = Error::io(action, path, cause);
+        match error.kind() {
+            ErrorKind::NotFound => error.with_remedy(
+                "name the configuration directory (--config-directory) or the spool \
+                 (--queue-directory)",
+            ),
+            _ => error,
+        }
+    };
+    let file = open_unseen(path).map_err(|cause| refused("open", &cause))?;
+    let metadata = file.metadata().map_err(|cause| refused("stat", &cause))?;
+    if !metadata.is_file() {
+        let shown = escape::path(path);
+        return Err(
+            Error::new(ErrorKind::Io, format!("{shown} is no regular file")).with_path(path),
+        );
+    }
+    let mut bytes = Vec::new();
+    // One byte more than the parser takes, so that it can tell.
+    let limit = u64::try_from(MAX_BYTES)
+        .unwrap_or(u64::MAX)
+        .saturating_add(1);
+    file.take(limit)
+        .read_to_end(&mut bytes)
+        .map_err(|cause| refused("read", &cause))?;
+    Ok(bytes)
+}
+
+/// Opens for reading without changing the access time where that is allowed (owner and root only),
+/// and without waiting for the other end of a named pipe.
+fn open_unseen(path: &Path) -> io::Result<std::fs::File> {
+    let open = |flags| {
+        OpenOptions::new()
+            .read(true)
+            .custom_flags(flags | libc::O_NONBLOCK | libc::O_NOCTTY)
+            .open(path)
+    };
+    match open(libc::O_NOATIME) {
+        Err(cause) if cause.raw_os_error() == Some(libc::EPERM) => open(0),
+        result => result,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -25,6 +25,7 @@
 
 pub mod address;
 pub mod envelope;
+pub mod main_cf;
 pub mod queue;
 pub mod queue_id;
 pub mod record;

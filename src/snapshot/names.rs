@@ -177,7 +177,8 @@ mod tests {
                 .top(most)
                 .iter()
                 .map(|(name, count)| format!("{}{count}", name.escape_ascii()))
-                .collect::<String>()
+                .collect::<Vec<_>>()
+                .concat()
         };
         assert_eq!(top(2), "b3c3");
         assert_eq!(top(9), "b3c3a2d1");
