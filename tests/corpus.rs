@@ -124,7 +124,7 @@ fn ages_fall_into_the_buckets_of_qshape() {
             .get(domain.as_bytes())
             .unwrap_or_else(|| panic!("{domain}"));
         assert_eq!(ages.total, numbers[0], "{domain}");
-        assert_eq!(ages.columns[..], numbers[1..], "{domain}");
+        assert_eq!(ages.columns.map(u64::from)[..], numbers[1..], "{domain}");
         compared += 1;
     }
     assert!(compared > 10);

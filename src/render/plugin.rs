@@ -253,7 +253,7 @@ fn table(snapshot: &Snapshot, lines: &mut Vec<String>) {
     let mut head = format!("{:>name_width$}", "");
     let _ = write!(head, "{:>1$}", "T", width("T", all.total));
     for (title, value) in heads.iter().zip(all.columns) {
-        let _ = write!(head, "{title:>0$}", width(title, value));
+        let _ = write!(head, "{title:>0$}", width(title, value.into()));
     }
     lines.push("recipients by destination domain and age in minutes:".to_owned());
     lines.push(head);
@@ -261,7 +261,7 @@ fn table(snapshot: &Snapshot, lines: &mut Vec<String>) {
         let mut row = format!("{name:>name_width$}");
         let _ = write!(row, "{:>1$}", ages.total, width("T", all.total));
         for ((title, value), count) in heads.iter().zip(all.columns).zip(ages.columns) {
-            let _ = write!(row, "{count:>0$}", width(title, value));
+            let _ = write!(row, "{count:>0$}", width(title, value.into()));
         }
         lines.push(row);
     }

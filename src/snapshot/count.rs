@@ -66,8 +66,10 @@ impl<'a> Counter<'a> {
         common.take_in(&mut self.tables);
     }
 
+    /// A name was added; long ones weigh more, so that hostile ones cannot fill the memory of each
+    /// thread.
     fn added_one(&mut self) {
-        self.added += 1;
+        self.added += 1 + self.name.len() / 64;
         if self.added >= LOCAL_NAMES {
             self.hand_over();
         }

@@ -60,12 +60,6 @@ impl<C: Count> Names<C> {
         self.others += &other.others;
     }
 
-    /// Forgets all.
-    pub fn clear(&mut self) {
-        self.counts.clear();
-        self.bytes = 0;
-        self.others = C::default();
-    }
 
     /// How many names.
     pub fn len(&self) -> usize {
@@ -136,11 +130,6 @@ impl Seconds {
         self.others += other.others;
     }
 
-    /// Forgets all.
-    pub fn clear(&mut self) {
-        self.counts.clear();
-        self.others = 0;
-    }
 
     /// How many different seconds.
     pub fn len(&self) -> usize {

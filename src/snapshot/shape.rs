@@ -14,8 +14,9 @@ pub const TICK: i64 = 5;
 pub struct Ages {
     /// All of them.
     pub total: u64,
-    /// By column: under 5 minutes, under 10, 20, 40, ... 1280, and more.
-    pub columns: [u64; COLUMNS],
+    /// By column: under 5 minutes, under 10, 20, 40, ... 1280, and more. Half as wide as the total,
+    /// since there is one for each of very many domains; it stops at its maximum.
+    pub columns: [u32; COLUMNS],
 }
 
 impl Ages {
@@ -34,7 +35,7 @@ impl AddAssign<&Ages> for Ages {
     fn add_assign(&mut self, other: &Ages) {
         self.total += other.total;
         for (sum, count) in self.columns.iter_mut().zip(other.columns) {
-            *sum += count;
+            *sum = sum.saturating_add(count);
         }
     }
 }
