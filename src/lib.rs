@@ -24,6 +24,7 @@
 //! | [`options`] | all of the above by option name, for every face |
 //! | [`render`] | service output and performance data, JSON, OpenMetrics |
 //! | [`drill`] | spools of made-up mail, and the only code that writes |
+//! | [`ffi`] | the C ABI, and the only `unsafe` beside one call in [`sys`] |
 //!
 //! # Example
 //!
@@ -82,3 +83,5 @@ pub mod options;
 pub mod render;
 
 pub mod drill;
+
+pub mod ffi;

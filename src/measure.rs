@@ -96,6 +96,25 @@ impl Subject {
         }
     }
 
+    /// The queues that `name` stands for: those of a queue, of backlog or of total.
+    ///
+    /// # Errors
+    /// Of kind `NotFound`, naming all that there are.
+    pub fn queues_named(name: &str) -> Result<QueueSet> {
+        let queues = Subject::from_name(name).map(Subject::queues);
+        match queues {
+            Some(queues) if name != "spool" && !queues.is_empty() => Ok(queues),
+            _ => Err(Error::new(
+                ErrorKind::NotFound,
+                format!(
+                    "no queue is called {}; there are maildrop, incoming, active, deferred, hold, \
+                     corrupt, backlog, total",
+                    quoted(name)
+                ),
+            )),
+        }
+    }
+
     fn from_name(name: &str) -> Option<Subject> {
         Some(match name {
             "backlog" => Subject::Backlog,

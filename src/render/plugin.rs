@@ -27,29 +27,34 @@ const CUT: &str = "[output cut]";
 
 /// The whole output of a check, ending in a newline. `verbosity` is the number of `-v`.
 pub fn output(snapshot: &Snapshot, verdict: &Verdict, verbosity: u8, counts_only: bool) -> String {
-    let mut text = bounded(&summary(snapshot, verdict), MAX_TEXT);
-    let mut items = perfdata::items(snapshot, verdict, counts_only);
-    let several = snapshot.instances.len() + snapshot.broken.len() > 1;
-    let limit = if several { MAX_ALL - 200 } else { MAX_FIRST };
-    let mut length = text.len() + 3;
-    let kept = items
-        .iter()
-        .take_while(|item| {
-            length += item.len() + 1;
-            length <= limit
-        })
-        .count();
-    if kept < items.len() {
-        items.truncate(kept);
-    }
-    if !items.is_empty() {
-        let _ = write!(text, " | {}", items.join(" "));
+    let mut text = service_output(snapshot, verdict);
+    let performance = performance_data(snapshot, verdict, counts_only);
+    if !performance.is_empty() {
+        let _ = write!(text, " | {performance}");
     }
     text.push('\n');
     if verbosity > 0 {
         append_lines(&mut text, &long_output(snapshot, verdict, verbosity));
     }
     text
+}
+
+/// The first line of [`output`] before the bar.
+pub fn service_output(snapshot: &Snapshot, verdict: &Verdict) -> String {
+    bounded(&summary(snapshot, verdict), MAX_TEXT)
+}
+
+/// What stands behind the bar in [`output`]: whole items, as many as its limits leave room for.
+pub fn performance_data(snapshot: &Snapshot, verdict: &Verdict, counts_only: bool) -> String {
+    let items = perfdata::items(snapshot, verdict, counts_only);
+    let several = snapshot.instances.len() + snapshot.broken.len() > 1;
+    let limit = if several { MAX_ALL - 200 } else { MAX_FIRST };
+    let mut length = service_output(snapshot, verdict).len() + 3;
+    let kept = items.iter().take_while(|item| {
+        length += item.len() + 1;
+        length <= limit
+    });
+    kept.map(String::as_str).collect::<Vec<_>>().join(" ")
 }
 
 /// The whole output of a check that failed before it could judge anything.

@@ -39,6 +39,13 @@ impl MessageRow {
         self.ends.clear();
     }
 
+    /// Whether Postfix will expire it at its next attempt: group execute, which only maildrop's files
+    /// might have for another reason (POSTFIX.md 2.3).
+    pub fn is_forced_expire(&self) -> bool {
+        self.queue != Some(Queue::Maildrop)
+            && self.inode.is_some_and(|inode| inode.mode & 0o010 != 0)
+    }
+
     /// How many recipients are still to be delivered.
     pub fn recipient_count(&self) -> usize {
         self.ends.len()
@@ -89,6 +96,11 @@ impl Messages {
 
     /// The next message, or `None` after the last.
     pub fn next_message(&mut self) -> Option<&MessageRow> {
+        self.advance().then_some(&self.heard.row)
+    }
+
+    /// Goes to the next message, which is then [`Messages::row`]; false after the last.
+    pub fn advance(&mut self) -> bool {
         loop {
             if let Some((directory, bundle, at)) = &mut self.bundle {
                 if let Some(name) = bundle.name(*at) {
@@ -98,18 +110,27 @@ impl Messages {
                     self.files
                         .read(directory, name, Depth::Envelopes, &mut self.heard);
                     if self.heard.found {
-                        return Some(&self.heard.row);
+                        return true;
                     }
                     continue;
                 }
                 self.bundle = None;
             }
-            let work = match self.waiting.pop() {
-                Some(work) => work,
-                None => Work::List(self.queues.pop_front()?),
+            let next = self
+                .waiting
+                .pop()
+                .or_else(|| self.queues.pop_front().map(Work::List));
+            let Some(work) = next else {
+                self.heard.row.clear();
+                return false;
             };
             self.perform(work);
         }
+    }
+
+    /// The message that [`Messages::advance`] went to.
+    pub fn row(&self) -> &MessageRow {
+        &self.heard.row
     }
 
     fn perform(&mut self, work: Work) {

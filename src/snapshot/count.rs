@@ -176,7 +176,6 @@ impl Observer for Counter<'_> {
     fn gap(&mut self, gap: Gap) {
         self.tallies[gap.queue.index()].unreadable += 1;
         if self.gaps.len() < MAX_EXAMPLES {
-            log::debug!("{gap}");
             self.gaps.push(gap);
         }
     }

@@ -4,7 +4,9 @@
 //! threads counted gives the same values in any order, as long as no table of names is full.
 
 mod count;
+mod messages;
 pub mod names;
+mod problem;
 pub mod shape;
 mod tally;
 
@@ -12,7 +14,9 @@ use std::ops::{Index, IndexMut};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+pub use messages::SnapshotMessages;
 pub use names::{Names, Seconds};
+pub use problem::{Problem, ProblemKind};
 pub use tally::Tally;
 
 use crate::clock::Deadline;
@@ -168,6 +172,10 @@ impl InstanceSnapshot {
         }
         gaps.sort();
         gaps.truncate(MAX_EXAMPLES);
+        // On the caller's thread: a host's logger is not to be called from any other.
+        for gap in &gaps {
+            log::debug!("{gap}");
+        }
         damaged.sort_by(|a: &Damaged, b| (a.queue, &a.path).cmp(&(b.queue, &b.path)));
         damaged.truncate(MAX_EXAMPLES);
         let tables = common

@@ -60,7 +60,6 @@ impl<C: Count> Names<C> {
         self.others += &other.others;
     }
 
-
     /// How many names.
     pub fn len(&self) -> usize {
         self.counts.len()
@@ -129,7 +128,6 @@ impl Seconds {
         }
         self.others += other.others;
     }
-
 
     /// How many different seconds.
     pub fn len(&self) -> usize {

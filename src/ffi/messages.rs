@@ -1,0 +1,206 @@
+//! The message cursor.
+
+use std::ffi::c_char;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::bytes::{input_text, qw_bytes};
+use super::error::qw_error;
+use super::guard::{guard, guard_value};
+use super::snapshot::qw_snapshot;
+use super::{QW_END, QW_OK, QW_QUEUE_NONE, handle, qw_queue, qw_status};
+use crate::error::{Error, ErrorKind};
+use crate::measure::Subject;
+use crate::postfix::queue::{Queue, QueueSet};
+use crate::snapshot::SnapshotMessages;
+
+/// A cursor over messages. One thread at a time.
+pub struct qw_messages {
+    cursor: SnapshotMessages,
+    poisoned: AtomicBool,
+}
+
+/// One message. The bytes are raw, and live until the cursor moves or is freed.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct qw_message {
+    /// The name of its instance.
+    pub instance: qw_bytes,
+    /// Its queue ID.
+    pub queue_id: qw_bytes,
+    /// The envelope sender; empty for the null sender.
+    pub sender: qw_bytes,
+    /// When it arrived, in seconds of the epoch; 0 if the file does not say.
+    pub arrival: i64,
+    /// Its next retry, in seconds of the epoch; 0 unless it is deferred.
+    pub next_retry: i64,
+    /// The size that mailq prints, in bytes.
+    pub size: u64,
+    /// Recipients still to be delivered; see qw_messages_recipient.
+    pub recipients: u64,
+    /// Recipients done with.
+    pub done: u64,
+    /// QW_QUEUE_.
+    pub queue: qw_queue,
+    /// Permission bits of the file.
+    pub mode: u32,
+    /// 1 if it is no valid queue file; what could be read is told.
+    pub damaged: i32,
+    /// 1 if it is marked for expiry (`postsuper -e`, or an altered mode).
+    pub forced_expire: i32,
+}
+
+/// Opens a cursor over the messages of `queue` (a queue's name, backlog or total; NULL: all six) in the
+/// instances of `snapshot`. It reads the spool anew, on the calling thread. Free it with
+/// qw_messages_free. Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND (no such queue). Since 0.1.
+///
+/// # Safety
+/// `snapshot` is NULL or from qw_scan; `queue` is NULL or has its length; `out` and `err` are NULL or may
+/// be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_messages_open(
+    snapshot: *const qw_snapshot,
+    queue: *const c_char,
+    queue_len: usize,
+    out: *mut *mut qw_messages,
+    err: *mut *mut qw_error,
+) -> qw_status {
+    // SAFETY: the caller's promise.
+    let out = unsafe { handle::out(out) };
+    // SAFETY: the caller's promise.
+    let snapshot = unsafe { handle::shared(snapshot) };
+    let queues = if queue.is_null() {
+        Ok(QueueSet::ALL)
+    } else {
+        // SAFETY: the caller's promise.
+        unsafe { input_text("the queue", queue, queue_len) }.and_then(Subject::queues_named)
+    };
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(err, None, || {
+            let out = out?;
+            let snapshot = Arc::clone(&snapshot?.snapshot);
+            *out = handle::give(qw_messages {
+                cursor: SnapshotMessages::new(snapshot, queues?),
+                poisoned: AtomicBool::new(false),
+            });
+            Ok(QW_OK)
+        })
+    }
+}
+
+/// Goes to the next message and fills `row`; QW_END after the last. `row_size` is sizeof *row. Mail that
+/// moves meanwhile may be told twice or not at all, as by mailq.
+/// Errors: QW_ERR_INVALID, and those of qw_scan for an instance whose spool has gone. Since 0.1.
+///
+/// # Safety
+/// `messages` is NULL or from qw_messages_open and used by this thread alone; `row` is NULL or has
+/// `row_size` writable bytes; `err` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_messages_next(
+    messages: *mut qw_messages,
+    row: *mut qw_message,
+    row_size: usize,
+    err: *mut *mut qw_error,
+) -> qw_status {
+    // SAFETY: the caller's promise.
+    let messages = unsafe { handle::exclusive(messages) };
+    let (cursor, poisoned) = match messages {
+        Ok(qw_messages { cursor, poisoned }) => (Ok(cursor), Some(&*poisoned)),
+        Err(error) => (Err(error), None),
+    };
+    // SAFETY: the caller's promise.
+    let give = |filled| unsafe { handle::give_row(row, row_size, filled) };
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(err, poisoned, || {
+            let cursor = cursor?;
+            if row.is_null() {
+                return Err(Error::new(ErrorKind::Invalid, "the row argument is NULL"));
+            }
+            if !cursor.advance()? {
+                return Ok(QW_END);
+            }
+            let Some(filled) = filled(cursor) else {
+                return Ok(QW_END);
+            };
+            give(filled)?;
+            Ok(QW_OK)
+        })
+    }
+}
+
+fn filled(cursor: &SnapshotMessages) -> Option<qw_message> {
+    let (taken, row) = cursor.row()?;
+    let mode = row.inode.map_or(0, |inode| inode.mode);
+    let deferred = row.queue == Some(Queue::Deferred);
+    Some(qw_message {
+        instance: qw_bytes::of(taken.instance.name.as_bytes()),
+        queue_id: qw_bytes::of(&row.queue_id),
+        sender: qw_bytes::of(&row.sender),
+        arrival: row.envelope.arrival.unwrap_or(0),
+        next_retry: row
+            .inode
+            .filter(|_| deferred)
+            .map_or(0, |inode| inode.mtime),
+        size: row.size,
+        recipients: row.recipient_count() as u64,
+        done: row.envelope.done,
+        queue: row.queue.map_or(QW_QUEUE_NONE, |queue| queue as qw_queue),
+        mode,
+        damaged: i32::from(row.envelope.damage.is_some()),
+        forced_expire: i32::from(row.is_forced_expire()),
+    })
+}
+
+/// The recipient at `index` of the present message, from 0 to row.recipients - 1, raw, in the order of
+/// the file. It lives until the cursor moves or is freed. Errors: QW_ERR_INVALID. Since 0.1.
+///
+/// # Safety
+/// `messages` is NULL or from qw_messages_open and used by this thread alone; `out` and `err` are NULL or
+/// may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_messages_recipient(
+    messages: *const qw_messages,
+    index: usize,
+    out: *mut qw_bytes,
+    err: *mut *mut qw_error,
+) -> qw_status {
+    // SAFETY: the caller's promise.
+    let messages = unsafe { handle::shared(messages) };
+    // SAFETY: the caller's promise.
+    let out = unsafe { handle::place("the place for the recipient", out) };
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(err, None, || {
+            let (_, row) = messages?.cursor.row().ok_or_else(no_recipient)?;
+            *out? = qw_bytes::of(row.recipient(index).ok_or_else(no_recipient)?);
+            Ok(QW_OK)
+        })
+    }
+}
+
+fn no_recipient() -> Error {
+    Error::new(ErrorKind::Invalid, "there is no recipient at this index")
+}
+
+/// Directories and files that the cursor could not read up to here; 0 for NULL. Since 0.1.
+///
+/// # Safety
+/// `messages` is NULL or from qw_messages_open and used by this thread alone.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_messages_unreadable(messages: *const qw_messages) -> u64 {
+    // SAFETY: the caller's promise.
+    let messages = unsafe { handle::shared(messages) };
+    guard_value(0, || Ok(messages?.cursor.unreadable()))
+}
+
+/// Frees a cursor. NULL is a no-op. Since 0.1.
+///
+/// # Safety
+/// `messages` is NULL or from qw_messages_open and not freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_messages_free(messages: *mut qw_messages) {
+    // SAFETY: the caller's promise.
+    unsafe { handle::free(messages) }
+}

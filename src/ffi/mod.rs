@@ -1,0 +1,143 @@
+//! The C ABI: `include/queuewatch.h` is generated from this room.
+//!
+//! Functions here check, call the core, and store; they decide nothing. The conventions, which the
+//! header tells its readers:
+//!
+//! * opaque handles, made through `T **out` (set to NULL first) and freed by `qw_T_free(T *)`, for
+//!   which NULL is a no-op; a child keeps what it needs of its parent, so any order of freeing is fine;
+//! * every function that can fail returns a [`qw_status`] and has `qw_error **err` last, which may be
+//!   NULL; other outputs are written on success only;
+//! * inputs are bytes with a length, or [`QW_NUL`] for NUL-terminated; outputs are `qw_bytes`,
+//!   borrowed, or `qw_text`, owned;
+//! * rows take the caller's `sizeof`, so that fields can be appended;
+//! * `const T *` may be used by several threads at once, `T *` by one at a time;
+//! * nothing unwinds into the host: see `guard`.
+#![allow(unsafe_code)]
+#![allow(non_camel_case_types)] // C's names.
+
+mod guard;
+mod handle;
+
+// In the order of the header.
+mod bytes;
+
+mod error;
+
+mod options;
+
+mod snapshot;
+
+mod messages;
+
+mod verdict;
+
+mod log;
+
+use std::ffi::c_char;
+
+pub use bytes::{qw_bytes, qw_text, qw_text_bytes, qw_text_free};
+pub use error::{
+    qw_error, qw_error_code, qw_error_errno, qw_error_free, qw_error_message, qw_error_offset,
+    qw_error_path, qw_error_remedy,
+};
+pub use log::{
+    QW_LOG_DEBUG, QW_LOG_ERROR, QW_LOG_INFO, QW_LOG_TRACE, QW_LOG_WARN, qw_log_fn, qw_log_set,
+};
+pub use messages::{
+    qw_message, qw_messages, qw_messages_free, qw_messages_next, qw_messages_open,
+    qw_messages_recipient, qw_messages_unreadable,
+};
+pub use options::{qw_options, qw_options_free, qw_options_new, qw_options_set};
+pub use snapshot::{
+    QW_PROBLEM_DAMAGED, QW_PROBLEM_DIRECTORY, QW_PROBLEM_FILE, QW_PROBLEM_INSTANCE, qw_problem,
+    qw_scan, qw_snapshot, qw_snapshot_complete, qw_snapshot_free, qw_snapshot_json,
+    qw_snapshot_measure, qw_snapshot_measure_detail, qw_snapshot_now, qw_snapshot_problem,
+    qw_snapshot_problem_count,
+};
+pub use verdict::{
+    qw_check, qw_finding, qw_verdict, qw_verdict_finding, qw_verdict_finding_count,
+    qw_verdict_free, qw_verdict_json, qw_verdict_output, qw_verdict_perfdata, qw_verdict_state,
+    qw_verdict_summary,
+};
+
+/// What a function came to: QW_OK, QW_END, or one of QW_ERR_.
+pub type qw_status = i32;
+/// Done.
+pub const QW_OK: qw_status = 0;
+/// A cursor is behind its last row. No error object is made.
+pub const QW_END: qw_status = 1;
+/// An argument that may not be: NULL, an index out of range, options that exclude each other.
+pub const QW_ERR_INVALID: qw_status = 10;
+/// A rule, a measure or an option's value does not parse; qw_error_offset tells where.
+pub const QW_ERR_SYNTAX: qw_status = 11;
+/// No such option, instance, file or directory.
+pub const QW_ERR_NOT_FOUND: qw_status = 12;
+/// The system refused access.
+pub const QW_ERR_DENIED: qw_status = 20;
+/// Another failure of the system.
+pub const QW_ERR_IO: qw_status = 21;
+/// The directory has none of the queues.
+pub const QW_ERR_NOT_A_SPOOL: qw_status = 22;
+/// The time was up before anything could be told.
+pub const QW_ERR_TIMEOUT: qw_status = 23;
+/// A call out of order: from within a log function, or on a handle that an earlier bug has poisoned.
+pub const QW_ERR_STATE: qw_status = 30;
+/// Known, but not to be had here.
+pub const QW_ERR_UNSUPPORTED: qw_status = 31;
+/// A bug in queuewatch. The handle that it happened on is poisoned.
+pub const QW_ERR_PANIC: qw_status = 40;
+
+/// A service state, and the exit code of a plugin.
+pub type qw_state = i32;
+/// All is well, and that is known.
+pub const QW_STATE_OK: qw_state = 0;
+/// A warning range alerts.
+pub const QW_STATE_WARNING: qw_state = 1;
+/// A critical range alerts.
+pub const QW_STATE_CRITICAL: qw_state = 2;
+/// It cannot be told.
+pub const QW_STATE_UNKNOWN: qw_state = 3;
+
+/// How far a figure can be trusted.
+pub type qw_quality = i32;
+/// It is the figure.
+pub const QW_QUALITY_EXACT: qw_quality = 0;
+/// The figure is this or more: something could not be read.
+pub const QW_QUALITY_AT_LEAST: qw_quality = 1;
+/// Nothing can be said; the value is 0 and means nothing.
+pub const QW_QUALITY_UNKNOWN: qw_quality = 2;
+
+/// A queue.
+pub type qw_queue = i32;
+/// In no queue.
+pub const QW_QUEUE_NONE: qw_queue = -1;
+/// active
+pub const QW_QUEUE_ACTIVE: qw_queue = 0;
+/// deferred
+pub const QW_QUEUE_DEFERRED: qw_queue = 1;
+/// incoming
+pub const QW_QUEUE_INCOMING: qw_queue = 2;
+/// hold
+pub const QW_QUEUE_HOLD: qw_queue = 3;
+/// maildrop
+pub const QW_QUEUE_MAILDROP: qw_queue = 4;
+/// corrupt
+pub const QW_QUEUE_CORRUPT: qw_queue = 5;
+
+/// As a length: the text is NUL-terminated. SIZE_MAX in the header.
+pub const QW_NUL: usize = usize::MAX;
+
+/// The version of the ABI that this header describes. While it is 0 any release may break it.
+pub const QW_ABI_VERSION: u32 = 0;
+
+/// The version of the library that is loaded, NUL-terminated; static. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn qw_version() -> *const c_char {
+    concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
+}
+
+/// The ABI version of the library that is loaded: compare it with QW_ABI_VERSION. Since 0.1.
+#[unsafe(no_mangle)]
+pub extern "C" fn qw_abi_version() -> u32 {
+    QW_ABI_VERSION
+}

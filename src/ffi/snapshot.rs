@@ -1,0 +1,269 @@
+//! Snapshots: scan, measure, problems, JSON.
+
+use std::ffi::c_char;
+use std::sync::Arc;
+
+use super::bytes::{give_text, input_text, qw_bytes, qw_text};
+use super::error::qw_error;
+use super::guard::{guard, guard_value};
+use super::options::qw_options;
+use super::{
+    QW_OK, QW_QUALITY_AT_LEAST, QW_QUALITY_EXACT, QW_QUALITY_UNKNOWN, QW_QUEUE_NONE, handle,
+    qw_quality, qw_queue, qw_status,
+};
+use crate::error::{Error, ErrorKind};
+use crate::measure::{Measure, Quality};
+use crate::options::Purpose;
+use crate::render::json;
+use crate::snapshot::{Problem, ProblemKind, Snapshot};
+
+/// The queues at one moment. Immutable: any number of threads may use it.
+pub struct qw_snapshot {
+    pub(super) snapshot: Arc<Snapshot>,
+    problems: Vec<Problem>,
+    measures: Vec<Measure>,
+}
+
+/// Kind of a problem: a directory could not be listed.
+pub const QW_PROBLEM_DIRECTORY: i32 = 0;
+/// Kind of a problem: a file could not be read.
+pub const QW_PROBLEM_FILE: i32 = 1;
+/// Kind of a problem: a ready file is no valid queue file.
+pub const QW_PROBLEM_DAMAGED: i32 = 2;
+/// Kind of a problem: an instance could not be scanned at all.
+pub const QW_PROBLEM_INSTANCE: i32 = 3;
+
+/// Something that is wrong. The bytes live as long as the snapshot.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct qw_problem {
+    /// The raw path; absent if it is about none.
+    pub path: qw_bytes,
+    /// What and why: printable ASCII.
+    pub message: qw_bytes,
+    /// What to do about it: printable ASCII; absent if we know nothing.
+    pub remedy: qw_bytes,
+    /// QW_PROBLEM_.
+    pub kind: i32,
+    /// Its queue, or QW_QUEUE_NONE.
+    pub queue: qw_queue,
+    /// The errno of the system; 0 if it gave none.
+    pub os_errno: i32,
+    /// 0.
+    pub reserved: i32,
+}
+
+pub(super) fn quality_of(quality: Quality) -> qw_quality {
+    match quality {
+        Quality::Exact => QW_QUALITY_EXACT,
+        Quality::AtLeast => QW_QUALITY_AT_LEAST,
+        Quality::Unknown => QW_QUALITY_UNKNOWN,
+    }
+}
+
+/// Scans what `options` says. Without a `measure` option everything is read, so that any measure can be
+/// asked for later. What could not be read is no error: see qw_snapshot_complete. It may take long:
+/// set the option `timeout`. Threads that it starts have ended when it returns.
+/// Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND, QW_ERR_DENIED, QW_ERR_IO, QW_ERR_NOT_A_SPOOL,
+/// QW_ERR_SYNTAX (main.cf), QW_ERR_UNSUPPORTED. Since 0.1.
+///
+/// # Safety
+/// `options` is NULL or from qw_options_new; `out` and `err` are NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_scan(
+    options: *const qw_options,
+    out: *mut *mut qw_snapshot,
+    err: *mut *mut qw_error,
+) -> qw_status {
+    // SAFETY: the caller's promise.
+    let out = unsafe { handle::out(out) };
+    // SAFETY: the caller's promise.
+    let options = unsafe { handle::shared(options) };
+    let poisoned = options.as_ref().ok().map(|options| &options.poisoned);
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(err, poisoned, || {
+            let (out, options) = (out?, &options?.options);
+            let snapshot = options.scan(Purpose::Everything)?;
+            *out = handle::give(qw_snapshot {
+                problems: snapshot.problems(),
+                measures: options.measures().to_vec(),
+                snapshot: Arc::new(snapshot),
+            });
+            Ok(QW_OK)
+        })
+    }
+}
+
+/// 1 if all that was to be read was read; 0 if not, or for NULL. Since 0.1.
+///
+/// # Safety
+/// `snapshot` is NULL or from qw_scan and not freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_snapshot_complete(snapshot: *const qw_snapshot) -> i32 {
+    // SAFETY: the caller's promise.
+    let snapshot = unsafe { handle::shared(snapshot) };
+    guard_value(0, || Ok(i32::from(snapshot?.snapshot.is_whole())))
+}
+
+/// The second of the epoch that ages count from; 0 for NULL. Since 0.1.
+///
+/// # Safety
+/// `snapshot` is NULL or from qw_scan and not freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_snapshot_now(snapshot: *const qw_snapshot) -> i64 {
+    // SAFETY: the caller's promise.
+    let snapshot = unsafe { handle::shared(snapshot) };
+    guard_value(0, || Ok(snapshot?.snapshot.now))
+}
+
+/// Takes a measure, such as `deferred.oldest` or `postfix-out/deferred.older(4h)`, in its unit (seconds,
+/// bytes, percent, or a plain number). `value` and `quality` are written on success; with
+/// QW_QUALITY_UNKNOWN the value is 0 and means nothing. Neither may be NULL. Errors: QW_ERR_INVALID, QW_ERR_SYNTAX. Since 0.1.
+///
+/// # Safety
+/// `snapshot` is NULL or from qw_scan; `measure` is NULL or has its length; the rest are NULL or may be
+/// written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_snapshot_measure(
+    snapshot: *const qw_snapshot,
+    measure: *const c_char,
+    measure_len: usize,
+    value: *mut f64,
+    quality: *mut qw_quality,
+    err: *mut *mut qw_error,
+) -> qw_status {
+    // SAFETY: the caller's promise.
+    let snapshot = unsafe { handle::shared(snapshot) };
+    // SAFETY: the caller's promise.
+    let measure = unsafe { input_text("the measure", measure, measure_len) };
+    // SAFETY: the caller's promise.
+    let value = unsafe { handle::place("the place for the value", value) };
+    // SAFETY: the caller's promise.
+    let quality = unsafe { handle::place("the place for the quality", quality) };
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(err, None, || {
+            let (value, quality) = (value?, quality?);
+            let figure = Measure::parse(measure?)?.take(&snapshot?.snapshot);
+            *value = figure.value;
+            *quality = quality_of(figure.quality);
+            Ok(QW_OK)
+        })
+    }
+}
+
+/// What a measure is about (the domain or sender that has most), or why it is unknown; an empty text
+/// if there is nothing to tell. Printable ASCII. Errors: as qw_snapshot_measure. Since 0.1.
+///
+/// # Safety
+/// As for qw_snapshot_measure.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_snapshot_measure_detail(
+    snapshot: *const qw_snapshot,
+    measure: *const c_char,
+    measure_len: usize,
+    out: *mut *mut qw_text,
+    err: *mut *mut qw_error,
+) -> qw_status {
+    // SAFETY: the caller's promise.
+    let snapshot = unsafe { handle::shared(snapshot) };
+    // SAFETY: the caller's promise.
+    let measure = unsafe { input_text("the measure", measure, measure_len) };
+    // SAFETY: the caller's promise.
+    unsafe {
+        give_text(out, err, || {
+            let figure = Measure::parse(measure?)?.take(&snapshot?.snapshot);
+            Ok(figure.detail.unwrap_or_default())
+        })
+    }
+}
+
+/// How many problems the snapshot keeps: what could not be read, what is damaged, which instances are
+/// broken. It keeps the first of very many; the measures spool.unreadable and spool.damaged count all.
+/// 0 for NULL. Since 0.1.
+///
+/// # Safety
+/// `snapshot` is NULL or from qw_scan and not freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_snapshot_problem_count(snapshot: *const qw_snapshot) -> usize {
+    // SAFETY: the caller's promise.
+    let snapshot = unsafe { handle::shared(snapshot) };
+    guard_value(0, || Ok(snapshot?.problems.len()))
+}
+
+/// The problem at `index`, from 0. `row_size` is sizeof *row. Errors: QW_ERR_INVALID. Since 0.1.
+///
+/// # Safety
+/// `snapshot` is NULL or from qw_scan; `row` is NULL or has `row_size` writable bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_snapshot_problem(
+    snapshot: *const qw_snapshot,
+    index: usize,
+    row: *mut qw_problem,
+    row_size: usize,
+    err: *mut *mut qw_error,
+) -> qw_status {
+    // SAFETY: the caller's promise.
+    let snapshot = unsafe { handle::shared(snapshot) };
+    // SAFETY: the caller's promise.
+    let give = |filled| unsafe { handle::give_row(row, row_size, filled) };
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(err, None, || {
+            let problem = snapshot?.problems.get(index).ok_or_else(|| {
+                Error::new(ErrorKind::Invalid, "there is no problem at this index")
+            })?;
+            let remedy = problem.remedy.as_ref().map(String::as_bytes);
+            let filled = qw_problem {
+                path: qw_bytes::of_option(problem.path.as_deref()),
+                message: qw_bytes::of(problem.message.as_bytes()),
+                remedy: qw_bytes::of_option(remedy),
+                kind: match problem.kind {
+                    ProblemKind::Directory => QW_PROBLEM_DIRECTORY,
+                    ProblemKind::File => QW_PROBLEM_FILE,
+                    ProblemKind::Damaged => QW_PROBLEM_DAMAGED,
+                    ProblemKind::Instance => QW_PROBLEM_INSTANCE,
+                },
+                queue: problem
+                    .queue
+                    .map_or(QW_QUEUE_NONE, |queue| queue as qw_queue),
+                os_errno: problem.errno.unwrap_or(0),
+                reserved: 0,
+            };
+            give(filled)?;
+            Ok(QW_OK)
+        })
+    }
+}
+
+/// The snapshot as a JSON document, schema queuewatch/1. Errors: QW_ERR_INVALID. Since 0.1.
+///
+/// # Safety
+/// `snapshot` is NULL or from qw_scan; `out` and `err` are NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_snapshot_json(
+    snapshot: *const qw_snapshot,
+    out: *mut *mut qw_text,
+    err: *mut *mut qw_error,
+) -> qw_status {
+    // SAFETY: the caller's promise.
+    let snapshot = unsafe { handle::shared(snapshot) };
+    // SAFETY: the caller's promise.
+    unsafe {
+        give_text(out, err, || {
+            let taken = snapshot?;
+            Ok(json::document(&taken.snapshot, None, &taken.measures).to_string())
+        })
+    }
+}
+
+/// Frees a snapshot; verdicts and cursors made from it live on. NULL is a no-op. Since 0.1.
+///
+/// # Safety
+/// `snapshot` is NULL or from qw_scan and not freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_snapshot_free(snapshot: *mut qw_snapshot) {
+    // SAFETY: the caller's promise.
+    unsafe { handle::free(snapshot) }
+}

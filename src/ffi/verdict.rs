@@ -1,0 +1,250 @@
+//! Verdicts: check, state, texts, findings.
+
+use std::sync::Arc;
+
+use super::bytes::{give_text, qw_bytes, qw_text};
+use super::error::qw_error;
+use super::guard::{guard, guard_value};
+use super::options::qw_options;
+use super::snapshot::{quality_of, qw_snapshot};
+use super::{QW_OK, QW_STATE_UNKNOWN, handle, qw_quality, qw_state, qw_status};
+use crate::error::{Error, ErrorKind};
+use crate::render::{json, plugin};
+use crate::rules::Verdict;
+use crate::snapshot::Snapshot;
+
+/// The judgement of a snapshot. Immutable: any number of threads may use it.
+pub struct qw_verdict {
+    snapshot: Arc<Snapshot>,
+    verdict: Verdict,
+    counts: bool,
+    texts: Vec<Texts>,
+}
+
+struct Texts {
+    measure: String,
+    range: String,
+    text: String,
+}
+
+/// One finding that is not OK. The bytes are printable ASCII and live as long as the verdict.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct qw_finding {
+    /// The measure, as rules spell it.
+    pub measure: qw_bytes,
+    /// The range, as it was given.
+    pub range: qw_bytes,
+    /// For people: `deferred.messages is 5200 (critical 2000)`.
+    pub text: qw_bytes,
+    /// The figure, in the measure's unit.
+    pub value: f64,
+    /// QW_STATE_.
+    pub state: qw_state,
+    /// QW_QUALITY_ of the figure.
+    pub quality: qw_quality,
+}
+
+/// Judges `snapshot` by the rules in `options` (`warning`, `critical`), or by the defaults if it has none.
+/// Free the verdict with qw_verdict_free. Errors: QW_ERR_INVALID. Since 0.1.
+///
+/// # Safety
+/// `options` is NULL or from qw_options_new; `snapshot` is NULL or from qw_scan; `out` and `err` are NULL
+/// or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_check(
+    options: *const qw_options,
+    snapshot: *const qw_snapshot,
+    out: *mut *mut qw_verdict,
+    err: *mut *mut qw_error,
+) -> qw_status {
+    // SAFETY: the caller's promise.
+    let out = unsafe { handle::out(out) };
+    // SAFETY: the caller's promise.
+    let options = unsafe { handle::shared(options) };
+    // SAFETY: the caller's promise.
+    let snapshot = unsafe { handle::shared(snapshot) };
+    let poisoned = options.as_ref().ok().map(|options| &options.poisoned);
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(err, poisoned, || {
+            let (out, options) = (out?, &options?.options);
+            let snapshot = Arc::clone(&snapshot?.snapshot);
+            let verdict = options.check(&snapshot)?;
+            let texts = verdict.findings.iter().map(|finding| Texts {
+                measure: finding.rule.measure.to_string(),
+                range: finding.rule.range.spelling().to_owned(),
+                text: finding.text(),
+            });
+            *out = handle::give(qw_verdict {
+                texts: texts.collect(),
+                counts: options.counts(),
+                snapshot,
+                verdict,
+            });
+            Ok(QW_OK)
+        })
+    }
+}
+
+/// The worst state found; QW_STATE_UNKNOWN for NULL. Since 0.1.
+///
+/// # Safety
+/// `verdict` is NULL or from qw_check and not freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_verdict_state(verdict: *const qw_verdict) -> qw_state {
+    // SAFETY: the caller's promise.
+    let verdict = unsafe { handle::shared(verdict) };
+    guard_value(QW_STATE_UNKNOWN, || Ok(verdict?.verdict.state.code()))
+}
+
+/// The service output, `POSTFIX QUEUE WARNING: ...`, one line without performance data and newline.
+/// Errors: QW_ERR_INVALID. Since 0.1.
+///
+/// # Safety
+/// `verdict` is NULL or from qw_check; `out` and `err` are NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_verdict_summary(
+    verdict: *const qw_verdict,
+    out: *mut *mut qw_text,
+    err: *mut *mut qw_error,
+) -> qw_status {
+    // SAFETY: the caller's promise.
+    let verdict = unsafe { handle::shared(verdict) };
+    // SAFETY: the caller's promise.
+    unsafe {
+        give_text(out, err, || {
+            let judged = verdict?;
+            Ok(plugin::service_output(&judged.snapshot, &judged.verdict))
+        })
+    }
+}
+
+/// The performance data, items separated by blanks. Errors: QW_ERR_INVALID. Since 0.1.
+///
+/// # Safety
+/// As for qw_verdict_summary.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_verdict_perfdata(
+    verdict: *const qw_verdict,
+    out: *mut *mut qw_text,
+    err: *mut *mut qw_error,
+) -> qw_status {
+    // SAFETY: the caller's promise.
+    let verdict = unsafe { handle::shared(verdict) };
+    // SAFETY: the caller's promise.
+    unsafe {
+        give_text(out, err, || {
+            let judged = verdict?;
+            let (snapshot, verdict) = (&judged.snapshot, &judged.verdict);
+            Ok(plugin::performance_data(snapshot, verdict, judged.counts))
+        })
+    }
+}
+
+/// Just what check_postfix_queue prints, newlines included; `verbosity` is the number of its -v.
+/// Errors: QW_ERR_INVALID. Since 0.1.
+///
+/// # Safety
+/// As for qw_verdict_summary.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_verdict_output(
+    verdict: *const qw_verdict,
+    verbosity: i32,
+    out: *mut *mut qw_text,
+    err: *mut *mut qw_error,
+) -> qw_status {
+    // SAFETY: the caller's promise.
+    let verdict = unsafe { handle::shared(verdict) };
+    // SAFETY: the caller's promise.
+    unsafe {
+        give_text(out, err, || {
+            let judged = verdict?;
+            let verbosity = u8::try_from(verbosity.clamp(0, 255)).unwrap_or(0);
+            let (snapshot, verdict) = (&judged.snapshot, &judged.verdict);
+            Ok(plugin::output(snapshot, verdict, verbosity, judged.counts))
+        })
+    }
+}
+
+/// Snapshot and verdict as a JSON document, schema queuewatch/1. Errors: QW_ERR_INVALID. Since 0.1.
+///
+/// # Safety
+/// As for qw_verdict_summary.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_verdict_json(
+    verdict: *const qw_verdict,
+    out: *mut *mut qw_text,
+    err: *mut *mut qw_error,
+) -> qw_status {
+    // SAFETY: the caller's promise.
+    let verdict = unsafe { handle::shared(verdict) };
+    // SAFETY: the caller's promise.
+    unsafe {
+        give_text(out, err, || {
+            let judged = verdict?;
+            Ok(json::document(&judged.snapshot, Some(&judged.verdict), &[]).to_string())
+        })
+    }
+}
+
+/// How many findings are not OK; 0 for NULL. Since 0.1.
+///
+/// # Safety
+/// `verdict` is NULL or from qw_check and not freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_verdict_finding_count(verdict: *const qw_verdict) -> usize {
+    // SAFETY: the caller's promise.
+    let verdict = unsafe { handle::shared(verdict) };
+    guard_value(0, || Ok(verdict?.texts.len()))
+}
+
+/// The finding at `index`, from 0, worst first. `row_size` is sizeof *row. Errors: QW_ERR_INVALID.
+/// Since 0.1.
+///
+/// # Safety
+/// `verdict` is NULL or from qw_check; `row` is NULL or has `row_size` writable bytes; `err` is NULL or
+/// may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_verdict_finding(
+    verdict: *const qw_verdict,
+    index: usize,
+    row: *mut qw_finding,
+    row_size: usize,
+    err: *mut *mut qw_error,
+) -> qw_status {
+    // SAFETY: the caller's promise.
+    let verdict = unsafe { handle::shared(verdict) };
+    // SAFETY: the caller's promise.
+    let give = |filled| unsafe { handle::give_row(row, row_size, filled) };
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(err, None, || {
+            let judged = verdict?;
+            let found = judged.verdict.findings.get(index);
+            let (finding, texts) = found.zip(judged.texts.get(index)).ok_or_else(|| {
+                Error::new(ErrorKind::Invalid, "there is no finding at this index")
+            })?;
+            let filled = qw_finding {
+                measure: qw_bytes::of(texts.measure.as_bytes()),
+                range: qw_bytes::of(texts.range.as_bytes()),
+                text: qw_bytes::of(texts.text.as_bytes()),
+                value: finding.figure.value,
+                state: finding.state.code(),
+                quality: quality_of(finding.figure.quality),
+            };
+            give(filled)?;
+            Ok(QW_OK)
+        })
+    }
+}
+
+/// Frees a verdict. NULL is a no-op. Since 0.1.
+///
+/// # Safety
+/// `verdict` is NULL or from qw_check and not freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_verdict_free(verdict: *mut qw_verdict) {
+    // SAFETY: the caller's promise.
+    unsafe { handle::free(verdict) }
+}

@@ -1,0 +1,71 @@
+//! The messages of every instance of a snapshot, one by one.
+//!
+//! A snapshot holds sums and no messages, so this reads the spools anew: mail that moved since is
+//! where it is now.
+
+use std::sync::Arc;
+
+use super::{InstanceSnapshot, Snapshot};
+use crate::error::Result;
+use crate::postfix::queue::QueueSet;
+use crate::scan::{MessageRow, Messages, Spool};
+
+/// A cursor over messages; uses the caller's thread alone, and memory for one message.
+#[derive(Debug)]
+pub struct SnapshotMessages {
+    snapshot: Arc<Snapshot>,
+    queues: QueueSet,
+    /// The instance after the present one.
+    next: usize,
+    present: Option<Messages>,
+    unreadable: u64,
+}
+
+impl SnapshotMessages {
+    /// A cursor over the messages of `queues` in the instances of `snapshot`, but for the queues that
+    /// it left out.
+    pub fn new(snapshot: Arc<Snapshot>, queues: QueueSet) -> Self {
+        let excluded = snapshot.excluded;
+        SnapshotMessages {
+            snapshot,
+            queues: excluded.iter().fold(queues, QueueSet::without),
+            next: 0,
+            present: None,
+            unreadable: 0,
+        }
+    }
+
+    /// Goes to the next message; false after the last.
+    ///
+    /// # Errors
+    /// If the queue directory of the next instance cannot be entered; the call after that goes on
+    /// with the one behind it.
+    pub fn advance(&mut self) -> Result<bool> {
+        loop {
+            if let Some(present) = &mut self.present {
+                if present.advance() {
+                    return Ok(true);
+                }
+                self.unreadable += present.unreadable();
+                self.present = None;
+            }
+            let Some(taken) = self.snapshot.instances.get(self.next) else {
+                return Ok(false);
+            };
+            self.next += 1;
+            let spool = Spool::open(&taken.instance.queue_directory)?;
+            self.present = Some(Messages::new(&spool, self.queues));
+        }
+    }
+
+    /// The message gone to, and its instance.
+    pub fn row(&self) -> Option<(&InstanceSnapshot, &MessageRow)> {
+        let taken = self.snapshot.instances.get(self.next.checked_sub(1)?)?;
+        Some((taken, self.present.as_ref()?.row()))
+    }
+
+    /// Directories and files that could not be read up to here.
+    pub fn unreadable(&self) -> u64 {
+        self.unreadable + self.present.as_ref().map_or(0, Messages::unreadable)
+    }
+}

@@ -1,0 +1,83 @@
+//! What is wrong with a snapshot, as one list: what could not be read, what is damaged, which
+//! instances are broken.
+
+use std::os::unix::ffi::OsStrExt;
+
+use super::Snapshot;
+use crate::postfix::queue::Queue;
+use crate::scan::GapKind;
+
+/// The kinds of [`Problem`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProblemKind {
+    /// A directory that could not be listed.
+    Directory,
+    /// A file that could not be read.
+    File,
+    /// A ready file that is no valid queue file.
+    Damaged,
+    /// An instance that could not be scanned at all.
+    Instance,
+}
+
+/// One thing wrong, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// What kind.
+    pub kind: ProblemKind,
+    /// The queue that it is in, if it is in one.
+    pub queue: Option<Queue>,
+    /// The raw path, if it is about one.
+    pub path: Option<Vec<u8>>,
+    /// What and why, harmless to print.
+    pub message: String,
+    /// What to do about it, if we know.
+    pub remedy: Option<String>,
+    /// The errno of the system, if it gave one.
+    pub errno: Option<i32>,
+}
+
+impl Snapshot {
+    /// All that is wrong of which the place was kept: broken instances, then by instance what could
+    /// not be read, then what is damaged.
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for error in &self.broken {
+            problems.push(Problem {
+                kind: ProblemKind::Instance,
+                queue: None,
+                path: error.path().map(|path| path.as_os_str().as_bytes().into()),
+                message: error.to_string(),
+                remedy: error.remedy().map(str::to_owned),
+                errno: error.errno(),
+            });
+        }
+        for taken in &self.instances {
+            for gap in &taken.gaps {
+                problems.push(Problem {
+                    kind: match gap.kind {
+                        GapKind::Directory => ProblemKind::Directory,
+                        GapKind::File => ProblemKind::File,
+                    },
+                    queue: Some(gap.queue),
+                    path: Some(gap.path.as_os_str().as_bytes().into()),
+                    message: gap.to_string(),
+                    remedy: gap.remedy().map(str::to_owned),
+                    errno: Some(gap.errno),
+                });
+            }
+            for damaged in &taken.damaged {
+                let shown = crate::escape::path(&damaged.path);
+                problems.push(Problem {
+                    kind: ProblemKind::Damaged,
+                    queue: Some(damaged.queue),
+                    path: Some(damaged.path.as_os_str().as_bytes().into()),
+                    message: format!("{shown}: {}", damaged.damage),
+                    remedy: None,
+                    errno: None,
+                });
+            }
+        }
+        problems
+    }
+}

@@ -1,0 +1,329 @@
+//! Who is measured, in which groups, and what is the right answer.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use queuewatch::postfix::queue::{Queue, QueueSet};
+
+use crate::process::{Ended, Line};
+use crate::spool::{self, Contents};
+use crate::table::{self, Goal, Row};
+use crate::{Options, Result, machine};
+
+/// How often a start is measured: it takes a millisecond.
+const STARTS: usize = 201;
+/// More messages than this, and qshape has one turn only: it takes a minute a million and more.
+const FEW: u64 = 200_000;
+const QSHAPE: &str = "/usr/sbin/qshape";
+
+type Verify = Box<dyn Fn(&Ended) -> std::result::Result<(), String>>;
+
+/// One that is measured.
+struct Contender {
+    name: String,
+    line: Line,
+    verify: Verify,
+    /// Rounds it takes part in, at most.
+    rounds: usize,
+    goals: Vec<Goal>,
+    runs: Vec<Ended>,
+}
+
+impl Contender {
+    fn new(
+        name: &str,
+        line: Line,
+        verify: impl Fn(&Ended) -> std::result::Result<(), String> + 'static,
+    ) -> Contender {
+        Contender {
+            name: name.to_owned(),
+            line,
+            verify: Box::new(verify),
+            rounds: usize::MAX,
+            goals: Vec::new(),
+            runs: Vec::new(),
+        }
+    }
+
+    fn goals(mut self, goals: &[Goal]) -> Contender {
+        self.goals = goals.to_vec();
+        self
+    }
+}
+
+/// Contenders with the same question; the others are compared with one of them.
+struct Group {
+    title: &'static str,
+    reference: usize,
+    contenders: Vec<Contender>,
+}
+
+pub(crate) struct Contest {
+    heading: String,
+    spool_groups: Vec<Group>,
+    start: Group,
+    wrong: Vec<String>,
+}
+
+/// What came out.
+pub(crate) struct Outcome {
+    heading: String,
+    groups: Vec<(&'static str, Vec<Row>)>,
+    /// Answers that were wrong.
+    pub(crate) wrong: Vec<String>,
+}
+
+impl Contest {
+    /// Makes the spools and names the contenders.
+    pub(crate) fn prepare(options: &Options) -> Result<Contest> {
+        let bench = std::env::current_exe()?;
+        let spool = options.directory.join("spool");
+        let empty = options.directory.join("empty");
+        eprintln!("bench: making {} messages", options.messages);
+        let contents = spool::make_apart(&bench, &spool, options.messages)?;
+        let nothing = spool::make_apart(&bench, &empty, 0)?;
+        let heading = format!(
+            "{} messages, {} rounds; {}\n\
+             Medians of time and of CPU time (user and system), peak of memory, medians of the ratios within a round.",
+            options.messages,
+            options.rounds,
+            machine::words(&options.directory)
+        );
+        Ok(Contest {
+            heading,
+            spool_groups: vec![
+                envelopes(&bench, &options.plugin, &spool, &contents),
+                counts(&bench, &options.plugin, &spool, &contents),
+            ],
+            start: start(&options.plugin, &empty, &nothing),
+            wrong: Vec::new(),
+        })
+    }
+
+    /// Measures.
+    pub(crate) fn run(mut self, rounds: usize) -> Result<Outcome> {
+        for round in 0..=rounds {
+            match round {
+                0 => eprintln!("bench: warming up"),
+                _ => eprintln!("bench: round {round} of {rounds}"),
+            }
+            for group in &mut self.spool_groups {
+                turn(group, round, &mut self.wrong)?;
+            }
+        }
+        eprintln!("bench: starting {STARTS} times");
+        for round in 0..=STARTS {
+            turn(&mut self.start, round, &mut self.wrong)?;
+        }
+        self.spool_groups.push(self.start);
+        let groups = self.spool_groups.iter().map(|group| {
+            let reference = &group.contenders[group.reference];
+            let row = |contender: &Contender| Row {
+                name: match contender.runs.len() {
+                    all if all == reference.runs.len() => contender.name.clone(),
+                    fewer => format!("{} ({fewer} of the rounds)", contender.name),
+                },
+                runs: contender.runs.clone(),
+                reference: reference.runs.clone(),
+                goals: contender.goals.clone(),
+            };
+            (group.title, group.contenders.iter().map(row).collect())
+        });
+        Ok(Outcome {
+            heading: self.heading,
+            groups: groups.collect(),
+            wrong: self.wrong,
+        })
+    }
+}
+
+/// Each contender of the group once. Round 0 is verified and not counted.
+fn turn(group: &mut Group, round: usize, wrong: &mut Vec<String>) -> Result<()> {
+    for contender in &mut group.contenders {
+        if round > contender.rounds || (round == 0 && contender.rounds != usize::MAX) {
+            continue;
+        }
+        let ended = contender.line.run()?;
+        if let Err(what) = (contender.verify)(&ended) {
+            wrong.push(format!("{}: {what}", contender.name));
+        }
+        if round > 0 {
+            contender.runs.push(ended);
+        }
+    }
+    Ok(())
+}
+
+impl Outcome {
+    pub(crate) fn report(&self) -> String {
+        let mut report = table::print(&self.heading, &self.groups);
+        match self.wrong.as_slice() {
+            [] => report.push_str("\nEvery answer was right.\n"),
+            wrong => {
+                report.push_str("\nWRONG ANSWERS\n");
+                for what in wrong.iter().take(20) {
+                    let _ = writeln!(report, "  {what}");
+                }
+            }
+        }
+        report
+    }
+}
+
+fn plugin(plugin: &Path, spool: &Path) -> Line {
+    Line::new(plugin)
+        .with("--queue-directory")
+        .with(spool)
+        .with("--now")
+        .with(spool::now().to_string())
+        .with("--timeout")
+        .with("3600")
+}
+
+/// Arrival, sender, recipients and size of every message.
+fn envelopes(bench: &Path, program: &Path, spool: &Path, contents: &Contents) -> Group {
+    let messages = contents.messages();
+    let right = contents.clone();
+    let mut contenders = vec![
+        Contender::new(
+            "bare list, open, fstat, read 4096, close on 2 threads",
+            Line::new(bench).with("read").with(spool),
+            move |ended| is_figure(ended, messages),
+        ),
+        Contender::new(
+            "check_postfix_queue",
+            plugin(program, spool),
+            move |ended| is_perfdata(ended, &right, true),
+        )
+        .goals(&[Goal::Ratio(1.5), Goal::Peak(32)]),
+    ];
+    if Path::new(QSHAPE).exists() {
+        // maildrop is not for qshape.
+        let queues = QueueSet::TOTAL.without(Queue::Maildrop);
+        let recipients: u64 = queues
+            .iter()
+            .map(|queue| contents.of(queue).recipients)
+            .sum();
+        let line = queues.iter().fold(Line::new(QSHAPE), |line, queue| {
+            line.with(spool.join(queue.name()))
+        });
+        let mut qshape = Contender::new("qshape", line, move |ended| is_shape(ended, recipients));
+        qshape.rounds = if messages > FEW { 1 } else { 3 };
+        contenders.push(qshape);
+    }
+    Group {
+        title: "Envelopes: how old, how many recipients, how large",
+        reference: 0,
+        contenders,
+    }
+}
+
+/// How many messages.
+fn counts(bench: &Path, program: &Path, spool: &Path, contents: &Contents) -> Group {
+    let messages = contents.messages();
+    let deferred = contents.of(Queue::Deferred).messages;
+    let right = contents.clone();
+    // The folder is an argument, so that its name is never read as a command.
+    let find = Line::new("sh")
+        .with("-c")
+        .with("find \"$1\" -type f | wc -l")
+        .with("sh")
+        .with(spool.join("deferred"));
+    Group {
+        title: "Counts: how many messages",
+        reference: 1,
+        contenders: vec![
+            Contender::new(
+                "bare getdents over all queues",
+                Line::new(bench).with("names").with(spool),
+                move |ended| is_figure(ended, messages),
+            ),
+            Contender::new("find deferred -type f | wc -l", find, move |ended| {
+                is_figure(ended, deferred)
+            }),
+            Contender::new(
+                "check_postfix_queue --counts",
+                plugin(program, spool).with("--counts"),
+                move |ended| is_perfdata(ended, &right, false),
+            )
+            .goals(&[Goal::Ratio(1.0), Goal::Peak(32)]),
+        ],
+    }
+}
+
+/// What it costs to be asked every minute.
+fn start(program: &Path, empty: &Path, nothing: &Contents) -> Group {
+    let nothing = nothing.clone();
+    Group {
+        title: "Start: an empty spool",
+        reference: 0,
+        contenders: vec![
+            Contender::new("true", Line::new("true"), |ended| match ended.code {
+                Some(0) => Ok(()),
+                code => Err(format!("exit code {code:?}")),
+            }),
+            Contender::new(
+                "check_postfix_queue",
+                plugin(program, empty),
+                move |ended| is_perfdata(ended, &nothing, true),
+            )
+            .goals(&[Goal::Cpu(0.005)]),
+        ],
+    }
+}
+
+fn is_figure(ended: &Ended, right: u64) -> std::result::Result<(), String> {
+    let output = ended.output.trim();
+    match (ended.code, output.parse::<u64>()) {
+        (Some(0), Ok(figure)) if right == figure => Ok(()),
+        (code, _) => Err(format!("{output:?}, not {right}, and exit code {code:?}")),
+    }
+}
+
+/// Whether each count, and each age of an oldest message, is in the performance data.
+fn is_perfdata(ended: &Ended, right: &Contents, ages: bool) -> std::result::Result<(), String> {
+    if !matches!(ended.code, Some(0..=2)) {
+        return Err(format!(
+            "exit code {:?}: {}",
+            ended.code,
+            ended.output.trim()
+        ));
+    }
+    let perfdata = ended
+        .output
+        .lines()
+        .next()
+        .and_then(|line| line.split_once(" | "));
+    let (_, perfdata) = perfdata.ok_or("no performance data")?;
+    let total = QueueSet::TOTAL.iter().map(|queue| right.of(queue).messages);
+    let mut wanted = vec![format!("total={};", total.sum::<u64>())];
+    for queue in Queue::ALL {
+        let totals = right.of(queue);
+        wanted.push(format!("{}={};", queue.name(), totals.messages));
+        if ages && queue != Queue::Corrupt {
+            let age = totals.oldest.map_or(0, |oldest| spool::now() - oldest);
+            wanted.push(format!("{}_oldest={age}s;", queue.name()));
+        }
+    }
+    for item in wanted {
+        if !perfdata.split(' ').any(|given| given.starts_with(&item)) {
+            return Err(format!("{item} is not in {perfdata}"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether qshape's total is that of the recipients.
+fn is_shape(ended: &Ended, right: u64) -> std::result::Result<(), String> {
+    let total = ended.output.lines().find_map(|line| {
+        let mut words = line.split_whitespace();
+        (words.next() == Some("TOTAL")).then(|| words.next().map(str::to_owned))?
+    });
+    match total.as_deref().map(str::parse::<u64>) {
+        Some(Ok(total)) if right == total => Ok(()),
+        _ => Err(format!(
+            "total {total:?}, not {right}, and exit code {:?}",
+            ended.code
+        )),
+    }
+}

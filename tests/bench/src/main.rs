@@ -1,0 +1,131 @@
+//! Measures `check_postfix_queue` on a made-up spool, side by side with the least that any reader of
+//! it must do and with what people use today; each answer is verified. `tests/bench/run` builds and
+//! starts it.
+//!
+//! Everything measured is a process of its own. All take turns, A B C A B C, so that a disturbance
+//! meets each of them; times are medians, ratios are medians of the ratios within a round. The caches
+//! are warm: one round before the first is not counted. Nothing is asserted about time: a target that
+//! is missed is told, and only a wrong answer is a failure.
+
+mod bare;
+mod contest;
+mod machine;
+mod process;
+mod spool;
+mod table;
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use contest::Contest;
+use lexopt::Arg::{Long, Short, Value};
+
+const HELP: &str = "\
+Usage: tests/bench/run [OPTIONS]
+
+  --messages N      messages in the spool (default 100000)
+  --million         1000000 messages in 3 rounds, for the target on memory
+  --rounds N        rounds that count (default 7)
+  --save FILE       also write the report to FILE
+  --directory DIR   make the spool in a new folder below DIR, which must be on a
+                    real disk (default $TMPDIR or /var/tmp)
+";
+
+/// The result of anything that is worth no more than its words.
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// What was asked for on the command line.
+struct Options {
+    messages: u64,
+    rounds: usize,
+    save: Option<PathBuf>,
+    directory: PathBuf,
+    plugin: PathBuf,
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn run() -> Result<ExitCode> {
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    // What is measured as a process, and what would make the measuring process big.
+    match words.first().and_then(|word| word.to_str()) {
+        Some("read") => {
+            println!("{}", bare::read_all(&path(&words, 1)?)?);
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some("names") => {
+            println!("{}", bare::count_names(&path(&words, 1)?)?);
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some("make") => {
+            let messages = words.get(2).and_then(|word| word.to_str());
+            let messages = messages.ok_or("how many messages?")?.parse()?;
+            spool::make(&path(&words, 1)?, messages)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        _ => {}
+    }
+    let Some(options) = parse(words)? else {
+        print!("{HELP}");
+        return Ok(ExitCode::SUCCESS);
+    };
+    machine::refuse_memory(&options.directory)?;
+    let contest = Contest::prepare(&options)?;
+    let outcome = contest.run(options.rounds)?;
+    let report = outcome.report();
+    print!("{report}");
+    if let Some(file) = &options.save {
+        fs::write(file, &report)?;
+    }
+    Ok(match outcome.wrong.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(1),
+    })
+}
+
+fn path(words: &[OsString], index: usize) -> Result<PathBuf> {
+    Ok(words.get(index).ok_or("a path is wanted")?.into())
+}
+
+/// `None`: help is wanted.
+fn parse(words: Vec<OsString>) -> Result<Option<Options>> {
+    let (mut messages, mut rounds) = (100_000, None);
+    let (mut save, mut directory, mut plugin) = (None, None, None);
+    let mut parser = lexopt::Parser::from_args(words);
+    while let Some(word) = parser.next()? {
+        match word {
+            Long("messages") => messages = parser.value()?.to_string_lossy().parse()?,
+            Long("million") => {
+                messages = 1_000_000;
+                rounds = rounds.or(Some(3));
+            }
+            Long("rounds") => rounds = Some(parser.value()?.to_string_lossy().parse()?),
+            Long("save") => save = Some(parser.value()?.into()),
+            Long("in") => directory = Some(parser.value()?.into()),
+            Long("plugin") => plugin = Some(parser.value()?.into()),
+            Long("help") | Short('h') => return Ok(None),
+            Long(_) | Short(_) | Value(_) => return Err(word.unexpected().into()),
+        }
+    }
+    let rounds = rounds.unwrap_or(7);
+    if rounds == 0 {
+        return Err("--rounds: 1 or more".into());
+    }
+    Ok(Some(Options {
+        messages,
+        rounds,
+        save,
+        directory: directory.ok_or("start it with tests/bench/run")?,
+        plugin: plugin.ok_or("start it with tests/bench/run")?,
+    }))
+}

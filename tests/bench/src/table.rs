@@ -1,0 +1,101 @@
+//! The report: medians, ratios, targets.
+
+use std::fmt::Write as _;
+
+use crate::process::Ended;
+
+/// A target.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Goal {
+    /// At most this many times the reference's time.
+    Ratio(f64),
+    /// Less than these seconds of processor time.
+    Cpu(f64),
+    /// Less than this many MiB at once, in every run.
+    Peak(u64),
+}
+
+/// One line of the table.
+pub(crate) struct Row {
+    pub(crate) name: String,
+    pub(crate) runs: Vec<Ended>,
+    pub(crate) reference: Vec<Ended>,
+    pub(crate) goals: Vec<Goal>,
+}
+
+impl Row {
+    fn median(&self, of: impl Fn(&Ended) -> f64) -> f64 {
+        median(self.runs.iter().map(of))
+    }
+
+    /// Of the time to that of the reference in the same round.
+    fn ratio(&self) -> f64 {
+        let pairs = self.runs.iter().zip(&self.reference);
+        median(pairs.map(|(run, reference)| run.seconds / reference.seconds))
+    }
+
+    fn peak_mib(&self) -> f64 {
+        let peak = self.runs.iter().map(|run| run.peak_kib).max();
+        peak.unwrap_or(0) as f64 / 1024.0
+    }
+
+    /// A target in words, and whether it was met.
+    fn judge(&self, goal: Goal) -> String {
+        let (words, met) = match goal {
+            Goal::Ratio(most) => (format!("ratio <= {most:.1}"), self.ratio() <= most),
+            Goal::Cpu(most) => (
+                format!("CPU < {:.0} ms", most * 1e3),
+                self.median(|run| run.cpu) < most,
+            ),
+            Goal::Peak(most) => (format!("peak < {most} MiB"), self.peak_mib() < most as f64),
+        };
+        format!("{words}: {}", if met { "met" } else { "MISSED" })
+    }
+}
+
+fn median(figures: impl Iterator<Item = f64>) -> f64 {
+    let mut figures: Vec<f64> = figures.collect();
+    figures.sort_by(f64::total_cmp);
+    match figures.len() {
+        0 => f64::NAN,
+        odd if odd % 2 == 1 => figures[odd / 2],
+        even => f64::midpoint(figures[even / 2 - 1], figures[even / 2]),
+    }
+}
+
+/// Seconds, in a unit that leaves three figures or so.
+fn time(seconds: f64) -> String {
+    match seconds {
+        short if short < 0.1 => format!("{:.2} ms", short * 1e3),
+        middle if middle < 1.0 => format!("{:.0} ms", middle * 1e3),
+        long => format!("{long:.2} s"),
+    }
+}
+
+/// The whole report.
+pub(crate) fn print(heading: &str, groups: &[(&str, Vec<Row>)]) -> String {
+    let mut text = format!("{heading}\n");
+    for (title, rows) in groups {
+        let _ = writeln!(
+            text,
+            "\n{title:<56} {:>9} {:>9} {:>9} {:>7} {:>9}  targets",
+            "time", "fastest", "CPU", "ratio", "peak"
+        );
+        for row in rows {
+            let fastest = row.runs.iter().map(|run| run.seconds);
+            let goals: Vec<String> = row.goals.iter().map(|goal| row.judge(*goal)).collect();
+            let line = format!(
+                "  {:<54} {:>9} {:>9} {:>9} {:>7.2} {:>5.1} MiB  {}",
+                row.name,
+                time(row.median(|run| run.seconds)),
+                time(fastest.fold(f64::INFINITY, f64::min)),
+                time(row.median(|run| run.cpu)),
+                row.ratio(),
+                row.peak_mib(),
+                goals.join(", ")
+            );
+            let _ = writeln!(text, "{}", line.trim_end());
+        }
+    }
+    text
+}
