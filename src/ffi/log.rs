@@ -13,7 +13,7 @@ use once_cell::race::OnceBool;
 use super::bytes::qw_bytes;
 use super::error::qw_error;
 use super::guard::{guard, is_inside};
-use super::{QW_OK, handle, qw_status};
+use super::{QW_OK, qw_status};
 use crate::error::{Error, ErrorKind};
 
 /// Records of one call that are kept for delivery.
@@ -39,11 +39,36 @@ pub type qw_log_fn =
 struct Target {
     function: extern "C" fn(*mut c_void, i32, qw_bytes, qw_bytes),
     user: *mut c_void,
+    /// The one made before it.
+    before: *mut Target,
 }
 
-/// The present target. An old one is not freed, for another thread may just be using it; hosts set it
-/// once or twice in their life.
+/// The present target.
 static TARGET: AtomicPtr<Target> = AtomicPtr::new(std::ptr::null_mut());
+/// The last of all targets ever made. None is freed, for another thread may just be using it; hosts
+/// set one once or twice in their life.
+static MADE: AtomicPtr<Target> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Makes a target that lives as long as the process.
+fn make(
+    function: extern "C" fn(*mut c_void, i32, qw_bytes, qw_bytes),
+    user: *mut c_void,
+) -> *mut Target {
+    let mut before = MADE.load(Ordering::Acquire);
+    let mut target = Box::new(Target {
+        function,
+        user,
+        before,
+    });
+    loop {
+        target.before = before;
+        let made: *mut Target = &raw mut *target;
+        match MADE.compare_exchange(before, made, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => return Box::into_raw(target),
+            Err(newer) => before = newer,
+        }
+    }
+}
 
 thread_local! {
     static RECORDS: RefCell<Vec<(i32, String, String)>> = const { RefCell::new(Vec::new()) };
@@ -149,7 +174,7 @@ pub unsafe extern "C" fn qw_log_set(
                 ));
             }
             let target = match log {
-                Some(function) => handle::give(Target { function, user }),
+                Some(function) => make(function, user),
                 None => std::ptr::null_mut(),
             };
             TARGET.store(target, Ordering::Release);

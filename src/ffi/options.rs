@@ -30,7 +30,9 @@ pub unsafe extern "C" fn qw_options_new(
     // SAFETY: the caller's promise.
     unsafe {
         guard(err, None, || {
-            *out? = handle::give(qw_options {
+            // The place first: what is made and finds none would be lost.
+            let out = out?;
+            *out = handle::give(qw_options {
                 options: Options::default(),
                 poisoned: AtomicBool::new(false),
             });

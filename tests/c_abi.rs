@@ -1,0 +1,302 @@
+//! The C ABI as C sees it: the header, the libraries, every function, and the example.
+
+#[path = "support/spool.rs"]
+mod spool;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use spool::Spool;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+fn root(path: &str) -> PathBuf {
+    Path::new(ROOT).join(path)
+}
+
+fn run(command: &mut Command, package: &str) -> Output {
+    command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error} (Debian package {package})"))
+}
+
+fn must(command: &mut Command, package: &str) -> String {
+    let output = run(command, package);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{text}{complaint}",
+        output.status
+    );
+    text
+}
+
+/// The directory with libqueuewatch.so and .a, built in the profile and place of these tests.
+fn libraries() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let directory = Path::new(env!("CARGO_BIN_EXE_check_postfix_queue"))
+            .parent()
+            .unwrap()
+            .to_owned();
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo
+            .args(["build", "--lib", "--quiet", "--locked", "--target-dir"])
+            .arg(directory.parent().unwrap())
+            .current_dir(ROOT);
+        if directory.ends_with("release") {
+            cargo.arg("--release");
+        }
+        must(&mut cargo, "none: it is cargo");
+        directory
+    })
+}
+
+/// Compiles a C program against the shared or the static library.
+fn compile(source: &str, folder: &Path, shared: bool) -> PathBuf {
+    let libraries = libraries();
+    let program = folder.join(Path::new(source).file_stem().unwrap());
+    let mut gcc = Command::new("gcc");
+    gcc.args([
+        "-std=c99",
+        "-g",
+        "-pedantic",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-pthread",
+    ])
+    .arg("-I")
+    .arg(root("include"))
+    .arg(root(source))
+    .arg("-o")
+    .arg(&program);
+    if shared {
+        let name = folder.join("libqueuewatch.so.0");
+        if !name.exists() {
+            std::os::unix::fs::symlink(libraries.join("libqueuewatch.so"), name).unwrap();
+        }
+        gcc.arg("-L")
+            .arg(libraries)
+            .args(["-lqueuewatch", "-Wl,-rpath,$ORIGIN"]);
+    } else {
+        gcc.arg(libraries.join("libqueuewatch.a")).args([
+            "-lpthread",
+            "-ldl",
+            "-lm",
+            "-lgcc_s",
+            "-lc",
+        ]);
+    }
+    must(&mut gcc, "gcc");
+    program
+}
+
+#[test]
+fn the_committed_header_is_the_generated_one() {
+    let generated = concat!(env!("OUT_DIR"), "/queuewatch.h");
+    let generated = fs::read_to_string(generated).unwrap();
+    let committed = root("include/queuewatch.h");
+    if std::env::var_os("QW_BLESS").is_some() {
+        fs::write(&committed, &generated).unwrap();
+    }
+    assert!(
+        fs::read_to_string(committed).unwrap() == generated,
+        "include/queuewatch.h is not what cbindgen makes of src/ffi: QW_BLESS=1 cargo test --test c_abi writes it"
+    );
+}
+
+#[test]
+fn the_header_is_clean_in_every_dialect() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("alone.c");
+    fs::write(
+        &source,
+        "#include <queuewatch.h>\nint main(void) { return QW_OK; }\n",
+    )
+    .unwrap();
+    for (compiler, dialect) in [
+        ("gcc", "-std=c99"),
+        ("gcc", "-std=c11"),
+        ("gcc", "-std=c2x"),
+        ("g++", "-std=c++11"),
+        ("g++", "-std=c++20"),
+    ] {
+        let mut command = Command::new(compiler);
+        if compiler == "g++" {
+            command.args(["-x", "c++"]);
+        }
+        command
+            .args([
+                dialect,
+                "-pedantic",
+                "-Wall",
+                "-Wextra",
+                "-Werror",
+                "-fsyntax-only",
+                "-I",
+            ])
+            .arg(root("include"))
+            .arg(&source);
+        must(&mut command, compiler);
+    }
+}
+
+/// The program in the header's first comment is one.
+#[test]
+fn the_program_in_the_header_compiles() {
+    let header = fs::read_to_string(root("include/queuewatch.h")).unwrap();
+    let program: String = header
+        .lines()
+        .skip_while(|line| !line.contains("#include <queuewatch.h>"))
+        .take_while(|line| !line.starts_with(" * Ownership"))
+        .map(|line| line.strip_prefix(" *").unwrap_or(line).to_owned() + "\n")
+        .collect();
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("program.c");
+    fs::write(&source, program).unwrap();
+    let mut gcc = Command::new("gcc");
+    gcc.args([
+        "-std=c99",
+        "-pedantic",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-fsyntax-only",
+        "-I",
+    ])
+    .arg(root("include"))
+    .arg(source);
+    must(&mut gcc, "gcc");
+}
+
+#[test]
+fn exports_are_the_listed_ones() {
+    let library = libraries().join("libqueuewatch.so");
+    let listed = fs::read_to_string(root("tests/ffi/exports.txt")).unwrap();
+    let mut nm = Command::new("nm");
+    nm.args(["-D", "--defined-only"]).arg(&library);
+    let mut exported: Vec<String> = must(&mut nm, "binutils")
+        .lines()
+        .filter_map(|line| line.split_whitespace().nth(2).map(str::to_owned))
+        .collect();
+    exported.sort();
+    assert_eq!(exported, listed.lines().collect::<Vec<_>>());
+    assert!(exported.iter().all(|name| name.starts_with("qw_")));
+
+    let mut readelf = Command::new("readelf");
+    readelf.arg("-d").arg(&library);
+    let dynamic = must(&mut readelf, "binutils");
+    assert!(
+        dynamic.contains("soname: [libqueuewatch.so.0]"),
+        "{dynamic}"
+    );
+    assert!(dynamic.contains("NODELETE"), "{dynamic}");
+}
+
+#[test]
+fn every_export_stands_in_the_header() {
+    let header = fs::read_to_string(root("include/queuewatch.h")).unwrap();
+    for name in fs::read_to_string(root("tests/ffi/exports.txt"))
+        .unwrap()
+        .lines()
+    {
+        assert!(header.contains(&format!("{name}(")), "{name}");
+    }
+}
+
+#[test]
+fn every_function_keeps_its_promises() {
+    let spool = Spool::of_corpus("short-mixed");
+    for shared in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let program = compile("tests/ffi/conformance.c", folder.path(), shared);
+        let output = run(Command::new(program).arg(spool.path()), "none");
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "the exit code is the line of conformance.c, modulo 256"
+        );
+        assert!(
+            output.stdout.is_empty() && output.stderr.is_empty(),
+            "the library printed: {output:?}"
+        );
+    }
+}
+
+#[test]
+fn nothing_leaks_and_nothing_is_touched_that_is_not_ours() {
+    let spool = Spool::of_corpus("short-mixed");
+    let folder = tempfile::tempdir().unwrap();
+    let program = compile("tests/ffi/conformance.c", folder.path(), true);
+    let mut valgrind = Command::new("valgrind");
+    // Rust's own handle of a foreign thread is kept until that thread ends, and is "possibly lost".
+    valgrind
+        .args([
+            "--leak-check=full",
+            "--errors-for-leak-kinds=definite",
+            "--error-exitcode=99",
+        ])
+        .arg(program)
+        .arg(spool.path());
+    let output = run(&mut valgrind, "valgrind");
+    let report = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{report}");
+    assert!(report.contains("ERROR SUMMARY: 0 errors"), "{report}");
+    assert!(report.contains("definitely lost: 0 bytes"), "{report}");
+}
+
+#[test]
+fn it_can_be_loaded_and_unloaded_by_a_thread_that_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("loader");
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-std=gnu99", "-Wall", "-Wextra", "-Werror", "-pthread"])
+        .arg(root("tests/ffi/loader.c"))
+        .arg("-o")
+        .arg(&program)
+        .arg("-ldl");
+    must(&mut gcc, "gcc");
+    must(
+        Command::new(program).arg(libraries().join("libqueuewatch.so")),
+        "none",
+    );
+}
+
+#[test]
+fn the_example_answers_as_the_plugin_does() {
+    let spool = Spool::of_corpus("short-mixed");
+    let folder = tempfile::tempdir().unwrap();
+    let example = compile("examples/c/check_deferred.c", folder.path(), true);
+    let source = fs::read_to_string(root("examples/c/check_deferred.c")).unwrap();
+    assert!(source.lines().count() < 100);
+    for rules in [
+        &["-c", "deferred.messages=10"][..],
+        &["-w", "deferred.older(4h)=5", "-c", "active.fill=50%", "-v"],
+        &["-c", "500"],
+        &["-c", "nonsense"],
+    ] {
+        let run_it = |program: &Path, directory: &str, now: &str| {
+            let mut command = Command::new(program);
+            command
+                .arg(directory)
+                .arg(spool.path())
+                .args([now, "1795461304"])
+                .args(rules);
+            let output = run(&mut command, "none");
+            (
+                output.status.code(),
+                String::from_utf8_lossy(&output.stdout).into_owned(),
+            )
+        };
+        let plugin = Path::new(env!("CARGO_BIN_EXE_check_postfix_queue"));
+        assert_eq!(
+            run_it(&example, "-q", "-n"),
+            run_it(plugin, "--queue-directory", "--now"),
+            "{rules:?}"
+        );
+    }
+}

@@ -1,0 +1,297 @@
+/* Every function of the C ABI with NULL for every pointer, in the wrong order, after an error, with rows of
+ * other sizes, on two threads, in a child after fork. argv[1] is the spool of corpus/short-mixed.
+ *
+ * Prints nothing itself, so that a test sees whether the library does; the exit code is the line that failed,
+ * modulo 256 and never 0.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include <pthread.h>
+#include <queuewatch.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CHECK(condition) do { if (!(condition)) exit(__LINE__ % 256 ? __LINE__ % 256 : 1); } while (0)
+#define FAILS(call, wanted) do { \
+        qw_error *err = (qw_error *)&marker; \
+        CHECK((call) == (wanted)); \
+        CHECK(err != NULL && err != (qw_error *)&marker); \
+        CHECK(qw_error_code(err) == (wanted)); \
+        CHECK(qw_error_message(err)[0] != '\0'); \
+        qw_error_free(err); \
+    } while (0)
+#define WORKS(call) do { \
+        qw_error *err = (qw_error *)&marker; \
+        CHECK((call) == QW_OK); \
+        CHECK(err == NULL); \
+    } while (0)
+
+static int marker;
+
+static void set(qw_options *options, const char *name, const char *value)
+{
+    WORKS(qw_options_set(options, name, QW_NUL, value, QW_NUL, &err));
+}
+
+static void nulls(void)
+{
+    qw_options *options = NULL;
+    qw_snapshot *snapshot = NULL;
+    qw_messages *messages = NULL;
+    qw_verdict *verdict = NULL;
+    qw_text *text = NULL;
+    qw_bytes bytes;
+    qw_message row;
+    qw_problem problem;
+    qw_finding finding;
+    double value;
+    qw_quality quality;
+
+    CHECK(strcmp(qw_version(), QW_VERSION) == 0);
+    CHECK(qw_abi_version() == QW_ABI_VERSION);
+    FAILS(qw_options_new(NULL, &err), QW_ERR_INVALID);
+    CHECK(qw_options_new(NULL, NULL) == QW_ERR_INVALID);
+    FAILS(qw_options_set(NULL, "now", QW_NUL, "1", QW_NUL, &err), QW_ERR_INVALID);
+    FAILS(qw_scan(NULL, &snapshot, &err), QW_ERR_INVALID);
+    FAILS(qw_snapshot_measure(NULL, "x", QW_NUL, &value, &quality, &err), QW_ERR_SYNTAX);
+    FAILS(qw_snapshot_measure(NULL, "hold.messages", QW_NUL, &value, &quality, &err), QW_ERR_INVALID);
+    FAILS(qw_snapshot_measure_detail(NULL, "hold.messages", QW_NUL, &text, &err), QW_ERR_INVALID);
+    FAILS(qw_snapshot_problem(NULL, 0, &problem, sizeof problem, &err), QW_ERR_INVALID);
+    FAILS(qw_snapshot_json(NULL, &text, &err), QW_ERR_INVALID);
+    CHECK(text == NULL);
+    CHECK(qw_snapshot_complete(NULL) == 0 && qw_snapshot_now(NULL) == 0 && qw_snapshot_problem_count(NULL) == 0);
+    FAILS(qw_messages_open(NULL, NULL, 0, &messages, &err), QW_ERR_INVALID);
+    FAILS(qw_messages_next(NULL, &row, sizeof row, &err), QW_ERR_INVALID);
+    FAILS(qw_messages_recipient(NULL, 0, &bytes, &err), QW_ERR_INVALID);
+    CHECK(qw_messages_unreadable(NULL) == 0);
+    FAILS(qw_check(NULL, NULL, &verdict, &err), QW_ERR_INVALID);
+    FAILS(qw_verdict_summary(NULL, &text, &err), QW_ERR_INVALID);
+    FAILS(qw_verdict_perfdata(NULL, &text, &err), QW_ERR_INVALID);
+    FAILS(qw_verdict_output(NULL, 0, &text, &err), QW_ERR_INVALID);
+    FAILS(qw_verdict_json(NULL, &text, &err), QW_ERR_INVALID);
+    FAILS(qw_verdict_finding(NULL, 0, &finding, sizeof finding, &err), QW_ERR_INVALID);
+    CHECK(qw_verdict_state(NULL) == QW_STATE_UNKNOWN && qw_verdict_finding_count(NULL) == 0);
+    CHECK(qw_text_bytes(NULL).data == NULL);
+    CHECK(qw_error_code(NULL) == QW_OK && qw_error_errno(NULL) == 0 && qw_error_offset(NULL) == QW_NUL);
+    CHECK(qw_error_message(NULL)[0] == '\0' && qw_error_remedy(NULL) == NULL && qw_error_path(NULL).data == NULL);
+    qw_options_free(NULL);
+    qw_snapshot_free(NULL);
+    qw_messages_free(NULL);
+    qw_verdict_free(NULL);
+    qw_text_free(NULL);
+    qw_error_free(NULL);
+
+    WORKS(qw_options_new(&options, &err));
+    FAILS(qw_options_set(options, NULL, 0, "1", QW_NUL, &err), QW_ERR_INVALID);
+    FAILS(qw_options_set(options, "now", QW_NUL, NULL, 0, &err), QW_ERR_INVALID);
+    FAILS(qw_options_set(options, "", 0, "1", QW_NUL, &err), QW_ERR_NOT_FOUND);
+    FAILS(qw_options_set(options, "colour", QW_NUL, "1", QW_NUL, &err), QW_ERR_NOT_FOUND);
+    FAILS(qw_options_set(options, "now", QW_NUL, "", 0, &err), QW_ERR_SYNTAX);
+    FAILS(qw_options_set(options, "now", SIZE_MAX / 2 + 1, "1", 1, &err), QW_ERR_INVALID);
+    FAILS(qw_options_set(options, "\xff", 1, "1", 1, &err), QW_ERR_SYNTAX);
+    FAILS(qw_scan(options, NULL, &err), QW_ERR_INVALID);
+    set(options, "queue-directory", "/nonexistent/spool");
+    FAILS(qw_scan(options, &snapshot, &err), QW_ERR_NOT_FOUND);
+    CHECK(snapshot == NULL);
+    set(options, "config-directory", "/nonexistent");
+    FAILS(qw_scan(options, &snapshot, &err), QW_ERR_INVALID);
+    qw_options_free(options);
+}
+
+static void errors(void)
+{
+    qw_options *options = NULL;
+    qw_snapshot *snapshot = NULL;
+    qw_error *err = NULL;
+
+    WORKS(qw_options_new(&options, &err));
+    CHECK(qw_options_set(options, "critical", QW_NUL, "deferred.messages=10:5", QW_NUL, &err) == QW_ERR_SYNTAX);
+    CHECK(strcmp(qw_error_message(err), "--critical \"deferred.messages=10:5\": character 19: "
+                 "the start 10 is greater than the end 5") == 0);
+    CHECK(qw_error_offset(err) == 18 && qw_error_errno(err) == 0 && qw_error_remedy(err) == NULL);
+    qw_error_free(err);
+    set(options, "queue-directory", "/");
+    CHECK(qw_scan(options, &snapshot, &err) == QW_ERR_NOT_A_SPOOL);
+    CHECK(qw_error_path(err).len == 1 && qw_error_path(err).data[0] == '/' && qw_error_remedy(err) != NULL);
+    qw_error_free(err);
+    qw_options_free(options);
+}
+
+static qw_snapshot *scan(const char *spool)
+{
+    qw_options *options = NULL;
+    qw_snapshot *snapshot = NULL;
+
+    WORKS(qw_options_new(&options, &err));
+    set(options, "queue-directory", spool);
+    set(options, "now", "1795461304");
+    WORKS(qw_scan(options, &snapshot, &err));
+    qw_options_free(options);
+    return snapshot;
+}
+
+static double measure(const qw_snapshot *snapshot, const char *name)
+{
+    double value = -1;
+    qw_quality quality = -1;
+
+    WORKS(qw_snapshot_measure(snapshot, name, QW_NUL, &value, &quality, &err));
+    CHECK(quality == QW_QUALITY_EXACT);
+    return value;
+}
+
+static void rows(qw_snapshot *snapshot)
+{
+    qw_messages *messages = NULL;
+    qw_message row;
+    struct { qw_message row; char more[16]; } larger;
+    unsigned char smaller[sizeof(qw_message)];
+    qw_bytes recipient;
+    unsigned long count = 0, recipients = 0;
+    uint64_t i;
+    qw_status status;
+
+    FAILS(qw_messages_open(snapshot, "nosuch", QW_NUL, &messages, &err), QW_ERR_NOT_FOUND);
+    WORKS(qw_messages_open(snapshot, "deferred", QW_NUL, &messages, &err));
+    FAILS(qw_messages_recipient(messages, 0, &recipient, &err), QW_ERR_INVALID);
+    FAILS(qw_messages_next(messages, NULL, sizeof row, &err), QW_ERR_INVALID);
+    FAILS(qw_messages_next(messages, &row, 0, &err), QW_ERR_INVALID);
+    qw_messages_free(messages);
+    WORKS(qw_messages_open(snapshot, "deferred", QW_NUL, &messages, &err));
+    while ((status = qw_messages_next(messages, &row, sizeof row, NULL)) == QW_OK) {
+        count++;
+        recipients += row.recipients;
+        CHECK(row.queue == QW_QUEUE_DEFERRED && row.queue_id.len > 5 && row.arrival > 1700000000);
+        for (i = 0; i < row.recipients; i++) {
+            WORKS(qw_messages_recipient(messages, i, &recipient, &err));
+            CHECK(recipient.data != NULL);
+        }
+        FAILS(qw_messages_recipient(messages, row.recipients, &recipient, &err), QW_ERR_INVALID);
+    }
+    CHECK(status == QW_END && qw_messages_next(messages, &row, sizeof row, NULL) == QW_END);
+    CHECK(qw_messages_unreadable(messages) == 0);
+    CHECK(count == (unsigned long)measure(snapshot, "deferred.messages"));
+    CHECK(recipients == (unsigned long)measure(snapshot, "deferred.recipients"));
+    qw_messages_free(messages);
+
+    /* A host compiled with an older, shorter row, and one with a newer, longer one. */
+    WORKS(qw_messages_open(snapshot, NULL, 0, &messages, &err));
+    memset(smaller, 0xAA, sizeof smaller);
+    WORKS(qw_messages_next(messages, (qw_message *)(void *)smaller, sizeof(qw_bytes), &err));
+    CHECK(smaller[sizeof(qw_bytes)] == 0xAA);
+    memset(&larger, 0xAA, sizeof larger);
+    WORKS(qw_messages_next(messages, &larger.row, sizeof larger, &err));
+    CHECK(larger.more[0] == 0 && larger.more[15] == 0);
+    /* The snapshot may go first. */
+    qw_snapshot_free(snapshot);
+    WORKS(qw_messages_next(messages, &row, sizeof row, &err));
+    qw_messages_free(messages);
+}
+
+static void verdicts(const char *spool)
+{
+    qw_snapshot *snapshot = scan(spool);
+    qw_options *options = NULL;
+    qw_verdict *verdict = NULL;
+    qw_text *text = NULL;
+    qw_finding finding;
+    qw_bytes bytes;
+
+    CHECK(qw_snapshot_complete(snapshot) == 1 && qw_snapshot_now(snapshot) == 1795461304);
+    CHECK(qw_snapshot_problem_count(snapshot) == 0);
+    WORKS(qw_snapshot_measure_detail(snapshot, "deferred.top_domain", QW_NUL, &text, &err));
+    CHECK(strcmp((const char *)qw_text_bytes(text).data, "alpha.example") == 0);
+    qw_text_free(text);
+    WORKS(qw_options_new(&options, &err));
+    set(options, "critical", "deferred.messages=10");
+    set(options, "warning", "hold.messages=1");
+    WORKS(qw_check(options, snapshot, &verdict, &err));
+    qw_snapshot_free(snapshot);
+    qw_options_free(options);
+    CHECK(qw_verdict_state(verdict) == QW_STATE_CRITICAL && qw_verdict_finding_count(verdict) == 2);
+    WORKS(qw_verdict_finding(verdict, 0, &finding, sizeof finding, &err));
+    CHECK(finding.state == QW_STATE_CRITICAL && finding.value == 194 && finding.quality == QW_QUALITY_EXACT);
+    CHECK(finding.measure.len == 17 && memcmp(finding.measure.data, "deferred.messages", 17) == 0);
+    FAILS(qw_verdict_finding(verdict, 2, &finding, sizeof finding, &err), QW_ERR_INVALID);
+    WORKS(qw_verdict_summary(verdict, &text, &err));
+    bytes = qw_text_bytes(text);
+    CHECK(bytes.len == strlen((const char *)bytes.data) && strchr((const char *)bytes.data, '|') == NULL);
+    qw_text_free(text);
+    WORKS(qw_verdict_perfdata(verdict, &text, &err));
+    CHECK(strstr((const char *)qw_text_bytes(text).data, "deferred=194;;10;0 ") != NULL);
+    qw_text_free(text);
+    WORKS(qw_verdict_output(verdict, -5, &text, &err));
+    qw_text_free(text);
+    WORKS(qw_verdict_json(verdict, &text, &err));
+    CHECK(strncmp((const char *)qw_text_bytes(text).data, "{\"schema\":\"queuewatch/1\"", 23) == 0);
+    qw_text_free(text);
+    qw_verdict_free(verdict);
+}
+
+static void *reader(void *snapshot)
+{
+    int i;
+
+    for (i = 0; i < 200; i++)
+        CHECK(measure(snapshot, "total.recipients") > 1000);
+    return NULL;
+}
+
+static void threads(const char *spool)
+{
+    qw_snapshot *snapshot = scan(spool);
+    pthread_t two[2];
+
+    CHECK(pthread_create(&two[0], NULL, reader, snapshot) == 0);
+    CHECK(pthread_create(&two[1], NULL, reader, snapshot) == 0);
+    CHECK(pthread_join(two[0], NULL) == 0 && pthread_join(two[1], NULL) == 0);
+    qw_snapshot_free(snapshot);
+}
+
+static void child(const char *spool)
+{
+    int status = -1;
+    pid_t pid = fork();
+
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        qw_snapshot_free(scan(spool));
+        _exit(0);
+    }
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
+static int logged;
+
+static void log_function(void *user, int32_t level, qw_bytes target, qw_bytes message)
+{
+    qw_options *options = NULL;
+
+    CHECK(user == &logged && level >= QW_LOG_ERROR && level <= QW_LOG_TRACE);
+    CHECK(target.data != NULL && message.data != NULL);
+    CHECK(qw_options_new(&options, NULL) == QW_ERR_STATE);
+    logged++;
+}
+
+static void logs(const char *spool)
+{
+    WORKS(qw_log_set(NULL, NULL, 0, &err));
+    FAILS(qw_log_set(log_function, &logged, 9, &err), QW_ERR_INVALID);
+    WORKS(qw_log_set(log_function, &logged, QW_LOG_TRACE, &err));
+    qw_snapshot_free(scan(spool));
+    WORKS(qw_log_set(NULL, NULL, 0, &err));
+}
+
+int main(int argc, char **argv)
+{
+    CHECK(argc == 2);
+    child(argv[1]);
+    nulls();
+    errors();
+    rows(scan(argv[1]));
+    verdicts(argv[1]);
+    threads(argv[1]);
+    logs(argv[1]);
+    return 0;
+}
