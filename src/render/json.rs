@@ -95,7 +95,7 @@ fn finding(finding: &Finding) -> Value {
     let mut value = figure(&finding.rule.measure, &finding.figure);
     value["state"] = finding.state.to_string().into();
     value["level"] = finding.rule.level.name().into();
-    value["range"] = finding.rule.range.to_string().into();
+    value["range"] = finding.rule.range.spelling().into();
     value["text"] = finding.text().into();
     value
 }

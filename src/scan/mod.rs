@@ -23,8 +23,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{Builder, Scope};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, Scope, ScopedJoinHandle};
 
 pub use gap::{Gap, GapKind};
 pub use messages::{MessageRow, Messages};
@@ -199,7 +199,7 @@ impl Spool {
         queues: QueueSet,
         noatime: &mut Noatime,
         mut gap: impl FnMut(Gap),
-    ) -> Vec<std::sync::Arc<Directory>> {
+    ) -> Vec<Arc<Directory>> {
         let mut open = Vec::new();
         for queue in queues.iter() {
             match Directory::of_queue(self.fd.as_fd(), &self.path, queue, noatime) {
@@ -230,11 +230,11 @@ impl Spool {
             finished: Mutex::new(Vec::new()),
             observer: &observer,
         };
-        let mut reader = Reader::new(&scan);
-        let open = self.queue_directories(plan.queues(), &mut reader.files.noatime, |gap| {
-            reader.observer.gap(gap);
-        });
         std::thread::scope(|threads| {
+            let mut reader = Reader::new(&scan);
+            let open = self.queue_directories(plan.queues(), &mut reader.files.noatime, |gap| {
+                reader.observer.gap(gap);
+            });
             for directory in open {
                 reader.perform(Work::List(directory), threads);
             }
@@ -285,17 +285,21 @@ impl<O, F> Scan<'_, O, F> {
 }
 
 /// One thread's part of a scan.
-struct Reader<'s, O, F> {
+struct Reader<'s, 't, O, F> {
     scan: &'s Scan<'s, O, F>,
+    /// The readers that this one started, to be waited for: the end of a scope waits only for their
+    /// work, and a host that forks next must find no thread that is still ending.
+    started: Vec<ScopedJoinHandle<'t, ()>>,
     observer: O,
     files: FileReader,
     listing: Vec<u8>,
 }
 
-impl<'s, O: Observer, F: Fn() -> O + Sync> Reader<'s, O, F> {
+impl<'s: 't, 't, O: Observer, F: Fn() -> O + Sync> Reader<'s, 't, O, F> {
     fn new(scan: &'s Scan<'s, O, F>) -> Self {
         Reader {
             scan,
+            started: Vec::new(),
             observer: (scan.observer)(),
             files: FileReader::default(),
             listing: Vec::new(),
@@ -303,10 +307,7 @@ impl<'s, O: Observer, F: Fn() -> O + Sync> Reader<'s, O, F> {
     }
 
     /// Works until no reader has or finds any more, then hands in the observer.
-    fn run<'t>(mut self, threads: &'t Scope<'t, '_>)
-    where
-        's: 't,
-    {
+    fn run(mut self, threads: &'t Scope<'t, '_>) {
         // A reader that panics must not leave the others waiting for it.
         struct Leave<'s, 'a, O, F>(&'a Scan<'s, O, F>);
         impl<O, F> Drop for Leave<'_, '_, O, F> {
@@ -320,6 +321,11 @@ impl<'s, O: Observer, F: Fn() -> O + Sync> Reader<'s, O, F> {
             self.perform(work, threads);
         }
         drop(leave);
+        for reader in self.started {
+            if let Err(panic) = reader.join() {
+                std::panic::resume_unwind(panic);
+            }
+        }
         let mut finished = self
             .scan
             .finished
@@ -354,10 +360,7 @@ impl<'s, O: Observer, F: Fn() -> O + Sync> Reader<'s, O, F> {
         }
     }
 
-    fn perform<'t>(&mut self, work: Work, threads: &'t Scope<'t, '_>)
-    where
-        's: 't,
-    {
+    fn perform(&mut self, work: Work, threads: &'t Scope<'t, '_>) {
         match work {
             Work::Files(directory, bundle) => self.read(&directory, &bundle),
             Work::List(directory) => self.list(&directory, threads),
@@ -393,10 +396,7 @@ impl<'s, O: Observer, F: Fn() -> O + Sync> Reader<'s, O, F> {
         }
     }
 
-    fn list<'t>(&mut self, directory: &std::sync::Arc<Directory>, threads: &'t Scope<'t, '_>)
-    where
-        's: 't,
-    {
+    fn list(&mut self, directory: &Arc<Directory>, threads: &'t Scope<'t, '_>) {
         let names_only = self.scan.plan.depth(directory.queue) == Some(Depth::Names)
             && !matches!(directory.queue, Queue::Incoming | Queue::Maildrop);
         let mut listing = std::mem::take(&mut self.listing);
@@ -423,10 +423,7 @@ impl<'s, O: Observer, F: Fn() -> O + Sync> Reader<'s, O, F> {
 
     /// Puts `work` up for anyone, and starts another reader if all are busy and more are allowed.
     /// Gives it back when enough is waiting.
-    fn share<'t>(&self, work: Work, threads: &'t Scope<'t, '_>) -> Option<Work>
-    where
-        's: 't,
-    {
+    fn share(&mut self, work: Work, threads: &'t Scope<'t, '_>) -> Option<Work> {
         let mut board = self.scan.board();
         // Directories are names only; they always wait, so that a listing never nests.
         if board.waiting.len() >= MAX_WAITING && matches!(work, Work::Files(..)) {
@@ -449,7 +446,9 @@ impl<'s, O: Observer, F: Fn() -> O + Sync> Reader<'s, O, F> {
                     sys::block_signals();
                     Reader::new(scan).run(threads);
                 });
-            if spawned.is_err() {
+            if let Ok(reader) = spawned {
+                self.started.push(reader);
+            } else {
                 // No thread to be had: those that run do the work.
                 let _board = self.scan.board();
                 self.scan.started.fetch_sub(1, Ordering::Relaxed);
@@ -461,7 +460,7 @@ impl<'s, O: Observer, F: Fn() -> O + Sync> Reader<'s, O, F> {
 
 /// Finds work for a reader that lists a directory.
 struct Lister<'r, 's, 't, 'e, O, F> {
-    reader: &'r mut Reader<'s, O, F>,
+    reader: &'r mut Reader<'s, 't, O, F>,
     threads: &'t Scope<'t, 'e>,
 }
 

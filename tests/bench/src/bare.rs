@@ -1,5 +1,6 @@
 //! The least that must be done to a spool: its directories listed, its files opened and read. Nothing
-//! is looked at, so no reader that does the same can be faster by more than its luck.
+//! is looked at, so with warm caches and idle cores no reader can be much faster. Where a disk is waited
+//! for, or others want the cores, a reader with more threads can.
 
 use std::ffi::CStr;
 use std::mem::MaybeUninit;

@@ -83,8 +83,9 @@ impl Contest {
         let contents = spool::make_apart(&bench, &spool, options.messages)?;
         let nothing = spool::make_apart(&bench, &empty, 0)?;
         let heading = format!(
-            "{} messages, {} rounds; {}\n\
-             Medians of time and of CPU time (user and system), peak of memory, medians of the ratios within a round.",
+            "{} messages, {} rounds after one that warms the caches; {}\n\
+             Medians of time and of CPU time (user and system), peak of memory, median of what was\n\
+             read from the disk, medians of the ratios of time within a round.",
             options.messages,
             options.rounds,
             machine::words(&options.directory)

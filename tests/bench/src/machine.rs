@@ -28,5 +28,5 @@ pub(crate) fn words(directory: &Path) -> String {
         .unwrap_or(0.0);
     let file_system = bare::file_system(directory).map_or("unknown", |(name, _)| name);
     let gib: f64 = kib / 1_048_576.0;
-    format!("{cores} cores, {gib:.0} GiB of memory, Linux {kernel}, {file_system}, warm caches")
+    format!("{cores} cores, {gib:.0} GiB of memory, Linux {kernel}, {file_system}")
 }

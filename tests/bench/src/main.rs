@@ -3,8 +3,8 @@
 //! starts it.
 //!
 //! Everything measured is a process of its own. All take turns, A B C A B C, so that a disturbance
-//! meets each of them; times are medians, ratios are medians of the ratios within a round. The caches
-//! are warm: one round before the first is not counted. Nothing is asserted about time: a target that
+//! meets each of them; times are medians, ratios are medians of the ratios within a round. One round
+//! before the first warms the caches and is not counted; whether they hold the spool is told. Nothing is asserted about time: a target that
 //! is missed is told, and only a wrong answer is a failure.
 
 mod bare;
@@ -31,6 +31,9 @@ Usage: tests/bench/run [OPTIONS]
   --save FILE       also write the report to FILE
   --directory DIR   make the spool in a new folder below DIR, which must be on a
                     real disk (default $TMPDIR or /var/tmp)
+
+Exit code: 0 measured, whether targets are met or not; 1 an answer was wrong;
+2 nothing could be measured.
 ";
 
 /// The result of anything that is worth no more than its words.
@@ -50,7 +53,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             eprintln!("bench: {error}");
-            ExitCode::from(1)
+            ExitCode::from(2)
         }
     }
 }

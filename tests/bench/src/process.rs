@@ -16,6 +16,8 @@ pub(crate) struct Ended {
     /// The most memory it had at once, in KiB. Never less than the measuring process has: until it
     /// becomes another program, a new process is a copy of that.
     pub(crate) peak_kib: u64,
+    /// MiB that were read from a disk for it: 0 where the caches hold all.
+    pub(crate) disk_mib: f64,
     /// Its exit code; `None` after a signal.
     pub(crate) code: Option<i32>,
     /// Standard output.
@@ -58,6 +60,8 @@ impl Line {
             seconds,
             cpu: time(usage.ru_utime) + time(usage.ru_stime),
             peak_kib: usage.ru_maxrss as u64,
+            // In units of 512 bytes, whatever the disk's are.
+            disk_mib: usage.ru_inblock as f64 / 2048.0,
             code: libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status)),
             output: String::from_utf8_lossy(&output).into_owned(),
         })

@@ -35,10 +35,7 @@ fn read(file: &[u8], skip: impl Fn(u8) -> u64) {
     let mut budget = file.len() * 2 + 65_536;
     let pointers = file.contains(&b'p');
     let mut least = 0;
-    loop {
-        let Ok(Some(record)) = reader.next_record() else {
-            break;
-        };
+    while let Ok(Some(record)) = reader.next_record() {
         let (kind, offset, data) = (record.kind, record.offset, record.data.to_vec());
         let end = reader.position();
         let at = usize::try_from(offset).expect("in the file");

@@ -1,0 +1,170 @@
+package Postfix::QueueWatch;
+
+use 5.014;
+use strict;
+use warnings;
+
+our $VERSION = '0.001000';
+
+require XSLoader;
+XSLoader::load('Postfix::QueueWatch', $VERSION);
+
+require Postfix::QueueWatch::Error;
+
+# What the library calls a quality, a queue and a kind of problem, by number (queuewatch.h).
+use constant {
+    EXACT    => 0,
+    AT_LEAST => 1,
+    UNKNOWN  => 2,
+};
+my @QUEUES = qw(active deferred incoming hold maildrop corrupt);
+
+sub scan {
+    my ($class, %options) = @_;
+    return Postfix::QueueWatch::Options->new(%options)->_scan;
+}
+
+sub queue_name {
+    my ($class, $number) = @_;
+    return $number < 0 ? undef : $QUEUES[$number];
+}
+
+# Objects hold pointers, which a new thread must not share.
+package Postfix::QueueWatch::Options;
+
+use strict;
+use warnings;
+
+sub CLONE_SKIP { return 1 }
+
+# Options by keyword: an array sets a repeatable one once for each, undef sets nothing.
+sub new {
+    my ($class, %options) = @_;
+    my $self = $class->_new;
+    for my $keyword (sort keys %options) {
+        (my $name = $keyword) =~ tr/_/-/;
+        my $value = $options{$keyword};
+        for my $one (ref $value eq 'ARRAY' ? @{$value} : $value) {
+            next if !defined $one;
+            $self->_set($name, $one);
+        }
+    }
+    return $self;
+}
+
+package Postfix::QueueWatch::Snapshot;
+
+use strict;
+use warnings;
+
+sub CLONE_SKIP { return 1 }
+
+sub check {
+    my ($self, %options) = @_;
+    return Postfix::QueueWatch::Options->new(%options)->_check($self);
+}
+
+package Postfix::QueueWatch::Messages;
+
+use strict;
+use warnings;
+
+sub CLONE_SKIP { return 1 }
+
+package Postfix::QueueWatch::Verdict;
+
+use strict;
+use warnings;
+
+sub CLONE_SKIP { return 1 }
+
+1;
+
+__END__
+
+=encoding utf8
+
+=head1 NAME
+
+Postfix::QueueWatch - what is stuck in a Postfix queue, since when, for whom
+
+=head1 SYNOPSIS
+
+    use Postfix::QueueWatch;
+
+    my $q = Postfix::QueueWatch->scan(queue_directory => '/var/spool/postfix', timeout => 10);
+    printf "%s deferred\n", $q->measure('deferred.messages') // 'unknown';
+
+    my $cursor = $q->messages('deferred');
+    while (my $message = $cursor->next) {
+        print "$message->{queue_id} @{ $message->{recipients} }\n";
+    }
+
+    my $verdict = $q->check(critical => ['deferred.older(4h)=100']);
+    print $verdict->output;
+    exit $verdict->state;
+
+=head1 DESCRIPTION
+
+A thin binding of libqueuewatch, which reads the spool itself. Measures, rules, options and their texts are those of
+C<check_postfix_queue>; its README lists them.
+
+Texts go in and come out as bytes. A text with wide characters dies: encode it first.
+
+=head1 METHODS
+
+=head2 Postfix::QueueWatch->scan(%options)
+
+Scans, and returns a snapshot. Options are the long options of C<check_postfix_queue> with C<_> for C<->, such as
+C<queue_directory>, C<config_directory>, C<instance>, C<exclude>, C<timeout>, C<now>, and C<measure>, which limits the
+scan to what those measures need. An array reference sets an option once for each element.
+
+=head2 The snapshot
+
+=over
+
+=item $q->measure($name)
+
+The figure in its unit (seconds, bytes, percent, or a plain number); C<undef> if it is unknown. In list context the
+figure, its quality (C<Postfix::QueueWatch::EXACT>, C<AT_LEAST> when something could not be read, C<UNKNOWN>), and what
+it is about or why it is unknown.
+
+=item $q->complete, $q->now, $q->json
+
+Whether all could be read; the second that ages count from; a JSON document.
+
+=item $q->problems
+
+A list of hashes: C<message>, C<path>, C<remedy>, C<kind>, C<queue>, C<errno>.
+
+=item $q->messages($queue)
+
+A cursor over the messages of a queue, of C<backlog> or C<total>, or (without argument) of all. It reads the spool anew.
+
+=item $q->check(%options)
+
+A verdict by the rules given as C<warning> and C<critical>, or by the defaults.
+
+=back
+
+=head2 The cursor
+
+C<next> gives a hash reference, and C<undef> after the last: C<instance queue_id sender arrival next_retry size done
+queue_number mode damaged forced_expire> and C<recipients>, an array reference. C<< Postfix::QueueWatch->queue_name >>
+names a queue by its number. C<unreadable> counts what could not be read.
+
+=head2 The verdict
+
+C<state> is an exit code as a number and its word as a text. C<summary>, C<perfdata>, C<output($verbosity)>, C<json>,
+and C<findings>, a list of hashes: C<measure range text value state quality>.
+
+=head1 ERRORS
+
+Methods die with a L<Postfix::QueueWatch::Error>.
+
+=head1 THREADS
+
+Objects belong to the thread that made them; a new thread does not get them. No method exits or keeps global state, so
+that it can be used under the embedded Perl of a monitoring system.
+
+=cut

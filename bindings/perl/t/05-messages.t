@@ -1,0 +1,33 @@
+use strict;
+use warnings;
+
+use lib 't/lib';
+use Corpus;
+use Test::More;
+
+use Postfix::QueueWatch;
+
+my $q = Postfix::QueueWatch->scan(queue_directory => Corpus::spool(), now => $Corpus::NOW);
+my ($messages, $recipients, $size) = (0, 0, 0);
+my $cursor = $q->messages('deferred');
+while (my $message = $cursor->next) {
+    $messages++;
+    $recipients += @{ $message->{recipients} };
+    $size       += $message->{size};
+    like($message->{queue_id}, qr/\A[0-9A-F]+\z/, 'a queue ID') if $messages == 1;
+    ok(!utf8::is_utf8($message->{sender}), 'bytes')             if $messages == 1;
+    is(Postfix::QueueWatch->queue_name($message->{queue_number}), 'deferred', 'its queue') if $messages == 1;
+}
+is($cursor->next, undef, 'the end stays the end');
+is($messages,   $q->measure('deferred.messages'),   'messages');
+is($recipients, $q->measure('deferred.recipients'), 'recipients');
+is($size,       $q->measure('deferred.bytes'),      'bytes');
+is($cursor->unreadable, 0, 'all was read');
+
+my $all = 0;
+$cursor = $q->messages;
+undef $q;
+$all++ while $cursor->next;
+is($all, 233, 'all queues, after the snapshot has gone');
+
+done_testing();

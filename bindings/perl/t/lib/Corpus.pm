@@ -1,0 +1,38 @@
+package Corpus;
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
+use File::Temp qw(tempdir);
+
+our $NOW  = 1795461304;
+our $ROOT = abs_path(dirname(abs_path(__FILE__)) . '/../../../..');
+
+# The spool of tests/corpus/short-mixed, in a folder that is removed at the end.
+sub spool {
+    my $folder  = tempdir(CLEANUP => 1);
+    my $archive = "$ROOT/tests/corpus/short-mixed/spool.tar.xz";
+    system('tar', '-xpJf', $archive, '-C', $folder) == 0 or die "cannot unpack $archive\n";
+    return "$folder/spool";
+}
+
+# What the plugin prints, and its exit code.
+sub plugin {
+    my @arguments = @_;
+    open my $pipe, '-|', "$ROOT/target/release/check_postfix_queue", @arguments or die "cannot run the plugin: $!\n";
+    my $output = do { local $/ = undef; <$pipe> };
+    close $pipe;
+    return ($output, $? >> 8);
+}
+
+# Resident memory in KiB.
+sub resident {
+    open my $statm, '<', '/proc/self/statm' or die "no /proc: $!\n";
+    my (undef, $pages) = split ' ', <$statm>;
+    close $statm;
+    return $pages * 4;
+}
+
+1;

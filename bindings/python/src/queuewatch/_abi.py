@@ -1,0 +1,228 @@
+"""include/queuewatch.h for ctypes, one to one: constants, structs, prototypes. Nothing else.
+
+tests/test_abi.py compares all of it with the header. Each handle has a pointer type of its own, so that
+ctypes refuses a handle of another kind with an ArgumentError instead of passing it on.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import (
+    CFUNCTYPE,
+    POINTER,
+    Structure,
+    c_char_p,
+    c_double,
+    c_int32,
+    c_int64,
+    c_size_t,
+    c_uint32,
+    c_uint64,
+    c_void_p,
+)
+from typing import Any
+
+QW_ABI_VERSION = 0
+QW_VERSION_MAJOR = 0
+QW_VERSION_MINOR = 1
+QW_VERSION_PATCH = 0
+QW_VERSION = "0.1.0"
+
+QW_NUL = c_size_t(-1).value
+
+QW_OK = 0
+QW_END = 1
+QW_ERR_INVALID = 10
+QW_ERR_SYNTAX = 11
+QW_ERR_NOT_FOUND = 12
+QW_ERR_DENIED = 20
+QW_ERR_IO = 21
+QW_ERR_NOT_A_SPOOL = 22
+QW_ERR_TIMEOUT = 23
+QW_ERR_STATE = 30
+QW_ERR_UNSUPPORTED = 31
+QW_ERR_PANIC = 40
+
+QW_STATE_OK = 0
+QW_STATE_WARNING = 1
+QW_STATE_CRITICAL = 2
+QW_STATE_UNKNOWN = 3
+
+QW_QUALITY_EXACT = 0
+QW_QUALITY_AT_LEAST = 1
+QW_QUALITY_UNKNOWN = 2
+
+QW_QUEUE_NONE = -1
+QW_QUEUE_ACTIVE = 0
+QW_QUEUE_DEFERRED = 1
+QW_QUEUE_INCOMING = 2
+QW_QUEUE_HOLD = 3
+QW_QUEUE_MAILDROP = 4
+QW_QUEUE_CORRUPT = 5
+
+QW_PROBLEM_DIRECTORY = 0
+QW_PROBLEM_FILE = 1
+QW_PROBLEM_DAMAGED = 2
+QW_PROBLEM_INSTANCE = 3
+
+QW_LOG_ERROR = 1
+QW_LOG_WARN = 2
+QW_LOG_INFO = 3
+QW_LOG_DEBUG = 4
+QW_LOG_TRACE = 5
+
+
+class qw_options(Structure):
+    """Opaque."""
+
+
+class qw_snapshot(Structure):
+    """Opaque."""
+
+
+class qw_messages(Structure):
+    """Opaque."""
+
+
+class qw_verdict(Structure):
+    """Opaque."""
+
+
+class qw_text(Structure):
+    """Opaque."""
+
+
+class qw_error(Structure):
+    """Opaque."""
+
+
+class qw_bytes(Structure):
+    """Borrowed bytes; `data` is None where they are absent."""
+
+    _fields_ = (("data", c_void_p), ("len", c_size_t))
+
+
+class qw_problem(Structure):
+    """A row of qw_snapshot_problem."""
+
+    _fields_ = (
+        ("path", qw_bytes),
+        ("message", qw_bytes),
+        ("remedy", qw_bytes),
+        ("kind", c_int32),
+        ("queue", c_int32),
+        ("os_errno", c_int32),
+        ("reserved", c_int32),
+    )
+
+
+class qw_message(Structure):
+    """A row of qw_messages_next."""
+
+    _fields_ = (
+        ("instance", qw_bytes),
+        ("queue_id", qw_bytes),
+        ("sender", qw_bytes),
+        ("arrival", c_int64),
+        ("next_retry", c_int64),
+        ("size", c_uint64),
+        ("recipients", c_uint64),
+        ("done", c_uint64),
+        ("queue", c_int32),
+        ("mode", c_uint32),
+        ("damaged", c_int32),
+        ("forced_expire", c_int32),
+    )
+
+
+class qw_finding(Structure):
+    """A row of qw_verdict_finding."""
+
+    _fields_ = (
+        ("measure", qw_bytes),
+        ("range", qw_bytes),
+        ("text", qw_bytes),
+        ("value", c_double),
+        ("state", c_int32),
+        ("quality", c_int32),
+    )
+
+
+options_p = POINTER(qw_options)
+snapshot_p = POINTER(qw_snapshot)
+messages_p = POINTER(qw_messages)
+verdict_p = POINTER(qw_verdict)
+text_p = POINTER(qw_text)
+error_p = POINTER(qw_error)
+
+qw_log_fn = CFUNCTYPE(None, c_void_p, c_int32, qw_bytes, qw_bytes)
+
+_status = c_int32
+_error_out = POINTER(error_p)
+_text_out = POINTER(text_p)
+_name = (c_char_p, c_size_t)
+
+PROTOTYPES: dict[str, tuple[Any, tuple[Any, ...]]] = {
+    "qw_version": (c_char_p, ()),
+    "qw_abi_version": (c_uint32, ()),
+    "qw_options_new": (_status, (POINTER(options_p), _error_out)),
+    "qw_options_set": (_status, (options_p, *_name, c_char_p, c_size_t, _error_out)),
+    "qw_options_free": (None, (options_p,)),
+    "qw_scan": (_status, (options_p, POINTER(snapshot_p), _error_out)),
+    "qw_snapshot_complete": (c_int32, (snapshot_p,)),
+    "qw_snapshot_now": (c_int64, (snapshot_p,)),
+    "qw_snapshot_measure": (
+        _status,
+        (snapshot_p, *_name, POINTER(c_double), POINTER(c_int32), _error_out),
+    ),
+    "qw_snapshot_measure_detail": (_status, (snapshot_p, *_name, _text_out, _error_out)),
+    "qw_snapshot_problem_count": (c_size_t, (snapshot_p,)),
+    "qw_snapshot_problem": (
+        _status,
+        (snapshot_p, c_size_t, POINTER(qw_problem), c_size_t, _error_out),
+    ),
+    "qw_snapshot_json": (_status, (snapshot_p, _text_out, _error_out)),
+    "qw_snapshot_free": (None, (snapshot_p,)),
+    "qw_messages_open": (_status, (snapshot_p, *_name, POINTER(messages_p), _error_out)),
+    "qw_messages_next": (_status, (messages_p, POINTER(qw_message), c_size_t, _error_out)),
+    "qw_messages_recipient": (_status, (messages_p, c_size_t, POINTER(qw_bytes), _error_out)),
+    "qw_messages_unreadable": (c_uint64, (messages_p,)),
+    "qw_messages_free": (None, (messages_p,)),
+    "qw_check": (_status, (options_p, snapshot_p, POINTER(verdict_p), _error_out)),
+    "qw_verdict_state": (c_int32, (verdict_p,)),
+    "qw_verdict_summary": (_status, (verdict_p, _text_out, _error_out)),
+    "qw_verdict_perfdata": (_status, (verdict_p, _text_out, _error_out)),
+    "qw_verdict_output": (_status, (verdict_p, c_int32, _text_out, _error_out)),
+    "qw_verdict_json": (_status, (verdict_p, _text_out, _error_out)),
+    "qw_verdict_finding_count": (c_size_t, (verdict_p,)),
+    "qw_verdict_finding": (
+        _status,
+        (verdict_p, c_size_t, POINTER(qw_finding), c_size_t, _error_out),
+    ),
+    "qw_verdict_free": (None, (verdict_p,)),
+    "qw_text_bytes": (qw_bytes, (text_p,)),
+    "qw_text_free": (None, (text_p,)),
+    "qw_error_code": (_status, (error_p,)),
+    "qw_error_errno": (c_int32, (error_p,)),
+    "qw_error_message": (c_char_p, (error_p,)),
+    "qw_error_remedy": (c_char_p, (error_p,)),
+    "qw_error_path": (qw_bytes, (error_p,)),
+    "qw_error_offset": (c_size_t, (error_p,)),
+    "qw_error_free": (None, (error_p,)),
+    "qw_log_set": (_status, (qw_log_fn, c_void_p, c_int32, _error_out)),
+}
+
+
+def bind(library: ctypes.CDLL) -> None:
+    """Give every function of `library` its prototype; AttributeError if one is missing."""
+    for name, (restype, argtypes) in PROTOTYPES.items():
+        function = getattr(library, name)
+        function.restype = restype
+        function.argtypes = argtypes
+
+
+def copied(borrowed: qw_bytes) -> bytes | None:
+    """Copy `borrowed`, or None if it is absent."""
+    if borrowed.data is None:
+        return None
+    return ctypes.string_at(borrowed.data, borrowed.len) if borrowed.len else b""

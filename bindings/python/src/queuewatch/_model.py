@@ -1,0 +1,168 @@
+"""The values that come back: immutable, without a tie to the library, safe to keep and to pickle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Union
+
+from . import _abi
+
+Number = Union[int, float]
+
+
+class State(IntEnum):
+    """A service state; its value is the exit code of a plugin, its text the word."""
+
+    OK = _abi.QW_STATE_OK
+    WARNING = _abi.QW_STATE_WARNING
+    CRITICAL = _abi.QW_STATE_CRITICAL
+    UNKNOWN = _abi.QW_STATE_UNKNOWN
+
+    @classmethod
+    def _missing_(cls, value: object) -> State | None:
+        # A state of a newer library: nothing that this version could call well.
+        return cls.UNKNOWN if isinstance(value, int) else None
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __format__(self, spec: str) -> str:
+        # Python 3.11 made format() of an IntEnum its number; here it is the word in every version.
+        return format(self.name, spec)
+
+
+class Quality(IntEnum):
+    """How sure a figure is."""
+
+    EXACT = _abi.QW_QUALITY_EXACT
+    """All that it rests on was read."""
+    AT_LEAST = _abi.QW_QUALITY_AT_LEAST
+    """Something could not be read: it is a lower bound."""
+    UNKNOWN = _abi.QW_QUALITY_UNKNOWN
+    """Nothing can be said."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Quality | None:
+        # As for State.
+        return cls.UNKNOWN if isinstance(value, int) else None
+
+    def __str__(self) -> str:
+        return self.name.lower().replace("_", " ")
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What a measure is in a snapshot."""
+
+    name: str
+    value: Number | None
+    """None if `quality` is UNKNOWN; an int where it is whole."""
+    quality: Quality
+    detail: str
+    """The domain or sender that has most, or why it is unknown; else empty."""
+
+    def __str__(self) -> str:
+        detail = f" ({self.detail})" if self.detail else ""
+        if self.quality is Quality.UNKNOWN:
+            return f"{self.name} is unknown{detail}"
+        bound = "at least " if self.quality is Quality.AT_LEAST else ""
+        return f"{self.name} is {bound}{self.value}{detail}"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that a scan could not read, or a damaged queue file."""
+
+    message: str
+    """What and why; printable ASCII."""
+    remedy: str | None
+    path: str | None
+    kind: str
+    """directory, file, damaged or instance."""
+    queue: str | None
+    errno: int | None
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.remedy}" if self.remedy else self.message
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one rule found."""
+
+    measure: str
+    range: str
+    value: Number | None
+    """None if `quality` is UNKNOWN."""
+    quality: Quality
+    state: State
+    text: str
+    """As the programs word it: `deferred.messages is 5200 (critical 2000)`."""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message in a queue. Addresses are bytes, as in the queue file, whatever they hold."""
+
+    instance: str
+    queue: str
+    queue_id: str
+    sender: bytes
+    """Empty for the null sender, which Postfix's tools show as MAILER-DAEMON."""
+    recipients: tuple[bytes, ...]
+    """Those still to be delivered."""
+    done: int
+    """How many recipients need no more delivery."""
+    size: int
+    """In bytes, as mailq prints it."""
+    arrival: int | None
+    """Second of the epoch."""
+    next_retry: int | None
+    """Second of the epoch; None unless deferred."""
+    mode: int
+    """Permission bits of the file."""
+    damaged: bool
+    forced_expire: bool
+
+    @property
+    def sender_text(self) -> str:
+        """The sender as text; bytes that are not UTF-8 become surrogate escapes."""
+        return self.sender.decode("utf-8", "surrogateescape")
+
+    @property
+    def recipients_text(self) -> tuple[str, ...]:
+        """The recipients as text; bytes that are not UTF-8 become surrogate escapes."""
+        return tuple(address.decode("utf-8", "surrogateescape") for address in self.recipients)
+
+
+QUEUES = {
+    _abi.QW_QUEUE_ACTIVE: "active",
+    _abi.QW_QUEUE_DEFERRED: "deferred",
+    _abi.QW_QUEUE_INCOMING: "incoming",
+    _abi.QW_QUEUE_HOLD: "hold",
+    _abi.QW_QUEUE_MAILDROP: "maildrop",
+    _abi.QW_QUEUE_CORRUPT: "corrupt",
+}
+PROBLEM_KINDS = {
+    _abi.QW_PROBLEM_DIRECTORY: "directory",
+    _abi.QW_PROBLEM_FILE: "file",
+    _abi.QW_PROBLEM_DAMAGED: "damaged",
+    _abi.QW_PROBLEM_INSTANCE: "instance",
+}
+
+
+def number(value: float) -> Number:
+    """Return an int for a whole number, as a person would write it."""
+    return int(value) if value.is_integer() else value
+
+
+def known(value: float, quality: Quality) -> Number | None:
+    """Return the number, or None if `quality` says that it means nothing."""
+    return None if quality is Quality.UNKNOWN else number(value)

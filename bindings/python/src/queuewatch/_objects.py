@@ -1,0 +1,311 @@
+"""Snapshot, Messages and Verdict: the objects of the library with the manners of Python."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from ctypes import byref, c_double, c_int32, sizeof
+from types import TracebackType
+from typing import Any, Callable
+
+from . import _abi, _options
+from ._errors import Closed, Incomplete, OutOfOrder, call
+from ._handle import Handle, text
+from ._library import lib
+from ._model import (
+    PROBLEM_KINDS,
+    QUEUES,
+    Finding,
+    Measure,
+    Message,
+    Number,
+    Problem,
+    Quality,
+    State,
+    known,
+)
+from ._options import Option
+
+
+class _Closable:
+    """An object that holds a handle until it is closed or forgotten."""
+
+    _held: Handle | None
+
+    def __init__(self, handle: Handle) -> None:
+        self._held = handle
+
+    @property
+    def _handle(self) -> Handle:
+        held = self._held
+        if held is None:
+            raise Closed(f"this {type(self).__name__} is closed")
+        return held
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._held is None
+
+    def close(self) -> None:
+        """Give back its memory and file descriptors, as soon as no call uses them. Twice is no harm."""
+        self._held = None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __reduce__(self) -> Any:
+        raise TypeError(f"a {type(self).__name__} lives in this process only; pass on its values")
+
+    def _described(self, words: Callable[[], str]) -> str:
+        try:
+            return f"<queuewatch.{type(self).__name__} {words()}>"
+        except Closed:
+            return f"<queuewatch.{type(self).__name__} closed>"
+
+
+class Snapshot(_Closable):
+    """What a scan found. It does not change, and threads may share it."""
+
+    def __init__(self, handle: Handle, settings: _options.Settings) -> None:
+        super().__init__(handle)
+        self._settings = settings
+
+    def __enter__(self) -> Snapshot:
+        return self
+
+    def __repr__(self) -> str:
+        def words() -> str:
+            whole = "complete" if self.complete else "incomplete"
+            count = lib.qw_snapshot_problem_count(self._handle)
+            return f"now={self.now} {whole}, problems: {count}"
+
+        return self._described(words)
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything could be read; if not, figures are lower bounds."""
+        return bool(lib.qw_snapshot_complete(self._handle))
+
+    @property
+    def now(self) -> int:
+        """The second of the epoch that ages count from."""
+        return int(lib.qw_snapshot_now(self._handle))
+
+    def measure(self, name: str | bytes) -> Measure:
+        """Return what is known of a measure, for example `deferred.older(4h)`."""
+        spelled = _named("measure", name)
+        value, quality = c_double(), c_int32()
+        handle = self._handle
+        call(lib.qw_snapshot_measure, handle, spelled, len(spelled), byref(value), byref(quality))
+        detail = text(lib.qw_snapshot_measure_detail, handle, spelled, len(spelled))
+        sure = Quality(quality.value)
+        return Measure(os.fsdecode(spelled), known(value.value, sure), sure, detail)
+
+    def __getitem__(self, name: str | bytes) -> Number:
+        """Return the exact value of a measure; raise Incomplete where it is unknown or a lower bound."""
+        measure = self.measure(name)
+        if measure.value is None or measure.quality is not Quality.EXACT:
+            raise Incomplete(measure)
+        return measure.value
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What could not be read, damaged queue files, and instances that are broken."""
+        handle = self._handle
+        count = lib.qw_snapshot_problem_count(handle)
+        return tuple(self._problem(handle, index) for index in range(count))
+
+    @staticmethod
+    def _problem(handle: Handle, index: int) -> Problem:
+        row = _abi.qw_problem()
+        call(lib.qw_snapshot_problem, handle, index, byref(row), sizeof(row))
+        path, remedy = _abi.copied(row.path), _abi.copied(row.remedy)
+        return Problem(
+            message=_words(row.message),
+            remedy=None if remedy is None else _words(row.remedy),
+            path=None if path is None else os.fsdecode(path),
+            kind=PROBLEM_KINDS.get(row.kind, str(row.kind)),
+            queue=QUEUES.get(row.queue),
+            errno=row.os_errno or None,
+        )
+
+    def messages(self, queue: str | bytes | None = None) -> Messages:
+        """Read the messages of a queue, of `backlog` or `total`, or of all queues, from the spool anew.
+
+        They stream: a queue of any length takes no more memory than one message does.
+        """
+        spelled = None if queue is None else _named("queue", queue)
+        handle = Handle.made(
+            lib.qw_messages_open,
+            _abi.messages_p,
+            lib.qw_messages_free,
+            self._handle,
+            spelled,
+            len(spelled or b""),
+        )
+        return Messages(handle)
+
+    def json(self) -> dict[str, Any]:
+        """Return the document of the snapshot, schema queuewatch/1."""
+        return _document(text(lib.qw_snapshot_json, self._handle))
+
+    def check(self, **options: Option) -> Verdict:
+        """Judge it by `warning` and `critical` rules, else by the defaults.
+
+        The options of the scan hold here too, each unless it is given anew.
+        """
+        handle = self._handle
+        judged_by = _options.handle({**self._settings, **_options.settings(options)})
+        return Verdict(Handle.made(lib.qw_check, _abi.verdict_p, lib.qw_verdict_free, judged_by, handle))
+
+
+class Messages(_Closable, Iterator[Message]):
+    """A cursor over messages, for the thread and the process that made it."""
+
+    def __init__(self, handle: Handle) -> None:
+        super().__init__(handle)
+        self._owner = _here()
+        self._row = _abi.qw_message()
+
+    def __enter__(self) -> Messages:
+        return self
+
+    def __repr__(self) -> str:
+        if self._owner != _here():
+            return "<queuewatch.Messages of another thread or process>"
+        return self._described(lambda: f"unreadable={self.unreadable}")
+
+    @property
+    def _handle(self) -> Handle:
+        # Its place in a directory is shared with every copy that a fork makes, so that is refused too.
+        if self._owner != _here():
+            raise OutOfOrder(
+                "this Messages belongs to another thread or process; call messages() in the one that reads"
+            )
+        return super()._handle
+
+    def __next__(self) -> Message:
+        row, handle = self._row, self._handle
+        if call(lib.qw_messages_next, handle, byref(row), sizeof(row)) == _abi.QW_END:
+            raise StopIteration
+        return Message(
+            instance=os.fsdecode(_abi.copied(row.instance) or b""),
+            queue=QUEUES.get(row.queue, str(row.queue)),
+            queue_id=_words(row.queue_id),
+            sender=_abi.copied(row.sender) or b"",
+            recipients=tuple(_recipient(handle, index) for index in range(row.recipients)),
+            done=row.done,
+            size=row.size,
+            arrival=row.arrival or None,
+            next_retry=row.next_retry or None,
+            mode=row.mode,
+            damaged=bool(row.damaged),
+            forced_expire=bool(row.forced_expire),
+        )
+
+    @property
+    def unreadable(self) -> int:
+        """How many directories and files could not be read up to here."""
+        return int(lib.qw_messages_unreadable(self._handle))
+
+
+class Verdict(_Closable):
+    """The judgement of a snapshot. It does not change, and threads may share it."""
+
+    def __enter__(self) -> Verdict:
+        return self
+
+    def __repr__(self) -> str:
+        return self._described(lambda: self.summary)
+
+    @property
+    def state(self) -> State:
+        """The worst state found; its value is the exit code of a plugin."""
+        return State(lib.qw_verdict_state(self._handle))
+
+    @property
+    def summary(self) -> str:
+        """The first line of the plugin, without performance data."""
+        return text(lib.qw_verdict_summary, self._handle)
+
+    @property
+    def perfdata(self) -> str:
+        """The performance data of the plugin."""
+        return text(lib.qw_verdict_perfdata, self._handle)
+
+    def output(self, verbosity: int = 0) -> str:
+        """Return what `check_postfix_queue` prints, with that many `-v`."""
+        return text(lib.qw_verdict_output, self._handle, verbosity)
+
+    def json(self) -> dict[str, Any]:
+        """Return what `check_postfix_queue --format json` prints."""
+        return _document(text(lib.qw_verdict_json, self._handle))
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is not OK, worst first."""
+        handle = self._handle
+        count = lib.qw_verdict_finding_count(handle)
+        return tuple(self._finding(handle, index) for index in range(count))
+
+    @staticmethod
+    def _finding(handle: Handle, index: int) -> Finding:
+        row = _abi.qw_finding()
+        call(lib.qw_verdict_finding, handle, index, byref(row), sizeof(row))
+        quality = Quality(row.quality)
+        return Finding(
+            measure=_words(row.measure),
+            range=_words(row.range),
+            value=known(row.value, quality),
+            quality=quality,
+            state=State(row.state),
+            text=_words(row.text),
+        )
+
+
+def scan(**options: Option) -> Snapshot:
+    """Read the spools that the options name, the default instance if they name none.
+
+    The keywords are the long options of the programs (`check_postfix_queue --help`) with `_` for `-`:
+    queue_directory, config_directory, all_instances, instance, exclude, timeout, now, ... A list sets an
+    option once for each value, True and False switch one on and off, None leaves it alone.
+    """
+    settings = _options.settings(options)
+    handle = _options.handle(settings)
+    return Snapshot(Handle.made(lib.qw_scan, _abi.snapshot_p, lib.qw_snapshot_free, handle), settings)
+
+
+def check(**options: Option) -> Verdict:
+    """Scan and judge in one call: takes the options of both."""
+    with scan(**options) as snapshot:
+        return snapshot.check()
+
+
+def _here() -> tuple[int, int]:
+    return os.getpid(), threading.get_ident()
+
+
+def _named(what: str, name: Any) -> bytes:
+    if not isinstance(name, (str, bytes)):
+        raise TypeError(f"{what}: a str or bytes, not {type(name).__name__}")
+    return os.fsencode(name)
+
+
+def _words(borrowed: _abi.qw_bytes) -> str:
+    return (_abi.copied(borrowed) or b"").decode("utf-8", "surrogateescape")
+
+
+def _recipient(handle: Handle, index: int) -> bytes:
+    out = _abi.qw_bytes()
+    call(lib.qw_messages_recipient, handle, index, byref(out))
+    return _abi.copied(out) or b""
+
+
+def _document(text: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(text)
+    return document

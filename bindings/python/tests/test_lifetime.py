@@ -1,0 +1,217 @@
+"""Memory, threads, forks: nothing leaks, nothing is freed too early, nothing is left behind."""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Callable
+
+import pytest
+from conftest import NOW, ROOT, Run
+
+import queuewatch
+
+PAGE = os.sysconf("SC_PAGE_SIZE")
+MIB = 1 << 20
+
+
+def resident() -> int:
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def growth(work: Callable[[], object], times: int) -> int:
+    """How many bytes `times` runs add, after as many as it takes to have all caches and arenas warm."""
+    for _ in range(times // 5):
+        work()
+    before, files = resident(), open_files()
+    for _ in range(times):
+        work()
+    assert open_files() == files
+    return resident() - before
+
+
+def tasks() -> int:
+    return len(list(Path("/proc/self/task").iterdir()))
+
+
+def assert_only(wanted: int) -> None:
+    """Fail if there are other threads; the kernel takes a moment to clear one away that was joined."""
+    deadline = time.monotonic() + 5
+    while tasks() > wanted and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert tasks() == wanted
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory, spool: Path) -> Path:
+    """A spool of a few messages."""
+    folder = tmp_path_factory.mktemp("small")
+    for queue in ("active", "deferred", "hold", "incoming", "maildrop", "corrupt"):
+        (folder / queue).mkdir()
+    for file in sorted((spool / "hold").iterdir()):
+        (folder / "hold" / file.name).write_bytes(file.read_bytes())
+        (folder / "hold" / file.name).chmod(0o700)
+    return folder
+
+
+def test_scans_do_not_leak(small: Path) -> None:
+    def work() -> None:
+        with queuewatch.scan(queue_directory=small, now=NOW, warning=["hold.messages=1"]) as snap:
+            assert snap["hold.messages"] == 7
+            verdict = snap.check()
+            assert verdict.output(1)
+            assert len(verdict.findings) == 1
+            snap.json()
+
+    assert growth(work, 3000) < 2 * MIB
+
+
+def test_what_is_forgotten_is_freed(small: Path) -> None:
+    def work() -> None:
+        snap = queuewatch.scan(queue_directory=small)
+        next(snap.messages())
+        _ = snap.check().state
+
+    assert growth(work, 2000) < 2 * MIB
+
+
+def test_rows_do_not_leak(spool: Path) -> None:
+    snap = queuewatch.scan(queue_directory=spool)
+    rows = 0
+
+    def work() -> None:
+        nonlocal rows
+        for message in snap.messages():
+            rows += len(message.recipients) + 1
+
+    assert growth(work, 150) < 2 * MIB
+    assert rows > 300_000
+
+
+def test_errors_do_not_leak(small: Path) -> None:
+    snap = queuewatch.scan(queue_directory=small)
+
+    def work() -> None:
+        for fails in (
+            lambda: queuewatch.scan(queue_directory="/nonexistent"),
+            lambda: queuewatch.scan(warning=["fine.messages=1"]),
+            lambda: snap["nonsense"],
+            lambda: snap.messages("nonsense"),
+            lambda: snap.check(warning=["deferred.messages=5:1"]),
+        ):
+            with pytest.raises(queuewatch.QueuewatchError):
+                fails()
+
+    assert growth(work, 4000) < 2 * MIB
+
+
+def test_threads_share_snapshots_and_verdicts(spool: Path) -> None:
+    snap = queuewatch.scan(queue_directory=spool, now=NOW)
+    verdict = snap.check()
+    wanted = (snap.json(), verdict.output(2), snap["deferred.recipients"])
+
+    def look(_: int) -> bool:
+        return (snap.json(), verdict.output(2), snap["deferred.recipients"]) == wanted
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(look, range(200)))
+
+
+def test_threads_scan_at_once(spool: Path) -> None:
+    def count(_: int) -> int:
+        snap = queuewatch.scan(queue_directory=spool)
+        return sum(1 for _ in snap.messages("total")) - int(snap["total.messages"])
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(count, range(64))) == {0}
+    assert_only(1)
+
+
+def test_a_scan_leaves_no_thread(spool: Path) -> None:
+    assert_only(1)
+    for _ in range(200):
+        queuewatch.scan(queue_directory=spool).close()
+    assert_only(1)
+
+
+def test_a_close_waits_for_calls_in_other_threads(spool: Path) -> None:
+    for _ in range(30):
+        snap = queuewatch.scan(queue_directory=spool, now=NOW)
+        begun = threading.Barrier(5)
+
+        def look(snap: queuewatch.Snapshot = snap, begun: threading.Barrier = begun) -> None:
+            begun.wait()
+            try:
+                while True:
+                    assert snap.json()["now"] == NOW
+            except queuewatch.Closed:
+                return
+
+        with ThreadPoolExecutor(4) as pool:
+            running = [pool.submit(look) for _ in range(4)]
+            begun.wait()
+            snap.close()
+            for one in running:
+                one.result()
+
+
+def test_an_exit_with_open_handles_and_busy_threads_is_clean(spool: Path) -> None:
+    program = """if True:
+        import sys, threading, time, queuewatch
+        snap = queuewatch.scan(queue_directory=sys.argv[1])
+        messages, verdict = snap.messages(), snap.check()
+        def busy():
+            while True:
+                snap.json(), verdict.output(2)
+        for _ in range(4):
+            threading.Thread(target=busy, daemon=True).start()
+        next(messages)
+        time.sleep(0.05)
+    """
+    command = [sys.executable, "-X", "dev", "-c", program, str(spool)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "bindings/python/src")}
+    for _ in range(5):
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+
+
+def test_a_cursor_is_refused_in_another_thread(spool: Path) -> None:
+    messages = queuewatch.scan(queue_directory=spool).messages()
+    next(messages)
+    with ThreadPoolExecutor(1) as pool:
+        with pytest.raises(queuewatch.OutOfOrder, match="belongs to another thread") as caught:
+            pool.submit(next, messages).result()
+        assert isinstance(caught.value, RuntimeError)
+        assert pool.submit(repr, messages).result() == "<queuewatch.Messages of another thread or process>"
+    assert next(messages)
+
+
+def test_a_child_scans_after_its_parent_did(spool: Path, in_child: Run) -> None:
+    snap = queuewatch.scan(queue_directory=spool, now=NOW)
+
+    def look() -> tuple[object, ...]:
+        fresh = queuewatch.scan(queue_directory=spool, now=NOW)
+        # What the parent made can be read too: memory is copied.
+        return fresh["deferred.messages"], snap["deferred.messages"], len(list(fresh.messages("hold")))
+
+    assert in_child(look) == (194, 194, 7)
+    assert snap["deferred.messages"] == 194
+
+
+def test_a_cursor_is_refused_in_a_child(spool: Path, in_child: Run) -> None:
+    messages = queuewatch.scan(queue_directory=spool).messages("hold")
+    next(messages)
+    with pytest.raises(queuewatch.OutOfOrder, match="another thread or process"):
+        in_child(lambda: next(messages))
+    assert len(list(messages)) == 6
