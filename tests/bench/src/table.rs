@@ -42,11 +42,12 @@ impl Row {
         peak.unwrap_or(0) as f64 / 1024.0
     }
 
-    /// Whether a disk was waited for, here or by the reference: then the ratio is that of the disk's
-    /// luck and of the number of threads.
+    /// Whether a disk was waited for in most rounds, here or by the reference: then the ratio is that
+    /// of the disk's luck and of the number of threads.
     fn is_from_disk(&self) -> bool {
-        let mut runs = self.runs.iter().chain(&self.reference);
-        runs.any(|run| run.disk_mib > MOST_FROM_DISK)
+        [&self.runs, &self.reference]
+            .iter()
+            .any(|runs| median(runs.iter().map(|run| run.disk_mib)) > MOST_FROM_DISK)
     }
 
     /// A target in words, and whether it was met.

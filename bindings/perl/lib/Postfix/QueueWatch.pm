@@ -9,14 +9,16 @@ our $VERSION = '0.001000';
 require XSLoader;
 XSLoader::load('Postfix::QueueWatch', $VERSION);
 
-require Postfix::QueueWatch::Error;
+use Postfix::QueueWatch::Error;
+use Postfix::QueueWatch::Messages;
+use Postfix::QueueWatch::Options;
+use Postfix::QueueWatch::Snapshot;
+use Postfix::QueueWatch::Verdict;
 
 # What the library calls a quality, a queue and a kind of problem, by number (queuewatch.h).
-use constant {
-    EXACT    => 0,
-    AT_LEAST => 1,
-    UNKNOWN  => 2,
-};
+sub EXACT    { return 0 }
+sub AT_LEAST { return 1 }
+sub UNKNOWN  { return 2 }
 my @QUEUES = qw(active deferred incoming hold maildrop corrupt);
 
 sub scan {
@@ -28,55 +30,6 @@ sub queue_name {
     my ($class, $number) = @_;
     return $number < 0 ? undef : $QUEUES[$number];
 }
-
-# Objects hold pointers, which a new thread must not share.
-package Postfix::QueueWatch::Options;
-
-use strict;
-use warnings;
-
-sub CLONE_SKIP { return 1 }
-
-# Options by keyword: an array sets a repeatable one once for each, undef sets nothing.
-sub new {
-    my ($class, %options) = @_;
-    my $self = $class->_new;
-    for my $keyword (sort keys %options) {
-        (my $name = $keyword) =~ tr/_/-/;
-        my $value = $options{$keyword};
-        for my $one (ref $value eq 'ARRAY' ? @{$value} : $value) {
-            next if !defined $one;
-            $self->_set($name, $one);
-        }
-    }
-    return $self;
-}
-
-package Postfix::QueueWatch::Snapshot;
-
-use strict;
-use warnings;
-
-sub CLONE_SKIP { return 1 }
-
-sub check {
-    my ($self, %options) = @_;
-    return Postfix::QueueWatch::Options->new(%options)->_check($self);
-}
-
-package Postfix::QueueWatch::Messages;
-
-use strict;
-use warnings;
-
-sub CLONE_SKIP { return 1 }
-
-package Postfix::QueueWatch::Verdict;
-
-use strict;
-use warnings;
-
-sub CLONE_SKIP { return 1 }
 
 1;
 
