@@ -275,7 +275,8 @@ impl<'b, S: Source> RecordReader<'b, S> {
                 self.filled = self.filled.saturating_sub(self.at);
                 self.at = 0;
             }
-            let end = self.filled.saturating_add(self.read).max(wanted);
+            // As much as the file gives, not as much as a record claims to have.
+            let end = self.filled.saturating_add(self.read);
             if self.buffer.len() < end {
                 self.buffer.resize(end, 0);
             }
@@ -352,12 +353,17 @@ impl<'b, S: Source> RecordReader<'b, S> {
     }
 }
 
-/// The decimal number at the start of `data`, as Postfix's `%15ld` writes and sscanf(3) reads it:
-/// blanks, a sign, digits; what follows is ignored. `None` without a digit or beyond 64 bits.
+/// The decimal number at the start of `data`, as Postfix's `%15ld` writes and atol(3) reads it: white
+/// space, a sign, digits; what follows is ignored. `None` without a digit or beyond 64 bits.
 pub fn decimal(data: &[u8]) -> Option<i64> {
-    let mut rest = data.trim_ascii_start();
+    // C's white space has the vertical tab, and Rust's has not.
+    let blanks = data
+        .iter()
+        .take_while(|byte| byte.is_ascii_whitespace() || **byte == 0x0b)
+        .count();
+    let mut rest = data.get(blanks..).unwrap_or_default();
     let negative = rest.first() == Some(&b'-');
-    if negative {
+    if matches!(rest.first(), Some(b'-' | b'+')) {
         rest = rest.get(1..).unwrap_or_default();
     }
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit());
@@ -465,6 +471,8 @@ mod tests {
         for (data, value) in [
             (&b"             42"[..], Some(42)),
             (b"42 17", Some(42)),
+            (b"\x0b\t+42", Some(42)),
+            (b"+-1", None),
             (b"-1", Some(-1)),
             (b"9223372036854775807", Some(i64::MAX)),
             (b"9223372036854775808", None),
