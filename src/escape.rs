@@ -11,8 +11,9 @@ use std::path::Path;
 
 /// The longest address, domain or reason shown to a person, in bytes; the rest is `...`.
 pub const MAX_SHOWN: usize = 128;
-/// The longest path shown to a person, in bytes: PATH_MAX would fill a whole notification.
-pub const MAX_SHOWN_PATH: usize = 512;
+/// The longest path shown to a person, in bytes: PATH_MAX would push cause and remedy off a
+/// notification.
+pub const MAX_SHOWN_PATH: usize = 160;
 
 /// `bytes` as printable ASCII of at most `max` bytes: each byte that is a control, above 126, or one
 /// of `|`, `<`, `>` becomes `?`, as Postfix's own printable() does; what is cut ends in `...`.
@@ -36,9 +37,15 @@ pub fn printable(bytes: &[u8], max: usize) -> String {
     text
 }
 
-/// [`printable`] for a path.
+/// [`printable`] for a path; a long one keeps both its ends.
 pub fn path(path: &Path) -> String {
-    printable(path.as_os_str().as_bytes(), MAX_SHOWN_PATH)
+    let bytes = path.as_os_str().as_bytes();
+    if bytes.len() <= MAX_SHOWN_PATH {
+        return printable(bytes, MAX_SHOWN_PATH);
+    }
+    let half = (MAX_SHOWN_PATH - 3) / 2;
+    let (head, tail) = (&bytes[..half], &bytes[bytes.len() - half..]);
+    format!("{}...{}", printable(head, half), printable(tail, half))
 }
 
 /// `bytes` as text that can be turned back: valid UTF-8 stays; every byte of a backslash, of a control

@@ -385,7 +385,10 @@ impl Measure {
                 Ok(_) => return Err(wrong(text, argument_at, "an age is not negative")),
                 Err((offset, what)) => return Err(wrong(text, argument_at + offset, &what)),
             },
-            (ArgumentKind::Name, Some(name)) => Argument::Name(name.to_owned()),
+            (ArgumentKind::Name, Some(name)) => match named(row.kind, name) {
+                Ok(name) => Argument::Name(name),
+                Err(what) => return Err(wrong(text, argument_at, what)),
+            },
         };
         Ok(Measure {
             instance,
@@ -432,6 +435,21 @@ impl fmt::Display for Measure {
                 write!(f, "({name})")
             }
         }
+    }
+}
+
+/// The name in the brackets of a measure, refused where it could match nothing.
+fn named(kind: Kind, name: &str) -> Result<String, &'static str> {
+    match kind {
+        Kind::Domain if name.contains(['@', '<', '>']) => {
+            Err("a domain stands without the address before it: example.com")
+        }
+        // The null sender, as SMTP spells it.
+        Kind::Sender if name == "<>" => Ok("MAILER-DAEMON".to_owned()),
+        Kind::Sender if name.starts_with('@') || name.contains(['<', '>']) => {
+            Err("a sender is an address or a domain: user@example.com or example.com")
+        }
+        _ => Ok(name.to_owned()),
     }
 }
 
@@ -486,7 +504,7 @@ mod tests {
                 .spelling
                 .replace("QUEUE", "deferred")
                 .replace("AGE", "4h")
-                .replace("NAME", "user@a.example");
+                .replace("NAME", "a.example");
             let measure = Measure::parse(&spelling).expect(&spelling);
             assert_eq!(measure.kind, row.kind);
             assert_eq!(measure.to_string(), spelling);
@@ -523,6 +541,13 @@ mod tests {
             ("deferred.messages(1)", 18, "takes nothing in brackets"),
             ("/deferred.messages", 1, "instance name"),
             ("out/disk.messages", 10, "disk has no measure"),
+            (
+                "hold.domain(u@x.example)",
+                13,
+                "without the address before it",
+            ),
+            ("hold.sender(@x.example)", 13, "an address or a domain"),
+            ("hold.sender(<u@x.example>)", 13, "an address or a domain"),
         ] {
             let error = Measure::parse(text).expect_err(text);
             let message = error.to_string();

@@ -211,6 +211,15 @@ impl Options {
     /// If a rule is about a queue that is left out, or about more than counts where only those are
     /// read.
     fn given_rules(&self) -> Result<&[Rule]> {
+        if QueueSet::ALL
+            .iter()
+            .all(|queue| self.excluded.contains(queue))
+        {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "--exclude leaves nothing to look at",
+            ));
+        }
         for rule in &self.rules {
             let measure = &rule.measure;
             let queues = measure.queues();
@@ -245,13 +254,11 @@ impl Options {
     }
 
     fn defaults(&self, live: bool) -> Vec<Rule> {
-        if self.counts {
-            return Vec::new();
-        }
         let mut rules = defaults(live);
         rules.retain(|rule| {
             let queues = rule.measure.queues();
-            queues.is_empty() || queues.iter().any(|queue| !self.excluded.contains(queue))
+            let told = !self.counts || rule.measure.kind == Kind::Messages;
+            told && (queues.is_empty() || queues.iter().any(|queue| !self.excluded.contains(queue)))
         });
         rules
     }

@@ -420,10 +420,148 @@ fn a_queue_that_is_a_link_to_another_disk_is_read() {
     std::os::unix::fs::symlink(&moved, spool.path().join("deferred")).unwrap();
     let (code, text) = check(&spool, &["-c", "deferred.messages=5:5"]);
     assert_eq!(code, 0, "{text}");
-    // A link further down is nobody's mail.
+    // The daemons follow a link in the place of a hash directory; we do not, and say so.
     std::os::unix::fs::symlink(moved.join("A"), moved.join("B")).unwrap();
+    let (code, text) = check(&spool, &["-c", "deferred.messages=100"]);
+    assert_eq!(code, 3, "{text}");
+    assert!(text.contains("move the mail back"), "{text}");
+    fs::remove_file(moved.join("B")).unwrap();
+    // One with another name is nobody's mail.
+    std::os::unix::fs::symlink(moved.join("A"), moved.join("old")).unwrap();
     let (code, text) = check(&spool, &["-c", "deferred.messages=5:5"]);
     assert_eq!(code, 0, "{text}");
+}
+
+#[test]
+fn a_queue_whose_disk_is_not_mounted_is_not_empty() {
+    let spool = sick();
+    fs::remove_dir_all(spool.path().join("deferred")).unwrap();
+    std::os::unix::fs::symlink("/nonexistent/disk", spool.path().join("deferred")).unwrap();
+    let (code, text) = check(&spool, &["-c", "deferred.messages=100"]);
+    assert_eq!(code, 3, "{text}");
+    assert!(text.contains("mount the file system"), "{text}");
+    assert!(!text.contains(" deferred="), "{text}");
+}
+
+#[test]
+fn modes_are_told_of_files_that_they_hide() {
+    let spool = sick();
+    for number in 0..5 {
+        let file = spool.path().join(format!("deferred/A/A0000{number}X"));
+        fs::set_permissions(file, fs::Permissions::from_mode(0o640)).unwrap();
+    }
+    let (code, text) = check(&spool, &["-w", "spool.altered=0"]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("spool.altered is 5 (warning 0)"), "{text}");
+}
+
+#[test]
+fn mail_without_an_arrival_time_has_no_age_and_not_age_zero() {
+    let spool = sick();
+    let bytes = QueueFile::cleanup(-1, 0)
+        .sender(b"s")
+        .todo(b"r@x")
+        .content(b"x")
+        .build();
+    spool.write("active/E00001", &bytes.bytes, 0o700);
+    let future = message(NOW + 90_000, "s", &["r@x"]);
+    spool.write("active/E00002", &future, 0o700);
+    let (code, text) = check(&spool, &["-c", "active.oldest=4h"]);
+    assert_eq!(code, 3, "{text}");
+    assert!(!text.contains("active_oldest="), "{text}");
+    let (code, _) = check(&spool, &["-c", "active.messages=2:2"]);
+    assert_eq!(code, 0);
+    // What others prove stands.
+    let bytes = message(NOW - 20_000, "s", &["r@x"]);
+    spool.write("active/E00003", &bytes, 0o700);
+    let (code, text) = check(&spool, &["-c", "active.oldest=4h"]);
+    assert_eq!(code, 2, "{text}");
+    assert!(text.contains("active.oldest is at least 5h 33m"), "{text}");
+}
+
+#[test]
+fn recipients_that_damage_hides_are_not_taken_for_none() {
+    let spool = Spool::empty();
+    let recipients: Vec<String> = (0..500)
+        .map(|number| format!("r{number}@x.example"))
+        .collect();
+    let recipients: Vec<&str> = recipients.iter().map(String::as_str).collect();
+    let bytes = message(NOW - 60, "s", &recipients);
+    spool.write("deferred/A/A00001", &bytes[..300], 0o700);
+    let (code, text) = check(&spool, &["-c", "deferred.recipients=400"]);
+    assert_eq!(code, 3, "{text}");
+    let (code, text) = check(&spool, &["-c", "deferred.recipients=1"]);
+    assert_eq!(code, 2, "{text}");
+    assert!(text.contains("is at least "), "{text}");
+}
+
+#[test]
+fn a_file_as_long_as_a_disk_takes_no_time() {
+    let spool = sick();
+    spool.write("deferred/A/A00009X", b"", 0o700);
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .open(spool.path().join("deferred/A/A00009X"))
+        .unwrap();
+    file.set_len(1 << 40).unwrap();
+    let (code, text) = check(&spool, &["-c", "deferred.messages=5", "-t", "60"]);
+    assert_eq!(code, 2, "{text}");
+    assert!(text.contains("deferred.messages is 6"), "{text}");
+}
+
+#[test]
+fn what_postfix_never_looks_at_is_no_gap() {
+    let program = PublicProgram::copy(PROGRAM);
+    let spool = sick();
+    spool.reachable();
+    let everyone = |name: &str, mode| {
+        let path = spool.path().join(name);
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    for queue in [
+        "active",
+        "deferred",
+        "incoming",
+        "hold",
+        "maildrop",
+        "corrupt",
+        "deferred/A",
+    ] {
+        everyone(queue, 0o755);
+    }
+    for number in 0..5 {
+        everyone(&format!("deferred/A/A0000{number}X"), 0o744);
+    }
+    everyone("hold/B00001", 0o744);
+    fs::create_dir(spool.path().join("deferred/lost+found")).unwrap();
+    everyone("deferred/lost+found", 0o700);
+    spool.write("deferred/A/notes", b"", 0o600);
+    let mut command = program.command();
+    command.arg("--queue-directory").arg(spool.path()).args([
+        "--now",
+        &NOW.to_string(),
+        "-c",
+        "deferred.messages=5:5",
+    ]);
+    let (code, text) = told(&as_nobody(&command).output().unwrap());
+    assert_eq!(code, 0, "{text}");
+}
+
+#[test]
+fn a_plugin_that_nobody_can_hear_is_not_ok() {
+    let spool = Spool::empty();
+    let full = fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let status = Command::new(PROGRAM)
+        .arg("--queue-directory")
+        .arg(spool.path())
+        .args(["-c", "100"])
+        .stdout(full)
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(3));
 }
 
 #[test]

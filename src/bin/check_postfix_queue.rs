@@ -20,7 +20,7 @@ use words::{Flag, Word};
 /// The deadline, in seconds, unless one is given (CONTRACT.md 5).
 const TIMEOUT: &str = "10";
 /// How long after the deadline a call that hangs in the kernel is given up, in seconds.
-const GRACE: u64 = 2;
+const GRACE: u64 = 1;
 
 /// Flags of the plugin beside the options of the library.
 const OWN: [Flag; 4] = [
@@ -97,8 +97,13 @@ fn main() {
 /// Prints and exits. A reader that has gone away cannot be told anything.
 fn finish(text: &str, state: State) -> ! {
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes());
-    let _ = out.flush();
+    let printed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    // Nobody has heard it: that is not OK.
+    let state = if printed.is_ok() {
+        state
+    } else {
+        State::Unknown
+    };
     std::process::exit(state.code());
 }
 
@@ -139,8 +144,19 @@ fn run() -> Result<(String, State)> {
         senders: verbosity > 0 || format == Format::Json,
         ..Wanted::default()
     };
-    let snapshot = options.scan(Purpose::Check(tables))?;
-    let verdict = options.check(&snapshot)?;
+    let judged = options.scan(Purpose::Check(tables)).and_then(|snapshot| {
+        let verdict = options.check(&snapshot)?;
+        Ok((snapshot, verdict))
+    });
+    let (snapshot, verdict) = match (judged, format) {
+        (Ok(judged), _) => judged,
+        (Err(error), Format::Plugin) => return Err(error),
+        // In the form that was asked for: whoever reads it parses it.
+        (Err(error), Format::Json) => {
+            return Ok((format!("{}\n", json::failure(&error)), State::Unknown));
+        }
+        (Err(_), Format::OpenMetrics) => return Ok((openmetrics::failure(), State::Unknown)),
+    };
     let text = match format {
         Format::Plugin => plugin::output(&snapshot, &verdict, verbosity, options.counts()),
         Format::Json => format!(

@@ -247,7 +247,7 @@ fn refuse_shared_spools(list: &mut [Listed]) {
             )
         };
         for other in others {
-            if other.queue_directory == instance.queue_directory {
+            if same_directory(&other.queue_directory, &instance.queue_directory) {
                 *later = Err(Error::new(
                     ErrorKind::Syntax,
                     format!(
@@ -269,9 +269,22 @@ fn refuse_shared_spools(list: &mut [Listed]) {
                     place(other)
                 );
                 instance.warnings.push(text);
+                // Two figures under one name would be no figure.
+                let directory = instance.config_directory.as_deref();
+                instance.name = directory.map_or_else(|| "?".to_owned(), escape::path);
             }
         }
     }
+}
+
+/// Whether both paths lead to one directory: by a link, two instances can share a spool unnoticed.
+fn same_directory(one: &Path, other: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let inode = |path: &Path| {
+        let metadata = path.metadata().ok()?;
+        Some((metadata.dev(), metadata.ino()))
+    };
+    one == other || inode(one).is_some_and(|found| Some(found) == inode(other))
 }
 
 fn named(names: &[String], list: Vec<Listed>) -> Result<Vec<Result<Instance>>> {

@@ -258,7 +258,7 @@ fn instances_of_one_name_are_told_apart_by_a_warning() {
     ]);
     let all = etc.find(&Selection::All).unwrap();
     let second = all[1].as_ref().unwrap();
-    assert_eq!(second.name, "postfix");
+    assert_eq!(second.name, escape::path(&etc.path("second")));
     assert_eq!(second.warnings.len(), 1);
     assert!(second.warnings[0].contains("its name postfix is also that of"));
 }

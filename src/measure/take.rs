@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::{Argument, Kind, Measure, Subject};
 use crate::escape;
 use crate::instance::Master;
+use crate::postfix::address;
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::scan::Depth;
 use crate::snapshot::names::{Count, Names};
@@ -96,17 +97,28 @@ impl Measure {
                 queues.iter().all(|queue| match self.kind {
                     // What could not be read is what is counted here.
                     Kind::Unreadable => !taken.tally(queue).cut,
-                    _ => taken.tally(queue).is_whole(),
+                    _ => taken.tally(queue).is_whole() && self.hidden(taken.tally(queue)) == 0,
                 })
             });
         if !whole && figure.quality == Quality::Exact {
             figure.quality = match self.subject {
                 Subject::Disk | Subject::Master if !broken => Quality::Exact,
+                // One that is stopped is stopped, whatever the broken one does.
+                Subject::Master if figure.value == 0.0 => Quality::Exact,
                 Subject::Disk | Subject::Master => Quality::Unknown,
                 _ => Quality::AtLeast,
             };
         }
         figure
+    }
+
+    /// Messages whose part in this measure damage hides.
+    fn hidden(&self, tally: &Tally) -> u64 {
+        match self.kind {
+            Kind::Oldest | Kind::Older | Kind::Expiring => tally.ageless,
+            Kind::Recipients | Kind::TopDomain | Kind::Domain => tally.torn,
+            _ => 0,
+        }
     }
 
     /// Why the scan did not read what this measure needs.
@@ -163,13 +175,14 @@ impl Measure {
             Kind::TopDomain => top(tables().map(|table| &table.domains)),
             Kind::TopSender => top(tables().map(|table| &table.senders)),
             Kind::Domain => {
-                let name = self.name().to_ascii_lowercase();
-                let name = match name.as_str() {
-                    "mailer-daemon" => self.name(),
-                    _ => &name,
-                };
+                // As the addresses' own: a trailing dot is dropped, case is folded.
+                let mut name = Vec::new();
+                address::destination_domain(self.name().as_bytes(), &mut name);
+                if name.eq_ignore_ascii_case(address::MAILER_DAEMON) {
+                    name = self.name().into();
+                }
                 let count = tables()
-                    .filter_map(|table| table.domains.get(name.as_bytes()))
+                    .filter_map(|table| table.domains.get(&name))
                     .map(Count::total)
                     .sum();
                 bounded(count, tables().all(|table| table.domains.is_complete()))
@@ -212,17 +225,18 @@ fn bounded(count: u64, complete: bool) -> Figure {
 
 /// Messages of a sender address, or of all of a domain.
 fn from_sender(table: &QueueTables, name: &str) -> u64 {
-    let folded = name.to_ascii_lowercase();
     if name.contains('@') {
+        let folded = name.to_ascii_lowercase();
         return table.senders.get(folded.as_bytes()).copied().unwrap_or(0);
     }
-    let mut domain = Vec::new();
+    let (mut folded, mut domain) = (Vec::new(), Vec::new());
+    address::destination_domain(name.as_bytes(), &mut folded);
     table
         .senders
         .iter()
-        .filter(|(address, _)| {
-            crate::postfix::address::destination_domain(address, &mut domain);
-            domain.eq_ignore_ascii_case(folded.as_bytes())
+        .filter(|(sender, _)| {
+            address::destination_domain(sender, &mut domain);
+            domain.eq_ignore_ascii_case(&folded)
         })
         .map(|(_, count)| count)
         .sum()

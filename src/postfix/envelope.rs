@@ -49,6 +49,10 @@ pub enum Writer {
     Postdrop,
 }
 
+/// Records without a place that are passed over before the rest of a file is given up: Postfix
+/// gives up at the first, mailq never.
+const MAX_UNEXPECTED: u32 = 16;
+
 /// The sums of one envelope.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Envelope {
@@ -73,6 +77,8 @@ pub struct Envelope {
     pub canceled: u64,
     /// The first thing wrong with the file.
     pub damage: Option<Damage>,
+    /// Whether that ended the reading before the end record: there may be more recipients.
+    pub torn: bool,
 }
 
 /// Reads one envelope, from the first record to the end record.
@@ -89,10 +95,14 @@ pub fn read<S: Source>(
         writer,
         seen_size: false,
         seen_time: false,
+        unexpected: 0,
     };
     match reading.run(records, visitor) {
         Ok(()) => {}
-        Err(Fault::Damage(damage)) => reading.damaged(damage.kind, damage.offset),
+        Err(Fault::Damage(damage)) => {
+            reading.envelope.torn = true;
+            reading.damaged(damage.kind, damage.offset);
+        }
         Err(Fault::Io(error)) => return Err(error),
     }
     Ok(reading.envelope)
@@ -103,6 +113,7 @@ struct Reading {
     writer: Writer,
     seen_size: bool,
     seen_time: bool,
+    unexpected: u32,
 }
 
 /// What stands after an envelope segment.
@@ -116,6 +127,21 @@ impl Reading {
     /// Keeps the first damage: the later ones follow from it.
     fn damaged(&mut self, kind: DamageKind, offset: u64) {
         self.envelope.damage.get_or_insert(Damage { kind, offset });
+    }
+
+    /// A record that has no place here.
+    fn unexpected(&mut self, record: Record<'_>) -> Result<(), Fault> {
+        let damage = Damage {
+            kind: DamageKind::Unexpected(record.kind),
+            offset: record.offset,
+        };
+        self.damaged(damage.kind, damage.offset);
+        self.unexpected = self.unexpected.saturating_add(1);
+        if self.unexpected > MAX_UNEXPECTED {
+            self.envelope.torn = true;
+            return Err(Fault::Damage(damage));
+        }
+        Ok(())
     }
 
     fn run<S: Source>(
@@ -133,6 +159,7 @@ impl Reading {
                         0 => DamageKind::Empty,
                         _ => DamageKind::MissingEnd,
                     };
+                    self.envelope.torn = true;
                     self.damaged(kind, offset);
                     return Ok(());
                 }
@@ -161,13 +188,17 @@ impl Reading {
             match record.kind {
                 b'M' => return Ok(Next::Content),
                 b'E' => return Ok(Next::End),
-                _ => self.envelope_record(record, visitor),
+                _ => self.envelope_record(record, visitor)?,
             }
         }
         Ok(Next::Nothing)
     }
 
-    fn envelope_record(&mut self, record: Record<'_>, visitor: &mut impl Visitor) {
+    fn envelope_record(
+        &mut self,
+        record: Record<'_>,
+        visitor: &mut impl Visitor,
+    ) -> Result<(), Fault> {
         let envelope = &mut self.envelope;
         match record.kind {
             b'R' => {
@@ -200,8 +231,9 @@ impl Reading {
             // warning time, killed, VERP, return addresses, priority, old create time.
             b'L' | b'F' | b'I' | b'>' | b'W' | b'K' | b'V' | b'r' | b'e' | b'P' | b'c' | b'i'
             | b'o' | b'n' | b'<' | b'B' => {}
-            other => self.damaged(DamageKind::Unexpected(other), record.offset),
+            _ => self.unexpected(record)?,
         }
+        Ok(())
     }
 
     /// The first time record counts.
@@ -263,7 +295,7 @@ impl Reading {
             match record.kind {
                 b'X' => return Ok(()),
                 b'N' | b'L' => {}
-                other => self.damaged(DamageKind::Unexpected(other), record.offset),
+                _ => self.unexpected(record)?,
             }
         }
         Ok(())
@@ -339,6 +371,7 @@ mod tests {
                 done: 0,
                 canceled: 0,
                 damage: None,
+                torn: false,
             }
         );
         assert_eq!(heard, "Sa@send.example Oalias@dom.example Rb@dom.example");

@@ -13,6 +13,8 @@
 use std::fmt;
 use std::io;
 
+use crate::clock::Deadline;
+
 /// The longest record that is read, in bytes of data. Writers stay near 2 kB (`line_length_limit`);
 /// this is the largest that qshape(1) reads.
 pub const MAX_RECORD: u32 = 2_097_151;
@@ -162,6 +164,7 @@ pub struct RecordReader<'b, S> {
     budget: u64,
     reverse_jumps: u32,
     last_target: u64,
+    deadline: Deadline,
 }
 
 /// Where a record lies in the buffer.
@@ -189,7 +192,15 @@ impl<'b, S: Source> RecordReader<'b, S> {
             budget: length.saturating_mul(2).saturating_add(65_536),
             reverse_jumps: 0,
             last_target: 0,
+            deadline: Deadline::NEVER,
         }
+    }
+
+    /// The same, but a read after `deadline` fails with `TimedOut`: a file may be as long as a disk.
+    #[must_use]
+    pub fn until(mut self, deadline: Deadline) -> Self {
+        self.deadline = deadline;
+        self
     }
 
     /// The offset of the next record, in bytes from the start of the file.
@@ -279,6 +290,10 @@ impl<'b, S: Source> RecordReader<'b, S> {
             let end = self.filled.saturating_add(self.read);
             if self.buffer.len() < end {
                 self.buffer.resize(end, 0);
+            }
+            if self.deadline.passed() {
+                // With its errno, as a system call would fail.
+                return Err(Fault::Io(io::Error::from_raw_os_error(libc::ETIMEDOUT)));
             }
             let into = self.buffer.get_mut(self.filled..end).unwrap_or_default();
             let asked = into.len();

@@ -8,12 +8,12 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use crate::error::errno_name;
+use crate::error::{Error, errno_name};
 use crate::escape::json_text;
 use crate::instance::Master;
 use crate::measure::{Figure, Measure, Quality};
 use crate::postfix::queue::Queue;
-use crate::rules::{Finding, Verdict};
+use crate::rules::{Finding, State, Verdict};
 use crate::scan::{Depth, Gap, GapKind};
 use crate::snapshot::names::{Count, Names};
 use crate::snapshot::{InstanceSnapshot, Snapshot};
@@ -48,20 +48,31 @@ pub fn document(snapshot: &Snapshot, verdict: Option<&Verdict>, measures: &[Meas
         .map(|taken| instance(taken, snapshot))
         .collect();
     document.insert("instances".into(), Value::Array(instances));
-    let broken = snapshot
-        .broken
-        .iter()
-        .map(|error| {
-            json!({
-                "message": error.to_string(),
-                "path": error.path().map(path),
-                "errno": error.errno().map(errno_name),
-                "remedy": error.remedy(),
-            })
-        })
-        .collect();
+    let broken = snapshot.broken.iter().map(broken).collect();
     document.insert("broken".into(), Value::Array(broken));
     Value::Object(document)
+}
+
+/// The document of a scan that failed before it could tell anything.
+pub fn failure(error: &Error) -> Value {
+    json!({
+        "schema": SCHEMA,
+        "complete": false,
+        "state": State::Unknown.to_string(),
+        "state_code": State::Unknown.code(),
+        "findings": [],
+        "instances": [],
+        "broken": [broken(error)],
+    })
+}
+
+fn broken(error: &Error) -> Value {
+    json!({
+        "message": error.to_string(),
+        "path": error.path().map(path),
+        "errno": error.errno().map(errno_name),
+        "remedy": error.remedy(),
+    })
 }
 
 fn path(path: &Path) -> String {
@@ -143,17 +154,23 @@ fn queue_sums(taken: &InstanceSnapshot, queue: Queue, now: i64) -> Value {
     let depth = taken.plan.depth(queue).unwrap_or(Depth::Names);
     let inode = |value: u64| (depth >= Depth::Inodes).then_some(value);
     let envelope = |value: u64| (depth >= Depth::Envelopes).then_some(value);
-    let oldest = tally.oldest.map_or(0, |at| now.saturating_sub(at).max(0));
+    // Without an arrival time there is no age, and 0 would be one.
+    let oldest = match tally.oldest {
+        None if tally.messages > 0 => None,
+        at => Some(at.map_or(0, |at| now.saturating_sub(at).max(0))),
+    };
     let mut sums = json!({
         "complete": tally.is_whole(),
         "messages": tally.messages,
         "recipients": envelope(tally.recipients),
         "bytes": envelope(tally.bytes),
-        "oldest": (depth >= Depth::Envelopes).then_some(oldest),
+        "oldest": oldest.filter(|_| depth >= Depth::Envelopes),
         "oldest_arrival": tally.oldest,
         "damaged": envelope(tally.damaged),
         "altered": inode(tally.altered),
         "unreadable": tally.unreadable,
+        "not_ready": inode(tally.not_ready),
+        "ageless": envelope(tally.ageless),
         "vanished": tally.vanished,
         "strays": tally.strays,
     });
@@ -163,10 +180,12 @@ fn queue_sums(taken: &InstanceSnapshot, queue: Queue, now: i64) -> Value {
     let tables = &taken.tables[queue];
     if taken.wanted.domains && depth >= Depth::Envelopes {
         sums["domains"] = tables.domains.len().into();
+        sums["domains_complete"] = tables.domains.is_complete().into();
         sums["top_domains"] = most(&tables.domains, "domain", "recipients");
     }
     if taken.wanted.senders && depth >= Depth::Envelopes {
         sums["senders"] = tables.senders.len().into();
+        sums["senders_complete"] = tables.senders.is_complete().into();
         sums["top_senders"] = most(&tables.senders, "sender", "messages");
     }
     sums

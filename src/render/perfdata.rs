@@ -19,6 +19,17 @@ const OLDEST: [Queue; 5] = [
 /// The performance data of a check, one item after the other; what is not known is left out.
 /// `counts_only`: of a scan that only counted.
 pub(super) fn items(snapshot: &Snapshot, verdict: &Verdict, counts_only: bool) -> Vec<String> {
+    // Of one instance alone a rule that names it is one about all.
+    let mut verdict = verdict.clone();
+    if let ([alone], true) = (snapshot.instances.as_slice(), snapshot.broken.is_empty()) {
+        for rule in &mut verdict.rules {
+            let measure = &mut rule.measure;
+            if measure.instance.as_ref() == Some(&alone.instance.name) {
+                measure.instance = None;
+            }
+        }
+    }
+    let verdict = &verdict;
     let mut items = Vec::new();
     for (label, measure) in measures(verdict, None, counts_only) {
         items.extend(item(&label, &measure, snapshot, verdict));
@@ -123,19 +134,8 @@ fn item(label: &str, measure: &Measure, snapshot: &Snapshot, verdict: &Verdict) 
         unit.uom()
     );
     let range = |level| {
-        let global = Measure {
-            instance: None,
-            ..measure.clone()
-        };
-        verdict
-            .range(measure, level)
-            .or_else(|| {
-                // A rule over all instances says nothing about one of several.
-                let alone = snapshot.instances.len() == 1 && snapshot.broken.is_empty();
-                verdict.range(&global, level).filter(|_| alone)
-            })
-            .map(ToString::to_string)
-            .unwrap_or_default()
+        let range = verdict.range(measure, level);
+        range.map(ToString::to_string).unwrap_or_default()
     };
     let (warning, critical) = (range(Level::Warning), range(Level::Critical));
     let maximum = if unit == Unit::Percent { ";100" } else { "" };

@@ -22,13 +22,18 @@ pub const MAX_ALL: usize = 6999;
 const MAX_TEXT: usize = 420;
 /// Rows of the age by domain table, and of other lists in long output.
 const ROWS: usize = 10;
+/// What stands before the bar where items were left out behind it.
+const PERFORMANCE_CUT: &str = " [performance data cut]";
 /// What stands where lines were left out.
 const CUT: &str = "[output cut]";
 
 /// The whole output of a check, ending in a newline. `verbosity` is the number of `-v`.
 pub fn output(snapshot: &Snapshot, verdict: &Verdict, verbosity: u8, counts_only: bool) -> String {
     let mut text = service_output(snapshot, verdict);
-    let performance = performance_data(snapshot, verdict, counts_only);
+    let (performance, cut) = kept_performance_data(snapshot, verdict, counts_only);
+    if cut {
+        text.push_str(PERFORMANCE_CUT);
+    }
     if !performance.is_empty() {
         let _ = write!(text, " | {performance}");
     }
@@ -46,15 +51,28 @@ pub fn service_output(snapshot: &Snapshot, verdict: &Verdict) -> String {
 
 /// What stands behind the bar in [`output`]: whole items, as many as its limits leave room for.
 pub fn performance_data(snapshot: &Snapshot, verdict: &Verdict, counts_only: bool) -> String {
+    kept_performance_data(snapshot, verdict, counts_only).0
+}
+
+/// [`performance_data`], and whether items were left out.
+fn kept_performance_data(
+    snapshot: &Snapshot,
+    verdict: &Verdict,
+    counts_only: bool,
+) -> (String, bool) {
     let items = perfdata::items(snapshot, verdict, counts_only);
     let several = snapshot.instances.len() + snapshot.broken.len() > 1;
     let limit = if several { MAX_ALL - 200 } else { MAX_FIRST };
-    let mut length = service_output(snapshot, verdict).len() + 3;
-    let kept = items.iter().take_while(|item| {
-        length += item.len() + 1;
-        length <= limit
-    });
-    kept.map(String::as_str).collect::<Vec<_>>().join(" ")
+    let mut length = service_output(snapshot, verdict).len() + PERFORMANCE_CUT.len() + 3;
+    let kept: Vec<&str> = items
+        .iter()
+        .take_while(|item| {
+            length += item.len() + 1;
+            length <= limit
+        })
+        .map(String::as_str)
+        .collect();
+    (kept.join(" "), kept.len() < items.len())
 }
 
 /// The whole output of a check that failed before it could judge anything.
@@ -271,7 +289,12 @@ fn table(snapshot: &Snapshot, lines: &mut Vec<String>) {
         lines.push(row);
     }
     if domains.len() > ROWS {
-        lines.push(format!("and {} more domains", domains.len() - ROWS));
+        let bound = if domains.is_complete() {
+            ""
+        } else {
+            "at least "
+        };
+        lines.push(format!("and {bound}{} more domains", domains.len() - ROWS));
     }
 }
 
@@ -308,7 +331,7 @@ fn details(taken: &InstanceSnapshot, now: i64, lines: &mut Vec<String>) {
     ));
     for queue in Queue::ALL {
         let tally = taken.tally(queue);
-        if tally.messages == 0 && tally.strays == 0 {
+        if tally.messages == 0 && tally.strays == 0 && tally.not_ready == 0 {
             continue;
         }
         let mut text = format!(
@@ -317,6 +340,9 @@ fn details(taken: &InstanceSnapshot, now: i64, lines: &mut Vec<String>) {
         );
         if let Some(oldest) = tally.oldest {
             let _ = write!(text, ", oldest {}", Age(now.saturating_sub(oldest).max(0)));
+        }
+        if tally.not_ready > 0 {
+            let _ = write!(text, ", and {} files that are not ready", tally.not_ready);
         }
         if tally.strays > 0 {
             let _ = write!(

@@ -54,28 +54,31 @@ impl Rule {
     /// # Errors
     /// Of kind `Syntax`, with the rule, the character and what would be right.
     pub fn parse(level: Level, text: &str) -> Result<Self> {
-        // A name in brackets may have an equals sign; a range never has one.
-        let (measure, range_at) = match text.rsplit_once('=') {
-            Some((measure, _)) => {
-                let measure = Measure::parse(measure).map_err(|error| {
+        // A name in brackets may have an equals sign.
+        let brackets = text.rfind(')').map_or(0, |at| at + 1);
+        let (measure, range_at) = match text[brackets..].find('=') {
+            Some(at) => {
+                let measure = Measure::parse(&text[..brackets + at]).map_err(|error| {
                     let at = error.offset().unwrap_or(0);
                     error.within(&place(level, text)).with_offset(at)
                 })?;
-                (measure, text.rfind('=').map_or(0, |at| at + 1))
+                (measure, brackets + at + 1)
             }
             None => (Measure::new(Subject::Total, Kind::Messages), 0),
         };
         let spelling = &text[range_at..];
         let range = Range::parse(spelling, measure.unit()).map_err(|(offset, what)| {
             let at = range_at + offset;
-            let what = if range_at == 0 && text.starts_with(|c: char| c.is_ascii_lowercase()) {
-                format!(
-                    "a measure wants a range: {}=RANGE",
-                    escape::printable(text.as_bytes(), 64)
-                )
-            } else {
-                what
-            };
+            if range_at == 0 && text.starts_with(|c: char| c.is_ascii_lowercase()) {
+                return match Measure::parse(text) {
+                    Ok(measure) => Error::new(
+                        ErrorKind::Syntax,
+                        format!("{}: a range is wanted: {measure}=RANGE", place(level, text)),
+                    )
+                    .with_offset(text.len()),
+                    Err(error) => error.within(&place(level, text)),
+                };
+            }
             Error::new(
                 ErrorKind::Syntax,
                 format!("{}: character {}: {what}", place(level, text), at + 1),
@@ -166,7 +169,15 @@ mod tests {
             ),
             (
                 "deferred.messages",
-                "--critical \"deferred.messages\": character 1: a measure wants a range: deferred.messages=RANGE",
+                "--critical \"deferred.messages\": a range is wanted: deferred.messages=RANGE",
+            ),
+            (
+                "bogus",
+                "--critical \"bogus\": measure \"bogus\": character 1: a measure is QUEUE.NAME, for example deferred.messages",
+            ),
+            (
+                "hold.domain(a=b)",
+                "--critical \"hold.domain(a=b)\": a range is wanted: hold.domain(a=b)=RANGE",
             ),
             (
                 "=5",

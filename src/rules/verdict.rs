@@ -152,7 +152,7 @@ impl Verdict {
         }
     }
 
-    /// The range that was given for `measure` at `level`; of several the last.
+    /// The range that was given for `measure` at `level`; of several the first.
     pub fn range(
         &self,
         measure: &crate::measure::Measure,
@@ -160,7 +160,6 @@ impl Verdict {
     ) -> Option<&super::range::Range> {
         self.rules
             .iter()
-            .rev()
             .find(|rule| rule.level == level && rule.measure == *measure)
             .map(|rule| &rule.range)
     }

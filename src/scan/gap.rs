@@ -32,7 +32,15 @@ pub struct Gap {
 impl Gap {
     /// What to do about it, if we know.
     pub fn remedy(&self) -> Option<&'static str> {
-        remedy_for(self.errno)
+        match (self.kind, self.errno) {
+            (GapKind::Directory, libc::ENOENT) => {
+                Some("the link leads nowhere: mount the file system that it leads to")
+            }
+            (GapKind::Directory, libc::ELOOP | libc::ENOTDIR) => {
+                Some("a link or file stands where Postfix has directories: move the mail back")
+            }
+            _ => remedy_for(self.errno),
+        }
     }
 }
 

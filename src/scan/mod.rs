@@ -26,6 +26,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
+use rustix::io::Errno;
+
 pub use gap::{Gap, GapKind};
 pub use messages::{MessageRow, Messages};
 pub use read::FileReader;
@@ -39,6 +41,7 @@ use crate::sys::{self, Inode, Noatime};
 
 /// The most readers of one scan.
 pub const MAX_READERS: usize = 16;
+const WHICH_SPOOL: &str = "name the queue_directory, such as /var/spool/postfix";
 /// Pieces of work that may wait; beyond, whoever finds more does it at once.
 const MAX_WAITING: usize = 64;
 
@@ -128,6 +131,11 @@ pub trait Observer: Visitor + Send {
     /// A message.
     fn message(&mut self, message: &Message<'_>);
 
+    /// A regular file of `queue` that is not ready, and so no message.
+    fn not_ready(&mut self, queue: Queue, inode: Inode) {
+        let _ = (queue, inode);
+    }
+
     /// A file in `queue` that counts by its name alone.
     fn name(&mut self, queue: Queue);
 
@@ -161,8 +169,13 @@ impl Spool {
     /// # Errors
     /// If it is absent or may not be entered, or has none of the queues.
     pub fn open(path: &Path) -> Result<Self> {
-        let fd = sys::open_place(path)
-            .map_err(|errno| Error::system("open queue directory", path, errno.raw_os_error()))?;
+        let fd = sys::open_place(path).map_err(|errno| {
+            let error = Error::system("open queue directory", path, errno.raw_os_error());
+            match errno {
+                Errno::NOENT | Errno::NOTDIR => error.with_remedy(WHICH_SPOOL),
+                _ => error,
+            }
+        })?;
         if !Queue::ALL
             .into_iter()
             .any(|queue| sys::exists_at(fd.as_fd(), queue.name()))
@@ -175,7 +188,7 @@ impl Spool {
                 ),
             )
             .with_path(path)
-            .with_remedy("name the queue_directory, such as /var/spool/postfix"));
+            .with_remedy(WHICH_SPOOL));
         }
         Ok(Spool {
             fd,
@@ -235,10 +248,12 @@ impl Spool {
             let open = self.queue_directories(plan.queues(), &mut reader.files.noatime, |gap| {
                 reader.observer.gap(gap);
             });
+            let leave = Leave(&scan);
             for directory in open {
                 reader.perform(Work::List(directory), threads);
             }
             reader.run(threads);
+            drop(leave);
         });
         scan.finished
             .into_inner()
@@ -284,6 +299,16 @@ impl<O, F> Scan<'_, O, F> {
     }
 }
 
+/// Ends the scan for all when one reader ends or panics: none may be left waiting for it.
+struct Leave<'s, 'a, O, F>(&'a Scan<'s, O, F>);
+
+impl<O, F> Drop for Leave<'_, '_, O, F> {
+    fn drop(&mut self) {
+        self.0.board().done = true;
+        self.0.news.notify_all();
+    }
+}
+
 /// One thread's part of a scan.
 struct Reader<'s, 't, O, F> {
     scan: &'s Scan<'s, O, F>,
@@ -301,21 +326,13 @@ impl<'s: 't, 't, O: Observer, F: Fn() -> O + Sync> Reader<'s, 't, O, F> {
             scan,
             started: Vec::new(),
             observer: (scan.observer)(),
-            files: FileReader::default(),
+            files: FileReader::until(scan.deadline),
             listing: Vec::new(),
         }
     }
 
     /// Works until no reader has or finds any more, then hands in the observer.
     fn run(mut self, threads: &'t Scope<'t, '_>) {
-        // A reader that panics must not leave the others waiting for it.
-        struct Leave<'s, 'a, O, F>(&'a Scan<'s, O, F>);
-        impl<O, F> Drop for Leave<'_, '_, O, F> {
-            fn drop(&mut self) {
-                self.0.board().done = true;
-                self.0.news.notify_all();
-            }
-        }
         let leave = Leave(self.scan);
         while let Some(work) = self.next() {
             self.perform(work, threads);

@@ -8,6 +8,7 @@ use rustix::io::Errno;
 use super::gap::{Gap, GapKind};
 use super::walk::{Directory, join};
 use super::{Depth, Message, Observer};
+use crate::clock::Deadline;
 use crate::postfix::envelope::{self, Writer};
 use crate::postfix::queue::Queue;
 use crate::postfix::record::{Buffer, RecordReader};
@@ -19,9 +20,18 @@ pub struct FileReader {
     buffer: Buffer,
     /// Whether opens leave access times alone.
     pub noatime: Noatime,
+    deadline: Deadline,
 }
 
 impl FileReader {
+    /// A reader that stops at `deadline`, be it within a file.
+    pub fn until(deadline: Deadline) -> Self {
+        FileReader {
+            deadline,
+            ..FileReader::default()
+        }
+    }
+
     /// Reads the file `name` of `directory` as deep as `depth` says, and tells `observer` of the
     /// message, or of the gap, or that it has vanished. A file that is not ready is nothing yet.
     pub fn read(
@@ -32,10 +42,15 @@ impl FileReader {
         observer: &mut impl Observer,
     ) {
         match self.message(directory, name, depth, observer) {
-            Ok(Some(message)) => observer.message(&message),
+            Ok(Some(message)) if is_ready(message.queue, message.inode) => {
+                observer.message(&message);
+            }
+            Ok(Some(message)) => observer.not_ready(message.queue, message.inode),
             Ok(None) => {}
             // Moved to another queue or delivered meanwhile; a link put in its place is no mail.
             Err(Errno::NOENT | Errno::LOOP) => observer.vanished(directory.queue),
+            // Asked for by `deadline`.
+            Err(Errno::TIMEDOUT) => observer.cut(directory.queue),
             Err(errno) => observer.gap(Gap {
                 queue: directory.queue,
                 kind: GapKind::File,
@@ -53,24 +68,36 @@ impl FileReader {
         observer: &mut impl Observer,
     ) -> Result<Option<Message<'m>>, Errno> {
         let queue = directory.queue;
-        let queue_id = name.to_bytes();
-        if depth < Depth::Envelopes {
-            let inode = sys::inode_at(directory.fd(), name)?;
-            return Ok(is_ready(queue, inode).then_some(Message {
+        let without_envelope = |inode: Inode| {
+            inode.regular.then_some(Message {
                 queue,
                 directory: &directory.path,
-                queue_id,
+                queue_id: name.to_bytes(),
                 inode,
                 envelope: None,
-            }));
+            })
+        };
+        if depth < Depth::Envelopes {
+            let inode = sys::inode_at(directory.fd(), name)?;
+            return Ok(without_envelope(inode));
         }
-        let file = self.noatime.open_file(directory.fd(), name)?;
+        let file = match self.noatime.open_file(directory.fd(), name) {
+            Ok(file) => file,
+            Err(refused) => {
+                // Whoever may not read it may still see that it is no message.
+                return match sys::inode_at(directory.fd(), name) {
+                    Ok(inode) if !is_ready(queue, inode) => Ok(without_envelope(inode)),
+                    _ => Err(refused),
+                };
+            }
+        };
         let inode = sys::inode(file.as_fd())?;
         if !is_ready(queue, inode) {
-            return Ok(None);
+            return Ok(without_envelope(inode));
         }
         observer.envelope_begins(queue);
-        let mut records = RecordReader::new(OpenFile(file.as_fd()), inode.size, &mut self.buffer);
+        let mut records = RecordReader::new(OpenFile(file.as_fd()), inode.size, &mut self.buffer)
+            .until(self.deadline);
         let writer = match queue {
             Queue::Maildrop => Writer::Postdrop,
             _ => Writer::Cleanup,
@@ -80,7 +107,7 @@ impl FileReader {
         Ok(Some(Message {
             queue,
             directory: &directory.path,
-            queue_id,
+            queue_id: name.to_bytes(),
             inode,
             envelope: Some(envelope),
         }))

@@ -59,12 +59,20 @@ impl Directory {
                 level: 0,
                 fd,
             }))),
-            Err(Errno::NOENT) => Ok(None),
+            // A link that leads nowhere (its disk is not mounted) is no empty queue.
+            Err(Errno::NOENT) if !sys::exists_at(spool, queue.name()) => Ok(None),
             Err(errno) => Err(gap(queue, path, errno)),
         }
     }
 
-    /// The subdirectory `name`; `None` if it has vanished or is none any more.
+    /// Whether the daemons list a subdirectory called `name`.
+    fn lists(&self, name: &CStr) -> bool {
+        self.listed && self.queue != Queue::Maildrop && name.to_bytes().len() == 1
+    }
+
+    /// The subdirectory `name`; `None` if it has vanished, or is none of those that Postfix looks at
+    /// and cannot be opened. A link among those that it does look at is a gap: the daemons follow it,
+    /// and we, who may read everything, follow nothing that the mail owner can make.
     pub fn open(&self, name: &CStr, noatime: &mut Noatime) -> Result<Option<Arc<Directory>>, Gap> {
         let path = join(&self.path, name);
         if self.level >= MAX_DEPTH {
@@ -74,11 +82,12 @@ impl Directory {
             Ok(fd) => Ok(Some(Arc::new(Directory {
                 queue: self.queue,
                 path,
-                listed: self.listed && self.queue != Queue::Maildrop && name.to_bytes().len() == 1,
+                listed: self.lists(name),
                 level: self.level + 1,
                 fd,
             }))),
-            Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR) => Ok(None),
+            Err(Errno::NOENT) => Ok(None),
+            Err(_) if !self.lists(name) => Ok(None),
             Err(errno) => Err(gap(self.queue, path, errno)),
         }
     }
@@ -178,6 +187,10 @@ pub(super) fn list(
                     let files = std::mem::take(&mut bundle);
                     finder.work(Work::Files(Arc::clone(directory), files));
                 }
+            }
+            // A link in the place of a hash directory.
+            EntryKind::Other if directory.lists(name) => {
+                finder.work(Work::Open(Arc::clone(directory), name.to_owned()));
             }
             EntryKind::Other | EntryKind::Unknown => {}
         }

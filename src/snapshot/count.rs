@@ -12,9 +12,18 @@ use crate::postfix::address;
 use crate::postfix::envelope::{Envelope, Visitor};
 use crate::postfix::queue::Queue;
 use crate::scan::{Gap, Message, Observer};
+use crate::sys::Inode;
 
 /// Names that a thread adds before it hands them over.
 const LOCAL_NAMES: usize = 4096;
+
+const DAY: i64 = 86_400;
+
+/// Whether group or other mode bits are set, which Postfix reads as commands. Maildrop's files are
+/// readable to all by design.
+fn is_altered(queue: Queue, inode: Inode) -> bool {
+    inode.mode & 0o077 != 0 && queue != Queue::Maildrop
+}
 
 /// What all observers of one scan share.
 #[derive(Debug)]
@@ -132,8 +141,7 @@ impl Observer for Counter<'_> {
         let queue = message.queue;
         let tally = &mut self.tallies[queue.index()];
         tally.messages += 1;
-        // Maildrop files are group and other readable by design.
-        if message.inode.mode & 0o077 != 0 && queue != Queue::Maildrop {
+        if is_altered(queue, message.inode) {
             tally.altered += 1;
         }
         let due = self.common.now.saturating_sub(message.inode.mtime);
@@ -145,8 +153,18 @@ impl Observer for Counter<'_> {
         };
         tally.recipients += envelope.recipients;
         tally.bytes = tally.bytes.saturating_add(message.size());
-        if let Some(arrival) = envelope.arrival {
-            tally.oldest = Some(tally.oldest.map_or(arrival, |oldest| oldest.min(arrival)));
+        if envelope.torn {
+            tally.torn += 1;
+        }
+        // Clocks differ by seconds; what is from after tomorrow has no arrival time that says anything.
+        match envelope
+            .arrival
+            .filter(|&at| at <= self.common.now.saturating_add(DAY))
+        {
+            Some(arrival) => {
+                tally.oldest = Some(tally.oldest.map_or(arrival, |oldest| oldest.min(arrival)));
+            }
+            None => tally.ageless += 1,
         }
         if let (Some(damage), false) = (envelope.damage, queue == Queue::Corrupt) {
             tally.damaged += 1;
@@ -159,6 +177,14 @@ impl Observer for Counter<'_> {
             }
         }
         self.times(queue, envelope);
+    }
+
+    fn not_ready(&mut self, queue: Queue, inode: Inode) {
+        let tally = &mut self.tallies[queue.index()];
+        tally.not_ready += 1;
+        if is_altered(queue, inode) {
+            tally.altered += 1;
+        }
     }
 
     fn name(&mut self, queue: Queue) {

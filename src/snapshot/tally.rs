@@ -17,8 +17,14 @@ pub struct Tally {
     pub overdue: u64,
     /// Ready files that are no valid queue files.
     pub damaged: u64,
-    /// Queue files with group or other mode bits.
+    /// Queue files, ready or not, with group or other mode bits.
     pub altered: u64,
+    /// Messages without a valid arrival time: they have no age.
+    pub ageless: u64,
+    /// Messages whose recipients could not all be read, for the file is damaged.
+    pub torn: u64,
+    /// Files that are not ready (being written, or marked damaged); not in `messages`.
+    pub not_ready: u64,
     /// Files in directories where Postfix does not look; not in `messages`.
     pub strays: u64,
     /// Files that went away before they were read; not in `messages`.
@@ -48,6 +54,9 @@ impl AddAssign<&Tally> for Tally {
         self.overdue += other.overdue;
         self.damaged += other.damaged;
         self.altered += other.altered;
+        self.ageless += other.ageless;
+        self.torn += other.torn;
+        self.not_ready += other.not_ready;
         self.strays += other.strays;
         self.vanished += other.vanished;
         self.unreadable += other.unreadable;
