@@ -171,6 +171,7 @@ fn queue_sums(taken: &InstanceSnapshot, queue: Queue, now: i64) -> Value {
         "unreadable": tally.unreadable,
         "not_ready": inode(tally.not_ready),
         "ageless": envelope(tally.ageless),
+        "torn": envelope(tally.torn),
         "vanished": tally.vanished,
         "strays": tally.strays,
     });
