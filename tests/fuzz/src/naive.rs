@@ -101,6 +101,7 @@ pub fn read(file: &[u8], writer: Writer) -> Option<(Envelope, Vec<Told>)> {
         done: count(b'D'),
         canceled: count(b'/'),
         damage: damage(&records, &end, writer),
+        torn: matches!(end, End::Damaged(_)),
     };
     let envelope_records = records.iter().filter(|record| !record.stray);
     let told = envelope_records.filter_map(|record| match record.kind {
@@ -126,6 +127,7 @@ fn list<'f>(file: &'f [u8], records: &mut Vec<Record<'f>>) -> Option<End> {
     let damaged = |kind, offset| Some(End::Damaged(Damage { kind, offset }));
     let mut at = 0;
     let mut content = false;
+    let mut unexpected = 0;
     loop {
         let record = match record(file, at) {
             Ok(Some(record)) => record,
@@ -134,6 +136,12 @@ fn list<'f>(file: &'f [u8], records: &mut Vec<Record<'f>>) -> Option<End> {
             Err(kind) => return damaged(kind, at),
         };
         at = record.end;
+        let known = b"RD/OSTCMEpw".contains(&record.kind) || ATTRIBUTES.contains(&record.kind);
+        let expected = match content {
+            true => b"XNLpw".contains(&record.kind),
+            false => known,
+        };
+        unexpected += u32::from(!expected);
         match (record.kind, content) {
             (b'p' | b'w', _) => return None,
             (b'E', false) => return Some(End::Sound(at)),
@@ -161,12 +169,19 @@ fn list<'f>(file: &'f [u8], records: &mut Vec<Record<'f>>) -> Option<End> {
             }),
             (_, false) => records.push(record),
         }
+        if unexpected > MAX_UNEXPECTED {
+            return damaged(DamageKind::Unexpected(record.kind), record.offset);
+        }
     }
 }
 
+/// What needs no look.
+const ATTRIBUTES: &[u8] = b"ALFI>WKVrePcion<B";
+/// So many records without a place are passed over.
+const MAX_UNEXPECTED: u32 = 16;
+
 /// The first thing wrong.
 fn damage(records: &[Record<'_>], end: &End, writer: Writer) -> Option<Damage> {
-    const ATTRIBUTES: &[u8] = b"ALFI>WKVrePcion<B";
     let place = |kind| {
         let mut records = records.iter();
         records.position(|record| record.kind == kind && !record.stray)
@@ -236,11 +251,11 @@ fn is_sound_size(data: &[u8]) -> bool {
     matches!(fields[..], [size, offset, _, ..] if above_zero(size) && above_zero(offset))
 }
 
-/// The number that `data` starts with: blanks, perhaps a minus, digits, whatever.
+/// The number that `data` starts with: blanks, perhaps a sign, digits, whatever.
 fn number(data: &[u8]) -> Option<i64> {
     let text: String = data.iter().map(|&byte| char::from(byte)).collect();
-    let text = text.trim_start_matches([' ', '\t', '\n', '\r', '\x0c']);
-    let digits = text.strip_prefix('-').unwrap_or(text);
+    let text = text.trim_start_matches([' ', '\t', '\n', '\r', '\x0b', '\x0c']);
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     let digits = &digits[..digits
         .find(|c: char| !c.is_ascii_digit())
         .unwrap_or(digits.len())];
