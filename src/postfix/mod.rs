@@ -24,8 +24,11 @@
 )]
 
 pub mod address;
+pub mod defer_log;
 pub mod envelope;
 pub mod main_cf;
 pub mod queue;
 pub mod queue_id;
+pub mod quote;
+pub mod reason;
 pub mod record;

@@ -1,9 +1,7 @@
 //! Walks a spool and reads its queue files, on several threads, up to a deadline.
 //!
 //! A scan tells what it finds to observers, one per thread, and keeps no sums itself. Work is spread
-//! by a shared stack: whoever lists a directory puts bundles of files there for the others, and
-//! reads a bundle itself when enough are waiting, so that memory does not grow with the queue.
-//! Readers are started only when there is work to share: an empty spool costs no thread.
+//! by a `crew`: whoever lists a directory puts bundles of files up for the others.
 //!
 //! Warm, as many readers as cores would do; on a cold disk many reads in flight are several times
 //! faster than one (DESIGN.md, decision 7), and having more costs little, so a scan may use up to
@@ -13,6 +11,7 @@
 //! opened relative to directories already open; what vanishes is mail that moved on; whatever else
 //! cannot be read is told as a [`Gap`]; no thread is left behind.
 
+pub(crate) mod crew;
 mod gap;
 mod messages;
 mod read;
@@ -22,12 +21,14 @@ use std::ffi::OsStr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{Builder, Scope, ScopedJoinHandle};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::io::Errno;
 
+use crew::{Share, Worker};
+
+pub use crew::MAX_READERS;
 pub use gap::{Gap, GapKind};
 pub use messages::{MessageRow, Messages};
 pub use read::FileReader;
@@ -39,11 +40,7 @@ use crate::postfix::envelope::{Envelope, Visitor};
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::sys::{self, Inode, Noatime};
 
-/// The most readers of one scan.
-pub const MAX_READERS: usize = 16;
 const WHICH_SPOOL: &str = "name the queue_directory, such as /var/spool/postfix";
-/// Pieces of work that may wait; beyond, whoever finds more does it at once.
-const MAX_WAITING: usize = 64;
 
 /// How much is read of a queue. Nothing is read that nobody asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -232,61 +229,63 @@ impl Spool {
         deadline: Deadline,
         observer: impl Fn() -> O + Sync,
     ) -> Vec<O> {
-        let scan = Scan {
+        let mut gaps = Vec::new();
+        let mut noatime = Noatime::default();
+        let open = self.queue_directories(plan.queues(), &mut noatime, |gap| gaps.push(gap));
+        let late = AtomicBool::new(false);
+        let reader = || Reader {
             plan,
             deadline,
-            readers: readers.clamp(1, MAX_READERS),
-            late: AtomicBool::new(false),
-            board: Mutex::new(Board::default()),
-            news: Condvar::new(),
-            started: AtomicUsize::new(1),
-            finished: Mutex::new(Vec::new()),
-            observer: &observer,
+            late: &late,
+            observer: observer(),
+            files: FileReader::until(deadline),
+            listing: Vec::new(),
         };
-        std::thread::scope(|threads| {
-            let mut reader = Reader::new(&scan);
-            let open = self.queue_directories(plan.queues(), &mut reader.files.noatime, |gap| {
-                reader.observer.gap(gap);
-            });
-            let leave = Leave(&scan);
-            for directory in open {
-                reader.perform(Work::List(directory), threads);
+        let first = open.into_iter().map(Work::List).collect();
+        let readers = crew::run(readers, first, reader);
+        let mut observers: Vec<O> = readers.into_iter().map(|reader| reader.observer).collect();
+        if let Some(observer) = observers.first_mut() {
+            for gap in gaps {
+                observer.gap(gap);
             }
-            reader.run(threads);
-            drop(leave);
-        });
-        scan.finished
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
+        }
+        observers
     }
 }
 
-/// Work that waits, and how many readers are busy finding more.
-#[derive(Default)]
-struct Board {
-    waiting: Vec<Work>,
-    idle: usize,
-    done: bool,
-}
-
-/// What the readers of one scan share.
-struct Scan<'s, O, F> {
+/// One thread's part of a scan.
+struct Reader<'s, O> {
     plan: &'s Plan,
     deadline: Deadline,
-    readers: usize,
-    late: AtomicBool,
-    board: Mutex<Board>,
-    news: Condvar,
-    started: AtomicUsize,
-    finished: Mutex<Vec<O>>,
-    observer: &'s F,
+    late: &'s AtomicBool,
+    observer: O,
+    files: FileReader,
+    listing: Vec<u8>,
 }
 
-impl<O, F> Scan<'_, O, F> {
-    fn board(&self) -> MutexGuard<'_, Board> {
-        self.board.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+impl<O: Observer> Worker for Reader<'_, O> {
+    type Job = Work;
 
+    fn perform(&mut self, work: Work, hands: &mut dyn Share<Work>) {
+        match work {
+            Work::Files(directory, bundle) => self.read(&directory, &bundle),
+            Work::List(directory) => self.list(&directory, hands),
+            Work::Open(parent, name) => {
+                if self.is_late() {
+                    self.observer.cut(parent.queue);
+                    return;
+                }
+                match parent.open(&name, &mut self.files.noatime) {
+                    Ok(Some(directory)) => self.list(&directory, hands),
+                    Ok(None) => {}
+                    Err(gap) => self.observer.gap(gap),
+                }
+            }
+        }
+    }
+}
+
+impl<O: Observer> Reader<'_, O> {
     fn is_late(&self) -> bool {
         if self.late.load(Ordering::Relaxed) {
             return true;
@@ -297,113 +296,16 @@ impl<O, F> Scan<'_, O, F> {
         }
         late
     }
-}
-
-/// Ends the scan for all when one reader ends or panics: none may be left waiting for it.
-struct Leave<'s, 'a, O, F>(&'a Scan<'s, O, F>);
-
-impl<O, F> Drop for Leave<'_, '_, O, F> {
-    fn drop(&mut self) {
-        self.0.board().done = true;
-        self.0.news.notify_all();
-    }
-}
-
-/// One thread's part of a scan.
-struct Reader<'s, 't, O, F> {
-    scan: &'s Scan<'s, O, F>,
-    /// The readers that this one started, to be waited for: the end of a scope waits only for their
-    /// work, and a host that forks next must find no thread that is still ending.
-    started: Vec<ScopedJoinHandle<'t, ()>>,
-    observer: O,
-    files: FileReader,
-    listing: Vec<u8>,
-}
-
-impl<'s: 't, 't, O: Observer, F: Fn() -> O + Sync> Reader<'s, 't, O, F> {
-    fn new(scan: &'s Scan<'s, O, F>) -> Self {
-        Reader {
-            scan,
-            started: Vec::new(),
-            observer: (scan.observer)(),
-            files: FileReader::until(scan.deadline),
-            listing: Vec::new(),
-        }
-    }
-
-    /// Works until no reader has or finds any more, then hands in the observer.
-    fn run(mut self, threads: &'t Scope<'t, '_>) {
-        let leave = Leave(self.scan);
-        while let Some(work) = self.next() {
-            self.perform(work, threads);
-        }
-        drop(leave);
-        for reader in self.started {
-            if let Err(panic) = reader.join() {
-                std::panic::resume_unwind(panic);
-            }
-        }
-        let mut finished = self
-            .scan
-            .finished
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        finished.push(self.observer);
-    }
-
-    /// The next piece of work; `None` once nobody has any.
-    fn next(&self) -> Option<Work> {
-        let mut board = self.scan.board();
-        loop {
-            if let Some(work) = board.waiting.pop() {
-                return Some(work);
-            }
-            if board.done {
-                return None;
-            }
-            board.idle += 1;
-            if board.idle == self.scan.started.load(Ordering::Relaxed) {
-                board.done = true;
-                drop(board);
-                self.scan.news.notify_all();
-                return None;
-            }
-            board = self
-                .scan
-                .news
-                .wait(board)
-                .unwrap_or_else(PoisonError::into_inner);
-            board.idle -= 1;
-        }
-    }
-
-    fn perform(&mut self, work: Work, threads: &'t Scope<'t, '_>) {
-        match work {
-            Work::Files(directory, bundle) => self.read(&directory, &bundle),
-            Work::List(directory) => self.list(&directory, threads),
-            Work::Open(parent, name) => {
-                if self.scan.is_late() {
-                    self.observer.cut(parent.queue);
-                    return;
-                }
-                match parent.open(&name, &mut self.files.noatime) {
-                    Ok(Some(directory)) => self.list(&directory, threads),
-                    Ok(None) => {}
-                    Err(gap) => self.observer.gap(gap),
-                }
-            }
-        }
-    }
 
     fn read(&mut self, directory: &Directory, bundle: &Bundle) {
-        let Some(depth) = self.scan.plan.depth(directory.queue) else {
+        let Some(depth) = self.plan.depth(directory.queue) else {
             return;
         };
         // At the depth of names this is incoming or maildrop, whose files are half of the time not
         // ready: their modes are part of counting them.
         let depth = depth.max(Depth::Inodes);
         for index in 0..bundle.len() {
-            if self.scan.is_late() {
+            if self.is_late() {
                 self.observer.cut(directory.queue);
                 return;
             }
@@ -413,18 +315,18 @@ impl<'s: 't, 't, O: Observer, F: Fn() -> O + Sync> Reader<'s, 't, O, F> {
         }
     }
 
-    fn list(&mut self, directory: &Arc<Directory>, threads: &'t Scope<'t, '_>) {
-        let names_only = self.scan.plan.depth(directory.queue) == Some(Depth::Names)
+    fn list(&mut self, directory: &Arc<Directory>, hands: &mut dyn Share<Work>) {
+        let names_only = self.plan.depth(directory.queue) == Some(Depth::Names)
             && !matches!(directory.queue, Queue::Incoming | Queue::Maildrop);
         let mut listing = std::mem::take(&mut self.listing);
         loop {
-            if self.scan.is_late() {
+            if self.is_late() {
                 self.observer.cut(directory.queue);
                 break;
             }
             let mut lister = Lister {
                 reader: self,
-                threads,
+                hands,
             };
             match walk::list(directory, names_only, &mut listing, &mut lister) {
                 Ok(true) => {}
@@ -437,54 +339,24 @@ impl<'s: 't, 't, O: Observer, F: Fn() -> O + Sync> Reader<'s, 't, O, F> {
         }
         self.listing = listing;
     }
-
-    /// Puts `work` up for anyone, and starts another reader if all are busy and more are allowed.
-    /// Gives it back when enough is waiting.
-    fn share(&mut self, work: Work, threads: &'t Scope<'t, '_>) -> Option<Work> {
-        let mut board = self.scan.board();
-        // Directories are names only; they always wait, so that a listing never nests.
-        if board.waiting.len() >= MAX_WAITING && matches!(work, Work::Files(..)) {
-            return Some(work);
-        }
-        board.waiting.push(work);
-        let started = self.scan.started.load(Ordering::Relaxed);
-        let start_one = board.idle == 0 && board.waiting.len() > 1 && started < self.scan.readers;
-        if start_one {
-            self.scan.started.store(started + 1, Ordering::Relaxed);
-        }
-        drop(board);
-        self.scan.news.notify_one();
-        if start_one {
-            let scan = self.scan;
-            let spawned = Builder::new()
-                .name("queuewatch-scan".to_owned())
-                .stack_size(256 * 1024)
-                .spawn_scoped(threads, move || {
-                    sys::block_signals();
-                    Reader::new(scan).run(threads);
-                });
-            if let Ok(reader) = spawned {
-                self.started.push(reader);
-            } else {
-                // No thread to be had: those that run do the work.
-                let _board = self.scan.board();
-                self.scan.started.fetch_sub(1, Ordering::Relaxed);
-            }
-        }
-        None
-    }
 }
 
 /// Finds work for a reader that lists a directory.
-struct Lister<'r, 's, 't, 'e, O, F> {
-    reader: &'r mut Reader<'s, 't, O, F>,
-    threads: &'t Scope<'t, 'e>,
+struct Lister<'r, 's, 'h, O> {
+    reader: &'r mut Reader<'s, O>,
+    hands: &'h mut dyn Share<Work>,
 }
 
-impl<'s: 't, 't, O: Observer, F: Fn() -> O + Sync> walk::Finder for Lister<'_, 's, 't, '_, O, F> {
+impl<O: Observer> walk::Finder for Lister<'_, '_, '_, O> {
     fn work(&mut self, work: Work) {
-        if let Some(Work::Files(directory, bundle)) = self.reader.share(work, self.threads) {
-            self.reader.read(&directory, &bundle);
+        match work {
+            Work::Files(..) => {
+                if let Some(Work::Files(directory, bundle)) = self.hands.offer(work) {
+                    self.reader.read(&directory, &bundle);
+                }
+            }
+            // Directories are names only; they always wait, so that a listing never nests.
+            _ => self.hands.put(work),
         }
     }
 

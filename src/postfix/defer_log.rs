@@ -1,0 +1,337 @@
+//! The logs `defer/ID` and `bounce/ID`: why each recipient waits, or why it was given up
+//! (POSTFIX.md 5.4).
+//!
+//! An entry is a run of lines `name=value`, after an old-style line `<address>: reason`, and ends
+//! with a blank line. What stands here is read as bounce_log_read() of Postfix reads it: later values
+//! win, an entry that no blank line ends is not one yet, lines that say nothing are passed over.
+//! [`read`] tells entry by entry in memory for one, whatever the length of the log.
+
+use std::io;
+
+use super::record::{Source, decimal};
+use crate::clock::Deadline;
+
+/// The longest line that is held, in bytes; the rest of a longer one is passed over. Postfix writes
+/// replies of servers that it cuts near 2 kB.
+pub const MAX_LINE: usize = 65_536;
+/// The first read of a log, in bytes: most hold a few recipients.
+const FIRST_READ: usize = 4096;
+/// Further reads, in bytes.
+const LONGEST_READ: usize = 65_536;
+
+/// What the log says of one recipient. Texts have each ASCII control character replaced by `?`, as
+/// showq does; other bytes are raw.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Entry {
+    /// The recipient's address, quoted as RFC 5321 wants it; `(MAILER-DAEMON)` for the empty one.
+    pub address: Vec<u8>,
+    /// The address before expansion, where it differs; else empty.
+    pub original: Vec<u8>,
+    /// Offset in the queue file of the recipient's record, in bytes; `None` in old logs. It names the
+    /// recipient also where a redirection changed the address.
+    pub offset: Option<u64>,
+    /// The enhanced status code (RFC 3463), such as `4.4.1`.
+    pub status: Vec<u8>,
+    /// Why.
+    pub reason: Vec<u8>,
+}
+
+impl Entry {
+    fn clear(&mut self) {
+        self.address.clear();
+        self.original.clear();
+        self.offset = None;
+        self.status.clear();
+        self.reason.clear();
+    }
+
+    /// What bounce_log_read() puts where the log says nothing.
+    fn complete(&mut self, log: Log) {
+        for (field, missing) in [
+            (&mut self.address, &b"(recipient address unavailable)"[..]),
+            (&mut self.status, log.status()),
+            (&mut self.reason, b"(description unavailable)"),
+        ] {
+            if field.is_empty() {
+                field.extend_from_slice(missing);
+            }
+        }
+    }
+
+    /// Takes in one line.
+    fn line(&mut self, line: &[u8]) {
+        match line.first() {
+            Some(first) if first.is_ascii_alphanumeric() => {
+                if let Some((name, value)) = split(line) {
+                    self.set(name, value);
+                }
+            }
+            Some(b'<') => {
+                let rest = line.get(1..).unwrap_or_default();
+                if let Some(end) = memchr::memmem::find(rest, b">: ") {
+                    let address = rest.get(..end).unwrap_or_default();
+                    put(&mut self.address, or_null_sender(address));
+                    let text = rest.get(end + 2..).unwrap_or_default();
+                    put(&mut self.reason, text.trim_ascii_start());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn set(&mut self, name: &[u8], value: &[u8]) {
+        match name {
+            b"recipient" => put(&mut self.address, or_null_sender(value)),
+            b"original_recipient" => put(&mut self.original, or_null_sender(value)),
+            b"status" => put(&mut self.status, value),
+            b"reason" => put(&mut self.reason, value),
+            b"offset" => {
+                let offset = decimal(value).filter(|offset| *offset > 0);
+                if let Some(offset) = offset.and_then(|offset| u64::try_from(offset).ok()) {
+                    self.offset = Some(offset);
+                }
+            }
+            // dsn_orig_rcpt, notify_flags, action, diag_type, diag_text, mta_type, mta_mname.
+            _ => {}
+        }
+    }
+}
+
+fn put(field: &mut Vec<u8>, value: &[u8]) {
+    field.clear();
+    field.extend_from_slice(value);
+}
+
+fn or_null_sender(address: &[u8]) -> &[u8] {
+    if address.is_empty() {
+        b"(MAILER-DAEMON)"
+    } else {
+        address
+    }
+}
+
+/// `name = value`, as split_nameval() of Postfix splits it.
+fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let equal = memchr::memchr(b'=', line)?;
+    let name = line.get(..equal)?.trim_ascii_end();
+    if name.contains(&b' ') {
+        return None;
+    }
+    Some((name, line.get(equal + 1..)?.trim_ascii()))
+}
+
+/// Which of the two logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Log {
+    /// `defer`: recipients that will be tried again.
+    Defer,
+    /// `bounce`: recipients given up, which are told to the sender when all others are done.
+    Bounce,
+}
+
+impl Log {
+    /// The directory below `queue_directory`.
+    pub const fn directory(self) -> &'static str {
+        match self {
+            Log::Defer => "defer",
+            Log::Bounce => "bounce",
+        }
+    }
+
+    /// The status code of an entry without one.
+    const fn status(self) -> &'static [u8] {
+        match self {
+            Log::Defer => b"4.0.0",
+            Log::Bounce => b"5.0.0",
+        }
+    }
+}
+
+/// Memory that logs use one after the other.
+#[derive(Debug, Default)]
+pub struct LogBuffer {
+    bytes: Vec<u8>,
+    entry: Entry,
+}
+
+/// Reads a whole log and tells each entry.
+///
+/// # Errors
+/// Only those of the source, and `TimedOut` when a read begins after `deadline`.
+pub fn read<S: Source>(
+    mut source: S,
+    log: Log,
+    buffer: &mut LogBuffer,
+    deadline: Deadline,
+    mut each: impl FnMut(&Entry),
+) -> io::Result<()> {
+    let LogBuffer { bytes, entry } = buffer;
+    entry.clear();
+    let mut found = false;
+    let mut line = |line: &mut [u8]| {
+        // The reader of Postfix sees no further than a NUL.
+        let end = memchr::memchr(0, line).unwrap_or(line.len());
+        let line = line.get_mut(..end).unwrap_or_default();
+        if line.is_empty() {
+            if found {
+                entry.complete(log);
+                each(entry);
+                entry.clear();
+                found = false;
+            }
+            return;
+        }
+        found = true;
+        for byte in line.iter_mut().filter(|byte| byte.is_ascii_control()) {
+            *byte = b'?';
+        }
+        entry.line(line);
+    };
+
+    bytes.clear();
+    let mut offset: u64 = 0;
+    // Within a line of which the part that is held has been told.
+    let mut cut = false;
+    let mut wanted = FIRST_READ;
+    loop {
+        if deadline.passed() {
+            return Err(io::Error::from_raw_os_error(libc::ETIMEDOUT));
+        }
+        let held = bytes.len();
+        bytes.resize(held + wanted, 0);
+        let got = loop {
+            match source.read_at(offset, bytes.get_mut(held..).unwrap_or_default()) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => break result?.min(wanted),
+            }
+        };
+        bytes.truncate(held + got);
+        offset = offset.saturating_add(got as u64);
+        let mut at = 0;
+        while let Some(length) = bytes.get(at..).and_then(|rest| memchr::memchr(b'\n', rest)) {
+            if !std::mem::take(&mut cut) {
+                let end = at + length.min(MAX_LINE);
+                line(bytes.get_mut(at..end).unwrap_or_default());
+            }
+            at += length + 1;
+        }
+        bytes.drain(..at);
+        // A regular file gives less than was asked for only at its end.
+        if got < wanted {
+            break;
+        }
+        if bytes.len() >= MAX_LINE {
+            if !std::mem::replace(&mut cut, true) {
+                line(bytes.get_mut(..MAX_LINE).unwrap_or_default());
+            }
+            bytes.clear();
+        }
+        wanted = (wanted * 4).min(LONGEST_READ);
+    }
+    if bytes.capacity() > 2 * LONGEST_READ {
+        *bytes = Vec::new();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn entries(log: &[u8]) -> Vec<String> {
+        let mut told = Vec::new();
+        let mut buffer = LogBuffer::default();
+        read(log, Log::Defer, &mut buffer, Deadline::NEVER, |entry| {
+            let text = |bytes: &[u8]| bytes.escape_ascii().to_string();
+            told.push(format!(
+                "{} {:?} {} {}",
+                text(&entry.address),
+                entry.offset,
+                text(&entry.status),
+                text(&entry.reason)
+            ));
+        })
+        .unwrap();
+        told
+    }
+
+    #[test]
+    fn a_log_of_postfix_is_read() {
+        // From the corpus: short-mixed, defer/3/3DF68994930, and a second recipient.
+        let log = b"\n<dest@utf8-sender.example>: connect to 127.0.0.1[127.0.0.1]:1: Connection refused\n\
+            recipient=dest@utf8-sender.example\noffset=689\n\
+            dsn_orig_rcpt=rfc822;dest@utf8-sender.example\nstatus=4.4.1\naction=delayed\n\
+            reason=connect to 127.0.0.1[127.0.0.1]:1: Connection refused\n\n\
+            \nrecipient=b@x\nstatus=4.2.2\nreason=full\n\n";
+        assert_eq!(
+            entries(log),
+            [
+                "dest@utf8-sender.example Some(689) 4.4.1 connect to 127.0.0.1[127.0.0.1]:1: Connection refused",
+                "b@x None 4.2.2 full"
+            ]
+        );
+    }
+
+    #[test]
+    fn odd_logs_are_read_as_postfix_reads_them() {
+        for (log, told) in [
+            (&b""[..], ""),
+            (b"\n\n\n", ""),
+            (b"<a@x>: why\n\n", "a@x None 4.0.0 why"),
+            (b"<a@x>:   why  \n\n", "a@x None 4.0.0 why  "),
+            (b"<>: why\n\n", "(MAILER-DAEMON) None 4.0.0 why"),
+            (b"recipient=\nreason=r\n\n", "(MAILER-DAEMON) None 4.0.0 r"),
+            (b"recipient=a@x\nreason=r\n", ""),
+            (
+                b"reason=r\n\n",
+                "(recipient address unavailable) None 4.0.0 r",
+            ),
+            (
+                b"recipient=a@x\n\n",
+                "a@x None 4.0.0 (description unavailable)",
+            ),
+            (
+                b"recipient = a@x \nreason=1\nreason =2 = 3\n\n",
+                "a@x None 4.0.0 2 = 3",
+            ),
+            (
+                b"recipient=a@x\nreason=t\tb\x01\x7f\xff\n\n",
+                "a@x None 4.0.0 t?b??\\xff",
+            ),
+            (
+                b"recipient=a@x\n?x=y\nno equal\na b=c\nreason=r\n\n",
+                "a@x None 4.0.0 r",
+            ),
+            (b"recipient=a@x\nreason=r\n\0\n", "a@x None 4.0.0 r"),
+            (
+                b"recipient=a@x\noffset=-3\noffset=12x\n\n",
+                "a@x Some(12) 4.0.0 (description unavailable)",
+            ),
+        ] {
+            assert_eq!(entries(log).join(";"), told, "{}", log.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_line_without_end_costs_no_more_than_its_limit() {
+        let mut log = b"recipient=a@x\nreason=".to_vec();
+        log.resize(5 * MAX_LINE, b'r');
+        log.extend_from_slice(b"\nstatus=4.1.1\n\n");
+        let told = entries(&log);
+        assert_eq!(told.len(), 1);
+        assert!(
+            told[0].starts_with("a@x None 4.1.1 rrr"),
+            "{}",
+            &told[0][..40]
+        );
+        assert!(told[0].len() < MAX_LINE + 100);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_end(bytes in proptest::collection::vec(any::<u8>(), 0..3000)) {
+            entries(&bytes);
+        }
+    }
+}

@@ -1,0 +1,395 @@
+//! Delay reasons with their changing parts removed, so that a thousand of them become one line.
+//!
+//! `host mx1.example.com[192.0.2.7] said: 452 4.2.2 <joe@example.com> full` and its like all become
+//! `host HOST[IP] said: 452 4.2.2 <ADDRESS> full`. Placeholders are words in capitals: `ADDRESS`,
+//! `HOST`, `IP`, `URL`, `ID` (queue IDs and what servers use for them), `TIME`, `N`. What tells one
+//! cause from another stays: SMTP reply codes, enhanced status codes, ports, words. It is a guess by
+//! the shape of words, made once for display and never for a decision; the code is taken from the
+//! log's own status (see [`super::defer_log`]).
+
+/// The longest normalised reason, in bytes; what is longer is cut.
+pub const MAX_NORMALISED: usize = 240;
+
+/// Writes `reason`, normalised, to `out`, which is cleared first.
+pub fn normalise(reason: &[u8], out: &mut Vec<u8>) {
+    out.clear();
+    let mut rest = reason.trim_ascii();
+    let mut before = Before::Start;
+    while let Some(&first) = rest.first() {
+        if out.len() >= MAX_NORMALISED {
+            break;
+        }
+        if !is_word(first) {
+            let blank = first == b' ' || first.is_ascii_control();
+            if !(blank && out.last() == Some(&b' ')) {
+                out.push(if blank { b' ' } else { first });
+            }
+            before = match (first, before) {
+                (b' ', before) => before,
+                (b']', _) => Before::Bracket,
+                _ => Before::Mark,
+            };
+            rest = rest.get(1..).unwrap_or_default();
+            continue;
+        }
+        let length = rest.iter().take_while(|byte| is_word(**byte)).count();
+        let (word, after) = rest.split_at_checked(length).unwrap_or((rest, b""));
+        // Full stops and colons at the end of a word belong to the sentence.
+        let bare = word.trim_ascii_end();
+        let kept = bare
+            .iter()
+            .rposition(|byte| !matches!(byte, b'.' | b':' | b'!' | b'?'))
+            .map_or(0, |last| last + 1);
+        let (core, tail) = word.split_at_checked(kept).unwrap_or((word, b""));
+        let ends_clause = tail.contains(&b':');
+        push_word(core, before, after, tail, out);
+        out.extend_from_slice(tail);
+        before = match (core, ends_clause) {
+            (_, true) => Before::Mark,
+            (core, false) if is_number(core) => Before::Number,
+            _ => Before::Word,
+        };
+        rest = after;
+    }
+    out.truncate(MAX_NORMALISED);
+}
+
+/// What stood before a word.
+#[derive(Clone, Copy, PartialEq)]
+enum Before {
+    Start,
+    /// A closing bracket: a port may follow.
+    Bracket,
+    /// A mark of punctuation other than that.
+    Mark,
+    Number,
+    Word,
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || byte > 127
+        || matches!(
+            byte,
+            b'.' | b'-'
+                | b'_'
+                | b'@'
+                | b':'
+                | b'='
+                | b'/'
+                | b'+'
+                | b'%'
+                | b'!'
+                | b'?'
+                | b'#'
+                | b'~'
+                | b'&'
+                | b'*'
+                | b'^'
+                | b'$'
+        )
+}
+
+fn push_word(word: &[u8], before: Before, after: &[u8], tail: &[u8], out: &mut Vec<u8>) {
+    // `]:25` is a port.
+    if before == Before::Bracket {
+        if let Some(port) = word.strip_prefix(b":") {
+            if is_number(port) {
+                out.extend_from_slice(word);
+                return;
+            }
+        }
+    }
+    if is_url(word) {
+        out.extend_from_slice(b"URL");
+        return;
+    }
+    // name=value, as in `name=example.com type=MX`.
+    if let Some(equal) = word.iter().position(|byte| *byte == b'=') {
+        let (name, value) = word.split_at_checked(equal + 1).unwrap_or((word, b""));
+        if !value.is_empty() && name.len() > 1 && !name.contains(&b'@') {
+            out.extend_from_slice(name);
+            push_word(value, Before::Mark, after, tail, out);
+            return;
+        }
+    }
+    let placeholder: &[u8] = if word.contains(&b'@') {
+        b"ADDRESS"
+    } else if is_status_code(word) || is_reply_code(word, before, after) {
+        word
+    } else if is_time(word) || is_calendar(word, before, after) {
+        b"TIME"
+    } else if is_ip(word) {
+        b"IP"
+    } else if is_number(word) {
+        b"N"
+    } else if is_host(word) || after.first() == Some(&b'[') && tail.is_empty() {
+        b"HOST"
+    } else if is_id(word) {
+        b"ID"
+    } else if let Some(unit) = unit_of(word) {
+        out.push(b'N');
+        unit
+    } else {
+        word
+    };
+    out.extend_from_slice(placeholder);
+}
+
+fn is_url(word: &[u8]) -> bool {
+    [&b"http://"[..], b"https://"]
+        .into_iter()
+        .any(|scheme| word.len() > scheme.len() && word.starts_with(scheme))
+}
+
+/// Digits, perhaps with a sign and one decimal point.
+fn is_number(word: &[u8]) -> bool {
+    let digits = word.strip_prefix(b"-").unwrap_or(word);
+    let digits = digits.strip_prefix(b"+").unwrap_or(digits);
+    let points = digits.iter().filter(|byte| **byte == b'.').count();
+    digits.first().is_some_and(u8::is_ascii_digit)
+        && points <= 1
+        && digits
+            .iter()
+            .all(|byte| byte.is_ascii_digit() || *byte == b'.')
+}
+
+/// Whether `code` is an enhanced status code (RFC 3463), such as `4.4.1`.
+pub fn is_status_code(code: &[u8]) -> bool {
+    let mut parts = code.split(|byte| *byte == b'.');
+    let class = parts.next().unwrap_or_default();
+    let digits = |part: &[u8]| (1..=3).contains(&part.len()) && part.iter().all(u8::is_ascii_digit);
+    matches!(class, b"2" | b"4" | b"5")
+        && parts.next().is_some_and(digits)
+        && parts.next().is_some_and(digits)
+        && parts.next().is_none()
+}
+
+/// An SMTP reply code: three digits at the start of a clause or before a status code; `550-5.7.1` is
+/// one with its status code, from a reply of several lines.
+fn is_reply_code(word: &[u8], before: Before, after: &[u8]) -> bool {
+    let three = |code: &[u8]| {
+        code.len() == 3
+            && matches!(code.first(), Some(b'2' | b'4' | b'5'))
+            && code.iter().all(u8::is_ascii_digit)
+    };
+    if let Some((code, rest)) = word.split_at_checked(3) {
+        if three(code) && rest.first() == Some(&b'-') {
+            return is_status_code(rest.get(1..).unwrap_or_default());
+        }
+    }
+    let next = after.trim_ascii_start();
+    let end = next
+        .iter()
+        .position(|byte| *byte == b' ')
+        .unwrap_or(next.len());
+    three(word)
+        && (matches!(before, Before::Start | Before::Mark)
+            || is_status_code(next.get(..end).unwrap_or_default()))
+}
+
+/// `10:00`, `10:00:00`, `2026-11-23`.
+fn is_time(word: &[u8]) -> bool {
+    let parts_of = |mark: u8, lengths: &[std::ops::RangeInclusive<usize>]| {
+        let mut parts = word.split(|byte| *byte == mark);
+        let mut count = 0;
+        let fit = parts.all(|part| {
+            let wanted = lengths.get(count).cloned().unwrap_or(0..=0);
+            count += 1;
+            wanted.contains(&part.len()) && part.iter().all(u8::is_ascii_digit) && !part.is_empty()
+        });
+        fit && count > 1
+    };
+    parts_of(b':', &[1..=2, 2..=2, 2..=2])
+        || parts_of(b'-', &[4..=4, 2..=2, 2..=2]) && word.len() == 10
+}
+
+/// A weekday or a month beside a number.
+fn is_calendar(word: &[u8], before: Before, after: &[u8]) -> bool {
+    const NAMES: &[u8] = b"MonTueWedThuFriSatSunJanFebMarAprMayJunJulAugSepOctNovDec";
+    let named = word.len() == 3 && NAMES.chunks(3).any(|name| name == word);
+    let next = after
+        .iter()
+        .find(|byte| !matches!(byte, b' ' | b','))
+        .is_some_and(u8::is_ascii_digit);
+    named && (before == Before::Number || next)
+}
+
+fn is_ip(word: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(word) else {
+        return false;
+    };
+    let bare = text.split_once('/').map_or(text, |(address, _)| address);
+    if bare.parse::<std::net::IpAddr>().is_ok() {
+        return true;
+    }
+    // 192.0.2.1:25
+    matches!(bare.rsplit_once(':'), Some((address, port))
+        if address.parse::<std::net::Ipv4Addr>().is_ok() && is_number(port.as_bytes()))
+        || bare
+            .get(..5)
+            .is_some_and(|head| head.eq_ignore_ascii_case("ipv6:"))
+            && bare
+                .get(5..)
+                .is_some_and(|rest| rest.parse::<std::net::Ipv6Addr>().is_ok())
+}
+
+/// Labels with dots between them, the last of letters only.
+fn is_host(word: &[u8]) -> bool {
+    let word = match word.iter().position(|byte| *byte == b':') {
+        // host:port
+        Some(colon) => match word.split_at_checked(colon) {
+            Some((host, port)) if is_number(port.get(1..).unwrap_or_default()) => host,
+            _ => return false,
+        },
+        None => word,
+    };
+    let label = |label: &[u8]| {
+        !label.is_empty()
+            && label.iter().all(|byte| {
+                byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_') || *byte > 127
+            })
+    };
+    let last = word.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
+    let top =
+        last.len() >= 2 && last.iter().all(u8::is_ascii_alphabetic) || last.starts_with(b"xn--");
+    top && word.contains(&b'.') && word.split(|byte| *byte == b'.').all(label)
+}
+
+/// Letters and digits mixed, as in queue IDs: six or more in upper case hexadecimal, or eight or more.
+fn is_id(word: &[u8]) -> bool {
+    let digits = word.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let letters = word
+        .iter()
+        .filter(|byte| byte.is_ascii_alphabetic())
+        .count();
+    let plain = word
+        .iter()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
+    let short_id = word.len() >= 6
+        && word
+            .iter()
+            .all(|byte| byte.is_ascii_digit() || matches!(byte, b'A'..=b'F'));
+    digits > 0 && letters > 0 && (short_id && digits > 1 || plain && word.len() >= 8 && digits >= 2)
+}
+
+/// What follows the digits of `10s`, `5MB`, `97%`.
+fn unit_of(word: &[u8]) -> Option<&[u8]> {
+    let digits = word
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit() || **byte == b'.')
+        .count();
+    let (number, unit) = word.split_at_checked(digits)?;
+    (is_number(number)
+        && (1..=2).contains(&unit.len())
+        && unit
+            .iter()
+            .all(|byte| byte.is_ascii_alphabetic() || *byte == b'%'))
+    .then_some(unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn normal(reason: &[u8]) -> String {
+        let mut out = b"left over".to_vec();
+        normalise(reason, &mut out);
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
+    /// Texts of Postfix's own delivery agents, and of servers that everyone meets.
+    #[test]
+    fn what_changes_becomes_a_placeholder_and_what_tells_stays() {
+        for (reason, normalised) in [
+            (
+                "connect to mx.example.com[192.0.2.1]:25: Connection refused",
+                "connect to HOST[IP]:25: Connection refused",
+            ),
+            (
+                "connect to mailhost[2001:db8::1]:25: No route to host",
+                "connect to HOST[IP]:25: No route to host",
+            ),
+            (
+                "host mx1.b.example[192.0.2.7] said: 452 4.2.2 <joe@b.example>: Mailbox full (in reply to RCPT TO command)",
+                "host HOST[IP] said: 452 4.2.2 <ADDRESS>: Mailbox full (in reply to RCPT TO command)",
+            ),
+            (
+                "Host or domain name not found. Name service error for name=gone.example type=MX: Host not found, try again",
+                "Host or domain name not found. Name service error for name=HOST type=MX: Host not found, try again",
+            ),
+            (
+                "delivery temporarily suspended: connect to 10.0.0.1[10.0.0.1]:24: Connection timed out",
+                "delivery temporarily suspended: connect to IP[IP]:24: Connection timed out",
+            ),
+            (
+                "conversation with mx.x.example[192.0.2.9] timed out while receiving the initial server greeting",
+                "conversation with HOST[IP] timed out while receiving the initial server greeting",
+            ),
+            (
+                "host mx.g.example[192.0.2.9] said: 421-4.7.28 Our system has detected 421 4.7.28 an unusual rate a640c23a62f3a-b72fd2d6si123.45 - gsmtp",
+                "host HOST[IP] said: 421-4.7.28 Our system has detected 421 4.7.28 an unusual rate ID - gsmtp",
+            ),
+            (
+                "450 4.7.1 Greylisted, try again in 300 seconds, see https://x.example/?ip=192.0.2.1",
+                "450 4.7.1 Greylisted, try again in N seconds, see URL",
+            ),
+            (
+                "temporary failure. Command output: lock of 4F2C1A0B3D since Sat, 21 Nov 2026 10:00:00 +0000 97% 12s",
+                "temporary failure. Command output: lock of ID since TIME, N TIME N TIME N N% Ns",
+            ),
+            ("mail transport unavailable", "mail transport unavailable"),
+            ("  two  blanks\tand a tab ", "two blanks and a tab"),
+            (
+                "TLS is required, but was not offered by host mx.a.example[::1]",
+                "TLS is required, but was not offered by host HOST[IP]",
+            ),
+            ("", ""),
+        ] {
+            assert_eq!(normal(reason.as_bytes()), normalised);
+        }
+    }
+
+    #[test]
+    fn status_codes_are_told_from_what_is_none() {
+        for (code, is) in [
+            ("4.4.1", true),
+            ("5.7.999", true),
+            ("3.4.1", false),
+            ("4.4", false),
+            ("4.4.1.1", false),
+            ("4.4444.1", false),
+            ("", false),
+        ] {
+            assert_eq!(is_status_code(code.as_bytes()), is, "{code}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_have_a_short_normal_form(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+            let mut out = Vec::new();
+            normalise(&bytes, &mut out);
+            prop_assert!(out.len() <= MAX_NORMALISED);
+        }
+
+        #[test]
+        fn the_same_cause_has_the_same_normal_form(
+            host in "[a-z]{1,9}[0-9]{0,2}\\.[a-z-]{0,5}[a-z]\\.(com|example|org)",
+            ip in proptest::array::uniform4(any::<u8>()),
+            user in "[a-z.+]{1,12}",
+            id in "[0-9A-F]{2}[0-9][A-F][0-9A-F]{4,8}",
+            seconds in 0u32..100_000,
+        ) {
+            let [a, b, c, d] = ip;
+            let text = format!(
+                "host {host}[{a}.{b}.{c}.{d}] said: 450 4.2.0 <{user}@{host}> {id} wait {seconds} s (in reply to DATA)"
+            );
+            prop_assert_eq!(
+                normal(text.as_bytes()),
+                "host HOST[IP] said: 450 4.2.0 <ADDRESS> ID wait N s (in reply to DATA)"
+            );
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! Several threads that share work from one stack, for one call.
+//!
+//! Whoever finds more work puts it up for the others and does it itself when enough is waiting, so
+//! that memory does not grow with the spool. Threads are started only when there is work to share,
+//! and have ended when [`run`] returns. What the work is, is the [`Worker`]'s business.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, Scope, ScopedJoinHandle};
+
+use crate::sys;
+
+/// The most threads of one crew.
+pub const MAX_READERS: usize = 16;
+/// Pieces of work that may wait; beyond, whoever finds more does it at once.
+const MAX_WAITING: usize = 64;
+
+/// One thread's part of the work.
+pub(crate) trait Worker: Send {
+    /// A piece of work.
+    type Job: Send;
+
+    /// Does one piece; what it finds for others goes to `hands`.
+    fn perform(&mut self, job: Self::Job, hands: &mut dyn Share<Self::Job>);
+}
+
+/// Where a worker puts up what it finds.
+pub(crate) trait Share<J> {
+    /// Puts `job` up for anyone.
+    fn put(&mut self, job: J);
+
+    /// Puts `job` up, or gives it back, to be done at once, when enough is waiting.
+    fn offer(&mut self, job: J) -> Option<J>;
+}
+
+/// Works through `first` and all that is found on the way, with at most `readers` threads, the
+/// caller's among them; `worker` makes one worker for each thread. Returns the workers.
+pub(crate) fn run<W: Worker>(
+    readers: usize,
+    first: Vec<W::Job>,
+    worker: impl Fn() -> W + Sync,
+) -> Vec<W> {
+    let crew = Crew {
+        readers: readers.clamp(1, MAX_READERS),
+        board: Mutex::new(Board {
+            waiting: Vec::new(),
+            idle: 0,
+            done: false,
+        }),
+        news: Condvar::new(),
+        started: AtomicUsize::new(1),
+        finished: Mutex::new(Vec::new()),
+        worker: &worker,
+    };
+    std::thread::scope(|threads| {
+        let mut own = worker();
+        let mut hands = Hands {
+            crew: &crew,
+            threads,
+            started: Vec::new(),
+        };
+        let leave = Leave(&crew);
+        for job in first {
+            own.perform(job, &mut hands);
+        }
+        crew.work(own, hands);
+        drop(leave);
+    });
+    crew.finished
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Work that waits, and how many threads are idle.
+struct Board<J> {
+    waiting: Vec<J>,
+    idle: usize,
+    done: bool,
+}
+
+/// What the threads share.
+struct Crew<'s, W: Worker, F> {
+    readers: usize,
+    board: Mutex<Board<W::Job>>,
+    news: Condvar,
+    started: AtomicUsize,
+    finished: Mutex<Vec<W>>,
+    worker: &'s F,
+}
+
+impl<W: Worker, F: Fn() -> W + Sync> Crew<'_, W, F> {
+    fn board(&self) -> MutexGuard<'_, Board<W::Job>> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Works until nobody has or finds any more, then hands in the worker.
+    fn work<'s: 't, 't>(&'s self, mut worker: W, mut hands: Hands<'s, 't, '_, W, F>) {
+        let leave = Leave(self);
+        while let Some(job) = self.next() {
+            worker.perform(job, &mut hands);
+        }
+        drop(leave);
+        for thread in hands.started {
+            if let Err(panic) = thread.join() {
+                std::panic::resume_unwind(panic);
+            }
+        }
+        let mut finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
+        finished.push(worker);
+    }
+
+    /// The next piece of work; `None` once nobody has any.
+    fn next(&self) -> Option<W::Job> {
+        let mut board = self.board();
+        loop {
+            if let Some(job) = board.waiting.pop() {
+                return Some(job);
+            }
+            if board.done {
+                return None;
+            }
+            board.idle += 1;
+            if board.idle == self.started.load(Ordering::Relaxed) {
+                board.done = true;
+                drop(board);
+                self.news.notify_all();
+                return None;
+            }
+            board = self
+                .news
+                .wait(board)
+                .unwrap_or_else(PoisonError::into_inner);
+            board.idle -= 1;
+        }
+    }
+}
+
+/// Ends the work for all when one thread ends or panics: none may be left waiting for it.
+struct Leave<'a, 's, W: Worker, F: Fn() -> W + Sync>(&'a Crew<'s, W, F>);
+
+impl<W: Worker, F: Fn() -> W + Sync> Drop for Leave<'_, '_, W, F> {
+    fn drop(&mut self) {
+        self.0.board().done = true;
+        self.0.news.notify_all();
+    }
+}
+
+/// What one thread holds of the crew.
+struct Hands<'s, 't, 'e, W: Worker, F> {
+    crew: &'s Crew<'s, W, F>,
+    threads: &'t Scope<'t, 'e>,
+    /// The threads that this one started, to be waited for: the end of a scope waits only for their
+    /// work, and a host that forks next must find no thread that is still ending.
+    started: Vec<ScopedJoinHandle<'t, ()>>,
+}
+
+impl<'s: 't, 't, W: Worker, F: Fn() -> W + Sync> Hands<'s, 't, '_, W, F> {
+    /// Puts `job` up and starts another thread if all are busy and more are allowed.
+    fn share(&mut self, mut board: MutexGuard<'_, Board<W::Job>>, job: W::Job) {
+        let crew = self.crew;
+        board.waiting.push(job);
+        let started = crew.started.load(Ordering::Relaxed);
+        let start_one = board.idle == 0 && board.waiting.len() > 1 && started < crew.readers;
+        if start_one {
+            crew.started.store(started + 1, Ordering::Relaxed);
+        }
+        drop(board);
+        crew.news.notify_one();
+        if start_one {
+            let threads = self.threads;
+            let spawned = Builder::new()
+                .name("queuewatch-scan".to_owned())
+                .stack_size(256 * 1024)
+                .spawn_scoped(threads, move || {
+                    sys::block_signals();
+                    let hands = Hands {
+                        crew,
+                        threads,
+                        started: Vec::new(),
+                    };
+                    crew.work((crew.worker)(), hands);
+                });
+            if let Ok(thread) = spawned {
+                self.started.push(thread);
+            } else {
+                // No thread to be had: those that run do the work.
+                let _board = crew.board();
+                crew.started.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+impl<'s: 't, 't, W: Worker, F: Fn() -> W + Sync> Share<W::Job> for Hands<'s, 't, '_, W, F> {
+    fn put(&mut self, job: W::Job) {
+        let board = self.crew.board();
+        self.share(board, job);
+    }
+
+    fn offer(&mut self, job: W::Job) -> Option<W::Job> {
+        let board = self.crew.board();
+        if board.waiting.len() >= MAX_WAITING {
+            return Some(job);
+        }
+        self.share(board, job);
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Counts down, each job putting up two smaller ones.
+    struct Count(u64);
+
+    impl Worker for Count {
+        type Job = u32;
+        fn perform(&mut self, job: u32, hands: &mut dyn Share<u32>) {
+            self.0 += 1;
+            if job == 0 {
+                return;
+            }
+            hands.put(job - 1);
+            if let Some(back) = hands.offer(job - 1) {
+                self.perform(back, hands);
+            }
+        }
+    }
+
+    #[test]
+    fn all_work_is_done_once_by_any_number_of_threads() {
+        for readers in [0, 1, 2, 5, 100] {
+            let workers = run(readers, vec![12, 12], || Count(0));
+            assert!(workers.len() <= readers.clamp(1, MAX_READERS));
+            let done: u64 = workers.iter().map(|worker| worker.0).sum();
+            assert_eq!(done, 2 * (2_u64.pow(13) - 1), "{readers} readers");
+        }
+    }
+
+    #[test]
+    fn a_panic_reaches_the_caller_and_leaves_nobody_waiting() {
+        struct Fall;
+        impl Worker for Fall {
+            type Job = u32;
+            fn perform(&mut self, job: u32, hands: &mut dyn Share<u32>) {
+                assert!(job != 3, "fell");
+                if job < 3 {
+                    for next in 1..=3 {
+                        hands.put(job + next);
+                    }
+                }
+            }
+        }
+        let fallen = std::panic::catch_unwind(|| run(4, vec![0], || Fall).len());
+        assert!(fallen.is_err());
+    }
+}
