@@ -270,7 +270,7 @@ fn is_id(word: &[u8]) -> bool {
         && word
             .iter()
             .all(|byte| byte.is_ascii_digit() || matches!(byte, b'A'..=b'F'));
-    digits > 0 && letters > 0 && (short_id && digits > 1 || plain && word.len() >= 8 && digits >= 2)
+    digits > 0 && letters > 0 && (short_id || plain && word.len() >= 8 && digits >= 2)
 }
 
 /// What follows the digits of `10s`, `5MB`, `97%`.
