@@ -75,6 +75,13 @@ pub fn json_text(bytes: &[u8]) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
+/// Whether a terminal could obey `character`, or hide by it what stands around it: controls (C0, DEL,
+/// C1) and the marks that turn the direction of text.
+pub fn obeyed(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 fn needs_escape(character: char) -> bool {
     character == '\\' || character.is_control()
 }

@@ -18,6 +18,7 @@
 //! | [`sys`] | the system calls, as safe functions that never touch the spool |
 //! | [`instance`] | which spools, with which settings; whether master runs |
 //! | [`scan`] | walks and reads a spool on several threads, and tells observers |
+//! | [`shape`] | age by domain, as qshape reads and counts |
 //! | [`snapshot`] | what the observers add up |
 //! | [`measure`] | the catalogue: every figure, its unit, its quality |
 //! | [`rules`] | ranges, rules, the verdict |
@@ -71,6 +72,8 @@ pub mod sys;
 pub mod instance;
 
 pub mod scan;
+
+pub mod shape;
 
 pub mod snapshot;
 

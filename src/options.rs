@@ -4,9 +4,9 @@
 //! option changes no ABI. An [`Options`] says which spools ([`Options::instances`]), what to read of
 //! them ([`Options::scan`]), and how to judge it ([`Options::check`]).
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::clock::{self, Deadline};
@@ -17,6 +17,7 @@ use crate::measure::{Kind, Measure, Unit, number};
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::rules::{Level, Rule, Verdict, defaults};
 use crate::scan::{Depth, MAX_READERS, Messages, Plan, Spool};
+use crate::shape::{self, Buckets, Place, Shape};
 use crate::snapshot::{Request, Snapshot, Wanted};
 
 /// What an option takes.
@@ -43,7 +44,7 @@ pub struct OptionRow {
 
 /// Every option that [`Options::set`] knows, in the order of help texts.
 #[rustfmt::skip]
-pub const OPTIONS: [OptionRow; 12] = [
+pub const OPTIONS: [OptionRow; 15] = [
     OptionRow { name: "config-directory", takes: Takes::One("DIR"),
         help: "the instance whose main.cf is in DIR (default: $MAIL_CONFIG, else /etc/postfix)" },
     OptionRow { name: "queue-directory", takes: Takes::One("DIR"),
@@ -68,7 +69,16 @@ pub const OPTIONS: [OptionRow; 12] = [
         help: "ages as of that second" },
     OptionRow { name: "readers", takes: Takes::One("N"),
         help: "at most N threads read at once (1 to 16, default 16)" },
+    OptionRow { name: "bucket-count", takes: Takes::One("N"),
+        help: "columns of a shape (default 10)" },
+    OptionRow { name: "bucket-time", takes: Takes::One("MINUTES"),
+        help: "minutes of a shape's first column (default 5); each further one is twice as long" },
+    OptionRow { name: "linear", takes: Takes::Nothing,
+        help: "all columns of a shape are as long as the first" },
 ];
+
+/// The options that are about shapes alone.
+pub const SHAPE_OPTIONS: [&str; 3] = ["bucket-count", "bucket-time", "linear"];
 
 /// Options of a scan and a check.
 #[derive(Clone, Debug, Default)]
@@ -84,6 +94,7 @@ pub struct Options {
     timeout: Option<Duration>,
     now: Option<i64>,
     readers: Option<usize>,
+    buckets: Buckets,
 }
 
 /// How much a scan is to read when no measure was asked for.
@@ -137,6 +148,14 @@ impl Options {
                 let what = "a number from 1 to 16 is wanted";
                 self.readers = Some(readers.ok_or_else(|| bad(name, value, what))?);
             }
+            "bucket-count" => {
+                let count = positive(name, value)?;
+                self.buckets
+                    .set_count(count)
+                    .map_err(|error| bad(name, value, &error.to_string()))?;
+            }
+            "bucket-time" => self.buckets.set_tick(positive(name, value)?),
+            "linear" => self.buckets.set_linear(switch(name, value)?),
             _ => {
                 return Err(Error::new(
                     ErrorKind::NotFound,
@@ -290,7 +309,7 @@ impl Options {
             plan,
             wanted,
             readers: self.readers.unwrap_or(MAX_READERS),
-            deadline: self.timeout.map_or(Deadline::NEVER, Deadline::after),
+            deadline: self.deadline(),
         })
     }
 
@@ -329,6 +348,112 @@ impl Options {
             cursors.push((instance, Messages::new(&spool, queues)));
         }
         Ok(cursors)
+    }
+}
+
+/// Which tables of a shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShapeTables {
+    /// Recipients by destination domain.
+    pub recipients: bool,
+    /// Messages by sender domain.
+    pub senders: bool,
+    /// Whether to take in what qshape hides.
+    pub all: bool,
+}
+
+impl Options {
+    /// What to take a shape of: the queues or other directories `names` of every instance, all of
+    /// them in part 0; an absolute path stands for itself. Instances that are broken are told
+    /// beside it.
+    ///
+    /// # Errors
+    /// If the options contradict each other, or no instance can be looked at.
+    pub fn shape_of(
+        &self,
+        names: &[OsString],
+        tables: ShapeTables,
+    ) -> Result<(shape::Request, Vec<Error>)> {
+        let mut request = self.shape_request(tables);
+        let mut broken = Vec::new();
+        let absolute = |name: &&OsString| Path::new(name).is_absolute();
+        for name in names.iter().filter(absolute) {
+            request.places.push(Place {
+                path: name.into(),
+                queue: None,
+                part: 0,
+            });
+        }
+        if names.iter().all(|name| absolute(&name)) {
+            return Ok((request, broken));
+        }
+        let instances = self.instances()?;
+        let several = instances.len() > 1;
+        for instance in instances {
+            let spool = instance.and_then(|instance| {
+                Spool::open(&instance.queue_directory).map(|_| instance.queue_directory)
+            });
+            let directory = match spool {
+                Ok(directory) => std::path::absolute(&directory)
+                    .map_err(|cause| Error::io("find the directory", &directory, &cause))?,
+                Err(error) if several => {
+                    broken.push(error);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            for name in names.iter().filter(|name| !absolute(name)) {
+                request.places.push(Place {
+                    path: directory.join(name),
+                    queue: name.to_str().and_then(Queue::from_name),
+                    part: 0,
+                });
+            }
+        }
+        Ok((request, broken))
+    }
+
+    /// Takes the shape of all queues of all instances in one pass, each queue as the part with its
+    /// index; queues left out are empty.
+    ///
+    /// # Errors
+    /// If the options contradict each other or no instance can be looked at; one that is broken
+    /// beside others makes the shape incomplete.
+    pub fn shape(&self, tables: ShapeTables) -> Result<Shape> {
+        let mut names = Vec::new();
+        for queue in QueueSet::ALL.iter() {
+            if !self.excluded.contains(queue) {
+                names.push(OsString::from(queue.name()));
+            }
+        }
+        let (mut request, mut broken) = self.shape_of(&names, tables)?;
+        if request.places.is_empty() && !broken.is_empty() {
+            return Err(broken.swap_remove(0));
+        }
+        for place in &mut request.places {
+            place.part = place.queue.map_or(0, Queue::index);
+        }
+        let mut shape = Shape::take(&request, None);
+        shape.unreadable += broken.len() as u64;
+        shape.gaps.append(&mut broken);
+        Ok(shape)
+    }
+
+    fn shape_request(&self, tables: ShapeTables) -> shape::Request {
+        shape::Request {
+            places: Vec::new(),
+            buckets: self.buckets,
+            now: self.now(),
+            recipients: tables.recipients,
+            senders: tables.senders,
+            all: tables.all,
+            readers: self.readers.unwrap_or(MAX_READERS),
+            deadline: self.deadline(),
+        }
+    }
+
+    fn deadline(&self) -> Deadline {
+        self.timeout.map_or(Deadline::NEVER, Deadline::after)
     }
 }
 
@@ -372,6 +497,13 @@ fn switch(name: &str, value: &[u8]) -> Result<bool> {
     }
 }
 
+fn positive(name: &str, value: &[u8]) -> Result<f64> {
+    let number = text(name, value)?.trim().parse::<f64>().ok();
+    number
+        .filter(|number| number.is_finite() && *number > 0.0)
+        .ok_or_else(|| bad(name, value, "a number above 0 is wanted"))
+}
+
 fn timeout(name: &str, value: &[u8]) -> Result<Duration> {
     let seconds = number::parse(text(name, value)?, Unit::Seconds)
         .map_err(|(_, what)| bad(name, value, &what))?;
@@ -397,8 +529,8 @@ mod tests {
                 "warning" | "critical" => "10",
                 "exclude" => "hold",
                 "measure" => "deferred.messages",
-                "timeout" | "now" | "readers" => "5",
-                "all-instances" | "counts" => "",
+                "timeout" | "now" | "readers" | "bucket-count" | "bucket-time" => "5",
+                "all-instances" | "counts" | "linear" => "",
                 _ => "/somewhere",
             };
             Options::default()

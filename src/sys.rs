@@ -136,6 +136,16 @@ pub enum EntryKind {
     Unknown,
 }
 
+/// What `name` is, links not followed.
+pub fn kind_at(directory: BorrowedFd<'_>, name: &CStr) -> Result<EntryKind, Errno> {
+    let stat = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    Ok(match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => EntryKind::File,
+        FileType::Directory => EntryKind::Directory,
+        _ => EntryKind::Other,
+    })
+}
+
 /// Memory for one getdents(2): some 2,000 names.
 pub const LISTING_BYTES: usize = 65_536;
 

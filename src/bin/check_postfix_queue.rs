@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use queuewatch::error::{Error, ErrorKind, Result};
 use queuewatch::measure::CATALOGUE;
-use queuewatch::options::{OPTIONS, OptionRow, Options, Purpose, Takes};
+use queuewatch::options::{OPTIONS, OptionRow, Options, Purpose, SHAPE_OPTIONS, Takes};
 use queuewatch::render::{json, openmetrics, plugin};
 use queuewatch::rules::{State, defaults};
 use queuewatch::snapshot::Wanted;
@@ -62,7 +62,9 @@ fn short_of(row: &OptionRow) -> Option<char> {
 
 fn flags() -> Vec<Flag> {
     // A plugin reads what its rules and performance data need; asking for measures is for hosts.
-    let of_library = OPTIONS.iter().filter(|row| row.name != "measure");
+    let of_library = OPTIONS
+        .iter()
+        .filter(|row| row.name != "measure" && !SHAPE_OPTIONS.contains(&row.name));
     of_library
         .map(|row| Flag {
             short: short_of(row),

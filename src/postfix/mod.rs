@@ -32,3 +32,4 @@ pub mod queue_id;
 pub mod quote;
 pub mod reason;
 pub mod record;
+pub(crate) mod window;

@@ -13,6 +13,9 @@
 use std::fmt;
 use std::io;
 
+pub use super::window::{Buffer, Source};
+
+use super::window::Window;
 use crate::clock::Deadline;
 
 /// The longest record that is read, in bytes of data. Writers stay near 2 kB (`line_length_limit`);
@@ -20,31 +23,6 @@ use crate::clock::Deadline;
 pub const MAX_RECORD: u32 = 2_097_151;
 /// How often a pointer may lead backwards, as in record.c of Postfix.
 pub const MAX_REVERSE_JUMPS: u32 = 10_000;
-/// The first read of a file, in bytes: most envelopes fit, and one page is one page.
-const FIRST_READ: usize = 4096;
-/// The longest read once a file turns out to be long, in bytes.
-const LONGEST_READ: usize = 65_536;
-
-/// Something that can be read at an offset, as pread(2) does: 0 bytes mean its end.
-pub trait Source {
-    /// Reads up to `into.len()` bytes at `offset` into `into` and tells how many.
-    fn read_at(&mut self, offset: u64, into: &mut [u8]) -> io::Result<usize>;
-}
-
-impl Source for &[u8] {
-    fn read_at(&mut self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
-        let rest = usize::try_from(offset)
-            .ok()
-            .and_then(|offset| self.get(offset..))
-            .unwrap_or_default();
-        let length = rest.len().min(into.len());
-        if let (Some(to), Some(from)) = (into.get_mut(..length), rest.get(..length)) {
-            to.copy_from_slice(from);
-        }
-        Ok(length)
-    }
-}
-
 /// What is wrong with a queue file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DamageKind {
@@ -121,6 +99,12 @@ pub enum Fault {
     Damage(Damage),
 }
 
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        Fault::Io(error)
+    }
+}
+
 /// One record, borrowed from the reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record<'a> {
@@ -132,39 +116,14 @@ pub struct Record<'a> {
     pub offset: u64,
 }
 
-/// Memory that readers use one after the other.
-#[derive(Debug, Default)]
-pub struct Buffer(Vec<u8>);
-
-impl Buffer {
-    /// Gives back what one unusual file made it grow to.
-    fn rest(&mut self) {
-        if self.0.len() > LONGEST_READ {
-            self.0 = Vec::new();
-        }
-    }
-}
-
 /// A pull reader of records; see the text of this file.
 #[derive(Debug)]
 pub struct RecordReader<'b, S> {
-    source: S,
-    buffer: &'b mut Vec<u8>,
-    /// Offset in the file of the buffer's first byte.
-    base: u64,
-    /// Bytes of the buffer that hold the file's.
-    filled: usize,
-    /// Place in the buffer of the next record.
-    at: usize,
-    /// Bytes to ask for next.
-    read: usize,
-    /// The source has said that it ends at `base + filled`.
-    ended: bool,
+    window: Window<'b, S>,
     /// Bytes of records that may still be read.
     budget: u64,
     reverse_jumps: u32,
     last_target: u64,
-    deadline: Deadline,
 }
 
 /// Where a record lies in the buffer.
@@ -179,54 +138,30 @@ impl<'b, S: Source> RecordReader<'b, S> {
     /// A reader that starts at the first byte of `source`, whose length was `length` bytes when it
     /// was opened.
     pub fn new(source: S, length: u64, buffer: &'b mut Buffer) -> Self {
-        buffer.rest();
         RecordReader {
-            source,
-            buffer: &mut buffer.0,
-            base: 0,
-            filled: 0,
-            at: 0,
-            read: FIRST_READ,
-            ended: false,
+            window: Window::new(source, buffer),
             // Every byte once, and as much again for a file that grew or that a milter edited.
             budget: length.saturating_mul(2).saturating_add(65_536),
             reverse_jumps: 0,
             last_target: 0,
-            deadline: Deadline::NEVER,
         }
     }
 
     /// The same, but a read after `deadline` fails with `TimedOut`: a file may be as long as a disk.
     #[must_use]
     pub fn until(mut self, deadline: Deadline) -> Self {
-        self.deadline = deadline;
+        self.window.until(deadline);
         self
     }
 
     /// The offset of the next record, in bytes from the start of the file.
     pub fn position(&self) -> u64 {
-        self.base.saturating_add(self.at as u64)
+        self.window.position()
     }
 
     /// Goes `count` bytes forward, reading none of them where that can be helped.
     pub fn skip(&mut self, count: u64) {
-        self.seek(self.position().saturating_add(count));
-    }
-
-    fn seek(&mut self, target: u64) {
-        let end = self.base.saturating_add(self.filled as u64);
-        match target.checked_sub(self.base) {
-            Some(inside) if target <= end => {
-                self.at = usize::try_from(inside).unwrap_or(self.filled);
-            }
-            _ => {
-                self.base = target;
-                self.filled = 0;
-                self.at = 0;
-                self.ended = false;
-                self.read = FIRST_READ;
-            }
-        }
+        self.window.seek(self.position().saturating_add(count));
     }
 
     /// The next record, with pointers followed and padding left out; `None` at the end of the file.
@@ -243,7 +178,7 @@ impl<'b, S: Source> RecordReader<'b, S> {
         };
         Ok(Some(Record {
             kind: span.kind,
-            data: self.buffer.get(span.start..span.end).unwrap_or_default(),
+            data: self.window.bytes(span.start, span.end),
             offset: span.offset,
         }))
     }
@@ -256,7 +191,7 @@ impl<'b, S: Source> RecordReader<'b, S> {
                 offset: span.offset,
             }))
         };
-        let data = self.buffer.get(span.start..span.end).unwrap_or_default();
+        let data = self.window.bytes(span.start, span.end);
         let Some(target) = decimal(data).and_then(|target| u64::try_from(target).ok()) else {
             return damage(DamageKind::PointerSyntax);
         };
@@ -270,62 +205,25 @@ impl<'b, S: Source> RecordReader<'b, S> {
             }
         }
         self.last_target = target;
-        self.seek(target);
+        self.window.seek(target);
         Ok(())
-    }
-
-    /// Makes `wanted` bytes from the present place lie in the buffer; false if the file ends before.
-    fn load(&mut self, wanted: usize) -> Result<bool, Fault> {
-        while self.filled.saturating_sub(self.at) < wanted {
-            if self.ended {
-                return Ok(false);
-            }
-            if self.at > 0 {
-                self.buffer.copy_within(self.at..self.filled, 0);
-                self.base = self.position();
-                self.filled = self.filled.saturating_sub(self.at);
-                self.at = 0;
-            }
-            // As much as the file gives, not as much as a record claims to have.
-            let end = self.filled.saturating_add(self.read);
-            if self.buffer.len() < end {
-                self.buffer.resize(end, 0);
-            }
-            if self.deadline.passed() {
-                // With its errno, as a system call would fail.
-                return Err(Fault::Io(io::Error::from_raw_os_error(libc::ETIMEDOUT)));
-            }
-            let into = self.buffer.get_mut(self.filled..end).unwrap_or_default();
-            let asked = into.len();
-            let offset = self.base.saturating_add(self.filled as u64);
-            let got = match self.source.read_at(offset, into) {
-                Ok(got) => got.min(asked),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Fault::Io(error)),
-            };
-            // A regular file gives less than was asked for only at its end.
-            self.ended = got < asked;
-            self.filled = self.filled.saturating_add(got);
-            self.read = self.read.saturating_mul(4).min(LONGEST_READ);
-        }
-        Ok(true)
     }
 
     /// Reads one record of any type.
     fn span(&mut self) -> Result<Option<Span>, Fault> {
         let offset = self.position();
         let damage = |kind| Err(Fault::Damage(Damage { kind, offset }));
-        if !self.load(1)? {
+        if !self.window.load(1)? {
             return Ok(None);
         }
-        let kind = self.byte(0);
+        let kind = self.window.byte(0);
         let mut length: u64 = 0;
         let mut header: usize = 1;
         for shift in [0u32, 7, 14, 21, 28] {
-            if !self.load(header.saturating_add(1))? {
+            if !self.window.load(header.saturating_add(1))? {
                 return damage(DamageKind::Truncated);
             }
-            let byte = self.byte(header);
+            let byte = self.window.byte(header);
             header = header.saturating_add(1);
             length |= u64::from(byte & 0x7f) << shift;
             if byte & 0x80 == 0 {
@@ -342,29 +240,20 @@ impl<'b, S: Source> RecordReader<'b, S> {
             return damage(DamageKind::RecordLength);
         }
         let whole = header.saturating_add(length as usize);
-        if !self.load(whole)? {
+        if !self.window.load(whole)? {
             return damage(DamageKind::Truncated);
         }
         let Some(budget) = self.budget.checked_sub(whole as u64) else {
             return damage(DamageKind::PointerLoop);
         };
         self.budget = budget;
-        let start = self.at.saturating_add(header);
-        let end = self.at.saturating_add(whole);
-        self.at = end;
+        let (start, end) = self.window.pass(header, whole);
         Ok(Some(Span {
             kind,
             offset,
             start,
             end,
         }))
-    }
-
-    fn byte(&self, ahead: usize) -> u8 {
-        self.buffer
-            .get(self.at.saturating_add(ahead))
-            .copied()
-            .unwrap_or_default()
     }
 }
 

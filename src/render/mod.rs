@@ -1,4 +1,5 @@
-//! Renderings: service output with performance data, JSON, OpenMetrics.
+//! Renderings: service output with performance data, JSON, OpenMetrics, and the lists and tables of
+//! Postfix's own tools.
 //!
 //! They decide nothing: every figure comes from the catalogue of measures, every state from the
 //! verdict. Text from a spool passes `escape`.
@@ -7,3 +8,4 @@ pub mod json;
 pub mod openmetrics;
 mod perfdata;
 pub mod plugin;
+pub mod shape;

@@ -32,6 +32,7 @@ pub use crew::MAX_READERS;
 pub use gap::{Gap, GapKind};
 pub use messages::{MessageRow, Messages};
 pub use read::FileReader;
+pub(crate) use read::is_ready;
 pub use walk::{Bundle, Directory, Work};
 
 use crate::clock::Deadline;

@@ -116,18 +116,24 @@ pub struct Bundle {
 }
 
 impl Bundle {
-    fn push(&mut self, name: &CStr) {
+    /// Adds a name.
+    pub(crate) fn push(&mut self, name: &CStr) {
         self.names.extend_from_slice(name.to_bytes_with_nul());
         self.ends.push(self.names.len() as u32);
     }
 
     /// How many.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.ends.len()
     }
 
+    /// Whether it is enough for one piece of work.
+    pub(crate) fn is_full(&self) -> bool {
+        self.len() >= BUNDLE
+    }
+
     /// The name at `index`, if there is one.
-    pub(super) fn name(&self, index: usize) -> Option<&CStr> {
+    pub(crate) fn name(&self, index: usize) -> Option<&CStr> {
         let end = *self.ends.get(index)? as usize;
         let start = match index.checked_sub(1) {
             Some(before) => self.ends[before] as usize,
@@ -171,7 +177,10 @@ pub(super) fn list(
     let mut bundle = Bundle::default();
     let result = sys::list(directory.fd(), memory, |name, kind| {
         let kind = match kind {
-            EntryKind::Unknown => kind_of(directory, name),
+            // Refused or failing: opening it as a file will say why. Vanished: opening it says that.
+            EntryKind::Unknown => {
+                sys::kind_at(directory.fd(), name).unwrap_or(EntryKind::File)
+            }
             kind => kind,
         };
         match kind {
@@ -183,7 +192,7 @@ pub(super) fn list(
             EntryKind::File if names_only => finder.name(directory),
             EntryKind::File => {
                 bundle.push(name);
-                if bundle.len() == BUNDLE {
+                if bundle.is_full() {
                     let files = std::mem::take(&mut bundle);
                     finder.work(Work::Files(Arc::clone(directory), files));
                 }
@@ -203,18 +212,5 @@ pub(super) fn list(
         // A hash directory that postsuper(1) removed while it was open: empty.
         Err(Errno::NOENT) => Ok(false),
         Err(errno) => Err(gap(directory.queue, directory.path.clone(), errno)),
-    }
-}
-
-fn kind_of(directory: &Directory, name: &CStr) -> EntryKind {
-    use rustix::fs::{AtFlags, FileType};
-    match rustix::fs::statat(directory.fd(), name, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(stat) => match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => EntryKind::File,
-            FileType::Directory => EntryKind::Directory,
-            _ => EntryKind::Other,
-        },
-        // Refused or failing: opening it as a file will say why. Vanished: opening it says that.
-        Err(_) => EntryKind::File,
     }
 }

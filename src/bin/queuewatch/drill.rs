@@ -1,14 +1,9 @@
-//! queuewatch: the operator's tool.
-//!
-//! `queuewatch drill` rehearses an alert: it makes a spool of made-up mail and runs the check on it.
+//! `queuewatch drill`: rehearses an alert. It makes a spool of made-up mail and runs the check on it.
 
-mod words;
-
-use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use queuewatch::clock;
@@ -21,26 +16,20 @@ use queuewatch::postfix::queue::Queue;
 use queuewatch::render::plugin;
 use queuewatch::rules::State;
 use queuewatch::snapshot::Wanted;
-use words::{Flag, Word};
 
-/// Exit codes (CONTRACT.md 6).
-const FAILED: u8 = 1;
-const USAGE: u8 = 2;
-const INCOMPLETE: u8 = 4;
+use crate::words::{self, Flag, Word};
+use crate::{INCOMPLETE, print};
 
-const HELP: &str = "\
-queuewatch: what is in a Postfix queue?
-
+pub(crate) const HELP: &str = "\
 Usage: queuewatch drill [OPTIONS] [DIR]
 
-drill makes a fresh spool of made-up mail in DIR, which must be empty or new (without DIR in a
-temporary one that is removed at the end), runs the check on it, and prints what an alert will look
-like. It never writes below a real queue directory.
-
+Makes a fresh spool of made-up mail in DIR, which must be empty or new (without DIR in a temporary
+one that is removed at the end), runs the check on it, and prints what an alert will look like. It
+never writes below a real queue directory.
 ";
 
 #[rustfmt::skip]
-const FLAGS: [Flag; 10] = [
+pub(crate) const FLAGS: [Flag; 8] = [
     Flag { short: None, name: "messages", takes: Takes::One("N"),
         help: "messages to make up (default 1000)" },
     Flag { short: None, name: "domains", takes: Takes::One("N"),
@@ -57,35 +46,9 @@ const FLAGS: [Flag; 10] = [
         help: "rehearse this rule, as in check_postfix_queue" },
     Flag { short: Some('c'), name: "critical", takes: Takes::Many("RULE"),
         help: "rehearse this rule, as in check_postfix_queue" },
-    Flag { short: Some('h'), name: "help", takes: Takes::Nothing,
-        help: "print this" },
-    Flag { short: Some('V'), name: "version", takes: Takes::Nothing,
-        help: "print the version" },
 ];
 
-fn main() -> ExitCode {
-    let mut arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let command = match arguments.first().and_then(|word| word.to_str()) {
-        Some("drill") => {
-            arguments.remove(0);
-            true
-        }
-        _ => false,
-    };
-    let outcome = words::parse(arguments, &FLAGS).and_then(|words| run(command, words));
-    match outcome {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("queuewatch: {error}");
-            match error.kind() {
-                ErrorKind::Syntax | ErrorKind::Invalid => ExitCode::from(USAGE),
-                _ => ExitCode::from(FAILED),
-            }
-        }
-    }
-}
-
-fn run(command: bool, words: Vec<Word>) -> Result<ExitCode> {
+pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     let mut rehearsal = Rehearsal {
         directory: None,
         plan: Plan::at(clock::now()),
@@ -93,34 +56,17 @@ fn run(command: bool, words: Vec<Word>) -> Result<ExitCode> {
     };
     for word in words {
         match word {
-            Word::Flag("help", _) => return print(&format!("{HELP}{}", words::help(&FLAGS))),
-            Word::Flag("version", _) => {
-                return print(&format!("queuewatch {}\n", env!("CARGO_PKG_VERSION")));
-            }
             Word::Flag(name, value) => rehearsal.set(name, &value)?,
-            Word::Plain(word) if command && rehearsal.directory.is_none() => {
+            Word::Plain(word) if rehearsal.directory.is_none() => {
                 rehearsal.directory = Some(word.into());
             }
             Word::Plain(word) => {
                 let word = word.to_string_lossy();
-                return Err(words::usage(&format!("{word} is no command")));
+                return Err(words::usage(&format!("one DIR is enough; {word} is another")));
             }
         }
     }
-    if !command {
-        return Err(words::usage("a command is wanted: queuewatch drill"));
-    }
     rehearsal.run()
-}
-
-fn print(text: &str) -> Result<ExitCode> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Ok(()) => Ok(ExitCode::SUCCESS),
-        // The reader has seen enough.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        Err(error) => Err(Error::io("write to", Path::new("standard output"), &error)),
-    }
 }
 
 /// One fire drill.

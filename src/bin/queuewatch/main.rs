@@ -1,0 +1,196 @@
+//! queuewatch: the operator's tool. Words to options, text to standard output, exit codes; one file
+//! for each command.
+
+mod drill;
+mod list;
+mod reasons;
+mod shape;
+#[path = "../words.rs"]
+mod words;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use queuewatch::error::{Error, ErrorKind, Result};
+use queuewatch::options::{OPTIONS, Takes};
+use words::{Flag, Word};
+
+/// Exit codes (CONTRACT.md 6).
+const FAILED: u8 = 1;
+const USAGE: u8 = 2;
+/// Done, but something could not be read.
+const INCOMPLETE: u8 = 4;
+
+const HELP: &str = "\
+queuewatch: what is in a Postfix queue?
+
+Usage: queuewatch COMMAND [OPTIONS] [QUEUE ...]
+
+  shape     destination domains by age, as qshape prints them
+  list      the messages, as postqueue -j and -p print them, without a daemon
+  reasons   why mail waits: destination, status code and reason
+  drill     rehearse an alert on made-up mail
+
+queuewatch COMMAND --help tells the options of each. Exit codes: 0 done, 1 failed, 2 wrong usage,
+4 done, but something could not be read.
+";
+
+/// One command.
+struct Command {
+    name: &'static str,
+    help: &'static str,
+    flags: fn() -> Vec<Flag>,
+    run: fn(Vec<Word>) -> Result<ExitCode>,
+}
+
+const COMMANDS: [Command; 4] = [
+    Command {
+        name: "shape",
+        help: shape::HELP,
+        flags: shape::flags,
+        run: shape::run,
+    },
+    Command {
+        name: "list",
+        help: list::HELP,
+        flags: list::flags,
+        run: list::run,
+    },
+    Command {
+        name: "reasons",
+        help: reasons::HELP,
+        flags: reasons::flags,
+        run: reasons::run,
+    },
+    Command {
+        name: "drill",
+        help: drill::HELP,
+        flags: || drill::FLAGS.to_vec(),
+        run: drill::run,
+    },
+];
+
+/// Flags of every command.
+const COMMON: [Flag; 2] = [
+    Flag {
+        short: Some('h'),
+        name: "help",
+        takes: Takes::Nothing,
+        help: "print this",
+    },
+    Flag {
+        short: Some('V'),
+        name: "version",
+        takes: Takes::Nothing,
+        help: "print the version",
+    },
+];
+
+/// Flags of the library's options `names`, for a command; `-c` names the instance, as in postqueue.
+fn of_library(names: &[&str]) -> Vec<Flag> {
+    let row_of = |name: &&str| OPTIONS.iter().find(|row| row.name == *name);
+    names
+        .iter()
+        .filter_map(row_of)
+        .map(|row| Flag {
+            short: (row.name == "config-directory").then_some('c'),
+            name: row.name,
+            takes: row.takes,
+            help: row.help,
+        })
+        .collect()
+}
+
+/// The options that say which spool, when, and how hard to read.
+const WHICH: [&str; 7] = [
+    "config-directory",
+    "queue-directory",
+    "all-instances",
+    "instance",
+    "now",
+    "timeout",
+    "readers",
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    match dispatch(arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("queuewatch: {error}");
+            match error.kind() {
+                ErrorKind::Syntax | ErrorKind::Invalid => ExitCode::from(USAGE),
+                _ => ExitCode::from(FAILED),
+            }
+        }
+    }
+}
+
+fn dispatch(mut arguments: Vec<OsString>) -> Result<ExitCode> {
+    let first = arguments.first().map(|word| word.to_string_lossy());
+    let name = first.as_deref().unwrap_or_default().to_owned();
+    let Some(command) = COMMANDS.iter().find(|command| command.name == name) else {
+        return match name.as_str() {
+            "-h" | "--help" | "help" => print(HELP),
+            "-V" | "--version" => version(),
+            "" => Err(words::usage("a command is wanted: shape, list, reasons or drill")),
+            _ => Err(words::usage(&format!(
+                "there is no command {name}; there are shape, list, reasons and drill"
+            ))),
+        };
+    };
+    arguments.remove(0);
+    let mut flags = (command.flags)();
+    flags.extend(COMMON);
+    let words = words::parse(arguments, &flags)?;
+    for word in &words {
+        match word {
+            Word::Flag("help", _) => {
+                return print(&format!("{}\n{}", command.help, words::help(&flags)));
+            }
+            Word::Flag("version", _) => return version(),
+            _ => {}
+        }
+    }
+    (command.run)(words)
+}
+
+fn version() -> Result<ExitCode> {
+    print(&format!("queuewatch {}\n", env!("CARGO_PKG_VERSION")))
+}
+
+fn print(text: &str) -> Result<ExitCode> {
+    print_bytes(text.as_bytes())
+}
+
+fn print_bytes(text: &[u8]) -> Result<ExitCode> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text).and_then(|()| out.flush()) {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        // The reader has seen enough.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        Err(error) => Err(Error::io("write to", Path::new("standard output"), &error)),
+    }
+}
+
+/// Tells on standard error what could not be read, and gives the exit code for it.
+fn tell_unread<'e>(told: impl Iterator<Item = &'e Error>, unread: u64, cut: bool) -> ExitCode {
+    let mut lines = 0;
+    for error in told {
+        eprintln!("queuewatch: {error}");
+        lines += 1;
+    }
+    if unread > lines {
+        eprintln!("queuewatch: and {} more could not be read", unread - lines);
+    }
+    if cut {
+        eprintln!("queuewatch: the time was up before all was read; raise --timeout");
+    }
+    if unread > 0 || cut {
+        ExitCode::from(INCOMPLETE)
+    } else {
+        ExitCode::SUCCESS
+    }
+}

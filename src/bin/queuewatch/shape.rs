@@ -1,0 +1,192 @@
+//! `queuewatch shape`: qshape's table, for qshape's options.
+
+use std::ffi::OsString;
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use queuewatch::error::Result;
+use queuewatch::options::{Options, ShapeTables, Takes};
+use queuewatch::render::shape::{Look, document, hidden, table};
+use queuewatch::shape::number::{is_perl_number, perl_number, perl_text};
+use queuewatch::shape::{Interim, Part, Shape};
+
+use crate::words::{self, Flag, Word};
+use crate::{WHICH, of_library, print, print_bytes, tell_unread};
+
+pub(crate) const HELP: &str = "\
+Usage: queuewatch shape [OPTIONS] [QUEUE ...]
+
+Prints recipients by destination domain and age in minutes, byte for byte as qshape prints them for
+the same options; rows of equal count and length come in the order of their bytes. QUEUE is a queue,
+another directory below the queue directory, or an absolute path; without any, incoming and active.
+What qshape leaves out is named on standard error.
+";
+
+#[rustfmt::skip]
+const FLAGS: [Flag; 11] = [
+    Flag { short: Some('s'), name: "senders", takes: Takes::Nothing,
+        help: "messages by sender domain" },
+    Flag { short: Some('p'), name: "parents", takes: Takes::Nothing,
+        help: "parent domains, too, with a leading dot" },
+    Flag { short: Some('m'), name: "min-subdomains", takes: Takes::One("N"),
+        help: "with -p, show parents of at least N subdomains (default 5)" },
+    Flag { short: Some('b'), name: "bucket-count", takes: Takes::One("N"),
+        help: "columns (default 10)" },
+    Flag { short: Some('t'), name: "bucket-time", takes: Takes::One("MINUTES"),
+        help: "minutes of the first column (default 5); each further one is twice as long" },
+    Flag { short: Some('l'), name: "linear", takes: Takes::Nothing,
+        help: "all columns are as long as the first" },
+    Flag { short: Some('w'), name: "width", takes: Takes::One("N"),
+        help: "width of the output, if more than 80" },
+    Flag { short: Some('N'), name: "batch-messages", takes: Takes::One("N"),
+        help: "on a terminal, an interim table every N messages (default 1000; 0: none)" },
+    Flag { short: Some('n'), name: "batch-domains", takes: Takes::One("N"),
+        help: "on a terminal, only the first N rows (default 20; 0: all)" },
+    Flag { short: None, name: "all", takes: Takes::Nothing,
+        help: "count what qshape leaves out, too" },
+    Flag { short: None, name: "json", takes: Takes::Nothing,
+        help: "print JSON" },
+];
+const COLOR: Flag = Flag {
+    short: None,
+    name: "color",
+    takes: Takes::Nothing,
+    help: "colour the cells by age (without it: on a terminal, unless NO_COLOR is set)",
+};
+
+pub(crate) fn flags() -> Vec<Flag> {
+    let mut flags = FLAGS.to_vec();
+    flags.push(COLOR);
+    flags.extend(of_library(&WHICH));
+    flags
+}
+
+/// A figure as Perl takes it: what is none counts as the number at its start.
+fn figure(name: &str, value: &[u8]) -> f64 {
+    if !is_perl_number(value) {
+        eprintln!(
+            "queuewatch: --{name} \"{}\" is no number; {} is taken, as qshape does",
+            queuewatch::escape::printable(value, 64),
+            perl_text(perl_number(value)),
+        );
+    }
+    perl_number(value)
+}
+
+pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
+    let terminal = std::io::stdout().is_terminal();
+    let mut options = Options::default();
+    let mut look = Look {
+        rows: if terminal { 20 } else { 0 },
+        color: terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        harmless: terminal,
+        ..Look::default()
+    };
+    let mut least_subdomains = 5.0;
+    let mut parents = false;
+    let mut every = 1000.0;
+    let mut all = false;
+    let mut json = false;
+    let mut names: Vec<OsString> = Vec::new();
+    for word in words {
+        match word {
+            Word::Flag("senders", _) => look.senders = true,
+            Word::Flag("parents", _) => parents = true,
+            Word::Flag("all", _) => all = true,
+            Word::Flag("json", _) => json = true,
+            Word::Flag("color", _) => look.color = true,
+            Word::Flag(name @ ("bucket-count" | "bucket-time"), value) => {
+                let figure = figure(name, &value);
+                // What is not above 0 sets nothing.
+                if figure > 0.0 {
+                    options.set(name, format!("{figure}").as_bytes())?;
+                }
+            }
+            Word::Flag(name @ "min-subdomains", value) => {
+                let figure = figure(name, &value);
+                if figure > 0.0 {
+                    least_subdomains = figure;
+                }
+            }
+            Word::Flag(name @ "width", value) => {
+                let figure = figure(name, &value);
+                if figure > 10_000.0 {
+                    return Err(words::usage("--width: at most 10000 columns"));
+                }
+                look.width = figure.max(80.0);
+            }
+            Word::Flag(name @ "batch-messages", value) => every = figure(name, &value),
+            Word::Flag(name @ "batch-domains", value) => {
+                let figure = figure(name, &value);
+                if terminal {
+                    look.rows = figure.max(0.0) as u64;
+                }
+            }
+            Word::Flag(name, value) => options.set(name, &value)?,
+            Word::Plain(word) => names.push(word),
+        }
+    }
+    look.parents = parents.then_some(least_subdomains);
+    if names.is_empty() {
+        names = vec!["incoming".into(), "active".into()];
+    }
+    let tables = ShapeTables {
+        recipients: !look.senders,
+        senders: look.senders,
+        all,
+    };
+    let (request, broken) = options.shape_of(&names, tables)?;
+    let last = Mutex::new(Instant::now());
+    let show = |parts: &[Part]| {
+        let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // No eye follows more.
+        if last.elapsed() < Duration::from_millis(100) {
+            return;
+        }
+        *last = Instant::now();
+        if let Some(part) = parts.first() {
+            let mut text = CLEAR.to_vec();
+            text.extend(table(&request.buckets, part, &look));
+            let mut out = std::io::stdout().lock();
+            let _ = out.write_all(&text).and_then(|()| out.flush());
+        }
+    };
+    let interim = (terminal && !json && every >= 1.0).then_some(Interim {
+        every: every as u64,
+        show: &show,
+    });
+    let shape = Shape::take(&request, interim);
+    let Some(part) = shape.parts.first() else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    if json {
+        print(&format!("{}\n", document(&shape, part, &look)))?;
+    } else {
+        let mut text = Vec::new();
+        if interim.is_some() {
+            text.extend_from_slice(CLEAR);
+        }
+        text.extend(table(&shape.buckets, part, &look));
+        print_bytes(&text)?;
+    }
+    for sentence in hidden(part, all) {
+        eprintln!("queuewatch: {sentence}");
+    }
+    let unlisted = part.recipients.unlisted + part.senders.unlisted;
+    if unlisted > 0 {
+        eprintln!(
+            "queuewatch: {unlisted} addresses are of domains beyond the most that are held; they are in TOTAL alone"
+        );
+    }
+    let unread = shape.unreadable + broken.len() as u64;
+    Ok(tell_unread(
+        broken.iter().chain(&shape.gaps),
+        unread,
+        shape.cut,
+    ))
+}
+
+/// Clears the screen, as clear(1) does.
+const CLEAR: &[u8] = b"\x1b[H\x1b[2J\x1b[3J";

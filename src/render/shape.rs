@@ -1,0 +1,233 @@
+//! A shape as qshape(1) prints it, byte for byte (POSTFIX.md 4.5), and as JSON.
+
+use serde_json::{Value, json};
+
+use super::json::SCHEMA;
+use crate::escape::json_text;
+use crate::shape::{Buckets, Cause, Part, Row, Shape, Table};
+
+/// How a table is to look. The defaults are qshape's.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// Messages by sender domain, not recipients by destination domain.
+    pub senders: bool,
+    /// The least number of subdomains of a parent domain that is shown; `None` shows none.
+    pub parents: Option<f64>,
+    /// Columns of the terminal; qshape takes no less than 80, and any fraction.
+    pub width: f64,
+    /// Rows, the total among them; 0 shows all.
+    pub rows: u64,
+    /// Whether to colour cells: green when young to red when old, grey when 0.
+    pub color: bool,
+    /// Whether bytes that a terminal could obey become `?`; else they are raw, as qshape prints them.
+    pub harmless: bool,
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Look {
+            senders: false,
+            parents: None,
+            width: 80.0,
+            rows: 0,
+            color: false,
+            harmless: false,
+        }
+    }
+}
+
+/// The least columns of the field of domains.
+const MIN_DOMAIN: f64 = 18.0;
+
+/// The table of `part`.
+pub fn table(buckets: &Buckets, part: &Part, look: &Look) -> Vec<u8> {
+    let counts = counts_of(part, look.senders);
+    let heads = buckets.heads();
+    let total = counts.total();
+    let mut room = look.width;
+    let mut widths = Vec::new();
+    for (head, cell) in heads.iter().zip(total.cells) {
+        let longest = cell.to_string().len().max(head.len());
+        let width = if longest > 2 { longest + 1 } else { 3 };
+        widths.push(width);
+        room -= width as f64;
+    }
+    let printer = Printer {
+        room: room.max(MIN_DOMAIN),
+        widths,
+        look,
+    };
+    let mut out = Vec::new();
+    let heads: Vec<Cell> = heads.into_iter().map(Cell::Head).collect();
+    printer.line(b"", &heads, &mut out);
+    let mut printed = 0;
+    counts.each_printed(look.parents, |row| {
+        if look.rows > 0 && printed >= look.rows {
+            return;
+        }
+        printed += 1;
+        let cells: Vec<Cell> = row.cells.iter().map(|cell| Cell::Count(*cell)).collect();
+        printer.line(row.name, &cells, &mut out);
+    });
+    out
+}
+
+fn counts_of(part: &Part, senders: bool) -> &Table {
+    if senders {
+        &part.senders
+    } else {
+        &part.recipients
+    }
+}
+
+enum Cell {
+    Head(String),
+    Count(u64),
+}
+
+struct Printer<'l> {
+    room: f64,
+    widths: Vec<usize>,
+    look: &'l Look,
+}
+
+impl Printer<'_> {
+    fn line(&self, domain: &[u8], cells: &[Cell], out: &mut Vec<u8>) {
+        let start = out.len();
+        let length = domain.len() as f64;
+        if length > self.room {
+            // As Perl's substr cuts a fraction.
+            let (mark, kept): (&[u8], f64) = match domain.first() {
+                Some(b'.') => (b".+", 2.0),
+                _ => (b"+", 1.0),
+            };
+            let from = (length - self.room + kept) as usize;
+            let many = (self.room - kept) as usize;
+            out.extend_from_slice(mark);
+            let tail = domain.get(from..).unwrap_or_default();
+            out.extend_from_slice(tail.get(..many).unwrap_or(tail));
+        } else {
+            out.resize(start + (self.room - length) as usize, b' ');
+            out.extend_from_slice(domain);
+        }
+        if self.look.harmless {
+            let shown = harmless(&out[start..]);
+            out.truncate(start);
+            out.extend_from_slice(&shown);
+        }
+        for (place, (cell, width)) in cells.iter().zip(&self.widths).enumerate() {
+            let text = match cell {
+                Cell::Head(head) => head.clone(),
+                Cell::Count(count) => count.to_string(),
+            };
+            out.resize(out.len() + width.saturating_sub(text.len()), b' ');
+            match (self.look.color, cell) {
+                (true, Cell::Count(count)) => {
+                    out.extend_from_slice(self.heat(place, *count).as_bytes());
+                    out.extend_from_slice(text.as_bytes());
+                    out.extend_from_slice(b"\x1b[0m");
+                }
+                _ => out.extend_from_slice(text.as_bytes()),
+            }
+        }
+        out.push(b'\n');
+    }
+
+    /// The colour of a cell, from the 256 of a terminal.
+    fn heat(&self, place: usize, count: u64) -> String {
+        // Green, yellow, orange, red.
+        const SCALE: [u8; 6] = [34, 76, 178, 208, 202, 196];
+        if count == 0 {
+            return "\x1b[38;5;240m".to_owned();
+        }
+        if place == 0 {
+            return "\x1b[1m".to_owned();
+        }
+        let last = self.widths.len().saturating_sub(2).max(1);
+        let step = (place - 1) * (SCALE.len() - 1) / last;
+        format!("\x1b[38;5;{}m", SCALE[step.min(SCALE.len() - 1)])
+    }
+}
+
+/// The same number of bytes or fewer, without what a terminal could obey.
+fn harmless(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    for chunk in text.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            if crate::escape::obeyed(character) {
+                out.push(b'?');
+            } else {
+                out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+            }
+        }
+        out.extend(chunk.invalid().iter().map(|_| b'?'));
+    }
+    out
+}
+
+/// What qshape leaves out of `part`, one sentence each; and, with `all`, that it is counted here.
+pub fn hidden(part: &Part, all: bool) -> Vec<String> {
+    let what = if all { "counted here" } else { "not counted" };
+    Cause::ALL
+        .into_iter()
+        .map(|cause| (part.hidden(cause), cause.words()))
+        .filter(|(hidden, _)| hidden.messages > 0)
+        .map(|(hidden, words)| {
+            format!(
+                "{what}, for qshape leaves them out: {} messages with {} recipients {words}",
+                hidden.messages, hidden.recipients
+            )
+        })
+        .collect()
+}
+
+/// The document of `part` of `shape`, rows in the order of the table.
+pub fn document(shape: &Shape, part: &Part, look: &Look) -> Value {
+    let counts = counts_of(part, look.senders);
+    let heads = shape.buckets.heads();
+    let columns: Vec<Value> = shape
+        .buckets
+        .edges()
+        .into_iter()
+        .zip(heads.iter().skip(1))
+        .map(|((from, to), head)| json!({"head": head, "from": from, "to": to}))
+        .collect();
+    let mut rows = Vec::new();
+    let mut total = Value::Null;
+    counts.each_printed(look.parents, |row: Row<'_>| {
+        let value = json!({
+            "domain": json_text(row.name),
+            "total": row.cells.first(),
+            "counts": row.cells.get(1..),
+        });
+        if row == counts.total() {
+            total = value;
+        } else if look.rows == 0 || (rows.len() as u64) < look.rows {
+            rows.push(value);
+        }
+    });
+    let hidden: Vec<Value> = Cause::ALL
+        .into_iter()
+        .map(|cause| {
+            let hidden = part.hidden(cause);
+            json!({
+                "why": cause.words(),
+                "messages": hidden.messages,
+                "recipients": hidden.recipients,
+            })
+        })
+        .collect();
+    json!({
+        "schema": SCHEMA,
+        "now": shape.now,
+        "complete": shape.is_whole() && counts.unlisted == 0,
+        "of": if look.senders { "senders" } else { "recipients" },
+        "columns": columns,
+        "total": total["total"],
+        "counts": total["counts"],
+        "rows": rows,
+        "unlisted": counts.unlisted,
+        "left_out_by_qshape": hidden,
+        "unreadable": shape.unreadable,
+    })
+}

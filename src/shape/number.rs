@@ -1,0 +1,139 @@
+//! Numbers as Perl reads and prints them, for qshape is a Perl script and its figures are such numbers.
+#![deny(clippy::indexing_slicing)]
+
+/// The number at the start of `text`: white space, a sign, digits, a fraction, an exponent; `inf` and
+/// `nan`. 0 without one.
+pub fn perl_number(text: &[u8]) -> f64 {
+    let blanks = text
+        .iter()
+        .take_while(|byte| byte.is_ascii_whitespace() || **byte == 0x0b)
+        .count();
+    let rest = text.get(blanks..).unwrap_or_default();
+    let sign = usize::from(matches!(rest.first(), Some(b'-' | b'+')));
+    let body = rest.get(sign..).unwrap_or_default();
+    let name = |name: &[u8]| {
+        body.get(..name.len())
+            .is_some_and(|head| head.eq_ignore_ascii_case(name))
+    };
+    let value = if name(b"inf") {
+        f64::INFINITY
+    } else if name(b"nan") {
+        f64::NAN
+    } else {
+        decimal(body)
+    };
+    if rest.first() == Some(&b'-') {
+        -value
+    } else {
+        value
+    }
+}
+
+/// Whether all of `text` is such a number, for a warning if not.
+pub fn is_perl_number(text: &[u8]) -> bool {
+    std::str::from_utf8(text).is_ok_and(|text| {
+        let text = text.trim();
+        !text.is_empty() && text.parse::<f64>().is_ok()
+    })
+}
+
+fn decimal(body: &[u8]) -> f64 {
+    let digits = |from: usize| {
+        body.get(from..)
+            .unwrap_or_default()
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count()
+    };
+    let whole = digits(0);
+    let mut end = whole;
+    if body.get(end) == Some(&b'.') {
+        let fraction = digits(end + 1);
+        if whole + fraction == 0 {
+            return 0.0;
+        }
+        end += 1 + fraction;
+    }
+    if end == 0 {
+        return 0.0;
+    }
+    if matches!(body.get(end), Some(b'e' | b'E')) {
+        let sign = usize::from(matches!(body.get(end + 1), Some(b'-' | b'+')));
+        let exponent = digits(end + 1 + sign);
+        if exponent > 0 {
+            end += 1 + sign + exponent;
+        }
+    }
+    let text = body.get(..end).unwrap_or_default();
+    std::str::from_utf8(text)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0.0)
+}
+
+/// `value` as Perl prints it: whole numbers as such while they fit 64 bits, others with 15 digits.
+pub fn perl_text(value: f64) -> String {
+    if value.is_nan() {
+        return "NaN".to_owned();
+    }
+    if value.is_infinite() {
+        return if value < 0.0 { "-Inf" } else { "Inf" }.to_owned();
+    }
+    if value.fract() == 0.0 && value.abs() < 18_446_744_073_709_551_616.0 {
+        return format!("{value:.0}");
+    }
+    // As %.15g: 15 significant digits, trailing zeros dropped, an exponent where it is shorter.
+    let scientific = format!("{value:.14e}");
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let trimmed = |text: &str| {
+        if text.contains('.') {
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        } else {
+            text.to_owned()
+        }
+    };
+    if (-4..15).contains(&exponent) {
+        let places = usize::try_from(14 - exponent).unwrap_or(0);
+        trimmed(&format!("{value:.places$}"))
+    } else {
+        let sign = if exponent < 0 { '-' } else { '+' };
+        format!("{}e{sign}{:02}", trimmed(mantissa), exponent.abs())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What perl 5.36 prints for `0 + TEXT`.
+    #[test]
+    fn numbers_are_perls() {
+        for (text, printed) in [
+            ("5", "5"),
+            (" 12 3", "12"),
+            ("\x0b-3x", "-3"),
+            ("abc", "0"),
+            ("", "0"),
+            ("1e3x", "1000"),
+            ("1e", "1"),
+            ("0x10", "0"),
+            (".5", "0.5"),
+            ("5.", "5"),
+            (".", "0"),
+            ("+0.25", "0.25"),
+            ("0.3", "0.3"),
+            ("1e-5", "1e-05"),
+            ("0.0001", "0.0001"),
+            ("123456789012345678", "123456789012345680"),
+            ("1.5e300", "1.5e+300"),
+            ("inf", "Inf"),
+            ("-Infinity", "-Inf"),
+            ("nan", "NaN"),
+            ("3.14159265358979312", "3.14159265358979"),
+        ] {
+            assert_eq!(perl_text(perl_number(text.as_bytes())), printed, "{text:?}");
+        }
+        assert!(is_perl_number(b"1e3") && !is_perl_number(b"3x") && !is_perl_number(b""));
+    }
+}

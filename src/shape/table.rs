@@ -1,0 +1,274 @@
+//! Counts by domain and age bucket: what qshape keeps in its hash, and the parent domains that it
+//! derives from it (POSTFIX.md 4.4).
+//!
+//! Domains are chosen by strangers, so a table is bounded: past [`MAX_ROWS`] rows or
+//! [`MAX_NAME_BYTES`] bytes of names further domains are counted in the total and in
+//! [`Table::unlisted`] alone. Hashing is keyed at random.
+
+use std::collections::HashMap;
+
+/// Rows of one table.
+pub const MAX_ROWS: usize = 2_000_000;
+/// Bytes of names of one table.
+pub const MAX_NAME_BYTES: usize = 128 << 20;
+/// Cells of one table, whatever the number of columns.
+pub const MAX_CELLS: usize = 1 << 26;
+
+/// Rows of counts by name; each has a total and one cell for each column.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    places: HashMap<Box<[u8]>, u32>,
+    cells: Vec<u64>,
+    total: Vec<u64>,
+    width: usize,
+    bytes: usize,
+    /// Addresses of domains that did not fit.
+    pub unlisted: u64,
+}
+
+/// One row, as it is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row<'t> {
+    /// The domain; with a leading dot a parent domain; `TOTAL`; empty for addresses that end in `@`.
+    pub name: &'t [u8],
+    /// The total and the columns.
+    pub cells: &'t [u64],
+}
+
+impl Table {
+    /// An empty table whose rows have `width` cells, the total among them.
+    pub fn new(width: usize) -> Self {
+        Table {
+            total: vec![0; width],
+            width,
+            ..Table::default()
+        }
+    }
+
+    /// Counts one address of `name`, whose age falls into `cell`.
+    pub fn count(&mut self, name: &[u8], cell: usize) {
+        // The cells of the total and of the row, as qshape adds to both for each address.
+        for place in [0, cell] {
+            if let Some(cell) = self.total.get_mut(place) {
+                *cell += 1;
+            }
+        }
+        match self.row_of(name) {
+            Some(start) => {
+                for place in [start, start + cell] {
+                    if let Some(cell) = self.cells.get_mut(place) {
+                        *cell += 1;
+                    }
+                }
+            }
+            None => self.unlisted += 1,
+        }
+    }
+
+    /// Where the row of `name` starts among the cells, made if it is new.
+    fn row_of(&mut self, name: &[u8]) -> Option<usize> {
+        if let Some(place) = self.places.get(name) {
+            return Some(*place as usize * self.width);
+        }
+        let rows = self.places.len();
+        let full = rows >= MAX_ROWS
+            || self.bytes + name.len() > MAX_NAME_BYTES
+            || self.cells.len() + self.width > MAX_CELLS;
+        if full {
+            return None;
+        }
+        self.bytes += name.len();
+        self.places.insert(name.into(), rows as u32);
+        self.cells.resize(self.cells.len() + self.width, 0);
+        Some(rows * self.width)
+    }
+
+    fn add(&mut self, name: &[u8], counts: &[u64]) {
+        match self.row_of(name) {
+            Some(start) => {
+                let row = self.cells.iter_mut().skip(start);
+                for (sum, count) in row.zip(counts) {
+                    *sum += count;
+                }
+            }
+            None => self.unlisted += counts.first().copied().unwrap_or(0),
+        }
+    }
+
+    /// Adds all of `other`, which has rows of the same width.
+    pub fn merge(&mut self, other: &Table) {
+        for (sum, count) in self.total.iter_mut().zip(&other.total) {
+            *sum += count;
+        }
+        self.unlisted += other.unlisted;
+        for row in other.rows() {
+            self.add(row.name, row.cells);
+        }
+    }
+
+    /// Empties it, memory included.
+    pub fn clear(&mut self) {
+        *self = Table::new(self.width);
+    }
+
+    /// How many rows, without the total.
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether it has no row.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// The sums over all addresses.
+    pub fn total(&self) -> Row<'_> {
+        Row {
+            name: b"TOTAL",
+            cells: &self.total,
+        }
+    }
+
+    /// The rows, in no order.
+    pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        self.places.iter().map(|(name, place)| {
+            let start = *place as usize * self.width;
+            Row {
+                name,
+                cells: self.cells.get(start..start + self.width).unwrap_or_default(),
+            }
+        })
+    }
+
+    /// This table with a row for every parent domain, and how many immediate children each has. A
+    /// parent's row counts what its children count; the total does not count it again.
+    fn with_parents(&self) -> (Table, HashMap<Box<[u8]>, u64>) {
+        let mut all = self.clone();
+        let mut children: HashMap<Box<[u8]>, u64> = HashMap::new();
+        let mut parent = Vec::new();
+        for row in self.rows() {
+            parent.clear();
+            parent.extend_from_slice(row.name);
+            while let Some(rest) = after_label(&parent) {
+                let rest = parent.split_off(rest);
+                parent.clear();
+                parent.push(b'.');
+                parent.extend_from_slice(&rest);
+                all.add(&parent, row.cells);
+            }
+        }
+        for row in all.rows() {
+            if let Some(rest) = after_label(row.name) {
+                let mut parent = vec![b'.'];
+                parent.extend_from_slice(row.name.get(rest..).unwrap_or_default());
+                *children.entry(parent.into()).or_default() += 1;
+            }
+        }
+        (all, children)
+    }
+
+    /// Calls `each` with every row that qshape prints, in its order: by total descending, then by
+    /// length of the name, then (qshape: by chance) by the bytes of the name. `parents` is the least
+    /// number of subdomains of a parent domain that is shown; `None` shows no parents.
+    pub fn each_printed(&self, parents: Option<f64>, mut each: impl FnMut(Row<'_>)) {
+        let (with_parents, children) = match parents {
+            Some(_) => self.with_parents(),
+            None => (Table::default(), HashMap::new()),
+        };
+        let table = if parents.is_some() { &with_parents } else { self };
+        let least = parents.unwrap_or(f64::INFINITY);
+        // Names that begin with a dot pass as parents, even those that come from odd addresses.
+        let shown = |row: &Row<'_>| {
+            row.name.first() != Some(&b'.')
+                || children.get(row.name).copied().unwrap_or(0) as f64 >= least
+        };
+        let mut rows: Vec<Row<'_>> = table.rows().filter(shown).collect();
+        rows.push(self.total());
+        rows.sort_unstable_by(|a, b| {
+            let total = |row: &Row<'_>| row.cells.first().copied().unwrap_or(0);
+            total(b)
+                .cmp(&total(a))
+                .then_with(|| a.name.len().cmp(&b.name.len()))
+                .then_with(|| a.name.cmp(b.name))
+        });
+        for row in rows {
+            each(row);
+        }
+    }
+}
+
+/// Where the parent of a domain starts, its own leading dot not counted: behind the first label, if
+/// on that line a dot follows. So a top level domain is no parent, and qshape's `.` crosses no newline.
+fn after_label(domain: &[u8]) -> Option<usize> {
+    let start = usize::from(domain.first() == Some(&b'.'));
+    let label = domain
+        .get(start..)?
+        .iter()
+        .take_while(|byte| **byte != b'.')
+        .count();
+    let rest = start + label + 1;
+    if label == 0 || domain.len() < rest {
+        return None;
+    }
+    let line = domain.get(rest..)?.split(|byte| *byte == b'\n').next()?;
+    line.contains(&b'.').then_some(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(table: &Table, parents: Option<f64>) -> String {
+        let mut text = Vec::new();
+        table.each_printed(parents, |row| {
+            text.push(format!("{}={}", row.name.escape_ascii(), row.cells[0]));
+        });
+        text.join(" ")
+    }
+
+    #[test]
+    fn rows_come_by_count_then_length_then_name() {
+        let mut table = Table::new(3);
+        for (name, count) in [("bb.example", 2), ("a.example", 2), ("b.example", 2), ("x", 6), ("", 1), (".odd", 9)] {
+            for _ in 0..count {
+                table.count(name.as_bytes(), 2);
+            }
+        }
+        assert_eq!(
+            printed(&table, None),
+            "TOTAL=22 x=6 a.example=2 b.example=2 bb.example=2 =1"
+        );
+        assert_eq!(table.total().cells, [22, 0, 22]);
+    }
+
+    #[test]
+    fn parents_count_their_distinct_children() {
+        let mut table = Table::new(2);
+        for name in ["a.x.example", "b.x.example", "c.d.x.example", "y.example", "example", "a.co.uk", "n.l\nm.o"] {
+            table.count(name.as_bytes(), 1);
+            table.count(name.as_bytes(), 1);
+        }
+        assert_eq!(
+            printed(&table, Some(1.0)),
+            "TOTAL=14 .x.example=6 .co.uk=2 a.co.uk=2 example=2 n.l\\nm.o=2 .d.x.example=2 y.example=2 \
+             a.x.example=2 b.x.example=2 c.d.x.example=2"
+                .replace(".co.uk=2 a.co.uk=2 example=2 n.l\\nm.o=2", ".co.uk=2 a.co.uk=2 example=2 n.l\\nm.o=2")
+        );
+        assert!(printed(&table, Some(3.0)).contains(" .x.example=6 "));
+        assert!(!printed(&table, Some(4.0)).contains(" .x.example"));
+    }
+
+    #[test]
+    fn merging_adds_up() {
+        let mut one = Table::new(3);
+        one.count(b"a", 1);
+        one.count(b"b", 2);
+        let mut other = Table::new(3);
+        other.count(b"b", 2);
+        one.merge(&other);
+        assert_eq!(printed(&one, None), "TOTAL=3 b=2 a=1");
+        assert_eq!(one.total().cells, [3, 1, 2]);
+        one.clear();
+        assert!(one.is_empty() && one.total().cells == [0, 0, 0]);
+    }
+}
