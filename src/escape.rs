@@ -75,6 +75,37 @@ pub fn json_text(bytes: &[u8]) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
+/// `text` as showq(8) and postqueue(1) print it, appended to `out`: what is no printable ASCII becomes
+/// `?`, byte by byte; with `utf8` (smtputf8_enable) valid UTF-8 above ASCII stays. It ends at a NUL,
+/// as their strings do.
+pub fn mailq_text(text: &[u8], utf8: bool, out: &mut Vec<u8>) {
+    let end = text.iter().position(|byte| *byte == 0);
+    let text = &text[..end.unwrap_or(text.len())];
+    let ascii = |byte: u8| if (b' '..=b'~').contains(&byte) { byte } else { b'?' };
+    for chunk in text.utf8_chunks() {
+        for &byte in chunk.valid().as_bytes() {
+            out.push(if utf8 && byte > 127 { byte } else { ascii(byte) });
+        }
+        out.extend(chunk.invalid().iter().map(|_| b'?'));
+    }
+}
+
+/// Appends `text`, which [`mailq_text`] made, to `out` as the inside of a JSON string, as postqueue(1)
+/// writes it; but C1 controls, which some terminals obey, are escaped.
+pub fn json_mailq_text(text: &[u8], out: &mut Vec<u8>) {
+    for chunk in text.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            match character {
+                '"' | '\\' => out.extend_from_slice(&[b'\\', character as u8]),
+                _ if obeyed(character) => {
+                    out.extend_from_slice(format!("\\u{:04X}", character as u32).as_bytes());
+                }
+                _ => out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+            }
+        }
+    }
+}
+
 /// Whether a terminal could obey `character`, or hide by it what stands around it: controls (C0, DEL,
 /// C1) and the marks that turn the direction of text.
 pub fn obeyed(character: char) -> bool {

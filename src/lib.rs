@@ -19,13 +19,14 @@
 //! | [`instance`] | which spools, with which settings; whether master runs |
 //! | [`scan`] | walks and reads a spool on several threads, and tells observers |
 //! | [`shape`] | age by domain, as qshape reads and counts |
+//! | [`listing`] | the messages that somebody picks, in an order |
 //! | [`snapshot`] | what the observers add up |
 //! | [`measure`] | the catalogue: every figure, its unit, its quality |
 //! | [`rules`] | ranges, rules, the verdict |
 //! | [`options`] | all of the above by option name, for every face |
 //! | [`render`] | service output and performance data, JSON, OpenMetrics |
 //! | [`drill`] | spools of made-up mail, and the only code that writes |
-//! | [`ffi`] | the C ABI, and the only `unsafe` beside one call in [`sys`] |
+//! | [`ffi`] | the C ABI, and the only `unsafe` beside a few calls in [`sys`] |
 //!
 //! # Example
 //!
@@ -74,6 +75,8 @@ pub mod instance;
 pub mod scan;
 
 pub mod shape;
+
+pub mod listing;
 
 pub mod snapshot;
 

@@ -438,6 +438,25 @@ impl fmt::Display for Measure {
     }
 }
 
+/// An enhanced status code or the beginning of one, part by part: `4`, `4.7`, `4.7.1`.
+///
+/// # Errors
+/// Of kind `Syntax` for anything else.
+pub fn status_code(text: &str) -> Result<String> {
+    let parts: Vec<&str> = text.split('.').collect();
+    let digits = |part: &&str| (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+    let sound = matches!(parts.first(), Some(&("2" | "4" | "5")))
+        && parts.len() <= 3
+        && parts.iter().all(digits);
+    if sound {
+        return Ok(text.to_owned());
+    }
+    Err(Error::new(
+        ErrorKind::Syntax,
+        format!("{} is no enhanced status code; one is 4, 4.7 or 4.7.1", quoted(text)),
+    ))
+}
+
 /// The name in the brackets of a measure, refused where it could match nothing.
 fn named(kind: Kind, name: &str) -> Result<String, &'static str> {
     match kind {

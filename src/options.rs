@@ -183,6 +183,11 @@ impl Options {
         self.timeout
     }
 
+    /// How many threads may read at once.
+    pub fn readers(&self) -> usize {
+        self.readers.unwrap_or(MAX_READERS)
+    }
+
     /// Whether only names are to be counted.
     pub fn counts(&self) -> bool {
         self.counts
@@ -308,7 +313,7 @@ impl Options {
             now: self.now(),
             plan,
             wanted,
-            readers: self.readers.unwrap_or(MAX_READERS),
+            readers: self.readers(),
             deadline: self.deadline(),
         })
     }
@@ -344,8 +349,8 @@ impl Options {
         let mut cursors = Vec::new();
         for instance in self.instances()? {
             let instance = instance?;
-            let spool = Spool::open(&instance.queue_directory)?;
-            cursors.push((instance, Messages::new(&spool, queues)));
+            let spool = Spool::of(&instance)?;
+            cursors.push((instance, Messages::new(&spool, queues, Depth::Envelopes)));
         }
         Ok(cursors)
     }
@@ -447,12 +452,13 @@ impl Options {
             recipients: tables.recipients,
             senders: tables.senders,
             all: tables.all,
-            readers: self.readers.unwrap_or(MAX_READERS),
+            readers: self.readers(),
             deadline: self.deadline(),
         }
     }
 
-    fn deadline(&self) -> Deadline {
+    /// When to stop, counted from now.
+    pub fn deadline(&self) -> Deadline {
         self.timeout.map_or(Deadline::NEVER, Deadline::after)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Everything is opened read-only, close-on-exec, without locks, and (where the kernel lets us)
 //! without touching access times; queue files also without following links and without blocking on
-//! a FIFO. rustix makes the calls; the one that it lacks is below, and is the only `unsafe` outside
+//! a FIFO. rustix makes the calls; the three that it lacks are at the end, the only `unsafe` outside
 //! `ffi`.
 
 use std::ffi::CStr;
@@ -92,6 +92,42 @@ impl Noatime {
             OFlags::DIRECTORY | OFlags::NOFOLLOW
         };
         self.open(parent, name, flags)
+    }
+}
+
+impl Noatime {
+    /// Opens the file at the relative `path` below `directory`, following no link on the way.
+    pub fn open_below(&mut self, directory: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd, Errno> {
+        use rustix::fs::{ResolveFlags, openat2};
+        let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::BENEATH;
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        if self.0 {
+            match openat2(directory, path, flags | OFlags::NOATIME, Mode::empty(), resolve) {
+                Err(Errno::PERM) => self.0 = false,
+                Err(Errno::NOSYS) => return self.open_stepwise(directory, path),
+                result => return result,
+            }
+        }
+        match openat2(directory, path, flags, Mode::empty(), resolve) {
+            // No such call in this kernel, or none allowed in this sandbox.
+            Err(Errno::NOSYS | Errno::PERM) => self.open_stepwise(directory, path),
+            result => result,
+        }
+    }
+
+    /// The same, directory by directory.
+    fn open_stepwise(&mut self, directory: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd, Errno> {
+        let mut steps = path.to_bytes().split(|byte| *byte == b'/').peekable();
+        let mut below: Option<OwnedFd> = None;
+        while let Some(step) = steps.next() {
+            let name = std::ffi::CString::new(step).map_err(|_| Errno::INVAL)?;
+            let here = below.as_ref().map_or(directory, AsFd::as_fd);
+            if steps.peek().is_none() {
+                return self.open_file(here, &name);
+            }
+            below = Some(self.open_directory(here, &name, false)?);
+        }
+        Err(Errno::NOENT)
     }
 }
 
@@ -205,6 +241,34 @@ pub fn disk(place: impl AsFd) -> Result<Disk, Errno> {
         free_bytes: stat.f_bavail.saturating_mul(stat.f_frsize),
         free_inodes: (stat.f_files > 0).then_some(stat.f_favail),
     })
+}
+
+/// `seconds` of the epoch as asctime(3) writes local time, but for the newline: `Tue Nov 24 02:00:00
+/// 2026`. `None` for a year that no calendar has.
+#[allow(unsafe_code)]
+pub fn local_time(seconds: i64) -> Option<String> {
+    const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let mut broken_down = MaybeUninit::<libc::tm>::uninit();
+    // SAFETY: both pointers lead to values of the right type for the length of the call.
+    let filled = unsafe { libc::localtime_r(&raw const seconds, broken_down.as_mut_ptr()) };
+    if filled.is_null() {
+        return None;
+    }
+    // SAFETY: localtime_r has filled it, since it returned no null.
+    let time = unsafe { broken_down.assume_init() };
+    Some(format!(
+        "{} {}{:3} {:02}:{:02}:{:02} {}",
+        DAYS[time.tm_wday.rem_euclid(7) as usize],
+        MONTHS[time.tm_mon.rem_euclid(12) as usize],
+        time.tm_mday,
+        time.tm_hour,
+        time.tm_min,
+        time.tm_sec,
+        1900 + i64::from(time.tm_year)
+    ))
 }
 
 /// Keeps the host's signal handlers off the calling thread, which is one of ours: a host such as

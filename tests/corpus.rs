@@ -136,7 +136,7 @@ fn rows(spool: &Spool) -> BTreeMap<String, MessageRow> {
         .remove(0)
         .unwrap();
     let open = queuewatch::scan::Spool::open(&instance.queue_directory).unwrap();
-    let mut messages = Messages::new(&open, QueueSet::ALL);
+    let mut messages = Messages::new(&open, QueueSet::ALL, queuewatch::scan::Depth::Envelopes);
     let mut rows = BTreeMap::new();
     while let Some(row) = messages.next_message() {
         let name = String::from_utf8(row.queue_id.clone()).unwrap();

@@ -12,6 +12,7 @@ use super::{QW_END, QW_OK, QW_QUEUE_NONE, handle, qw_queue, qw_status};
 use crate::error::{Error, ErrorKind};
 use crate::measure::Subject;
 use crate::postfix::queue::{Queue, QueueSet};
+use crate::scan::Depth;
 use crate::snapshot::SnapshotMessages;
 
 /// A cursor over messages. One thread at a time.
@@ -81,7 +82,7 @@ pub unsafe extern "C" fn qw_messages_open(
             let out = out?;
             let snapshot = Arc::clone(&snapshot?.snapshot);
             *out = handle::give(qw_messages {
-                cursor: SnapshotMessages::new(snapshot, queues?),
+                cursor: SnapshotMessages::new(snapshot, queues?, Depth::Reasons),
                 poisoned: AtomicBool::new(false),
             });
             Ok(QW_OK)

@@ -31,9 +31,10 @@ pub trait Visitor {
         let _ = address;
     }
 
-    /// A recipient still to be delivered.
-    fn recipient(&mut self, address: &[u8]) {
-        let _ = address;
+    /// A recipient still to be delivered, and the offset of its record in bytes, by which the defer log
+    /// names it.
+    fn recipient(&mut self, address: &[u8], offset: u64) {
+        let _ = (address, offset);
     }
 }
 
@@ -204,7 +205,7 @@ impl Reading {
             b'R' => {
                 envelope.recipients = envelope.recipients.saturating_add(1);
                 let early = !envelope.has_sender;
-                visitor.recipient(record.data);
+                visitor.recipient(record.data, record.offset);
                 if early {
                     self.damaged(DamageKind::RecipientBeforeSender, record.offset);
                 }
@@ -318,7 +319,7 @@ mod tests {
         fn original_recipient(&mut self, address: &[u8]) {
             self.0.push(format!("O{}", address.escape_ascii()));
         }
-        fn recipient(&mut self, address: &[u8]) {
+        fn recipient(&mut self, address: &[u8], _offset: u64) {
             self.0.push(format!("R{}", address.escape_ascii()));
         }
     }

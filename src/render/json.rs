@@ -206,6 +206,7 @@ fn gap(gap: &Gap) -> Value {
         "kind": match gap.kind {
             GapKind::Directory => "directory",
             GapKind::File => "file",
+            GapKind::Log => "log",
         },
         "path": path(&gap.path),
         "errno": errno_name(gap.errno),

@@ -8,4 +8,5 @@ pub mod json;
 pub mod openmetrics;
 mod perfdata;
 pub mod plugin;
+pub mod postqueue;
 pub mod shape;

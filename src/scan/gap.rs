@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::error::{errno_name, errno_text, remedy_for};
+use crate::error::{Error, ErrorKind, errno_name, errno_text, remedy_for};
 use crate::escape;
 use crate::postfix::queue::Queue;
 
@@ -14,6 +14,8 @@ pub enum GapKind {
     Directory,
     /// A queue file.
     File,
+    /// A message's log of delay reasons.
+    Log,
 }
 
 /// One directory or file that could not be read. What vanished meanwhile is no gap: mail moves.
@@ -44,12 +46,24 @@ impl Gap {
     }
 }
 
+impl From<&Gap> for Error {
+    fn from(gap: &Gap) -> Error {
+        let error = Error::new(ErrorKind::Io, gap.to_string())
+            .with_path(&gap.path)
+            .with_errno(gap.errno);
+        match gap.remedy() {
+            Some(remedy) => error.with_remedy(remedy),
+            None => error,
+        }
+    }
+}
+
 /// `cannot list PATH: CAUSE (ERRNO)`, without the remedy, which many gaps share.
 impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let action = match self.kind {
             GapKind::Directory => "list",
-            GapKind::File => "read",
+            GapKind::File | GapKind::Log => "read",
         };
         write!(
             f,

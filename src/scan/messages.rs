@@ -5,19 +5,27 @@
 
 use std::collections::VecDeque;
 use std::ffi::CString;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::walk::{self, Directory, Finder, Work};
-use super::{Bundle, Depth, FileReader, Gap, Message, Observer, Spool};
+use super::{Bundle, Depth, FileReader, Gap, Message, Observer, Plan, Spool};
+use crate::clock::Deadline;
+use crate::postfix::defer_log::{Entry, Log};
 use crate::postfix::envelope::{Envelope, Visitor};
 use crate::postfix::queue::{Queue, QueueSet};
-use crate::sys::Inode;
+use crate::postfix::quote::quote_local;
+use crate::sys::{Inode, Noatime};
 
-/// One message, with its addresses.
+/// One message, with its addresses and, where they were asked for, its delay reasons.
 #[derive(Clone, Debug, Default)]
 pub struct MessageRow {
     /// Its queue.
     pub queue: Option<Queue>,
+    /// The directory that it lies in.
+    pub directory: PathBuf,
     /// Its queue ID.
     pub queue_id: Vec<u8>,
     /// What its inode says.
@@ -28,15 +36,107 @@ pub struct MessageRow {
     pub size: u64,
     /// The envelope sender, raw; empty for the null sender.
     pub sender: Vec<u8>,
-    addresses: Vec<u8>,
-    ends: Vec<usize>,
+    text: Vec<u8>,
+    recipients: Vec<RecipientSpan>,
+    logged: Vec<LoggedSpan>,
+    /// The entries of the defer log by offset, then by address, then in their order.
+    by_name: Vec<u32>,
+}
+
+/// Where a recipient's address ends in the text of a row, and where its record stands in the file.
+#[derive(Clone, Copy, Debug)]
+struct RecipientSpan {
+    start: usize,
+    end: usize,
+    offset: u64,
+}
+
+/// Where the texts of an entry end in the text of a row, one after the other.
+#[derive(Clone, Copy, Debug)]
+struct LoggedSpan {
+    log: Log,
+    offset: Option<u64>,
+    start: usize,
+    ends: [usize; 4],
+}
+
+/// What a log says of a recipient: see [`Entry`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // The fields of Entry tell.
+pub struct Logged<'r> {
+    pub log: Log,
+    pub offset: Option<u64>,
+    pub address: &'r [u8],
+    pub original: &'r [u8],
+    pub status: &'r [u8],
+    pub reason: &'r [u8],
 }
 
 impl MessageRow {
     fn clear(&mut self) {
         self.sender.clear();
-        self.addresses.clear();
-        self.ends.clear();
+        self.text.clear();
+        self.recipients.clear();
+        self.logged.clear();
+        self.by_name.clear();
+        // One unusual message does not hold its memory for all that follow.
+        if self.text.capacity() > (1 << 20) {
+            self.text = Vec::new();
+            self.recipients = Vec::new();
+            self.logged = Vec::new();
+            self.by_name = Vec::new();
+        }
+    }
+
+    fn push_recipient(&mut self, address: &[u8], offset: u64) {
+        let start = self.text.len();
+        self.text.extend_from_slice(address);
+        self.recipients.push(RecipientSpan {
+            start,
+            end: self.text.len(),
+            offset,
+        });
+    }
+
+    fn push_logged(&mut self, log: Log, entry: &Entry) {
+        let start = self.text.len();
+        let texts = [&entry.address, &entry.original, &entry.status, &entry.reason];
+        let ends = texts.map(|text| {
+            self.text.extend_from_slice(text);
+            self.text.len()
+        });
+        self.logged.push(LoggedSpan {
+            log,
+            offset: entry.offset,
+            start,
+            ends,
+        });
+    }
+
+    fn set(&mut self, message: &Message<'_>) {
+        self.queue = Some(message.queue);
+        self.directory.clear();
+        self.directory.push(message.directory);
+        self.queue_id.clear();
+        self.queue_id.extend_from_slice(message.queue_id);
+        self.inode = Some(message.inode);
+        self.envelope = message.envelope.unwrap_or_default();
+        self.size = message.size();
+        let mut by_name: Vec<u32> = (0..self.logged.len() as u32)
+            .filter(|entry| self.logged[*entry as usize].log == Log::Defer)
+            .collect();
+        by_name.sort_by(|a, b| self.name_of(*a).cmp(&self.name_of(*b)).then(a.cmp(b)));
+        self.by_name = by_name;
+    }
+
+    /// What names the recipient in an entry: the offset of its record, in logs without those its
+    /// address.
+    fn name_of(&self, entry: u32) -> (Option<u64>, &[u8]) {
+        let span = &self.logged[entry as usize];
+        match span.offset {
+            Some(offset) => (Some(offset), b""),
+            None => (None, &self.text[span.start..span.ends[0]]),
+        }
     }
 
     /// Whether Postfix will expire it at its next attempt: group execute, which only maildrop's files
@@ -46,24 +146,61 @@ impl MessageRow {
             && self.inode.is_some_and(|inode| inode.mode & 0o010 != 0)
     }
 
+    /// When it arrived, in seconds of the epoch: where the file does not say, when it was written
+    /// last, as mailq has it.
+    pub fn arrival(&self) -> i64 {
+        let written = self.inode.map_or(0, |inode| inode.mtime);
+        self.envelope.arrival.unwrap_or(written)
+    }
+
     /// How many recipients are still to be delivered.
     pub fn recipient_count(&self) -> usize {
-        self.ends.len()
+        self.recipients.len()
     }
 
     /// The recipient at `index`, raw, in the order of the file.
     pub fn recipient(&self, index: usize) -> Option<&[u8]> {
-        let end = *self.ends.get(index)?;
-        let start = match index.checked_sub(1) {
-            Some(before) => self.ends[before],
-            None => 0,
-        };
-        Some(&self.addresses[start..end])
+        let span = self.recipients.get(index)?;
+        Some(&self.text[span.start..span.end])
     }
 
     /// The recipients still to be delivered, raw, in the order of the file.
     pub fn recipients(&self) -> impl Iterator<Item = &[u8]> {
-        (0..self.ends.len()).filter_map(|index| self.recipient(index))
+        (0..self.recipients.len()).filter_map(|index| self.recipient(index))
+    }
+
+    /// What the logs say, in their order.
+    pub fn logged(&self) -> impl ExactSizeIterator<Item = Logged<'_>> {
+        self.logged.iter().map(|span| self.logged_at(span))
+    }
+
+    fn logged_at(&self, span: &LoggedSpan) -> Logged<'_> {
+        let [address, original, status, reason] = span.ends;
+        Logged {
+            log: span.log,
+            offset: span.offset,
+            address: &self.text[span.start..address],
+            original: &self.text[address..original],
+            status: &self.text[original..status],
+            reason: &self.text[status..reason],
+        }
+    }
+
+    /// Why the recipient at `index` waits: the last entry of the defer log that names its record, or in
+    /// a log without offsets its address.
+    pub fn delay(&self, index: usize) -> Option<Logged<'_>> {
+        let recipient = self.recipients.get(index)?;
+        let mut quoted = Vec::new();
+        quote_local(&self.text[recipient.start..recipient.end], &mut quoted);
+        let last_of = |name: (Option<u64>, &[u8])| {
+            let behind = self
+                .by_name
+                .partition_point(|entry| self.name_of(*entry) <= name);
+            let entry = *self.by_name.get(behind.checked_sub(1)?)?;
+            (self.name_of(entry) == name).then_some(entry)
+        };
+        let entry = last_of((Some(recipient.offset), b"")).or_else(|| last_of((None, &quoted)))?;
+        Some(self.logged_at(&self.logged[entry as usize]))
     }
 }
 
@@ -71,6 +208,7 @@ impl MessageRow {
 #[derive(Debug)]
 pub struct Messages {
     queues: VecDeque<Arc<Directory>>,
+    depth: Depth,
     waiting: Vec<Work>,
     bundle: Option<(Arc<Directory>, Bundle, usize)>,
     files: FileReader,
@@ -79,13 +217,17 @@ pub struct Messages {
 }
 
 impl Messages {
-    /// A cursor over the messages of `queues`, queue by queue.
-    pub fn new(spool: &Spool, queues: QueueSet) -> Self {
-        let mut files = FileReader::default();
+    /// A cursor over the messages of `queues`, queue by queue; at [`Depth::Reasons`] with delay reasons.
+    pub fn new(spool: &Spool, queues: QueueSet, depth: Depth) -> Self {
+        let mut noatime = Noatime::default();
         let mut heard = Heard::default();
-        let open = spool.queue_directories(queues, &mut files.noatime, |gap| heard.gap(gap));
+        let plan = Plan::new(queues, depth);
+        let logs = spool.logs(&plan, &mut noatime, |gap| heard.gap(gap));
+        let open = spool.queue_directories(queues, &mut noatime, |gap| heard.gap(gap));
+        let files = FileReader::new(logs, Deadline::NEVER);
         Messages {
             queues: open.into(),
+            depth: depth.max(Depth::Envelopes),
             waiting: Vec::new(),
             bundle: None,
             files,
@@ -108,7 +250,7 @@ impl Messages {
                     self.heard.found = false;
                     self.heard.row.clear();
                     self.files
-                        .read(directory, name, Depth::Envelopes, &mut self.heard);
+                        .read(directory, name, self.depth, &mut self.heard);
                     if self.heard.found {
                         return true;
                     }
@@ -200,21 +342,19 @@ impl Visitor for Heard {
         self.row.sender.extend_from_slice(address);
     }
 
-    fn recipient(&mut self, address: &[u8]) {
-        self.row.addresses.extend_from_slice(address);
-        self.row.ends.push(self.row.addresses.len());
+    fn recipient(&mut self, address: &[u8], offset: u64) {
+        self.row.push_recipient(address, offset);
     }
 }
 
 impl Observer for Heard {
+    fn logged(&mut self, log: Log, entry: &Entry) {
+        self.row.push_logged(log, entry);
+    }
+
     fn message(&mut self, message: &Message<'_>) {
         self.found = true;
-        self.row.queue = Some(message.queue);
-        self.row.queue_id.clear();
-        self.row.queue_id.extend_from_slice(message.queue_id);
-        self.row.inode = Some(message.inode);
-        self.row.envelope = message.envelope.unwrap_or_default();
-        self.row.size = message.size();
+        self.row.set(message);
     }
 
     fn name(&mut self, _queue: Queue) {}
@@ -227,4 +367,142 @@ impl Observer for Heard {
     }
 
     fn cut(&mut self, _queue: Queue) {}
+}
+
+/// Hears of messages one by one.
+pub trait Tell: Send {
+    /// A message; false when it has heard enough.
+    fn tell(&mut self, row: &MessageRow) -> bool;
+}
+
+/// An observer that makes a row of every message and tells it: for listings on several threads.
+#[derive(Debug)]
+pub struct Rows<T> {
+    heard: Heard,
+    to: T,
+    enough: bool,
+    cut: bool,
+}
+
+impl<T: Tell> Rows<T> {
+    /// Tells every message to `to`, until that has enough.
+    pub fn new(to: T) -> Self {
+        Rows {
+            heard: Heard::default(),
+            to,
+            enough: false,
+            cut: false,
+        }
+    }
+
+    /// What could not be read: the first of them, how many, and whether the time was up; and what was
+    /// told the rows.
+    pub fn finish(self) -> (Vec<Gap>, u64, bool, T) {
+        (
+            self.heard.gaps,
+            self.heard.unreadable,
+            self.cut && !self.enough,
+            self.to,
+        )
+    }
+}
+
+impl<T: Tell> Visitor for Rows<T> {
+    fn sender(&mut self, address: &[u8]) {
+        self.heard.sender(address);
+    }
+
+    fn recipient(&mut self, address: &[u8], offset: u64) {
+        self.heard.recipient(address, offset);
+    }
+}
+
+impl<T: Tell> Observer for Rows<T> {
+    fn envelope_begins(&mut self, _queue: Queue) {
+        self.heard.row.clear();
+    }
+
+    fn logged(&mut self, log: Log, entry: &Entry) {
+        self.heard.logged(log, entry);
+    }
+
+    fn has_enough(&self) -> bool {
+        self.enough
+    }
+
+    fn message(&mut self, message: &Message<'_>) {
+        self.heard.message(message);
+        self.enough |= !self.to.tell(&self.heard.row);
+    }
+
+    fn name(&mut self, _queue: Queue) {}
+
+    fn gap(&mut self, gap: Gap) {
+        self.heard.gap(gap);
+    }
+
+    fn cut(&mut self, _queue: Queue) {
+        self.cut = true;
+    }
+}
+
+/// Reads messages of one spool whose places are known, in any order.
+#[derive(Debug)]
+pub struct Reread<'s> {
+    spool: &'s Spool,
+    depth: Depth,
+    files: FileReader,
+    open: Option<Arc<Directory>>,
+    heard: Heard,
+}
+
+impl<'s> Reread<'s> {
+    /// A reader of messages of `spool`; `plan` says whether with reasons.
+    pub fn new(spool: &'s Spool, plan: &Plan) -> Self {
+        let mut noatime = Noatime::default();
+        let mut heard = Heard::default();
+        let logs = spool.logs(plan, &mut noatime, |gap| heard.gap(gap));
+        let depth = match logs.is_empty() {
+            true => Depth::Envelopes,
+            false => Depth::Reasons,
+        };
+        Reread {
+            spool,
+            depth,
+            files: FileReader::new(logs, Deadline::NEVER),
+            open: None,
+            heard,
+        }
+    }
+
+    /// The message `queue_id` of `queue`, in the directory `levels` (such as `0/A`) below it; `None` if
+    /// it is there no more or cannot be read.
+    pub fn message(&mut self, queue: Queue, levels: &Path, queue_id: &[u8]) -> Option<&MessageRow> {
+        let directory = self.directory(queue, levels)?;
+        let name = CString::new(queue_id).ok()?;
+        self.heard.found = false;
+        self.heard.row.clear();
+        self.files
+            .read(&directory, &name, self.depth, &mut self.heard);
+        self.heard.found.then_some(&self.heard.row)
+    }
+
+    fn directory(&mut self, queue: Queue, levels: &Path) -> Option<Arc<Directory>> {
+        let path = self.spool.path.join(queue.name()).join(levels);
+        if let Some(open) = &self.open {
+            if open.path == path {
+                return Some(Arc::clone(open));
+            }
+        }
+        let noatime = &mut self.files.noatime;
+        let spool = self.spool;
+        let top = Directory::of_queue(spool.fd.as_fd(), &spool.path, queue, noatime);
+        let mut directory = top.ok()??;
+        for level in levels.iter() {
+            let name = CString::new(level.as_bytes()).ok()?;
+            directory = directory.open(&name, noatime).ok()??;
+        }
+        self.open = Some(Arc::clone(&directory));
+        Some(directory)
+    }
 }

@@ -13,6 +13,7 @@
 
 pub(crate) mod crew;
 mod gap;
+mod logs;
 mod messages;
 mod read;
 mod walk;
@@ -27,16 +28,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::io::Errno;
 
 use crew::{Share, Worker};
+use logs::Logs;
 
 pub use crew::MAX_READERS;
 pub use gap::{Gap, GapKind};
-pub use messages::{MessageRow, Messages};
+pub use messages::{Logged, MessageRow, Messages, Reread, Rows, Tell};
 pub use read::FileReader;
 pub(crate) use read::is_ready;
 pub use walk::{Bundle, Directory, Work};
 
 use crate::clock::Deadline;
 use crate::error::{Error, ErrorKind, Result};
+use crate::instance::Instance;
+use crate::postfix::defer_log::{Entry, Log};
 use crate::postfix::envelope::{Envelope, Visitor};
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::sys::{self, Inode, Noatime};
@@ -52,31 +56,45 @@ pub enum Depth {
     Inodes,
     /// Envelopes, too.
     Envelopes,
+    /// Delay reasons, too: a second file for each message.
+    Reasons,
 }
 
 /// What to read of which queue; `None` leaves a queue out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Plan([Option<Depth>; Queue::ALL.len()]);
+pub struct Plan {
+    depths: [Option<Depth>; Queue::ALL.len()],
+    /// Whether [`Depth::Reasons`] takes in the reasons of recipients that were given up.
+    pub bounces: bool,
+}
 
 impl Plan {
     /// The same depth for all of `queues`.
     pub fn new(queues: QueueSet, depth: Depth) -> Self {
-        let mut plan = Plan([None; Queue::ALL.len()]);
+        let mut plan = Plan {
+            depths: [None; Queue::ALL.len()],
+            bounces: false,
+        };
         for queue in queues.iter() {
-            plan.0[queue.index()] = Some(depth);
+            plan.depths[queue.index()] = Some(depth);
         }
         plan
     }
 
     /// Reads `queue` at least as deep as `depth`.
     pub fn deepen(&mut self, queue: Queue, depth: Depth) {
-        let old = &mut self.0[queue.index()];
+        let old = &mut self.depths[queue.index()];
         *old = Some(old.map_or(depth, |old| old.max(depth)));
     }
 
     /// How deep `queue` is read.
     pub fn depth(&self, queue: Queue) -> Option<Depth> {
-        self.0[queue.index()]
+        self.depths[queue.index()]
+    }
+
+    /// Whether delay reasons are read of any queue.
+    fn reads_logs(&self) -> bool {
+        self.depths.contains(&Some(Depth::Reasons))
     }
 
     /// The queues that are read.
@@ -126,6 +144,17 @@ pub trait Observer: Visitor + Send {
         let _ = queue;
     }
 
+    /// What a log says of one recipient of the message whose envelope is read next. Told in the order
+    /// of the log, before the envelope.
+    fn logged(&mut self, log: Log, entry: &Entry) {
+        let _ = (log, entry);
+    }
+
+    /// Whether nothing more needs to be read.
+    fn has_enough(&self) -> bool {
+        false
+    }
+
     /// A message.
     fn message(&mut self, message: &Message<'_>);
 
@@ -159,6 +188,7 @@ pub trait Observer: Visitor + Send {
 pub struct Spool {
     fd: OwnedFd,
     path: PathBuf,
+    log_levels: Option<(usize, usize)>,
 }
 
 impl Spool {
@@ -191,7 +221,59 @@ impl Spool {
         Ok(Spool {
             fd,
             path: path.to_owned(),
+            log_levels: None,
         })
+    }
+
+    /// Opens the spool of `instance`.
+    ///
+    /// # Errors
+    /// As [`Spool::open`].
+    pub fn of(instance: &Instance) -> Result<Self> {
+        let mut spool = Spool::open(&instance.queue_directory)?;
+        if instance.config_directory.is_some() {
+            let settings = &instance.settings;
+            let levels = |log: Log| match settings.is_hashed(log.directory()) {
+                true => settings.hash_queue_depth,
+                false => 0,
+            };
+            spool.log_levels = Some((levels(Log::Defer), levels(Log::Bounce)));
+        }
+        Ok(spool)
+    }
+
+    /// Opens the logs that hold delay reasons, and with `bounces` those of recipients given up; a
+    /// directory that cannot be opened is a gap in each queue that needs it.
+    fn logs(
+        &self,
+        plan: &Plan,
+        noatime: &mut Noatime,
+        mut gap: impl FnMut(Gap),
+    ) -> Arc<Vec<Logs>> {
+        let mut open = Vec::new();
+        let wanted = [(Log::Defer, plan.reads_logs()), (Log::Bounce, plan.bounces)];
+        for (log, _) in wanted.into_iter().filter(|(_, wanted)| *wanted) {
+            let levels = self.log_levels.map(|levels| match log {
+                Log::Defer => levels.0,
+                Log::Bounce => levels.1,
+            });
+            match Logs::open(self.fd.as_fd(), &self.path, log, levels, noatime) {
+                Ok(logs) => open.push(logs),
+                Err(errno) => {
+                    for queue in plan.queues().iter() {
+                        if plan.depth(queue) == Some(Depth::Reasons) {
+                            gap(Gap {
+                                queue,
+                                kind: GapKind::Directory,
+                                path: self.path.join(log.directory()),
+                                errno: errno.raw_os_error(),
+                            });
+                        }
+                    }
+                }
+            }
+        }
+        Arc::new(open)
     }
 
     /// Its path.
@@ -233,13 +315,14 @@ impl Spool {
         let mut gaps = Vec::new();
         let mut noatime = Noatime::default();
         let open = self.queue_directories(plan.queues(), &mut noatime, |gap| gaps.push(gap));
+        let logs = self.logs(plan, &mut noatime, |gap| gaps.push(gap));
         let late = AtomicBool::new(false);
         let reader = || Reader {
             plan,
             deadline,
             late: &late,
             observer: observer(),
-            files: FileReader::until(deadline),
+            files: FileReader::new(Arc::clone(&logs), deadline),
             listing: Vec::new(),
         };
         let first = open.into_iter().map(Work::List).collect();
@@ -291,7 +374,7 @@ impl<O: Observer> Reader<'_, O> {
         if self.late.load(Ordering::Relaxed) {
             return true;
         }
-        let late = self.deadline.passed();
+        let late = self.deadline.passed() || self.observer.has_enough();
         if late {
             self.late.store(true, Ordering::Relaxed);
         }

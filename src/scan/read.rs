@@ -2,10 +2,12 @@
 
 use std::ffi::CStr;
 use std::os::fd::AsFd;
+use std::sync::Arc;
 
 use rustix::io::Errno;
 
 use super::gap::{Gap, GapKind};
+use super::logs::{LogReader, Logs};
 use super::walk::{Directory, join};
 use super::{Depth, Message, Observer};
 use crate::clock::Deadline;
@@ -21,13 +23,16 @@ pub struct FileReader {
     /// Whether opens leave access times alone.
     pub noatime: Noatime,
     deadline: Deadline,
+    logs: Arc<Vec<Logs>>,
+    log_reader: LogReader,
 }
 
 impl FileReader {
-    /// A reader that stops at `deadline`, be it within a file.
-    pub fn until(deadline: Deadline) -> Self {
+    /// A reader that stops at `deadline`, be it within a file, and takes delay reasons from `logs`.
+    pub(super) fn new(logs: Arc<Vec<Logs>>, deadline: Deadline) -> Self {
         FileReader {
             deadline,
+            logs,
             ..FileReader::default()
         }
     }
@@ -96,6 +101,12 @@ impl FileReader {
             return Ok(without_envelope(inode));
         }
         observer.envelope_begins(queue);
+        if depth == Depth::Reasons && !matches!(queue, Queue::Maildrop | Queue::Corrupt) {
+            let logs = Arc::clone(&self.logs);
+            for logs in logs.iter() {
+                self.read_log(logs, queue, name, observer)?;
+            }
+        }
         let mut records = RecordReader::new(OpenFile(file.as_fd()), inode.size, &mut self.buffer)
             .until(self.deadline);
         let writer = match queue {
@@ -111,6 +122,27 @@ impl FileReader {
             inode,
             envelope: Some(envelope),
         }))
+    }
+}
+
+impl FileReader {
+    fn read_log(
+        &mut self,
+        logs: &Logs,
+        queue: Queue,
+        name: &CStr,
+        observer: &mut impl Observer,
+    ) -> Result<(), Errno> {
+        let (reader, noatime) = (&mut self.log_reader, &mut self.noatime);
+        let each = |log, entry: &_| observer.logged(log, entry);
+        match logs.read(queue, name.to_bytes(), reader, noatime, self.deadline, each) {
+            Ok(()) => Ok(()),
+            Err(gap) if gap.errno == libc::ETIMEDOUT => Err(Errno::TIMEDOUT),
+            Err(gap) => {
+                observer.gap(gap);
+                Ok(())
+            }
+        }
     }
 }
 

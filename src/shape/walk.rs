@@ -453,7 +453,7 @@ impl Visitor for Heard<'_> {
         }
     }
 
-    fn recipient(&mut self, address: &[u8]) {
+    fn recipient(&mut self, address: &[u8], _offset: u64) {
         if self.request.all && self.request.recipients {
             address::destination_domain(address, self.name);
             self.part.recipients.count(self.name, self.cell);

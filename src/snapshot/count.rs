@@ -121,7 +121,7 @@ impl Visitor for Counter<'_> {
         }
     }
 
-    fn recipient(&mut self, address: &[u8]) {
+    fn recipient(&mut self, address: &[u8], offset: u64) {
         if self.common.wanted.domains {
             address::destination_domain(address, &mut self.name);
             self.tables[self.queue].domains.add(&self.name, &self.one);

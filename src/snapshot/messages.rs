@@ -8,13 +8,14 @@ use std::sync::Arc;
 use super::{InstanceSnapshot, Snapshot};
 use crate::error::Result;
 use crate::postfix::queue::QueueSet;
-use crate::scan::{MessageRow, Messages, Spool};
+use crate::scan::{Depth, MessageRow, Messages, Spool};
 
 /// A cursor over messages; uses the caller's thread alone, and memory for one message.
 #[derive(Debug)]
 pub struct SnapshotMessages {
     snapshot: Arc<Snapshot>,
     queues: QueueSet,
+    depth: Depth,
     /// The instance after the present one.
     next: usize,
     present: Option<Messages>,
@@ -23,12 +24,13 @@ pub struct SnapshotMessages {
 
 impl SnapshotMessages {
     /// A cursor over the messages of `queues` in the instances of `snapshot`, but for the queues that
-    /// it left out.
-    pub fn new(snapshot: Arc<Snapshot>, queues: QueueSet) -> Self {
+    /// it left out; at [`Depth::Reasons`] with delay reasons.
+    pub fn new(snapshot: Arc<Snapshot>, queues: QueueSet, depth: Depth) -> Self {
         let excluded = snapshot.excluded;
         SnapshotMessages {
             snapshot,
             queues: excluded.iter().fold(queues, QueueSet::without),
+            depth,
             next: 0,
             present: None,
             unreadable: 0,
@@ -53,8 +55,8 @@ impl SnapshotMessages {
                 return Ok(false);
             };
             self.next += 1;
-            let spool = Spool::open(&taken.instance.queue_directory)?;
-            self.present = Some(Messages::new(&spool, self.queues));
+            let spool = Spool::of(&taken.instance)?;
+            self.present = Some(Messages::new(&spool, self.queues, self.depth));
         }
     }
 

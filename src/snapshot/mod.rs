@@ -149,7 +149,7 @@ impl InstanceSnapshot {
     /// # Errors
     /// If its queue directory cannot be entered or is no spool.
     pub fn take(instance: Instance, request: &Request) -> Result<Self> {
-        let spool = Spool::open(&instance.queue_directory)?;
+        let spool = Spool::of(&instance)?;
         let common = Common {
             now: request.now,
             settings: &instance.settings,

@@ -57,7 +57,7 @@ impl Snapshot {
                 problems.push(Problem {
                     kind: match gap.kind {
                         GapKind::Directory => ProblemKind::Directory,
-                        GapKind::File => ProblemKind::File,
+                        GapKind::File | GapKind::Log => ProblemKind::File,
                     },
                     queue: Some(gap.queue),
                     path: Some(gap.path.as_os_str().as_bytes().into()),

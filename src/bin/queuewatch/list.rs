@@ -1,7 +1,178 @@
-//! x
+//! `queuewatch list`: the messages, as postqueue prints them.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
-use queuewatch::error::Result;
-use crate::words::{Flag, Word};
-pub(crate) const HELP: &str = "";
-pub(crate) fn flags() -> Vec<Flag> { Vec::new() }
-pub(crate) fn run(_: Vec<Word>) -> Result<ExitCode> { todo!() }
+
+use queuewatch::error::{Error, Result};
+use queuewatch::instance::Instance;
+use queuewatch::listing::{Pick, Request, Sort, list};
+use queuewatch::measure::{Subject, Unit, number};
+use queuewatch::options::{Options, Takes};
+use queuewatch::postfix::queue::QueueSet;
+use queuewatch::render::postqueue::{Keys, heading, json_line, summary, text_block};
+use queuewatch::scan::MessageRow;
+
+use crate::words::{self, Flag, Word};
+use crate::{WHICH, of_library, tell_unread};
+
+pub(crate) const HELP: &str = "\
+Usage: queuewatch list [OPTIONS] [QUEUE ...]
+
+Prints the messages of the queues, as postqueue -j (default) or -p prints them, with their delay
+reasons and without a daemon; each recipient once. Without QUEUE: maildrop, active, incoming,
+deferred, hold.
+";
+
+#[rustfmt::skip]
+const FLAGS: [Flag; 8] = [
+    Flag { short: Some('j'), name: "json", takes: Takes::Nothing,
+        help: "one JSON object a line (default)" },
+    Flag { short: Some('p'), name: "text", takes: Takes::Nothing,
+        help: "text, as mailq" },
+    Flag { short: None, name: "keys", takes: Takes::One("VERSION"),
+        help: "JSON with the keys of that Postfix: 3.5 (default) or 3.11" },
+    Flag { short: None, name: "domain", takes: Takes::One("NAME"),
+        help: "only messages with a recipient of that destination domain" },
+    Flag { short: None, name: "sender", takes: Takes::One("NAME"),
+        help: "only messages of that sender address or domain; <> is the null sender" },
+    Flag { short: None, name: "reason", takes: Takes::One("CODE"),
+        help: "only messages with a delay reason of that status code or prefix, such as 4.7" },
+    Flag { short: None, name: "older", takes: Takes::One("AGE"),
+        help: "only messages older than AGE, with s m h d w" },
+    Flag { short: None, name: "sort", takes: Takes::One("ORDER"),
+        help: "arrival (oldest first), size (largest first), retry (next first) or queue_id" },
+];
+
+pub(crate) fn flags() -> Vec<Flag> {
+    let mut flags = FLAGS.to_vec();
+    flags.extend(of_library(&WHICH));
+    flags
+}
+
+fn utf8<'v>(name: &str, value: &'v [u8]) -> Result<&'v str> {
+    std::str::from_utf8(value)
+        .map_err(|_| words::usage(&format!("--{name}: the text is not valid UTF-8")))
+}
+
+pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
+    let mut options = Options::default();
+    let mut pick = Pick::default();
+    let mut sort = None;
+    let mut text = false;
+    let mut keys = Keys::V3_5;
+    let mut queues = QueueSet::NONE;
+    for word in words {
+        match word {
+            Word::Flag("json", _) => text = false,
+            Word::Flag("text", _) => text = true,
+            Word::Flag("keys", value) => {
+                keys = match value.as_slice() {
+                    b"3.5" => Keys::V3_5,
+                    b"3.11" => Keys::V3_11,
+                    _ => return Err(words::usage("--keys wants 3.5 or 3.11")),
+                };
+            }
+            Word::Flag("domain", value) => pick.domain = Some(value),
+            Word::Flag("sender", value) => {
+                pick.sender = Some(match value.as_slice() {
+                    b"<>" => b"MAILER-DAEMON".to_vec(),
+                    _ => value,
+                });
+            }
+            Word::Flag("reason", value) => {
+                pick.reason = Some(queuewatch::measure::status_code(utf8("reason", &value)?)?);
+            }
+            Word::Flag("older", value) => {
+                let age = utf8("older", &value)?;
+                let seconds = number::parse(age, Unit::Seconds).map_err(|(at, what)| {
+                    words::usage(&format!("--older \"{age}\": character {}: {what}", at + 1))
+                })?;
+                pick.older = Some(seconds as i64);
+            }
+            Word::Flag("sort", value) => {
+                let order = Sort::from_name(utf8("sort", &value)?);
+                sort = Some(order.ok_or_else(|| {
+                    words::usage("--sort wants arrival, size, retry or queue_id")
+                })?);
+            }
+            Word::Flag(name, value) => options.set(name, &value)?,
+            Word::Plain(word) => {
+                queues = queues.or(Subject::queues_named(&word.to_string_lossy())?);
+            }
+        }
+    }
+    if queues.is_empty() {
+        queues = QueueSet::TOTAL;
+    }
+    let instances = options.instances()?;
+    let several = instances.len() > 1;
+    // What is read is what is printed.
+    let long = instances
+        .iter()
+        .flatten()
+        .any(|instance| instance.settings.enable_long_queue_ids);
+    let request = Request {
+        queues,
+        pick,
+        sort,
+        reasons: true,
+        bounces: keys == Keys::V3_11 && !text,
+        now: options.now(),
+        readers: options.readers(),
+        deadline: options.deadline(),
+    };
+    let harmless = io::stdout().is_terminal();
+    let format = |instance: &Instance, row: &MessageRow, out: &mut Vec<u8>| {
+        let utf8 = instance.settings.smtputf8_enable;
+        if text {
+            text_block(row, utf8, long, harmless, out);
+        } else {
+            let name = several.then_some(instance.name.as_str());
+            json_line(row, utf8, keys, name, out);
+        }
+    };
+    let mut out = io::stdout();
+    let mut begun = false;
+    let mut print = |piece: &[u8]| {
+        if text && !begun && !piece.is_empty() {
+            begun = true;
+            out.write_all(heading(long).as_bytes())?;
+            // Every block but the first comes after an empty line.
+            return out.write_all(piece.get(1..).unwrap_or_default());
+        }
+        out.write_all(piece)
+    };
+    let listed = list(instances, &request, &format, &mut print)?.and_then(|outcome| {
+        let mut out = io::stdout();
+        if text {
+            out.write_all(summary(outcome.messages, outcome.bytes).as_bytes())?;
+        }
+        out.flush()?;
+        Ok(outcome)
+    });
+    let outcome = match listed {
+        Ok(outcome) => outcome,
+        // The reader has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
+        Err(error) => return Err(Error::io("write to", Path::new("standard output"), &error)),
+    };
+    if outcome.senderless > 0 {
+        eprintln!(
+            "queuewatch: {} damaged files without a sender are not listed (postqueue does not either); \
+             check_postfix_queue -v names them",
+            outcome.senderless
+        );
+    }
+    if outcome.vanished > 0 {
+        eprintln!(
+            "queuewatch: {} messages moved on while the list was sorted",
+            outcome.vanished
+        );
+    }
+    Ok(tell_unread(
+        outcome.gaps.iter(),
+        outcome.unreadable,
+        outcome.cut,
+    ))
+}

@@ -24,7 +24,7 @@ impl Visitor for Heard {
     fn original_recipient(&mut self, address: &[u8]) {
         self.0.push(Told::OriginalRecipient(address.to_vec()));
     }
-    fn recipient(&mut self, address: &[u8]) {
+    fn recipient(&mut self, address: &[u8], _offset: u64) {
         self.0.push(Told::Recipient(address.to_vec()));
     }
 }

@@ -1,0 +1,229 @@
+//! A message as `postqueue -j` and `postqueue -p` print it (POSTFIX.md 5), but each recipient once.
+//!
+//! First come the recipients that the defer log names, with their reasons and in its order, then those
+//! of the queue file that it does not name. Where the log names a recipient more than once, the last
+//! entry counts.
+
+use std::collections::{HashMap, HashSet};
+use std::io::Write as _;
+
+use crate::escape::{json_mailq_text, mailq_text};
+use crate::postfix::address::MAILER_DAEMON;
+use crate::postfix::defer_log::Log;
+use crate::postfix::queue::Queue;
+use crate::postfix::quote::quote_local;
+use crate::scan::{Logged, MessageRow};
+use crate::sys;
+
+/// Which of the forms that releases of Postfix print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keys {
+    /// Postfix 3.5 to 3.10.
+    V3_5,
+    /// Postfix 3.11 and later: with original addresses, and with recipients that were given up.
+    V3_11,
+}
+
+/// Appends the JSON object of `row` and a newline. `utf8` is `smtputf8_enable`; `instance` is the name
+/// of its instance where several are listed.
+pub fn json_line(row: &MessageRow, utf8: bool, keys: Keys, instance: Option<&str>, out: &mut Vec<u8>) {
+    let mut text = Vec::new();
+    out.extend_from_slice(b"{\"queue_name\": \"");
+    out.extend_from_slice(row.queue.map_or("", Queue::name).as_bytes());
+    out.extend_from_slice(b"\", \"queue_id\": \"");
+    json_mailq_text(&row.queue_id, out);
+    // Writing into a Vec cannot fail.
+    let _ = write!(
+        out,
+        "\", \"arrival_time\": {}, \"message_size\": {}, \"forced_expire\": {}, \"sender\": \"",
+        row.arrival(),
+        row.size,
+        has_expiry_bit(row)
+    );
+    json_mailq_text(printable(&row.sender, utf8, &mut text), out);
+    out.extend_from_slice(b"\", \"recipients\": [");
+    let mut first = true;
+    each_recipient(row, utf8, keys, &mut |recipient| {
+        out.extend_from_slice(if first { b"{" } else { b", {" });
+        first = false;
+        if keys == Keys::V3_11 {
+            out.extend_from_slice(b"\"orig_address\": \"");
+            json_mailq_text(recipient.original, out);
+            out.extend_from_slice(b"\", ");
+        }
+        out.extend_from_slice(b"\"address\": \"");
+        json_mailq_text(recipient.address, out);
+        out.push(b'"');
+        if !recipient.reason.is_empty() {
+            let key = match recipient.log {
+                Log::Defer => "delay_reason",
+                Log::Bounce => "bounce_reason",
+            };
+            let _ = write!(out, ", \"{key}\": \"");
+            json_mailq_text(recipient.reason, out);
+            out.push(b'"');
+        }
+        out.push(b'}');
+    });
+    out.push(b']');
+    if let Some(instance) = instance {
+        out.extend_from_slice(b", \"instance\": \"");
+        json_mailq_text(instance.as_bytes(), out);
+        out.push(b'"');
+    }
+    out.extend_from_slice(b"}\n");
+}
+
+/// The headings of the text form.
+pub fn heading(long: bool) -> &'static str {
+    if long {
+        "----Queue ID----- --Size-- ---Arrival Time---- --Sender/Recipient------\n"
+    } else {
+        "-Queue ID-  --Size-- ----Arrival Time---- -Sender/Recipient-------\n"
+    }
+}
+
+/// The last lines of the text form.
+pub fn summary(messages: u64, bytes: u64) -> String {
+    if messages == 0 {
+        return "Mail queue is empty\n".to_owned();
+    }
+    let plural = if messages == 1 { "" } else { "s" };
+    format!("\n-- {} Kbytes in {messages} Request{plural}.\n", bytes / 1024)
+}
+
+/// Appends the text form of `row`, after an empty line. `long` is `enable_long_queue_ids`; with
+/// `harmless`, what a terminal could obey in UTF-8 becomes `?`.
+pub fn text_block(row: &MessageRow, utf8: bool, long: bool, harmless: bool, out: &mut Vec<u8>) {
+    let mut text = Vec::new();
+    let mut id = String::from_utf8_lossy(&row.queue_id).into_owned();
+    match row.queue {
+        Some(Queue::Active) => id.push('*'),
+        Some(Queue::Hold) => id.push('!'),
+        _ => {}
+    }
+    if has_expiry_bit(row) {
+        id.push('#');
+    }
+    let time = sys::local_time(row.arrival()).unwrap_or_else(|| "(null)".to_owned());
+    let time = format!("{time}\n");
+    let size = row.size;
+    // Writing into a Vec cannot fail.
+    let _ = match long {
+        true => write!(out, "\n{id:<17} {size:>8} {time:>19.19} "),
+        false => write!(out, "\n{id:<11} {size:>7} {:>20.20} ", time.replace('\n', " ")),
+    };
+    shown(printable(&row.sender, utf8, &mut text), harmless, out);
+    out.push(b'\n');
+    let mut saved: Vec<u8> = Vec::new();
+    each_recipient(row, utf8, Keys::V3_5, &mut |recipient| {
+        if saved != recipient.reason {
+            saved.clear();
+            saved.extend_from_slice(recipient.reason);
+            let reason = match saved.as_slice() {
+                b"" => b"reason unavailable",
+                reason => reason,
+            };
+            let padding = 76_usize.saturating_sub(reason.len());
+            out.resize(out.len() + padding, b' ');
+            out.push(b'(');
+            shown(reason, harmless, out);
+            out.extend_from_slice(b")\n");
+        }
+        let columns = if long { 17 + 1 + 8 + 1 + 19 + 1 } else { 11 + 1 + 7 + 1 + 20 + 1 };
+        out.resize(out.len() + columns, b' ');
+        shown(recipient.address, harmless, out);
+        out.push(b'\n');
+    });
+}
+
+fn shown(text: &[u8], harmless: bool, out: &mut Vec<u8>) {
+    if !harmless {
+        out.extend_from_slice(text);
+        return;
+    }
+    for character in String::from_utf8_lossy(text).chars() {
+        let character = if crate::escape::obeyed(character) { '?' } else { character };
+        out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+    }
+}
+
+/// As showq has it, in every queue.
+fn has_expiry_bit(row: &MessageRow) -> bool {
+    row.inode.is_some_and(|inode| inode.mode & 0o010 != 0)
+}
+
+/// A raw address, quoted and made printable; the empty one is that of the mail system.
+fn printable<'t>(address: &[u8], utf8: bool, text: &'t mut Vec<u8>) -> &'t [u8] {
+    text.clear();
+    let end = address.iter().position(|byte| *byte == 0);
+    match &address[..end.unwrap_or(address.len())] {
+        b"" => text.extend_from_slice(MAILER_DAEMON),
+        address => {
+            let mut quoted = Vec::with_capacity(address.len() + 2);
+            quote_local(address, &mut quoted);
+            mailq_text(&quoted, utf8, text);
+        }
+    }
+    text
+}
+
+/// One recipient as it is printed.
+struct Recipient<'r> {
+    address: &'r [u8],
+    original: &'r [u8],
+    log: Log,
+    reason: &'r [u8],
+}
+
+fn each_recipient(
+    row: &MessageRow,
+    utf8: bool,
+    keys: Keys,
+    each: &mut dyn FnMut(Recipient<'_>),
+) {
+    let mut addresses: HashSet<Vec<u8>> = HashSet::new();
+    let mut lasts: HashMap<(Log, Option<u64>, &[u8]), usize> = HashMap::new();
+    let listed = |entry: &Logged<'_>| keys == Keys::V3_11 || entry.log == Log::Defer;
+    let several = row.logged().len() > 1;
+    if several {
+        for (place, entry) in row.logged().enumerate() {
+            lasts.insert((entry.log, entry.offset, entry.address), place);
+        }
+    }
+    let (mut address, mut original, mut reason) = (Vec::new(), Vec::new(), Vec::new());
+    for (place, entry) in row.logged().enumerate() {
+        if several && lasts.get(&(entry.log, entry.offset, entry.address)) != Some(&place) {
+            continue;
+        }
+        if !listed(&entry) {
+            continue;
+        }
+        for (from, to) in [
+            (entry.address, &mut address),
+            (entry.original, &mut original),
+            (entry.reason, &mut reason),
+        ] {
+            to.clear();
+            mailq_text(from, utf8, to);
+        }
+        addresses.insert(address.clone());
+        each(Recipient {
+            address: &address,
+            original: &original,
+            log: entry.log,
+            reason: &reason,
+        });
+    }
+    for recipient in row.recipients() {
+        let shown = printable(recipient, utf8, &mut address);
+        if addresses.is_empty() || !addresses.contains(shown) {
+            each(Recipient {
+                address: shown,
+                original: b"",
+                log: Log::Defer,
+                reason: b"",
+            });
+        }
+    }
+}
