@@ -81,10 +81,20 @@ pub fn json_text(bytes: &[u8]) -> Cow<'_, str> {
 pub fn mailq_text(text: &[u8], utf8: bool, out: &mut Vec<u8>) {
     let end = text.iter().position(|byte| *byte == 0);
     let text = &text[..end.unwrap_or(text.len())];
-    let ascii = |byte: u8| if (b' '..=b'~').contains(&byte) { byte } else { b'?' };
+    let ascii = |byte: u8| {
+        if (b' '..=b'~').contains(&byte) {
+            byte
+        } else {
+            b'?'
+        }
+    };
     for chunk in text.utf8_chunks() {
         for &byte in chunk.valid().as_bytes() {
-            out.push(if utf8 && byte > 127 { byte } else { ascii(byte) });
+            out.push(if utf8 && byte > 127 {
+                byte
+            } else {
+                ascii(byte)
+            });
         }
         out.extend(chunk.invalid().iter().map(|_| b'?'));
     }

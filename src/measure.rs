@@ -151,6 +151,7 @@ pub enum Kind {
     Domain,
     TopSender,
     Sender,
+    Reason,
     Overdue,
     Expiring,
     Fill,
@@ -171,6 +172,8 @@ pub enum ArgumentKind {
     Age,
     /// A domain or an address.
     Name,
+    /// An enhanced status code or the beginning of one.
+    Code,
 }
 
 /// One row of the catalogue.
@@ -197,6 +200,8 @@ const NO_TABLE: Wanted = Wanted {
     senders: false,
     arrivals: false,
     expiries: false,
+    codes: false,
+    reasons: false,
 };
 const DOMAINS: Wanted = Wanted {
     domains: true,
@@ -212,6 +217,10 @@ const ARRIVALS: Wanted = Wanted {
 };
 const EXPIRIES: Wanted = Wanted {
     expiries: true,
+    ..NO_TABLE
+};
+const CODES: Wanted = Wanted {
+    codes: true,
     ..NO_TABLE
 };
 
@@ -237,7 +246,7 @@ const fn row(
 
 /// Every measure, in the order of CONTRACT.md 3.
 #[rustfmt::skip]
-pub const CATALOGUE: [Row; 18] = [
+pub const CATALOGUE: [Row; 19] = [
     row("QUEUE.messages", Kind::Messages, Unit::Count, Depth::Inodes, NO_TABLE, ArgumentKind::None,
         "messages"),
     row("QUEUE.recipients", Kind::Recipients, Unit::Count, Depth::Envelopes, NO_TABLE, ArgumentKind::None,
@@ -256,6 +265,8 @@ pub const CATALOGUE: [Row; 18] = [
         "messages of the sender address that has most"),
     row("QUEUE.sender(NAME)", Kind::Sender, Unit::Count, Depth::Envelopes, SENDERS, ArgumentKind::Name,
         "messages of that sender address (with @) or sender domain (without)"),
+    row("QUEUE.reason(CODE)", Kind::Reason, Unit::Count, Depth::Reasons, CODES, ArgumentKind::Code,
+        "recipients whose last delay reason has that enhanced status code or prefix"),
     row("deferred.overdue", Kind::Overdue, Unit::Count, Depth::Inodes, NO_TABLE, ArgumentKind::None,
         "messages whose next retry is longer past than one queue_run_delay"),
     row("QUEUE.expiring(AGE)", Kind::Expiring, Unit::Count, Depth::Envelopes, EXPIRIES, ArgumentKind::Age,
@@ -385,6 +396,10 @@ impl Measure {
                 Ok(_) => return Err(wrong(text, argument_at, "an age is not negative")),
                 Err((offset, what)) => return Err(wrong(text, argument_at + offset, &what)),
             },
+            (ArgumentKind::Code, Some(code)) => match status_code(code) {
+                Ok(code) => Argument::Name(code),
+                Err(error) => return Err(wrong(text, argument_at, &error.to_string())),
+            },
             (ArgumentKind::Name, Some(name)) => match named(row.kind, name) {
                 Ok(name) => Argument::Name(name),
                 Err(what) => return Err(wrong(text, argument_at, what)),
@@ -444,7 +459,8 @@ impl fmt::Display for Measure {
 /// Of kind `Syntax` for anything else.
 pub fn status_code(text: &str) -> Result<String> {
     let parts: Vec<&str> = text.split('.').collect();
-    let digits = |part: &&str| (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+    let digits =
+        |part: &&str| (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
     let sound = matches!(parts.first(), Some(&("2" | "4" | "5")))
         && parts.len() <= 3
         && parts.iter().all(digits);
@@ -453,7 +469,10 @@ pub fn status_code(text: &str) -> Result<String> {
     }
     Err(Error::new(
         ErrorKind::Syntax,
-        format!("{} is no enhanced status code; one is 4, 4.7 or 4.7.1", quoted(text)),
+        format!(
+            "{} is no enhanced status code; one is 4, 4.7 or 4.7.1",
+            quoted(text)
+        ),
     ))
 }
 
@@ -523,7 +542,8 @@ mod tests {
                 .spelling
                 .replace("QUEUE", "deferred")
                 .replace("AGE", "4h")
-                .replace("NAME", "a.example");
+                .replace("NAME", "a.example")
+                .replace("CODE", "4.7");
             let measure = Measure::parse(&spelling).expect(&spelling);
             assert_eq!(measure.kind, row.kind);
             assert_eq!(measure.to_string(), spelling);
@@ -558,6 +578,8 @@ mod tests {
             ("deferred.older(4q)", 17, "unit"),
             ("deferred.older(4h", 18, "closing )"),
             ("deferred.messages(1)", 18, "takes nothing in brackets"),
+            ("deferred.reason(3.7)", 17, "no enhanced status code"),
+            ("deferred.reason(4.7.)", 17, "no enhanced status code"),
             ("/deferred.messages", 1, "instance name"),
             ("out/disk.messages", 10, "disk has no measure"),
             (

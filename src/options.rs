@@ -295,7 +295,7 @@ impl Options {
         } else {
             match purpose {
                 Purpose::Everything if self.measures.is_empty() => {
-                    (Plan::new(queues, Depth::Envelopes), Wanted::ALL)
+                    (Plan::new(queues, Depth::Reasons), Wanted::ALL)
                 }
                 Purpose::Everything => {
                     let measures = self.measures.iter();
@@ -303,9 +303,17 @@ impl Options {
                     plan_for(measures, queues)
                 }
                 Purpose::Check(tables) => {
-                    let (_, wanted) = plan_for(given.iter().map(|rule| &rule.measure), queues);
+                    let rules = given.iter().map(|rule| &rule.measure);
+                    let (mut plan, wanted) = plan_for(rules, queues);
                     // Performance data always has the ages of all queues.
-                    (Plan::new(queues, Depth::Envelopes), wanted.or(tables))
+                    let depth = match tables.reasons {
+                        true => Depth::Reasons,
+                        false => Depth::Envelopes,
+                    };
+                    for queue in queues.iter() {
+                        plan.deepen(queue, depth);
+                    }
+                    (plan, wanted.or(tables))
                 }
             }
         };

@@ -102,7 +102,13 @@ impl Noatime {
         let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::BENEATH;
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
         if self.0 {
-            match openat2(directory, path, flags | OFlags::NOATIME, Mode::empty(), resolve) {
+            match openat2(
+                directory,
+                path,
+                flags | OFlags::NOATIME,
+                Mode::empty(),
+                resolve,
+            ) {
                 Err(Errno::PERM) => self.0 = false,
                 Err(Errno::NOSYS) => return self.open_stepwise(directory, path),
                 result => return result,

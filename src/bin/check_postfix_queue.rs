@@ -144,6 +144,8 @@ fn run() -> Result<(String, State)> {
     let tables = Wanted {
         domains: verbosity > 0 || format == Format::Json,
         senders: verbosity > 0 || format == Format::Json,
+        codes: verbosity > 0,
+        reasons: verbosity > 0,
         ..Wanted::default()
     };
     let judged = options.scan(Purpose::Check(tables)).and_then(|snapshot| {

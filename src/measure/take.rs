@@ -7,6 +7,7 @@ use crate::escape;
 use crate::instance::Master;
 use crate::postfix::address;
 use crate::postfix::queue::{Queue, QueueSet};
+use crate::postfix::reason::has_code;
 use crate::scan::Depth;
 use crate::snapshot::names::{Count, Names};
 use crate::snapshot::{InstanceSnapshot, QueueTables, Snapshot, Tally};
@@ -116,7 +117,7 @@ impl Measure {
     fn hidden(&self, tally: &Tally) -> u64 {
         match self.kind {
             Kind::Oldest | Kind::Older | Kind::Expiring => tally.ageless,
-            Kind::Recipients | Kind::TopDomain | Kind::Domain => tally.torn,
+            Kind::Recipients | Kind::TopDomain | Kind::Domain | Kind::Reason => tally.torn,
             _ => 0,
         }
     }
@@ -190,6 +191,18 @@ impl Measure {
             Kind::Sender => {
                 let count = tables().map(|table| from_sender(table, self.name())).sum();
                 bounded(count, tables().all(|table| table.senders.is_complete()))
+            }
+            Kind::Reason => {
+                let code = self.name().as_bytes();
+                let of_table = |table: &QueueTables| -> u64 {
+                    let codes = table
+                        .codes
+                        .iter()
+                        .filter(|(status, _)| has_code(status, code));
+                    codes.map(|(_, count)| count).sum()
+                };
+                let count = tables().map(of_table).sum();
+                bounded(count, tables().all(|table| table.codes.is_complete()))
             }
             Kind::Fill => fill(instances),
             Kind::FreeBytes => least(instances, |taken| Some(taken.disk?.free_bytes)),

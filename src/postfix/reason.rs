@@ -165,6 +165,14 @@ pub fn is_status_code(code: &[u8]) -> bool {
         && parts.next().is_none()
 }
 
+/// Whether an enhanced status code is `code` or begins with it, part by part: `4.7.1` is of `4.7`, and
+/// `4.70.1` is not.
+pub fn has_code(status: &[u8], code: &[u8]) -> bool {
+    status
+        .strip_prefix(code)
+        .is_some_and(|rest| rest.first().is_none_or(|next| *next == b'.'))
+}
+
 /// An SMTP reply code: three digits at the start of a clause or before a status code; `550-5.7.1` is
 /// one with its status code, from a reply of several lines.
 fn is_reply_code(word: &[u8], before: Before, after: &[u8]) -> bool {
@@ -363,6 +371,24 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(is_status_code(code.as_bytes()), is, "{code}");
+        }
+    }
+
+    #[test]
+    fn codes_are_matched_part_by_part() {
+        for (status, code, is) in [
+            ("4.7.1", "4", true),
+            ("4.7.1", "4.7", true),
+            ("4.7.1", "4.7.1", true),
+            ("4.7.1", "4.7.10", false),
+            ("4.70.1", "4.7", false),
+            ("4.7.1", "5", false),
+        ] {
+            assert_eq!(
+                has_code(status.as_bytes(), code.as_bytes()),
+                is,
+                "{status} {code}"
+            );
         }
     }
 

@@ -16,7 +16,8 @@ use crate::postfix::queue::Queue;
 use crate::rules::{Finding, State, Verdict};
 use crate::scan::{Depth, Gap, GapKind};
 use crate::snapshot::names::{Count, Names};
-use crate::snapshot::{InstanceSnapshot, Snapshot};
+use crate::snapshot::reasons::Reasons;
+use crate::snapshot::{InstanceSnapshot, RETRY_EDGES, Snapshot, Tally};
 
 /// The name and version of the schema, the first member of every document.
 pub const SCHEMA: &str = "queuewatch/1";
@@ -177,6 +178,9 @@ fn queue_sums(taken: &InstanceSnapshot, queue: Queue, now: i64) -> Value {
     });
     if queue == Queue::Deferred {
         sums["overdue"] = inode(tally.overdue).into();
+        if depth >= Depth::Inodes {
+            sums["retries"] = retries(tally);
+        }
     }
     let tables = &taken.tables[queue];
     if taken.wanted.domains && depth >= Depth::Envelopes {
@@ -184,12 +188,53 @@ fn queue_sums(taken: &InstanceSnapshot, queue: Queue, now: i64) -> Value {
         sums["domains_complete"] = tables.domains.is_complete().into();
         sums["top_domains"] = most(&tables.domains, "domain", "recipients");
     }
+    if taken.wanted.codes && depth >= Depth::Reasons {
+        sums["codes"] = most(&tables.codes, "code", "recipients");
+    }
+    if taken.wanted.reasons && depth >= Depth::Reasons {
+        sums["without_reason"] = tables.unexplained.into();
+    }
     if taken.wanted.senders && depth >= Depth::Envelopes {
         sums["senders"] = tables.senders.len().into();
         sums["senders_complete"] = tables.senders.is_complete().into();
         sums["top_senders"] = most(&tables.senders, "sender", "messages");
     }
     sums
+}
+
+/// Messages by the time to their next retry, in seconds from now; `null` is later than all.
+fn retries(tally: &Tally) -> Value {
+    let edges = RETRY_EDGES.into_iter().map(Some).chain([None]);
+    edges
+        .zip(tally.retries)
+        .map(|(edge, messages)| json!({"within": edge, "messages": messages}))
+        .collect()
+}
+
+/// The document of why mail waits.
+pub fn reasons(snapshot: &Snapshot, reasons: &Reasons) -> Value {
+    let rows: Vec<Value> = reasons
+        .rows
+        .iter()
+        .map(|row| {
+            json!({
+                "domain": json_text(&row.domain),
+                "code": json_text(&row.code),
+                "reason": json_text(&row.reason),
+                "recipients": row.recipients,
+                "oldest": row.oldest.map(|at| snapshot.now.saturating_sub(at).max(0)),
+                "oldest_arrival": row.oldest,
+            })
+        })
+        .collect();
+    json!({
+        "schema": SCHEMA,
+        "now": snapshot.now,
+        "complete": snapshot.is_whole() && reasons.unlisted == 0,
+        "reasons": rows,
+        "unlisted": reasons.unlisted,
+        "without_reason": reasons.unexplained,
+    })
 }
 
 fn most<C: Count>(names: &Names<C>, what: &str, counted: &str) -> Value {

@@ -8,7 +8,7 @@ use crate::clock::Age;
 use crate::error::Error;
 use crate::escape;
 use crate::measure::{Kind, Measure, Quality, Subject};
-use crate::postfix::queue::Queue;
+use crate::postfix::queue::{Queue, QueueSet};
 use crate::rules::{State, Verdict};
 use crate::snapshot::names::Names;
 use crate::snapshot::shape::{self, Ages};
@@ -219,6 +219,7 @@ fn long_output(snapshot: &Snapshot, verdict: &Verdict, verbosity: u8) -> Vec<Str
         lines.push(format!("{}: {}", finding.state, finding.text()));
     }
     table(snapshot, &mut lines);
+    reasons(snapshot, &mut lines);
     senders(snapshot, &mut lines);
     for error in &snapshot.broken {
         lines.push(error.to_string());
@@ -295,6 +296,31 @@ fn table(snapshot: &Snapshot, lines: &mut Vec<String>) {
             "at least "
         };
         lines.push(format!("and {bound}{} more domains", domains.len() - ROWS));
+    }
+}
+
+/// The domains with most delayed recipients, each with its commonest reason.
+fn reasons(snapshot: &Snapshot, lines: &mut Vec<String>) {
+    let reasons = snapshot.reasons(QueueSet::TOTAL);
+    let mut told: Vec<&[u8]> = Vec::new();
+    for row in &reasons.rows {
+        if told.contains(&row.domain.as_slice()) {
+            continue;
+        }
+        if told.len() == ROWS / 2 {
+            break;
+        }
+        if told.is_empty() {
+            lines.push("why it waits (recipients, domain, commonest reason):".to_owned());
+        }
+        told.push(&row.domain);
+        lines.push(format!(
+            "{:>8} {} {} {}",
+            row.recipients,
+            escape::printable(&row.domain, 40),
+            escape::printable(&row.code, 16),
+            escape::printable(&row.reason, 120),
+        ));
     }
 }
 

@@ -26,7 +26,13 @@ pub enum Keys {
 
 /// Appends the JSON object of `row` and a newline. `utf8` is `smtputf8_enable`; `instance` is the name
 /// of its instance where several are listed.
-pub fn json_line(row: &MessageRow, utf8: bool, keys: Keys, instance: Option<&str>, out: &mut Vec<u8>) {
+pub fn json_line(
+    row: &MessageRow,
+    utf8: bool,
+    keys: Keys,
+    instance: Option<&str>,
+    out: &mut Vec<u8>,
+) {
     let mut text = Vec::new();
     out.extend_from_slice(b"{\"queue_name\": \"");
     out.extend_from_slice(row.queue.map_or("", Queue::name).as_bytes());
@@ -89,7 +95,10 @@ pub fn summary(messages: u64, bytes: u64) -> String {
         return "Mail queue is empty\n".to_owned();
     }
     let plural = if messages == 1 { "" } else { "s" };
-    format!("\n-- {} Kbytes in {messages} Request{plural}.\n", bytes / 1024)
+    format!(
+        "\n-- {} Kbytes in {messages} Request{plural}.\n",
+        bytes / 1024
+    )
 }
 
 /// Appends the text form of `row`, after an empty line. `long` is `enable_long_queue_ids`; with
@@ -111,7 +120,11 @@ pub fn text_block(row: &MessageRow, utf8: bool, long: bool, harmless: bool, out:
     // Writing into a Vec cannot fail.
     let _ = match long {
         true => write!(out, "\n{id:<17} {size:>8} {time:>19.19} "),
-        false => write!(out, "\n{id:<11} {size:>7} {:>20.20} ", time.replace('\n', " ")),
+        false => write!(
+            out,
+            "\n{id:<11} {size:>7} {:>20.20} ",
+            time.replace('\n', " ")
+        ),
     };
     shown(printable(&row.sender, utf8, &mut text), harmless, out);
     out.push(b'\n');
@@ -130,7 +143,11 @@ pub fn text_block(row: &MessageRow, utf8: bool, long: bool, harmless: bool, out:
             shown(reason, harmless, out);
             out.extend_from_slice(b")\n");
         }
-        let columns = if long { 17 + 1 + 8 + 1 + 19 + 1 } else { 11 + 1 + 7 + 1 + 20 + 1 };
+        let columns = if long {
+            17 + 1 + 8 + 1 + 19 + 1
+        } else {
+            11 + 1 + 7 + 1 + 20 + 1
+        };
         out.resize(out.len() + columns, b' ');
         shown(recipient.address, harmless, out);
         out.push(b'\n');
@@ -143,7 +160,11 @@ fn shown(text: &[u8], harmless: bool, out: &mut Vec<u8>) {
         return;
     }
     for character in String::from_utf8_lossy(text).chars() {
-        let character = if crate::escape::obeyed(character) { '?' } else { character };
+        let character = if crate::escape::obeyed(character) {
+            '?'
+        } else {
+            character
+        };
         out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
     }
 }
@@ -176,12 +197,7 @@ struct Recipient<'r> {
     reason: &'r [u8],
 }
 
-fn each_recipient(
-    row: &MessageRow,
-    utf8: bool,
-    keys: Keys,
-    each: &mut dyn FnMut(Recipient<'_>),
-) {
+fn each_recipient(row: &MessageRow, utf8: bool, keys: Keys, each: &mut dyn FnMut(Recipient<'_>)) {
     let mut addresses: HashSet<Vec<u8>> = HashSet::new();
     let mut lasts: HashMap<(Log, Option<u64>, &[u8]), usize> = HashMap::new();
     let listed = |entry: &Logged<'_>| keys == Keys::V3_11 || entry.log == Log::Defer;

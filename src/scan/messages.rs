@@ -10,6 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::logged::{LogEntries, Logged};
 use super::walk::{self, Directory, Finder, Work};
 use super::{Bundle, Depth, FileReader, Gap, Message, Observer, Plan, Spool};
 use crate::clock::Deadline;
@@ -38,9 +39,7 @@ pub struct MessageRow {
     pub sender: Vec<u8>,
     text: Vec<u8>,
     recipients: Vec<RecipientSpan>,
-    logged: Vec<LoggedSpan>,
-    /// The entries of the defer log by offset, then by address, then in their order.
-    by_name: Vec<u32>,
+    logged: LogEntries,
 }
 
 /// Where a recipient's address ends in the text of a row, and where its record stands in the file.
@@ -51,40 +50,16 @@ struct RecipientSpan {
     offset: u64,
 }
 
-/// Where the texts of an entry end in the text of a row, one after the other.
-#[derive(Clone, Copy, Debug)]
-struct LoggedSpan {
-    log: Log,
-    offset: Option<u64>,
-    start: usize,
-    ends: [usize; 4],
-}
-
-/// What a log says of a recipient: see [`Entry`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)] // The fields of Entry tell.
-pub struct Logged<'r> {
-    pub log: Log,
-    pub offset: Option<u64>,
-    pub address: &'r [u8],
-    pub original: &'r [u8],
-    pub status: &'r [u8],
-    pub reason: &'r [u8],
-}
-
 impl MessageRow {
     fn clear(&mut self) {
         self.sender.clear();
         self.text.clear();
         self.recipients.clear();
         self.logged.clear();
-        self.by_name.clear();
         // One unusual message does not hold its memory for all that follow.
         if self.text.capacity() > (1 << 20) {
             self.text = Vec::new();
             self.recipients = Vec::new();
-            self.logged = Vec::new();
-            self.by_name = Vec::new();
         }
     }
 
@@ -98,21 +73,6 @@ impl MessageRow {
         });
     }
 
-    fn push_logged(&mut self, log: Log, entry: &Entry) {
-        let start = self.text.len();
-        let texts = [&entry.address, &entry.original, &entry.status, &entry.reason];
-        let ends = texts.map(|text| {
-            self.text.extend_from_slice(text);
-            self.text.len()
-        });
-        self.logged.push(LoggedSpan {
-            log,
-            offset: entry.offset,
-            start,
-            ends,
-        });
-    }
-
     fn set(&mut self, message: &Message<'_>) {
         self.queue = Some(message.queue);
         self.directory.clear();
@@ -122,21 +82,7 @@ impl MessageRow {
         self.inode = Some(message.inode);
         self.envelope = message.envelope.unwrap_or_default();
         self.size = message.size();
-        let mut by_name: Vec<u32> = (0..self.logged.len() as u32)
-            .filter(|entry| self.logged[*entry as usize].log == Log::Defer)
-            .collect();
-        by_name.sort_by(|a, b| self.name_of(*a).cmp(&self.name_of(*b)).then(a.cmp(b)));
-        self.by_name = by_name;
-    }
-
-    /// What names the recipient in an entry: the offset of its record, in logs without those its
-    /// address.
-    fn name_of(&self, entry: u32) -> (Option<u64>, &[u8]) {
-        let span = &self.logged[entry as usize];
-        match span.offset {
-            Some(offset) => (Some(offset), b""),
-            None => (None, &self.text[span.start..span.ends[0]]),
-        }
+        self.logged.seal();
     }
 
     /// Whether Postfix will expire it at its next attempt: group execute, which only maildrop's files
@@ -171,36 +117,17 @@ impl MessageRow {
 
     /// What the logs say, in their order.
     pub fn logged(&self) -> impl ExactSizeIterator<Item = Logged<'_>> {
-        self.logged.iter().map(|span| self.logged_at(span))
+        self.logged.iter()
     }
 
-    fn logged_at(&self, span: &LoggedSpan) -> Logged<'_> {
-        let [address, original, status, reason] = span.ends;
-        Logged {
-            log: span.log,
-            offset: span.offset,
-            address: &self.text[span.start..address],
-            original: &self.text[address..original],
-            status: &self.text[original..status],
-            reason: &self.text[status..reason],
-        }
-    }
-
-    /// Why the recipient at `index` waits: the last entry of the defer log that names its record, or in
-    /// a log without offsets its address.
+    /// Why the recipient at `index` waits: what the defer log says of it last.
     pub fn delay(&self, index: usize) -> Option<Logged<'_>> {
         let recipient = self.recipients.get(index)?;
-        let mut quoted = Vec::new();
-        quote_local(&self.text[recipient.start..recipient.end], &mut quoted);
-        let last_of = |name: (Option<u64>, &[u8])| {
-            let behind = self
-                .by_name
-                .partition_point(|entry| self.name_of(*entry) <= name);
-            let entry = *self.by_name.get(behind.checked_sub(1)?)?;
-            (self.name_of(entry) == name).then_some(entry)
-        };
-        let entry = last_of((Some(recipient.offset), b"")).or_else(|| last_of((None, &quoted)))?;
-        Some(self.logged_at(&self.logged[entry as usize]))
+        self.logged.find(recipient.offset, || {
+            let mut quoted = Vec::new();
+            quote_local(&self.text[recipient.start..recipient.end], &mut quoted);
+            quoted
+        })
     }
 }
 
@@ -349,7 +276,7 @@ impl Visitor for Heard {
 
 impl Observer for Heard {
     fn logged(&mut self, log: Log, entry: &Entry) {
-        self.row.push_logged(log, entry);
+        self.row.logged.push(log, entry);
     }
 
     fn message(&mut self, message: &Message<'_>) {

@@ -13,6 +13,7 @@
 
 pub(crate) mod crew;
 mod gap;
+mod logged;
 mod logs;
 mod messages;
 mod read;
@@ -32,7 +33,8 @@ use logs::Logs;
 
 pub use crew::MAX_READERS;
 pub use gap::{Gap, GapKind};
-pub use messages::{Logged, MessageRow, Messages, Reread, Rows, Tell};
+pub use logged::{LogEntries, Logged};
+pub use messages::{MessageRow, Messages, Reread, Rows, Tell};
 pub use read::FileReader;
 pub(crate) use read::is_ready;
 pub use walk::{Bundle, Directory, Work};
@@ -244,12 +246,7 @@ impl Spool {
 
     /// Opens the logs that hold delay reasons, and with `bounces` those of recipients given up; a
     /// directory that cannot be opened is a gap in each queue that needs it.
-    fn logs(
-        &self,
-        plan: &Plan,
-        noatime: &mut Noatime,
-        mut gap: impl FnMut(Gap),
-    ) -> Arc<Vec<Logs>> {
+    fn logs(&self, plan: &Plan, noatime: &mut Noatime, mut gap: impl FnMut(Gap)) -> Arc<Vec<Logs>> {
         let mut open = Vec::new();
         let wanted = [(Log::Defer, plan.reads_logs()), (Log::Bounce, plan.bounces)];
         for (log, _) in wanted.into_iter().filter(|(_, wanted)| *wanted) {

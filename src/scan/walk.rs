@@ -178,9 +178,7 @@ pub(super) fn list(
     let result = sys::list(directory.fd(), memory, |name, kind| {
         let kind = match kind {
             // Refused or failing: opening it as a file will say why. Vanished: opening it says that.
-            EntryKind::Unknown => {
-                sys::kind_at(directory.fd(), name).unwrap_or(EntryKind::File)
-            }
+            EntryKind::Unknown => sys::kind_at(directory.fd(), name).unwrap_or(EntryKind::File),
             kind => kind,
         };
         match kind {

@@ -165,7 +165,10 @@ mod tests {
             assert_eq!(doubling.cell(minutes * 60.0), cell, "{minutes}");
         }
         let linear = buckets(4.0, 5.0, true);
-        assert_eq!([0.0, 5.0, 14.9, 15.0, 99.0].map(|m| linear.cell(m * 60.0)), [1, 2, 3, 4, 4]);
+        assert_eq!(
+            [0.0, 5.0, 14.9, 15.0, 99.0].map(|m| linear.cell(m * 60.0)),
+            [1, 2, 3, 4, 4]
+        );
         assert_eq!(linear.cells(), 5);
         assert_eq!(linear.edges()[3], (900.0, None));
         assert_eq!(doubling.edges()[1], (300.0, Some(600.0)));

@@ -391,27 +391,59 @@ mod tests {
     fn files_are_accepted_as_qshape_accepts_them() {
         let accepted = |time| Outcome::Accepted { time, spilt: false };
         for (records, expected, heard) in [
-            (&["C 3 1 1", "T5 1", "Ss", "Ra", "M", "N1", "X", "Rb", "E"][..], accepted(5.0), "s a b"),
-            (&["C 3 1", "T5", "Ss", "Ra", "M", "N1", "Lx", "X", "E"], accepted(5.0), "s a"),
-            (&["C 9 1 1", "T5", "Ss", "Ra", "M", "N1", "X", "E"], Outcome::Refused, "s a"),
+            (
+                &["C 3 1 1", "T5 1", "Ss", "Ra", "M", "N1", "X", "Rb", "E"][..],
+                accepted(5.0),
+                "s a b",
+            ),
+            (
+                &["C 3 1", "T5", "Ss", "Ra", "M", "N1", "Lx", "X", "E"],
+                accepted(5.0),
+                "s a",
+            ),
+            (
+                &["C 9 1 1", "T5", "Ss", "Ra", "M", "N1", "X", "E"],
+                Outcome::Refused,
+                "s a",
+            ),
             (&["C", "T 5", "Ss", "Ra", "E"], accepted(0.0), "s a"),
             (&["C", "T", "Ss", "Ra", "E"], Outcome::Refused, "s a"),
             (&["C", "Tx", "Ss", "St", "Ra", "E"], accepted(0.0), "t a"),
             (&["C", "T5", "Ra", "E"], Outcome::Refused, " a"),
             (&["C", "T5", "Ss", "E"], Outcome::Refused, "s"),
             (&["C", "T5", "Ss", "Da", "E"], Outcome::Refused, "s"),
-            (&["C", "T5", "Ra", "M", "X", "Ss", "E"], Outcome::Refused, " a"),
+            (
+                &["C", "T5", "Ra", "M", "X", "Ss", "E"],
+                Outcome::Refused,
+                " a",
+            ),
             (&["C", "A", "T5", "Ss", "Ra", "E"], Outcome::Refused, ""),
             (&["Ss", "Ra", "E"], accepted(7.0), "s a"),
             (&["Fx", "Ss", "Ra", "E"], accepted(7.0), "s a"),
             (&["Fx", "Ra", "E"], Outcome::Refused, ""),
             (&["T5", "Ss", "Ra", "E"], Outcome::Unrecognised, ""),
             (&[], Outcome::Unrecognised, ""),
-            (&["C", "T5", "Ss", "Ra", "p18", "Rb", "E"], accepted(5.0), "s a"),
-            (&["C", "T5", "Ss", "Ra", "p0", "p-4", "E"], accepted(5.0), "s a"),
-            (&["C", "T5", "Ss", "Ra", "p99", "E"], Outcome::Refused, "s a"),
+            (
+                &["C", "T5", "Ss", "Ra", "p18", "Rb", "E"],
+                accepted(5.0),
+                "s a",
+            ),
+            (
+                &["C", "T5", "Ss", "Ra", "p0", "p-4", "E"],
+                accepted(5.0),
+                "s a",
+            ),
+            (
+                &["C", "T5", "Ss", "Ra", "p99", "E"],
+                Outcome::Refused,
+                "s a",
+            ),
         ] {
-            assert_eq!(outcome(&file(records)), (expected, heard.to_owned()), "{records:?}");
+            assert_eq!(
+                outcome(&file(records)),
+                (expected, heard.to_owned()),
+                "{records:?}"
+            );
         }
     }
 
@@ -428,11 +460,23 @@ mod tests {
         }
         bytes.extend(record('E', ""));
         let (outcome, heard) = outcome(&bytes);
-        assert_eq!(outcome, Outcome::Accepted { time: 5.0, spilt: true });
+        assert_eq!(
+            outcome,
+            Outcome::Accepted {
+                time: 5.0,
+                spilt: true
+            }
+        );
         assert_eq!(heard, "s");
         let mut count = 0;
-        each_recipient(&bytes[..], bytes.len() as u64, &mut Buffer::default(), Deadline::NEVER, |_| count += 1)
-            .unwrap();
+        each_recipient(
+            &bytes[..],
+            bytes.len() as u64,
+            &mut Buffer::default(),
+            Deadline::NEVER,
+            |_| count += 1,
+        )
+        .unwrap();
         assert_eq!(count, 100_000);
     }
 

@@ -277,8 +277,7 @@ impl<'c> Reader<'c> {
             }
         }
         let part = &self.parts[self.place(directory.place).part];
-        if self.common.interim.is_some()
-            || part.recipients.len() + part.senders.len() > LOCAL_ROWS
+        if self.common.interim.is_some() || part.recipients.len() + part.senders.len() > LOCAL_ROWS
         {
             self.hand_over();
         }

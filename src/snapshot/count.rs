@@ -5,13 +5,16 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use super::reasons::make_key;
 use super::shape::Ages;
-use super::{Damaged, MAX_EXAMPLES, Tables, Tally, Wanted};
+use super::{Damaged, MAX_EXAMPLES, RETRY_EDGES, Tables, Tally, Wanted, Why};
 use crate::instance::Settings;
 use crate::postfix::address;
+use crate::postfix::defer_log::{Entry, Log};
 use crate::postfix::envelope::{Envelope, Visitor};
 use crate::postfix::queue::Queue;
-use crate::scan::{Gap, Message, Observer};
+use crate::postfix::quote::quote_local;
+use crate::scan::{Depth, Gap, LogEntries, Message, Observer, Plan};
 use crate::sys::Inode;
 
 /// Names that a thread adds before it hands them over.
@@ -31,6 +34,7 @@ pub(super) struct Common<'a> {
     pub(super) now: i64,
     pub(super) settings: &'a Settings,
     pub(super) wanted: Wanted,
+    pub(super) plan: Plan,
     pub(super) tables: Mutex<Tables>,
 }
 
@@ -46,7 +50,10 @@ pub(super) struct Counter<'a> {
     /// Of the message that is being read.
     queue: Queue,
     one: Ages,
+    arrival: i64,
+    logged: LogEntries,
     name: Vec<u8>,
+    key: Vec<u8>,
 }
 
 impl<'a> Counter<'a> {
@@ -60,7 +67,10 @@ impl<'a> Counter<'a> {
             added: 0,
             queue: Queue::Active,
             one: Ages::default(),
+            arrival: i64::MAX,
+            logged: LogEntries::default(),
             name: Vec::new(),
+            key: Vec::new(),
         }
     }
 
@@ -82,6 +92,41 @@ impl<'a> Counter<'a> {
         if self.added >= LOCAL_NAMES {
             self.hand_over();
         }
+    }
+
+    /// Whether delay reasons are wanted of the queue of the message that is being read.
+    fn explains(&self) -> bool {
+        let common = self.common;
+        (common.wanted.codes || common.wanted.reasons)
+            && common.plan.depth(self.queue) == Some(Depth::Reasons)
+    }
+
+    /// Counts why a recipient waits.
+    fn explain(&mut self, address: &[u8], offset: u64) {
+        self.logged.seal();
+        let found = self.logged.find(offset, || {
+            let mut quoted = Vec::new();
+            quote_local(address, &mut quoted);
+            quoted
+        });
+        let table = &mut self.tables[self.queue];
+        let Some(entry) = found else {
+            table.unexplained += 1;
+            return;
+        };
+        if self.common.wanted.codes {
+            table.codes.add(entry.status, &1);
+        }
+        if self.common.wanted.reasons {
+            address::destination_domain(address, &mut self.name);
+            make_key(&self.name, entry.status, entry.reason, &mut self.key);
+            let why = Why {
+                recipients: 1,
+                oldest: self.arrival,
+            };
+            table.reasons.add(&self.key, &why);
+        }
+        self.added_one();
     }
 
     fn times(&mut self, queue: Queue, envelope: &Envelope) {
@@ -111,6 +156,7 @@ impl<'a> Counter<'a> {
 impl Visitor for Counter<'_> {
     fn arrival(&mut self, seconds: i64) {
         self.one = Ages::one(self.common.now.saturating_sub(seconds));
+        self.arrival = seconds;
     }
 
     fn sender(&mut self, address: &[u8]) {
@@ -122,6 +168,9 @@ impl Visitor for Counter<'_> {
     }
 
     fn recipient(&mut self, address: &[u8], offset: u64) {
+        if self.explains() {
+            self.explain(address, offset);
+        }
         if self.common.wanted.domains {
             address::destination_domain(address, &mut self.name);
             self.tables[self.queue].domains.add(&self.name, &self.one);
@@ -135,6 +184,12 @@ impl Observer for Counter<'_> {
         self.queue = queue;
         // A file without an arrival time has no age; its recipients count as new.
         self.one = Ages::one(0);
+        self.arrival = i64::MAX;
+        self.logged.clear();
+    }
+
+    fn logged(&mut self, log: Log, entry: &Entry) {
+        self.logged.push(log, entry);
     }
 
     fn message(&mut self, message: &Message<'_>) {
@@ -145,8 +200,12 @@ impl Observer for Counter<'_> {
             tally.altered += 1;
         }
         let due = self.common.now.saturating_sub(message.inode.mtime);
-        if queue == Queue::Deferred && due > self.common.settings.queue_run_delay {
-            tally.overdue += 1;
+        if queue == Queue::Deferred {
+            if due > self.common.settings.queue_run_delay {
+                tally.overdue += 1;
+            }
+            let column = RETRY_EDGES.iter().position(|edge| -due <= *edge);
+            tally.retries[column.unwrap_or(RETRY_EDGES.len())] += 1;
         }
         let Some(envelope) = &message.envelope else {
             return;

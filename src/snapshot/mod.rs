@@ -7,6 +7,7 @@ mod count;
 mod messages;
 pub mod names;
 mod problem;
+pub mod reasons;
 pub mod shape;
 mod tally;
 
@@ -17,7 +18,8 @@ use std::sync::{Mutex, PoisonError};
 pub use messages::SnapshotMessages;
 pub use names::{Names, Seconds};
 pub use problem::{Problem, ProblemKind};
-pub use tally::Tally;
+pub use reasons::{Reason, Why};
+pub use tally::{RETRY_EDGES, Tally};
 
 use crate::clock::Deadline;
 use crate::error::{Error, Result};
@@ -43,6 +45,10 @@ pub struct Wanted {
     pub arrivals: bool,
     /// Messages by the second in which they expire.
     pub expiries: bool,
+    /// Recipients by the status code of their delay reason.
+    pub codes: bool,
+    /// Recipients by destination domain, status code and delay reason.
+    pub reasons: bool,
 }
 
 impl Wanted {
@@ -52,6 +58,8 @@ impl Wanted {
         senders: true,
         arrivals: true,
         expiries: true,
+        codes: true,
+        reasons: true,
     };
 
     /// The tables of both.
@@ -62,6 +70,8 @@ impl Wanted {
             senders: self.senders || other.senders,
             arrivals: self.arrivals || other.arrivals,
             expiries: self.expiries || other.expiries,
+            codes: self.codes || other.codes,
+            reasons: self.reasons || other.reasons,
         }
     }
 }
@@ -77,6 +87,12 @@ pub struct QueueTables {
     pub arrivals: Seconds,
     /// Messages by the second in which they reach their lifetime; none on hold.
     pub expiries: Seconds,
+    /// Recipients by the enhanced status code of their last delay reason.
+    pub codes: Names<u64>,
+    /// Recipients by destination domain, status code and normalised reason: see [`Reason`].
+    pub reasons: Names<Why>,
+    /// Recipients without a delay reason on record: not tried yet, being tried now, or on hold.
+    pub unexplained: u64,
 }
 
 /// The tables of all queues.
@@ -91,6 +107,9 @@ impl Tables {
             sum.senders.merge(&own.senders);
             sum.arrivals.merge(&own.arrivals);
             sum.expiries.merge(&own.expiries);
+            sum.codes.merge(&own.codes);
+            sum.reasons.merge(&own.reasons);
+            sum.unexplained += own.unexplained;
             // The memory goes too: sixteen threads would each keep room for what only one needs.
             *own = QueueTables::default();
         }
@@ -154,6 +173,7 @@ impl InstanceSnapshot {
             now: request.now,
             settings: &instance.settings,
             wanted: request.wanted,
+            plan: request.plan,
             tables: Mutex::default(),
         };
         let counters = spool.scan(&request.plan, request.readers, request.deadline, || {

@@ -2,6 +2,9 @@
 
 use std::ops::AddAssign;
 
+/// The ends, in seconds from now, of the columns of [`Tally::retries`]; 0 ends that of those due.
+pub const RETRY_EDGES: [i64; 6] = [0, 300, 600, 1200, 2400, 4800];
+
 /// Sums over the messages of one queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -15,6 +18,9 @@ pub struct Tally {
     pub oldest: Option<i64>,
     /// Messages whose next retry is longer past than one `queue_run_delay` (deferred only).
     pub overdue: u64,
+    /// Messages by the time to their next retry (deferred only): due, within each of [`RETRY_EDGES`],
+    /// and later.
+    pub retries: [u64; RETRY_EDGES.len() + 1],
     /// Ready files that are no valid queue files.
     pub damaged: u64,
     /// Queue files, ready or not, with group or other mode bits.
@@ -52,6 +58,9 @@ impl AddAssign<&Tally> for Tally {
             (a, b) => a.or(b),
         };
         self.overdue += other.overdue;
+        for (sum, count) in self.retries.iter_mut().zip(other.retries) {
+            *sum += count;
+        }
         self.damaged += other.damaged;
         self.altered += other.altered;
         self.ageless += other.ageless;

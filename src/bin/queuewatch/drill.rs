@@ -62,7 +62,9 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
             }
             Word::Plain(word) => {
                 let word = word.to_string_lossy();
-                return Err(words::usage(&format!("one DIR is enough; {word} is another")));
+                return Err(words::usage(&format!(
+                    "one DIR is enough; {word} is another"
+                )));
             }
         }
     }
@@ -123,6 +125,7 @@ impl Rehearsal {
         let tables = Wanted {
             domains: true,
             senders: true,
+            reasons: true,
             ..Wanted::default()
         };
         let snapshot = self.options.scan(Purpose::Check(tables))?;

@@ -124,7 +124,8 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     };
     let harmless = io::stdout().is_terminal();
     let format = |instance: &Instance, row: &MessageRow, out: &mut Vec<u8>| {
-        let utf8 = instance.settings.smtputf8_enable;
+        // Without a main.cf it is as in any that Postfix has shipped since 3.0.
+        let utf8 = instance.settings.smtputf8_enable || instance.config_directory.is_none();
         if text {
             text_block(row, utf8, long, harmless, out);
         } else {

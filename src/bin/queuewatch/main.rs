@@ -135,7 +135,9 @@ fn dispatch(mut arguments: Vec<OsString>) -> Result<ExitCode> {
         return match name.as_str() {
             "-h" | "--help" | "help" => print(HELP),
             "-V" | "--version" => version(),
-            "" => Err(words::usage("a command is wanted: shape, list, reasons or drill")),
+            "" => Err(words::usage(
+                "a command is wanted: shape, list, reasons or drill",
+            )),
             _ => Err(words::usage(&format!(
                 "there is no command {name}; there are shape, list, reasons and drill"
             ))),

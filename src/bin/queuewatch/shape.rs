@@ -140,7 +140,9 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     let (request, broken) = options.shape_of(&names, tables)?;
     let last = Mutex::new(Instant::now());
     let show = |parts: &[Part]| {
-        let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut last = last
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         // No eye follows more.
         if last.elapsed() < Duration::from_millis(100) {
             return;

@@ -1,0 +1,192 @@
+//! What the logs say of one message's recipients, packed, and found again by recipient.
+
+use crate::postfix::defer_log::{Entry, Log};
+
+/// What a log says of a recipient: see [`Entry`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // The fields of Entry tell.
+pub struct Logged<'r> {
+    pub log: Log,
+    pub offset: Option<u64>,
+    pub address: &'r [u8],
+    pub original: &'r [u8],
+    pub status: &'r [u8],
+    pub reason: &'r [u8],
+}
+
+/// Where a text lies among all texts.
+type Range = (usize, usize);
+
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    log: Log,
+    offset: Option<u64>,
+    address: Range,
+    original: Range,
+    status: Range,
+    reason: Range,
+}
+
+/// The entries of one message's logs, in their order.
+#[derive(Clone, Debug, Default)]
+pub struct LogEntries {
+    text: Vec<u8>,
+    spans: Vec<Span>,
+    /// Those of the defer log by what names their recipient, then in their order.
+    by_name: Vec<u32>,
+    sealed: bool,
+}
+
+impl LogEntries {
+    /// Forgets all; memory that one unusual message needed is given back.
+    pub fn clear(&mut self) {
+        if self.text.capacity() + self.spans.capacity() > (1 << 20) {
+            *self = LogEntries::default();
+        }
+        self.text.clear();
+        self.spans.clear();
+        self.by_name.clear();
+        self.sealed = false;
+    }
+
+    /// Adds an entry. A text that the entry before has, too, is held once.
+    pub fn push(&mut self, log: Log, entry: &Entry) {
+        let before = self.spans.last().copied();
+        let mut add = |text: &[u8], before: Option<Range>| {
+            if let Some((start, end)) = before {
+                if self.text[start..end] == *text {
+                    return (start, end);
+                }
+            }
+            let start = self.text.len();
+            self.text.extend_from_slice(text);
+            (start, self.text.len())
+        };
+        let span = Span {
+            log,
+            offset: entry.offset,
+            address: add(&entry.address, before.map(|span| span.address)),
+            original: add(&entry.original, before.map(|span| span.original)),
+            status: add(&entry.status, before.map(|span| span.status)),
+            reason: add(&entry.reason, before.map(|span| span.reason)),
+        };
+        self.spans.push(span);
+        self.sealed = false;
+    }
+
+    /// How many entries.
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// The entries, in their order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Logged<'_>> {
+        self.spans.iter().map(|span| self.logged(span))
+    }
+
+    fn text(&self, (start, end): Range) -> &[u8] {
+        &self.text[start..end]
+    }
+
+    fn logged(&self, span: &Span) -> Logged<'_> {
+        Logged {
+            log: span.log,
+            offset: span.offset,
+            address: self.text(span.address),
+            original: self.text(span.original),
+            status: self.text(span.status),
+            reason: self.text(span.reason),
+        }
+    }
+
+    /// What names the recipient in an entry: the offset of its record, in logs without those its
+    /// address.
+    fn name_of(&self, entry: u32) -> (Option<u64>, &[u8]) {
+        let span = &self.spans[entry as usize];
+        match span.offset {
+            Some(offset) => (Some(offset), b""),
+            None => (None, self.text(span.address)),
+        }
+    }
+
+    /// Makes [`LogEntries::find`] possible, once all entries are there.
+    pub fn seal(&mut self) {
+        if self.sealed {
+            return;
+        }
+        let mut by_name: Vec<u32> = (0..self.spans.len() as u32)
+            .filter(|entry| self.spans[*entry as usize].log == Log::Defer)
+            .collect();
+        by_name.sort_by(|a, b| self.name_of(*a).cmp(&self.name_of(*b)).then(a.cmp(b)));
+        self.by_name = by_name;
+        self.sealed = true;
+    }
+
+    /// Why the recipient waits whose record stands at `offset`, and whose quoted address `quoted` gives:
+    /// the last entry of the defer log that names it. By its address only where the log has no offset.
+    pub fn find(&self, offset: u64, quoted: impl FnOnce() -> Vec<u8>) -> Option<Logged<'_>> {
+        let first = *self.by_name.first()?;
+        let last_of = |name: (Option<u64>, &[u8])| {
+            let behind = self
+                .by_name
+                .partition_point(|entry| self.name_of(*entry) <= name);
+            let entry = *self.by_name.get(behind.checked_sub(1)?)?;
+            (self.name_of(entry) == name).then_some(entry)
+        };
+        let entry = last_of((Some(offset), b"")).or_else(|| {
+            // Entries without offset come first in that order.
+            match self.name_of(first).0 {
+                None => last_of((None, &quoted())),
+                Some(_) => None,
+            }
+        })?;
+        Some(self.logged(&self.spans[entry as usize]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(address: &str, offset: Option<u64>, reason: &str) -> Entry {
+        Entry {
+            address: address.into(),
+            offset,
+            status: b"4.4.1".to_vec(),
+            reason: reason.into(),
+            ..Entry::default()
+        }
+    }
+
+    #[test]
+    fn the_last_entry_of_a_recipient_tells_why_it_waits() {
+        let mut entries = LogEntries::default();
+        for (log, entry) in [
+            (Log::Defer, entry("a@x", Some(10), "first")),
+            (Log::Defer, entry("target@y", Some(20), "redirected")),
+            (Log::Defer, entry("a@x", Some(10), "second")),
+            (Log::Defer, entry("old@x", None, "third")),
+            (Log::Bounce, entry("b@x", Some(30), "bounced")),
+        ] {
+            entries.push(log, &entry);
+        }
+        entries.seal();
+        let why = |offset, quoted: &str| {
+            let logged = entries.find(offset, || quoted.into())?;
+            Some(String::from_utf8_lossy(logged.reason).into_owned())
+        };
+        assert_eq!(why(10, "a@x").as_deref(), Some("second"));
+        assert_eq!(why(20, "orig@x").as_deref(), Some("redirected"));
+        assert_eq!(why(40, "old@x").as_deref(), Some("third"));
+        assert_eq!(why(30, "b@x"), None, "given up is not waiting");
+        assert_eq!(why(50, "none@x"), None);
+        assert_eq!(entries.len(), 5);
+        entries.clear();
+        assert!(entries.is_empty());
+    }
+}
