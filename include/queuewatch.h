@@ -91,6 +91,21 @@
 #define QW_PROBLEM_INSTANCE 3
 
 /**
+ * For qw_shape_scan: count what qshape leaves out, too.
+ */
+#define QW_SHAPE_ALL 1
+
+/**
+ * Messages by sender domain, not recipients by destination domain.
+ */
+#define QW_SHAPE_SENDERS 2
+
+/**
+ * Rows for parent domains, too, with a leading dot.
+ */
+#define QW_SHAPE_PARENTS 4
+
+/**
  * Level of qw_log_set: errors.
  */
 #define QW_LOG_ERROR 1
@@ -129,6 +144,21 @@ typedef struct qw_messages qw_messages;
  * What to look at and how to judge it. One thread at a time.
  */
 typedef struct qw_options qw_options;
+
+/**
+ * Why mail waits: a cursor over its rows. One thread at a time.
+ */
+typedef struct qw_reasons qw_reasons;
+
+/**
+ * Recipients or senders by domain and age, of every queue. Immutable: any number of threads may use it.
+ */
+typedef struct qw_shape qw_shape;
+
+/**
+ * The rows of a shape, one by one. One thread at a time.
+ */
+typedef struct qw_shape_rows qw_shape_rows;
 
 /**
  * The queues at one moment. Immutable: any number of threads may use it.
@@ -263,6 +293,74 @@ typedef struct {
    */
   int32_t forced_expire;
 } qw_message;
+
+/**
+ * Why a recipient waits, as Postfix logged it. The bytes are raw, and live until the cursor moves or is
+ * freed.
+ */
+typedef struct {
+  /**
+   * The enhanced status code, such as 4.4.1.
+   */
+  qw_bytes status;
+  /**
+   * The delay reason that mailq prints.
+   */
+  qw_bytes reason;
+  /**
+   * The address that was tried, quoted; another than the recipient's where mail is redirected.
+   */
+  qw_bytes address;
+} qw_delay;
+
+/**
+ * Recipients of one domain that wait for one reason. The bytes live until the cursor is freed.
+ */
+typedef struct {
+  /**
+   * The destination domain, raw.
+   */
+  qw_bytes domain;
+  /**
+   * The enhanced status code that Postfix logged, such as 4.4.1.
+   */
+  qw_bytes code;
+  /**
+   * The delay reason, raw, but for what changes from message to message: ADDRESS, HOST, IP, URL, ID, TIME
+   * and N stand for that.
+   */
+  qw_bytes reason;
+  /**
+   * Recipients still to be delivered that wait for it.
+   */
+  uint64_t recipients;
+  /**
+   * The earliest arrival among their messages, in seconds of the epoch; 0 if none is known.
+   */
+  int64_t oldest;
+} qw_reason;
+
+/**
+ * A row of a shape. The bytes and counts live until the cursor moves or is freed.
+ */
+typedef struct {
+  /**
+   * The domain, raw; `TOTAL` for all together; with a leading dot a parent domain.
+   */
+  qw_bytes domain;
+  /**
+   * By column: recipients (or messages) of that age.
+   */
+  const uint64_t *counts;
+  /**
+   * How many columns.
+   */
+  size_t columns;
+  /**
+   * All of them.
+   */
+  uint64_t total;
+} qw_shape_row;
 
 /**
  * A service state, and the exit code of a plugin.
@@ -626,6 +724,16 @@ qw_status qw_messages_recipient(const qw_messages *messages,
                                 qw_error **err);
 
 /**
+ * Why the recipient at `index` of the present message waits: fills `row`, or returns QW_END if no delay
+ * reason is on record. `row_size` is sizeof *row. Errors: QW_ERR_INVALID. Since 0.1.
+ */
+qw_status qw_messages_delay(const qw_messages *messages,
+                            size_t index,
+                            qw_delay *row,
+                            size_t row_size,
+                            qw_error **err);
+
+/**
  * Directories and files that the cursor could not read up to here; 0 for NULL. Since 0.1.
  */
 uint64_t qw_messages_unreadable(const qw_messages *messages);
@@ -634,6 +742,109 @@ uint64_t qw_messages_unreadable(const qw_messages *messages);
  * Frees a cursor. NULL is a no-op. Since 0.1.
  */
 void qw_messages_free(qw_messages *messages);
+
+/**
+ * Opens a cursor over why the mail of `queue` waits (a queue's name, backlog or total; NULL: all six), most
+ * recipients first. Free it with qw_reasons_free. Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND (no such queue),
+ * QW_ERR_UNSUPPORTED (the scan was limited by the option `measure` and read no reasons). Since 0.1.
+ */
+qw_status qw_reasons_open(const qw_snapshot *snapshot,
+                          const char *queue,
+                          size_t queue_len,
+                          qw_reasons **out,
+                          qw_error **err);
+
+/**
+ * Goes to the next row and fills `row`; QW_END after the last. `row_size` is sizeof *row.
+ * Errors: QW_ERR_INVALID. Since 0.1.
+ */
+qw_status qw_reasons_next(qw_reasons *reasons,
+                          qw_reason *row,
+                          size_t row_size,
+                          qw_error **err);
+
+/**
+ * Recipients without a delay reason on record (not tried yet, being tried now, or on hold), and those of
+ * reasons beyond the most that are held; 0 for NULL. Since 0.1.
+ */
+uint64_t qw_reasons_others(const qw_reasons *reasons);
+
+/**
+ * Frees a cursor. NULL is a no-op. Since 0.1.
+ */
+void qw_reasons_free(qw_reasons *reasons);
+
+/**
+ * Looks through the queues of the instances that `options` says, senders and recipients in one pass; its
+ * options bucket-count, bucket-time and linear make the columns. `flags` is 0 or QW_SHAPE_ALL. Free it
+ * with qw_shape_free. Errors: as qw_scan. Since 0.1.
+ */
+qw_status qw_shape_scan(const qw_options *options,
+                        uint32_t flags,
+                        qw_shape **out,
+                        qw_error **err);
+
+/**
+ * 1 if all that was to be read was read; 0 if not, or for NULL. Since 0.1.
+ */
+int32_t qw_shape_complete(const qw_shape *shape);
+
+/**
+ * The table of `queue` (a queue's name, backlog or total; NULL: all six), byte for byte as qshape prints
+ * it: domains are raw bytes. `flags` are QW_SHAPE_SENDERS and QW_SHAPE_PARENTS; `min_subdomains` (0: 5) and
+ * `width` (0: 80) are qshape's -m and -w. Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND (no such queue).
+ * Since 0.1.
+ */
+qw_status qw_shape_text(const qw_shape *shape,
+                        const char *queue,
+                        size_t queue_len,
+                        uint32_t flags,
+                        double min_subdomains,
+                        double width,
+                        qw_text **out,
+                        qw_error **err);
+
+/**
+ * The same as a JSON document, schema queuewatch/1. Errors: as qw_shape_text. Since 0.1.
+ */
+qw_status qw_shape_json(const qw_shape *shape,
+                        const char *queue,
+                        size_t queue_len,
+                        uint32_t flags,
+                        double min_subdomains,
+                        qw_text **out,
+                        qw_error **err);
+
+/**
+ * Opens a cursor over the rows of that table, in its order, TOTAL among them. Free it with
+ * qw_shape_rows_free. Errors: as qw_shape_text. Since 0.1.
+ */
+qw_status qw_shape_rows_open(const qw_shape *shape,
+                             const char *queue,
+                             size_t queue_len,
+                             uint32_t flags,
+                             double min_subdomains,
+                             qw_shape_rows **out,
+                             qw_error **err);
+
+/**
+ * Goes to the next row and fills `row`; QW_END after the last. `row_size` is sizeof *row.
+ * Errors: QW_ERR_INVALID. Since 0.1.
+ */
+qw_status qw_shape_rows_next(qw_shape_rows *rows,
+                             qw_shape_row *row,
+                             size_t row_size,
+                             qw_error **err);
+
+/**
+ * Frees a cursor over rows. NULL is a no-op. Since 0.1.
+ */
+void qw_shape_rows_free(qw_shape_rows *rows);
+
+/**
+ * Frees a shape; cursors made from it live on. NULL is a no-op. Since 0.1.
+ */
+void qw_shape_free(qw_shape *shape);
 
 /**
  * Judges `snapshot` by the rules in `options` (`warning`, `critical`), or by the defaults if it has none.

@@ -180,6 +180,19 @@ _scan(self)
         RETVAL
 
 SV *
+_shape(self, all)
+        SV *self
+        bool all
+    PREINIT:
+        qw_shape *shape = NULL;
+        qw_error *err = NULL;
+    CODE:
+        check(aTHX_ qw_shape_scan(handle(aTHX_ self, CLASS "::Options"), all ? QW_SHAPE_ALL : 0, &shape, &err), &err);
+        RETVAL = object(aTHX_ CLASS "::Shape", shape);
+    OUTPUT:
+        RETVAL
+
+SV *
 _check(self, snapshot)
         SV *self
         SV *snapshot
@@ -297,10 +310,130 @@ messages(self, queue = NULL)
         RETVAL
 
 void
+reasons(self, queue = NULL)
+        SV *self
+        SV *queue
+    PREINIT:
+        qw_error *err = NULL;
+        qw_reasons *reasons = NULL;
+        qw_snapshot *snapshot;
+        qw_reason row;
+        STRLEN length = 0;
+        const char *name = NULL;
+        HV *fields;
+    PPCODE:
+        snapshot = handle(aTHX_ self, CLASS "::Snapshot");
+        if (queue != NULL && SvOK(queue))
+            name = input(aTHX_ queue, &length);
+        check(aTHX_ qw_reasons_open(snapshot, name, length, &reasons, &err), &err);
+        while (qw_reasons_next(reasons, &row, sizeof row, NULL) == QW_OK) {
+            fields = newHV();
+            put(aTHX_ fields, "domain", bytes_sv(aTHX_ row.domain));
+            put(aTHX_ fields, "code", bytes_sv(aTHX_ row.code));
+            put(aTHX_ fields, "reason", bytes_sv(aTHX_ row.reason));
+            put(aTHX_ fields, "recipients", integer_sv(aTHX_ (int64_t)row.recipients));
+            put(aTHX_ fields, "oldest", row.oldest == 0 ? newSV(0) : integer_sv(aTHX_ row.oldest));
+            XPUSHs(sv_2mortal(newRV_noinc((SV *)fields)));
+        }
+        qw_reasons_free(reasons);
+
+void
 DESTROY(self)
         SV *self
     CODE:
         qw_snapshot_free(taken(aTHX_ self));
+
+MODULE = Postfix::QueueWatch    PACKAGE = Postfix::QueueWatch::Shape
+
+bool
+complete(self)
+        SV *self
+    CODE:
+        RETVAL = qw_shape_complete(handle(aTHX_ self, CLASS "::Shape")) != 0;
+    OUTPUT:
+        RETVAL
+
+SV *
+_text(self, queue, flags, min_subdomains, width)
+        SV *self
+        SV *queue
+        UV flags
+        NV min_subdomains
+        NV width
+    PREINIT:
+        qw_error *err = NULL;
+        qw_text *text = NULL;
+        qw_shape *shape;
+        STRLEN length = 0;
+        const char *name = NULL;
+    CODE:
+        shape = handle(aTHX_ self, CLASS "::Shape");
+        if (SvOK(queue))
+            name = input(aTHX_ queue, &length);
+        check(aTHX_ qw_shape_text(shape, name, length, (uint32_t)flags, min_subdomains, width, &text, &err), &err);
+        RETVAL = text_sv(aTHX_ text);
+    OUTPUT:
+        RETVAL
+
+SV *
+_json(self, queue, flags, min_subdomains)
+        SV *self
+        SV *queue
+        UV flags
+        NV min_subdomains
+    PREINIT:
+        qw_error *err = NULL;
+        qw_text *text = NULL;
+        qw_shape *shape;
+        STRLEN length = 0;
+        const char *name = NULL;
+    CODE:
+        shape = handle(aTHX_ self, CLASS "::Shape");
+        if (SvOK(queue))
+            name = input(aTHX_ queue, &length);
+        check(aTHX_ qw_shape_json(shape, name, length, (uint32_t)flags, min_subdomains, &text, &err), &err);
+        RETVAL = text_sv(aTHX_ text);
+    OUTPUT:
+        RETVAL
+
+void
+_rows(self, queue, flags, min_subdomains)
+        SV *self
+        SV *queue
+        UV flags
+        NV min_subdomains
+    PREINIT:
+        qw_error *err = NULL;
+        qw_shape_rows *rows = NULL;
+        qw_shape_row row;
+        qw_shape *shape;
+        STRLEN length = 0;
+        const char *name = NULL;
+        HV *fields;
+        AV *counts;
+        size_t index;
+    PPCODE:
+        shape = handle(aTHX_ self, CLASS "::Shape");
+        if (SvOK(queue))
+            name = input(aTHX_ queue, &length);
+        check(aTHX_ qw_shape_rows_open(shape, name, length, (uint32_t)flags, min_subdomains, &rows, &err), &err);
+        while (qw_shape_rows_next(rows, &row, sizeof row, NULL) == QW_OK) {
+            fields = newHV();
+            counts = newAV();
+            put(aTHX_ fields, "domain", bytes_sv(aTHX_ row.domain));
+            put(aTHX_ fields, "total", integer_sv(aTHX_ (int64_t)row.total));
+            put(aTHX_ fields, "counts", newRV_noinc((SV *)counts));
+            for (index = 0; index < row.columns; index++)
+                av_push(counts, integer_sv(aTHX_ (int64_t)row.counts[index]));
+            XPUSHs(sv_2mortal(newRV_noinc((SV *)fields)));
+        }
+        qw_shape_rows_free(rows);
+
+void
+DESTROY(self)
+        SV *self
+    CODE:
+        qw_shape_free(taken(aTHX_ self));
 
 MODULE = Postfix::QueueWatch    PACKAGE = Postfix::QueueWatch::Messages
 
@@ -315,7 +448,9 @@ next(self)
         qw_status status;
         uint64_t index;
         HV *fields;
-        AV *recipients;
+        AV *recipients, *delays;
+        HV *reason;
+        qw_delay delay;
         SV *reference;
     CODE:
         messages = handle(aTHX_ self, CLASS "::Messages");
@@ -343,6 +478,21 @@ next(self)
         for (index = 0; index < row.recipients; index++) {
             check(aTHX_ qw_messages_recipient(messages, index, &address, &err), &err);
             av_push(recipients, bytes_sv(aTHX_ address));
+        }
+        delays = newAV();
+        put(aTHX_ fields, "delays", newRV_noinc((SV *)delays));
+        for (index = 0; index < row.recipients; index++) {
+            status = qw_messages_delay(messages, index, &delay, sizeof delay, &err);
+            if (status == QW_END) {
+                av_push(delays, newSV(0));
+                continue;
+            }
+            check(aTHX_ status, &err);
+            reason = newHV();
+            av_push(delays, newRV_noinc((SV *)reason));
+            put(aTHX_ reason, "status", bytes_sv(aTHX_ delay.status));
+            put(aTHX_ reason, "reason", bytes_sv(aTHX_ delay.reason));
+            put(aTHX_ reason, "address", bytes_sv(aTHX_ delay.address));
         }
         RETVAL = SvREFCNT_inc(reference);
     OUTPUT:

@@ -144,8 +144,8 @@ fn run() -> Result<(String, State)> {
     let tables = Wanted {
         domains: verbosity > 0 || format == Format::Json,
         senders: verbosity > 0 || format == Format::Json,
-        codes: verbosity > 0,
-        reasons: verbosity > 0,
+        codes: verbosity > 0 || format == Format::Json,
+        reasons: verbosity > 0 || format == Format::Json,
         ..Wanted::default()
     };
     let judged = options.scan(Purpose::Check(tables)).and_then(|snapshot| {

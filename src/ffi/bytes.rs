@@ -92,12 +92,25 @@ pub(super) unsafe fn give_text(
     make: impl FnOnce() -> Result<String>,
 ) -> super::qw_status {
     // SAFETY: the same contract.
+    unsafe { give_bytes(out, err, || make().map(String::into_bytes)) }
+}
+
+/// As [`give_text`], for a text that may hold raw bytes of the spool.
+///
+/// # Safety
+/// As for [`give_text`].
+pub(super) unsafe fn give_bytes(
+    out: *mut *mut qw_text,
+    err: *mut *mut qw_error,
+    make: impl FnOnce() -> Result<Vec<u8>>,
+) -> super::qw_status {
+    // SAFETY: the same contract.
     let out = unsafe { handle::out(out) };
     // SAFETY: the same contract.
     unsafe {
         guard(err, None, || {
             let out = out?;
-            let mut bytes = make()?.into_bytes();
+            let mut bytes = make()?;
             bytes.push(0);
             *out = handle::give(qw_text { bytes });
             Ok(super::QW_OK)

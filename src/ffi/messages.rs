@@ -51,6 +51,19 @@ pub struct qw_message {
     pub forced_expire: i32,
 }
 
+/// Why a recipient waits, as Postfix logged it. The bytes are raw, and live until the cursor moves or is
+/// freed.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct qw_delay {
+    /// The enhanced status code, such as 4.4.1.
+    pub status: qw_bytes,
+    /// The delay reason that mailq prints.
+    pub reason: qw_bytes,
+    /// The address that was tried, quoted; another than the recipient's where mail is redirected.
+    pub address: qw_bytes,
+}
+
 /// Opens a cursor over the messages of `queue` (a queue's name, backlog or total; NULL: all six) in the
 /// instances of `snapshot`. It reads the spool anew, on the calling thread. Free it with
 /// qw_messages_free. Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND (no such queue). Since 0.1.
@@ -176,6 +189,44 @@ pub unsafe extern "C" fn qw_messages_recipient(
         guard(err, None, || {
             let (_, row) = messages?.cursor.row().ok_or_else(no_recipient)?;
             *out? = qw_bytes::of(row.recipient(index).ok_or_else(no_recipient)?);
+            Ok(QW_OK)
+        })
+    }
+}
+
+/// Why the recipient at `index` of the present message waits: fills `row`, or returns QW_END if no delay
+/// reason is on record. `row_size` is sizeof *row. Errors: QW_ERR_INVALID. Since 0.1.
+///
+/// # Safety
+/// `messages` is NULL or from qw_messages_open and used by this thread alone; `row` is NULL or has
+/// `row_size` writable bytes; `err` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_messages_delay(
+    messages: *const qw_messages,
+    index: usize,
+    row: *mut qw_delay,
+    row_size: usize,
+    err: *mut *mut qw_error,
+) -> qw_status {
+    // SAFETY: the caller's promise.
+    let messages = unsafe { handle::shared(messages) };
+    // SAFETY: the caller's promise.
+    let give = |filled| unsafe { handle::give_row(row, row_size, filled) };
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(err, None, || {
+            let (_, present) = messages?.cursor.row().ok_or_else(no_recipient)?;
+            if present.recipient(index).is_none() {
+                return Err(no_recipient());
+            }
+            let Some(delay) = present.delay(index) else {
+                return Ok(QW_END);
+            };
+            give(qw_delay {
+                status: qw_bytes::of(delay.status),
+                reason: qw_bytes::of(delay.reason),
+                address: qw_bytes::of(delay.address),
+            })?;
             Ok(QW_OK)
         })
     }

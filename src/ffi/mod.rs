@@ -29,6 +29,10 @@ mod snapshot;
 
 mod messages;
 
+mod reasons;
+
+mod shape;
+
 mod verdict;
 
 mod log;
@@ -44,10 +48,18 @@ pub use log::{
     QW_LOG_DEBUG, QW_LOG_ERROR, QW_LOG_INFO, QW_LOG_TRACE, QW_LOG_WARN, qw_log_fn, qw_log_set,
 };
 pub use messages::{
-    qw_message, qw_messages, qw_messages_free, qw_messages_next, qw_messages_open,
-    qw_messages_recipient, qw_messages_unreadable,
+    qw_delay, qw_message, qw_messages, qw_messages_delay, qw_messages_free, qw_messages_next,
+    qw_messages_open, qw_messages_recipient, qw_messages_unreadable,
 };
 pub use options::{qw_options, qw_options_free, qw_options_new, qw_options_set};
+pub use reasons::{
+    qw_reason, qw_reasons, qw_reasons_free, qw_reasons_next, qw_reasons_open, qw_reasons_others,
+};
+pub use shape::{
+    QW_SHAPE_ALL, QW_SHAPE_PARENTS, QW_SHAPE_SENDERS, qw_shape, qw_shape_complete, qw_shape_free,
+    qw_shape_json, qw_shape_row, qw_shape_rows, qw_shape_rows_free, qw_shape_rows_next,
+    qw_shape_rows_open, qw_shape_scan, qw_shape_text,
+};
 pub use snapshot::{
     QW_PROBLEM_DAMAGED, QW_PROBLEM_DIRECTORY, QW_PROBLEM_FILE, QW_PROBLEM_INSTANCE, qw_problem,
     qw_scan, qw_snapshot, qw_snapshot_complete, qw_snapshot_free, qw_snapshot_json,

@@ -1,7 +1,7 @@
 //! Delay reasons with their changing parts removed, so that a thousand of them become one line.
 //!
 //! `host mx1.example.com[192.0.2.7] said: 452 4.2.2 <joe@example.com> full` and its like all become
-//! `host HOST[IP] said: 452 4.2.2 <ADDRESS> full`. Placeholders are words in capitals: `ADDRESS`,
+//! `host HOST[IP] said: 452 4.2.2 ADDRESS full`. Placeholders are words in capitals: `ADDRESS`,
 //! `HOST`, `IP`, `URL`, `ID` (queue IDs and what servers use for them), `TIME`, `N`. What tells one
 //! cause from another stays: SMTP reply codes, enhanced status codes, ports, words. It is a guess by
 //! the shape of words, made once for display and never for a decision; the code is taken from the
@@ -18,6 +18,11 @@ pub fn normalise(reason: &[u8], out: &mut Vec<u8>) {
     while let Some(&first) = rest.first() {
         if out.len() >= MAX_NORMALISED {
             break;
+        }
+        // Around an address they say nothing more.
+        if matches!(first, b'<' | b'>') {
+            rest = rest.get(1..).unwrap_or_default();
+            continue;
         }
         if !is_word(first) {
             let blank = first == b' ' || first.is_ascii_control();
@@ -321,7 +326,7 @@ mod tests {
             ),
             (
                 "host mx1.b.example[192.0.2.7] said: 452 4.2.2 <joe@b.example>: Mailbox full (in reply to RCPT TO command)",
-                "host HOST[IP] said: 452 4.2.2 <ADDRESS>: Mailbox full (in reply to RCPT TO command)",
+                "host HOST[IP] said: 452 4.2.2 ADDRESS: Mailbox full (in reply to RCPT TO command)",
             ),
             (
                 "Host or domain name not found. Name service error for name=gone.example type=MX: Host not found, try again",
@@ -414,7 +419,7 @@ mod tests {
             );
             prop_assert_eq!(
                 normal(text.as_bytes()),
-                "host HOST[IP] said: 450 4.2.0 <ADDRESS> ID wait N s (in reply to DATA)"
+                "host HOST[IP] said: 450 4.2.0 ADDRESS ID wait N s (in reply to DATA)"
             );
         }
     }

@@ -17,7 +17,7 @@ use crate::rules::{Finding, State, Verdict};
 use crate::scan::{Depth, Gap, GapKind};
 use crate::snapshot::names::{Count, Names};
 use crate::snapshot::reasons::Reasons;
-use crate::snapshot::{InstanceSnapshot, RETRY_EDGES, Snapshot, Tally};
+use crate::snapshot::{InstanceSnapshot, QueueTables, RETRY_EDGES, Reason, Snapshot, Tally};
 
 /// The name and version of the schema, the first member of every document.
 pub const SCHEMA: &str = "queuewatch/1";
@@ -192,6 +192,8 @@ fn queue_sums(taken: &InstanceSnapshot, queue: Queue, now: i64) -> Value {
         sums["codes"] = most(&tables.codes, "code", "recipients");
     }
     if taken.wanted.reasons && depth >= Depth::Reasons {
+        let reasons = top_reasons(tables);
+        sums["reasons"] = reasons;
         sums["without_reason"] = tables.unexplained.into();
     }
     if taken.wanted.senders && depth >= Depth::Envelopes {
@@ -200,6 +202,23 @@ fn queue_sums(taken: &InstanceSnapshot, queue: Queue, now: i64) -> Value {
         sums["top_senders"] = most(&tables.senders, "sender", "messages");
     }
     sums
+}
+
+/// The commonest reasons of one queue.
+fn top_reasons(tables: &QueueTables) -> Value {
+    let top = tables.reasons.top(MOST);
+    top.into_iter()
+        .map(|(key, why)| {
+            let reason = Reason::of(key, why);
+            json!({
+                "domain": json_text(&reason.domain),
+                "code": json_text(&reason.code),
+                "reason": json_text(&reason.reason),
+                "recipients": reason.recipients,
+                "oldest_arrival": reason.oldest,
+            })
+        })
+        .collect()
 }
 
 /// Messages by the time to their next retry, in seconds from now; `null` is later than all.

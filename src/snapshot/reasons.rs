@@ -7,6 +7,7 @@ use std::ops::AddAssign;
 
 use super::names::{Count, Names};
 use super::{InstanceSnapshot, Snapshot};
+use crate::error::{Error, ErrorKind, Result};
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::postfix::reason::normalise;
 
@@ -73,7 +74,8 @@ pub struct Reason {
 }
 
 impl Reason {
-    fn of(key: &[u8], why: &Why) -> Reason {
+    /// The row of a key of [`super::QueueTables::reasons`].
+    pub fn of(key: &[u8], why: &Why) -> Reason {
         let mut parts = key.splitn(3, |byte| *byte == 0);
         let mut part = || parts.next().unwrap_or_default().to_vec();
         let (code, domain, reason) = (part(), part(), part());
@@ -99,6 +101,22 @@ pub struct Reasons {
 }
 
 impl Snapshot {
+    /// [`Snapshot::reasons`], for a caller that did not make the scan.
+    ///
+    /// # Errors
+    /// If this snapshot was limited to measures and no reasons were read.
+    pub fn known_reasons(&self, queues: QueueSet) -> Result<Reasons> {
+        let read = |taken: &InstanceSnapshot| queues.iter().any(|queue| is_read(taken, queue));
+        if self.instances.iter().any(read) {
+            return Ok(self.reasons(queues));
+        }
+        Err(Error::new(
+            ErrorKind::Unsupported,
+            "delay reasons were not read in this scan",
+        )
+        .with_remedy("leave out the options measure and counts"))
+    }
+
     /// Why the mail of `queues` waits, over all instances that read it.
     pub fn reasons(&self, queues: QueueSet) -> Reasons {
         let mut all = Names::<Why>::default();
@@ -141,7 +159,7 @@ mod tests {
         let reason = Reason::of(&key, &why);
         assert_eq!(reason.domain, b"x.example");
         assert_eq!(reason.code, b"4.2.2");
-        assert_eq!(reason.reason, b"<ADDRESS>: full");
+        assert_eq!(reason.reason, b"ADDRESS: full");
         assert_eq!((reason.recipients, reason.oldest), (3, Some(7)));
     }
 

@@ -229,6 +229,98 @@ static void verdicts(const char *spool)
     qw_verdict_free(verdict);
 }
 
+static void shapes(const char *spool)
+{
+    qw_options *options = NULL;
+    qw_shape *shape = NULL;
+    qw_shape_rows *rows = NULL;
+    qw_shape_row row;
+    qw_text *text = NULL;
+    qw_error *err = NULL;
+    qw_status status;
+    uint64_t total = 0, sum = 0, largest = 0;
+    size_t column;
+
+    WORKS(qw_options_new(&options, &err));
+    set(options, "queue-directory", spool);
+    set(options, "bucket-count", "4");
+    FAILS(qw_options_set(options, "bucket-count", QW_NUL, "0", QW_NUL, &err), QW_ERR_SYNTAX);
+    FAILS(qw_options_set(options, "bucket-time", QW_NUL, "x", QW_NUL, &err), QW_ERR_SYNTAX);
+    FAILS(qw_shape_scan(options, 8, &shape, &err), QW_ERR_INVALID);
+    WORKS(qw_shape_scan(options, QW_SHAPE_ALL, &shape, &err));
+    qw_options_free(options);
+    CHECK(qw_shape_complete(shape) == 1 && qw_shape_complete(NULL) == 0);
+    FAILS(qw_shape_text(shape, "nosuch", QW_NUL, 0, 0, 0, &text, &err), QW_ERR_NOT_FOUND);
+    FAILS(qw_shape_text(shape, NULL, 0, QW_SHAPE_ALL, 0, 0, &text, &err), QW_ERR_INVALID);
+    FAILS(qw_shape_text(shape, NULL, 0, 0, 0, 1e9, &text, &err), QW_ERR_INVALID);
+    WORKS(qw_shape_text(shape, "deferred", QW_NUL, QW_SHAPE_SENDERS | QW_SHAPE_PARENTS, 2, 120, &text, &err));
+    CHECK(strstr((const char *)qw_text_bytes(text).data, "TOTAL") != NULL);
+    qw_text_free(text);
+    WORKS(qw_shape_json(shape, "total", QW_NUL, 0, 0, &text, &err));
+    CHECK(strncmp((const char *)qw_text_bytes(text).data, "{\"schema\":\"queuewatch/1\"", 23) == 0);
+    qw_text_free(text);
+    WORKS(qw_shape_rows_open(shape, "total", QW_NUL, 0, 0, &rows, &err));
+    qw_shape_free(shape);
+    FAILS(qw_shape_rows_next(rows, &row, 0, &err), QW_ERR_INVALID);
+    while ((status = qw_shape_rows_next(rows, &row, sizeof row, &err)) == QW_OK) {
+        CHECK(row.columns == 4);
+        if (row.domain.len == 5 && memcmp(row.domain.data, "TOTAL", 5) == 0) {
+            total = row.total;
+            continue;
+        }
+        CHECK(largest == 0 || row.total <= largest);
+        largest = row.total;
+        for (column = 0; column < row.columns; column++)
+            sum += row.counts[column];
+    }
+    CHECK(status == QW_END && qw_shape_rows_next(rows, &row, sizeof row, NULL) == QW_END);
+    CHECK(total > 1000 && sum == total);
+    qw_shape_rows_free(rows);
+    qw_shape_rows_free(NULL);
+    qw_shape_free(NULL);
+}
+
+static void reasons(qw_snapshot *snapshot)
+{
+    qw_reasons *reasons = NULL;
+    qw_reason row;
+    qw_messages *messages = NULL;
+    qw_message message;
+    qw_delay delay;
+    qw_error *err = NULL;
+    qw_status status;
+    uint64_t recipients = 0, others, delayed = 0, silent = 0, index;
+
+    FAILS(qw_reasons_open(snapshot, "nosuch", QW_NUL, &reasons, &err), QW_ERR_NOT_FOUND);
+    WORKS(qw_reasons_open(snapshot, "deferred", QW_NUL, &reasons, &err));
+    while ((status = qw_reasons_next(reasons, &row, sizeof row, &err)) == QW_OK) {
+        CHECK(row.recipients > 0 && row.code.len > 0 && row.reason.len > 0 && row.oldest > 0);
+        recipients += row.recipients;
+    }
+    CHECK(status == QW_END);
+    others = qw_reasons_others(reasons);
+    CHECK(qw_reasons_others(NULL) == 0);
+    CHECK(measure(snapshot, "deferred.reason(4)") == (double)recipients);
+    CHECK(measure(snapshot, "deferred.recipients") == (double)(recipients + others));
+    WORKS(qw_messages_open(snapshot, "deferred", QW_NUL, &messages, &err));
+    FAILS(qw_messages_delay(messages, 0, &delay, sizeof delay, &err), QW_ERR_INVALID);
+    while (qw_messages_next(messages, &message, sizeof message, NULL) == QW_OK) {
+        for (index = 0; index < message.recipients; index++) {
+            status = qw_messages_delay(messages, index, &delay, sizeof delay, &err);
+            CHECK(status == QW_OK || status == QW_END);
+            if (status == QW_OK)
+                CHECK(delay.status.len > 0 && delay.reason.len > 0 && delay.address.len > 0);
+            status == QW_OK ? delayed++ : silent++;
+        }
+        FAILS(qw_messages_delay(messages, index, &delay, sizeof delay, &err), QW_ERR_INVALID);
+    }
+    CHECK(delayed == recipients && silent == others);
+    qw_messages_free(messages);
+    qw_snapshot_free(snapshot);
+    qw_reasons_free(reasons);
+    qw_reasons_free(NULL);
+}
+
 static void *reader(void *snapshot)
 {
     int i;
@@ -291,6 +383,8 @@ int main(int argc, char **argv)
     errors();
     rows(scan(argv[1]));
     verdicts(argv[1]);
+    shapes(argv[1]);
+    reasons(scan(argv[1]));
     threads(argv[1]);
     logs(argv[1]);
     return 0;

@@ -16,8 +16,18 @@ from queuewatch import _abi
 from queuewatch._library import lib
 
 HEADER = ROOT / "include/queuewatch.h"
-OPAQUE = ("options", "snapshot", "messages", "verdict", "text", "error")
-ROWS = ("bytes", "problem", "message", "finding")
+OPAQUE = (
+    "options",
+    "snapshot",
+    "messages",
+    "reasons",
+    "shape",
+    "shape_rows",
+    "verdict",
+    "text",
+    "error",
+)
+ROWS = ("bytes", "problem", "message", "delay", "reason", "shape_row", "finding")
 SCALARS: dict[str, Any] = {
     "void": None,
     "int32_t": ctypes.c_int32,

@@ -12,6 +12,7 @@ XSLoader::load('Postfix::QueueWatch', $VERSION);
 use Postfix::QueueWatch::Error;
 use Postfix::QueueWatch::Messages;
 use Postfix::QueueWatch::Options;
+use Postfix::QueueWatch::Shape;
 use Postfix::QueueWatch::Snapshot;
 use Postfix::QueueWatch::Verdict;
 
@@ -24,6 +25,12 @@ my @QUEUES = qw(active deferred incoming hold maildrop corrupt);
 sub scan {
     my ($class, %options) = @_;
     return Postfix::QueueWatch::Options->new(%options)->_scan;
+}
+
+sub shape {
+    my ($class, %options) = @_;
+    my $all = delete $options{all};
+    return Postfix::QueueWatch::Options->new(%options)->_shape($all ? 1 : 0);
 }
 
 sub queue_name {
@@ -94,6 +101,12 @@ A list of hashes: C<message>, C<path>, C<remedy>, C<kind>, C<queue>, C<errno>.
 
 A cursor over the messages of a queue, of C<backlog> or C<total>, or (without argument) of all. It reads the spool anew.
 
+=item $q->reasons($queue)
+
+Why the mail of a queue (or of C<backlog>, C<total>, or all) waits: a list of hashes, most recipients first, with
+C<domain>, C<code> (the enhanced status code), C<reason> (in which C<ADDRESS>, C<HOST>, C<IP>, C<URL>, C<ID>, C<TIME> and
+C<N> stand for what changes), C<recipients>, C<oldest>.
+
 =item $q->check(%options)
 
 A verdict by the rules given as C<warning> and C<critical>, or by the defaults.
@@ -103,8 +116,17 @@ A verdict by the rules given as C<warning> and C<critical>, or by the defaults.
 =head2 The cursor
 
 C<next> gives a hash reference, and C<undef> after the last: C<instance queue_id sender arrival next_retry size done
-queue_number mode damaged forced_expire> and C<recipients>, an array reference. C<< Postfix::QueueWatch->queue_name >>
+queue_number mode damaged forced_expire> and C<recipients>, an array reference; C<delays>, another, has for each of them
+C<undef> or a hash with C<status>, C<reason> and C<address>: why it waits. C<< Postfix::QueueWatch->queue_name >>
 names a queue by its number. C<unreadable> counts what could not be read.
+
+=head2 The shape
+
+C<< Postfix::QueueWatch->shape(%options) >> counts recipients and senders of every queue by domain and age, as qshape
+does; C<bucket_count>, C<bucket_time> and C<linear> make its columns, C<all> counts what qshape leaves out. On it,
+C<< text($queue, %how) >> is the table that qshape prints, byte for byte, C<json> the same as a document, and C<rows> a
+list of hashes: C<domain>, C<total>, C<counts>. C<%how> takes C<senders>, C<parents>, C<min_subdomains> and, for the
+text, C<width>. C<complete> tells whether all could be read.
 
 =head2 The verdict
 

@@ -14,6 +14,14 @@ POSTFIX QUEUE CRITICAL: deferred.oldest is 5d 18h (critical 2d), hold.messages i
 ...         print(message.queue_id, message.sender_text, *message.recipients_text)
 9C34299497D orig@sender.example keep@alpha.example del@alpha.example ok@ok.example
 
+>>> for reason in snap.reasons("deferred")[:2]:
+...     print(reason.recipients, reason.domain_text, reason.code, reason.reason)
+83 greylist.example 4.7.1 Greylisted, please try again in N seconds
+77 alpha.example 4.4.1 delivery temporarily suspended: connect to IP[IP]:1: Connection refused
+>>> shape = queuewatch.shape(queue_directory="spool", now=1795461304)
+>>> [row.total for row in shape.rows("deferred") if row.domain == b"TOTAL"]
+[1922]
+
 A thin layer over libqueuewatch: measures, rules and options are those of `check_postfix_queue --help`, the
 same figures and the same words. All errors are QueuewatchError; most are a builtin too, so that for
 example PermissionError catches AccessDenied. What could not be read is no error but `snap.problems`.
@@ -36,12 +44,13 @@ from ._errors import (
     TimedOut,
     Unsupported,
 )
-from ._model import Finding, Measure, Message, Problem, Quality, State
-from ._objects import Messages, Snapshot, Verdict, check, scan
+from ._model import Delay, Finding, Measure, Message, Problem, Quality, Reason, ShapeRow, State
+from ._objects import Messages, Shape, Snapshot, Verdict, check, scan, shape
 
 __all__ = [
     "AccessDenied",
     "Closed",
+    "Delay",
     "Finding",
     "Incomplete",
     "InvalidArgument",
@@ -57,6 +66,9 @@ __all__ = [
     "Quality",
     "QueuewatchError",
     "ReadFailed",
+    "Reason",
+    "Shape",
+    "ShapeRow",
     "Snapshot",
     "State",
     "SyntaxProblem",
@@ -66,4 +78,5 @@ __all__ = [
     "__version__",
     "check",
     "scan",
+    "shape",
 ]

@@ -65,6 +65,10 @@ QW_PROBLEM_FILE = 1
 QW_PROBLEM_DAMAGED = 2
 QW_PROBLEM_INSTANCE = 3
 
+QW_SHAPE_ALL = 1
+QW_SHAPE_SENDERS = 2
+QW_SHAPE_PARENTS = 4
+
 QW_LOG_ERROR = 1
 QW_LOG_WARN = 2
 QW_LOG_INFO = 3
@@ -81,6 +85,18 @@ class qw_snapshot(Structure):
 
 
 class qw_messages(Structure):
+    """Opaque."""
+
+
+class qw_reasons(Structure):
+    """Opaque."""
+
+
+class qw_shape(Structure):
+    """Opaque."""
+
+
+class qw_shape_rows(Structure):
     """Opaque."""
 
 
@@ -135,6 +151,35 @@ class qw_message(Structure):
     )
 
 
+class qw_delay(Structure):
+    """A row of qw_messages_delay."""
+
+    _fields_ = (("status", qw_bytes), ("reason", qw_bytes), ("address", qw_bytes))
+
+
+class qw_reason(Structure):
+    """A row of qw_reasons_next."""
+
+    _fields_ = (
+        ("domain", qw_bytes),
+        ("code", qw_bytes),
+        ("reason", qw_bytes),
+        ("recipients", c_uint64),
+        ("oldest", c_int64),
+    )
+
+
+class qw_shape_row(Structure):
+    """A row of qw_shape_rows_next."""
+
+    _fields_ = (
+        ("domain", qw_bytes),
+        ("counts", POINTER(c_uint64)),
+        ("columns", c_size_t),
+        ("total", c_uint64),
+    )
+
+
 class qw_finding(Structure):
     """A row of qw_verdict_finding."""
 
@@ -151,6 +196,9 @@ class qw_finding(Structure):
 options_p = POINTER(qw_options)
 snapshot_p = POINTER(qw_snapshot)
 messages_p = POINTER(qw_messages)
+reasons_p = POINTER(qw_reasons)
+shape_p = POINTER(qw_shape)
+shape_rows_p = POINTER(qw_shape_rows)
 verdict_p = POINTER(qw_verdict)
 text_p = POINTER(qw_text)
 error_p = POINTER(qw_error)
@@ -186,8 +234,27 @@ PROTOTYPES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "qw_messages_open": (_status, (snapshot_p, *_name, POINTER(messages_p), _error_out)),
     "qw_messages_next": (_status, (messages_p, POINTER(qw_message), c_size_t, _error_out)),
     "qw_messages_recipient": (_status, (messages_p, c_size_t, POINTER(qw_bytes), _error_out)),
+    "qw_messages_delay": (_status, (messages_p, c_size_t, POINTER(qw_delay), c_size_t, _error_out)),
     "qw_messages_unreadable": (c_uint64, (messages_p,)),
     "qw_messages_free": (None, (messages_p,)),
+    "qw_reasons_open": (_status, (snapshot_p, *_name, POINTER(reasons_p), _error_out)),
+    "qw_reasons_next": (_status, (reasons_p, POINTER(qw_reason), c_size_t, _error_out)),
+    "qw_reasons_others": (c_uint64, (reasons_p,)),
+    "qw_reasons_free": (None, (reasons_p,)),
+    "qw_shape_scan": (_status, (options_p, c_uint32, POINTER(shape_p), _error_out)),
+    "qw_shape_complete": (c_int32, (shape_p,)),
+    "qw_shape_text": (
+        _status,
+        (shape_p, *_name, c_uint32, c_double, c_double, _text_out, _error_out),
+    ),
+    "qw_shape_json": (_status, (shape_p, *_name, c_uint32, c_double, _text_out, _error_out)),
+    "qw_shape_rows_open": (
+        _status,
+        (shape_p, *_name, c_uint32, c_double, POINTER(shape_rows_p), _error_out),
+    ),
+    "qw_shape_rows_next": (_status, (shape_rows_p, POINTER(qw_shape_row), c_size_t, _error_out)),
+    "qw_shape_rows_free": (None, (shape_rows_p,)),
+    "qw_shape_free": (None, (shape_p,)),
     "qw_check": (_status, (options_p, snapshot_p, POINTER(verdict_p), _error_out)),
     "qw_verdict_state": (c_int32, (verdict_p,)),
     "qw_verdict_summary": (_status, (verdict_p, _text_out, _error_out)),

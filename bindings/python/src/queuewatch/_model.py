@@ -108,6 +108,61 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Delay:
+    """Why a recipient waits, as Postfix logged it."""
+
+    status: str
+    """The enhanced status code, for example `4.4.1`."""
+    reason: bytes
+    """What mailq prints in brackets."""
+    address: bytes
+    """The address that was tried, quoted; another than the recipient's where mail is redirected."""
+
+    @property
+    def reason_text(self) -> str:
+        """The reason as text; bytes that are not UTF-8 become surrogate escapes."""
+        return self.reason.decode("utf-8", "surrogateescape")
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.reason_text}"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Recipients of one domain that wait for one reason."""
+
+    domain: bytes
+    code: str
+    """The enhanced status code that Postfix logged."""
+    reason: str
+    """The delay reason; ADDRESS, HOST, IP, URL, ID, TIME and N stand for what changes."""
+    recipients: int
+    oldest: int | None
+    """Second of the epoch in which the oldest of their messages arrived."""
+
+    @property
+    def domain_text(self) -> str:
+        """The domain as text; bytes that are not UTF-8 become surrogate escapes."""
+        return self.domain.decode("utf-8", "surrogateescape")
+
+
+@dataclass(frozen=True)
+class ShapeRow:
+    """A row of a shape."""
+
+    domain: bytes
+    """`TOTAL` for all together; with a leading dot a parent domain."""
+    total: int
+    counts: tuple[int, ...]
+    """By column."""
+
+    @property
+    def domain_text(self) -> str:
+        """The domain as text; bytes that are not UTF-8 become surrogate escapes."""
+        return self.domain.decode("utf-8", "surrogateescape")
+
+
+@dataclass(frozen=True)
 class Message:
     """A message in a queue. Addresses are bytes, as in the queue file, whatever they hold."""
 
@@ -118,6 +173,8 @@ class Message:
     """Empty for the null sender, which Postfix's tools show as MAILER-DAEMON."""
     recipients: tuple[bytes, ...]
     """Those still to be delivered."""
+    delays: tuple[Delay | None, ...]
+    """For each of them why it waits; None where no delay reason is on record."""
     done: int
     """How many recipients need no more delivery."""
     size: int

@@ -17,12 +17,15 @@ from ._library import lib
 from ._model import (
     PROBLEM_KINDS,
     QUEUES,
+    Delay,
     Finding,
     Measure,
     Message,
     Number,
     Problem,
     Quality,
+    Reason,
+    ShapeRow,
     State,
     known,
 )
@@ -150,6 +153,33 @@ class Snapshot(_Closable):
         )
         return Messages(handle)
 
+    def reasons(self, queue: str | bytes | None = None) -> tuple[Reason, ...]:
+        """Return why the mail of a queue, of `backlog` or `total`, or of all queues waits, most first.
+
+        Unsupported if the scan was limited by `measure` and read no delay reasons.
+        """
+        spelled = None if queue is None else _named("queue", queue)
+        cursor = Handle.made(
+            lib.qw_reasons_open,
+            _abi.reasons_p,
+            lib.qw_reasons_free,
+            self._handle,
+            spelled,
+            len(spelled or b""),
+        )
+        row, rows = _abi.qw_reason(), []
+        while call(lib.qw_reasons_next, cursor, byref(row), sizeof(row)) != _abi.QW_END:
+            rows.append(
+                Reason(
+                    domain=_abi.copied(row.domain) or b"",
+                    code=_words(row.code),
+                    reason=_words(row.reason),
+                    recipients=row.recipients,
+                    oldest=row.oldest or None,
+                )
+            )
+        return tuple(rows)
+
     def json(self) -> dict[str, Any]:
         """Return the document of the snapshot, schema queuewatch/1."""
         return _document(text(lib.qw_snapshot_json, self._handle))
@@ -199,6 +229,7 @@ class Messages(_Closable, Iterator[Message]):
             queue_id=_words(row.queue_id),
             sender=_abi.copied(row.sender) or b"",
             recipients=tuple(_recipient(handle, index) for index in range(row.recipients)),
+            delays=tuple(_delay(handle, index) for index in range(row.recipients)),
             done=row.done,
             size=row.size,
             arrival=row.arrival or None,
@@ -268,6 +299,86 @@ class Verdict(_Closable):
         )
 
 
+class Shape(_Closable):
+    """Recipients and senders by domain and age, of every queue; as immutable as a Snapshot."""
+
+    def __enter__(self) -> Shape:
+        return self
+
+    def __repr__(self) -> str:
+        return self._described(lambda: "complete" if self.complete else "incomplete")
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything could be read; if not, figures are lower bounds."""
+        return bool(lib.qw_shape_complete(self._handle))
+
+    def text(
+        self,
+        queue: str | bytes | None = None,
+        *,
+        senders: bool = False,
+        parents: bool = False,
+        min_subdomains: float = 5,
+        width: float = 80,
+    ) -> str:
+        """Return the table that qshape prints; bytes that are not UTF-8 become surrogate escapes."""
+        return text(
+            lib.qw_shape_text,
+            self._handle,
+            *_queue(queue),
+            _flags(senders, parents),
+            min_subdomains,
+            width,
+        )
+
+    def rows(
+        self,
+        queue: str | bytes | None = None,
+        *,
+        senders: bool = False,
+        parents: bool = False,
+        min_subdomains: float = 5,
+    ) -> tuple[ShapeRow, ...]:
+        """Return the rows of that table, in its order, TOTAL among them."""
+        cursor = Handle.made(
+            lib.qw_shape_rows_open,
+            _abi.shape_rows_p,
+            lib.qw_shape_rows_free,
+            self._handle,
+            *_queue(queue),
+            _flags(senders, parents),
+            min_subdomains,
+        )
+        row, rows = _abi.qw_shape_row(), []
+        while call(lib.qw_shape_rows_next, cursor, byref(row), sizeof(row)) != _abi.QW_END:
+            counts = tuple(row.counts[: row.columns])
+            rows.append(ShapeRow(_abi.copied(row.domain) or b"", row.total, counts))
+        return tuple(rows)
+
+    def json(
+        self,
+        queue: str | bytes | None = None,
+        *,
+        senders: bool = False,
+        parents: bool = False,
+        min_subdomains: float = 5,
+    ) -> dict[str, Any]:
+        """Return the same as a document, schema queuewatch/1."""
+        flags = _flags(senders, parents)
+        return _document(text(lib.qw_shape_json, self._handle, *_queue(queue), flags, min_subdomains))
+
+
+def shape(*, all: bool = False, **options: Option) -> Shape:  # noqa: A002 (the word of the programs)
+    """Count recipients and senders of every queue by domain and age, as qshape does.
+
+    The options bucket_count, bucket_time and linear make the columns; `all` counts what qshape leaves out.
+    """
+    handle = _options.handle(_options.settings(options))
+    flags = _abi.QW_SHAPE_ALL if all else 0
+    return Shape(Handle.made(lib.qw_shape_scan, _abi.shape_p, lib.qw_shape_free, handle, flags))
+
+
 def scan(**options: Option) -> Snapshot:
     """Read the spools that the options name, the default instance if they name none.
 
@@ -304,6 +415,24 @@ def _recipient(handle: Handle, index: int) -> bytes:
     out = _abi.qw_bytes()
     call(lib.qw_messages_recipient, handle, index, byref(out))
     return _abi.copied(out) or b""
+
+
+def _delay(handle: Handle, index: int) -> Delay | None:
+    row = _abi.qw_delay()
+    if call(lib.qw_messages_delay, handle, index, byref(row), sizeof(row)) == _abi.QW_END:
+        return None
+    return Delay(_words(row.status), _abi.copied(row.reason) or b"", _abi.copied(row.address) or b"")
+
+
+def _queue(queue: str | bytes | None) -> tuple[bytes | None, int]:
+    if queue is None:
+        return None, 0
+    spelled = _named("queue", queue)
+    return spelled, len(spelled)
+
+
+def _flags(senders: bool, parents: bool) -> int:
+    return (_abi.QW_SHAPE_SENDERS if senders else 0) | (_abi.QW_SHAPE_PARENTS if parents else 0)
 
 
 def _document(text: str) -> dict[str, Any]:

@@ -1,0 +1,135 @@
+//! Why mail waits, row by row.
+
+use std::ffi::c_char;
+
+use super::bytes::{input_text, qw_bytes};
+use super::error::qw_error;
+use super::guard::{guard, guard_value};
+use super::snapshot::qw_snapshot;
+use super::{QW_END, QW_OK, handle, qw_status};
+use crate::measure::Subject;
+use crate::postfix::queue::QueueSet;
+use crate::snapshot::reasons::Reasons;
+
+/// Why mail waits: a cursor over its rows. One thread at a time.
+pub struct qw_reasons {
+    reasons: Reasons,
+    next: usize,
+}
+
+/// Recipients of one domain that wait for one reason. The bytes live until the cursor is freed.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct qw_reason {
+    /// The destination domain, raw.
+    pub domain: qw_bytes,
+    /// The enhanced status code that Postfix logged, such as 4.4.1.
+    pub code: qw_bytes,
+    /// The delay reason, raw, but for what changes from message to message: ADDRESS, HOST, IP, URL, ID, TIME
+    /// and N stand for that.
+    pub reason: qw_bytes,
+    /// Recipients still to be delivered that wait for it.
+    pub recipients: u64,
+    /// The earliest arrival among their messages, in seconds of the epoch; 0 if none is known.
+    pub oldest: i64,
+}
+
+/// Opens a cursor over why the mail of `queue` waits (a queue's name, backlog or total; NULL: all six), most
+/// recipients first. Free it with qw_reasons_free. Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND (no such queue),
+/// QW_ERR_UNSUPPORTED (the scan was limited by the option `measure` and read no reasons). Since 0.1.
+///
+/// # Safety
+/// `snapshot` is NULL or from qw_scan; `queue` is NULL or has its length; `out` and `err` are NULL or may
+/// be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_reasons_open(
+    snapshot: *const qw_snapshot,
+    queue: *const c_char,
+    queue_len: usize,
+    out: *mut *mut qw_reasons,
+    err: *mut *mut qw_error,
+) -> qw_status {
+    // SAFETY: the caller's promise.
+    let out = unsafe { handle::out(out) };
+    // SAFETY: the caller's promise.
+    let snapshot = unsafe { handle::shared(snapshot) };
+    let queues = if queue.is_null() {
+        Ok(QueueSet::ALL)
+    } else {
+        // SAFETY: the caller's promise.
+        unsafe { input_text("the queue", queue, queue_len) }.and_then(Subject::queues_named)
+    };
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(err, None, || {
+            let (out, snapshot) = (out?, &snapshot?.snapshot);
+            *out = handle::give(qw_reasons {
+                reasons: snapshot.known_reasons(queues?)?,
+                next: 0,
+            });
+            Ok(QW_OK)
+        })
+    }
+}
+
+/// Goes to the next row and fills `row`; QW_END after the last. `row_size` is sizeof *row.
+/// Errors: QW_ERR_INVALID. Since 0.1.
+///
+/// # Safety
+/// `reasons` is NULL or from qw_reasons_open and used by this thread alone; `row` is NULL or has `row_size`
+/// writable bytes; `err` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_reasons_next(
+    reasons: *mut qw_reasons,
+    row: *mut qw_reason,
+    row_size: usize,
+    err: *mut *mut qw_error,
+) -> qw_status {
+    // SAFETY: the caller's promise.
+    let reasons = unsafe { handle::exclusive(reasons) };
+    // SAFETY: the caller's promise.
+    let give = |filled| unsafe { handle::give_row(row, row_size, filled) };
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(err, None, || {
+            let reasons = reasons?;
+            let Some(one) = reasons.reasons.rows.get(reasons.next) else {
+                return Ok(QW_END);
+            };
+            give(qw_reason {
+                domain: qw_bytes::of(&one.domain),
+                code: qw_bytes::of(&one.code),
+                reason: qw_bytes::of(&one.reason),
+                recipients: one.recipients,
+                oldest: one.oldest.unwrap_or(0),
+            })?;
+            reasons.next += 1;
+            Ok(QW_OK)
+        })
+    }
+}
+
+/// Recipients without a delay reason on record (not tried yet, being tried now, or on hold), and those of
+/// reasons beyond the most that are held; 0 for NULL. Since 0.1.
+///
+/// # Safety
+/// `reasons` is NULL or from qw_reasons_open and used by this thread alone.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_reasons_others(reasons: *const qw_reasons) -> u64 {
+    // SAFETY: the caller's promise.
+    let reasons = unsafe { handle::shared(reasons) };
+    guard_value(0, || {
+        let reasons = &reasons?.reasons;
+        Ok(reasons.unexplained + reasons.unlisted)
+    })
+}
+
+/// Frees a cursor. NULL is a no-op. Since 0.1.
+///
+/// # Safety
+/// `reasons` is NULL or from qw_reasons_open and not freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_reasons_free(reasons: *mut qw_reasons) {
+    // SAFETY: the caller's promise.
+    unsafe { handle::free(reasons) }
+}

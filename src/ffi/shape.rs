@@ -1,0 +1,301 @@
+//! Shapes: age by domain, as qshape shows it.
+
+use std::ffi::c_char;
+
+use super::bytes::{give_bytes, give_text, input_text, qw_bytes, qw_text};
+use super::error::qw_error;
+use super::guard::{guard, guard_value};
+use super::options::qw_options;
+use super::{QW_END, QW_OK, handle, qw_status};
+use crate::error::{Error, ErrorKind, Result};
+use crate::measure::Subject;
+use crate::options::ShapeTables;
+use crate::postfix::queue::QueueSet;
+use crate::render::shape::{Look, document, table};
+use crate::shape::{Part, Shape};
+
+/// Recipients or senders by domain and age, of every queue. Immutable: any number of threads may use it.
+pub struct qw_shape {
+    shape: Shape,
+}
+
+/// The rows of a shape, one by one. One thread at a time.
+pub struct qw_shape_rows {
+    rows: Vec<(Vec<u8>, Vec<u64>)>,
+    next: usize,
+}
+
+/// For qw_shape_scan: count what qshape leaves out, too.
+pub const QW_SHAPE_ALL: u32 = 1;
+/// Messages by sender domain, not recipients by destination domain.
+pub const QW_SHAPE_SENDERS: u32 = 2;
+/// Rows for parent domains, too, with a leading dot.
+pub const QW_SHAPE_PARENTS: u32 = 4;
+
+/// A row of a shape. The bytes and counts live until the cursor moves or is freed.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct qw_shape_row {
+    /// The domain, raw; `TOTAL` for all together; with a leading dot a parent domain.
+    pub domain: qw_bytes,
+    /// By column: recipients (or messages) of that age.
+    pub counts: *const u64,
+    /// How many columns.
+    pub columns: usize,
+    /// All of them.
+    pub total: u64,
+}
+
+/// Looks through the queues of the instances that `options` says, senders and recipients in one pass; its
+/// options bucket-count, bucket-time and linear make the columns. `flags` is 0 or QW_SHAPE_ALL. Free it
+/// with qw_shape_free. Errors: as qw_scan. Since 0.1.
+///
+/// # Safety
+/// `options` is NULL or from qw_options_new; `out` and `err` are NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_shape_scan(
+    options: *const qw_options,
+    flags: u32,
+    out: *mut *mut qw_shape,
+    err: *mut *mut qw_error,
+) -> qw_status {
+    // SAFETY: the caller's promise.
+    let out = unsafe { handle::out(out) };
+    // SAFETY: the caller's promise.
+    let options = unsafe { handle::shared(options) };
+    let poisoned = options.as_ref().ok().map(|options| &options.poisoned);
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(err, poisoned, || {
+            let (out, options) = (out?, &options?.options);
+            known(flags, QW_SHAPE_ALL)?;
+            let shape = options.shape(ShapeTables {
+                recipients: true,
+                senders: true,
+                all: flags & QW_SHAPE_ALL != 0,
+            })?;
+            *out = handle::give(qw_shape { shape });
+            Ok(QW_OK)
+        })
+    }
+}
+
+fn known(flags: u32, all: u32) -> Result<()> {
+    if flags & !all == 0 {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Invalid, "there is no such flag"))
+}
+
+/// How the caller wants rows; 0 stands for qshape's default.
+fn look(flags: u32, min_subdomains: f64, width: f64) -> Result<Look> {
+    known(flags, QW_SHAPE_SENDERS | QW_SHAPE_PARENTS)?;
+    let or = |value: f64, default: f64| if value > 0.0 { value } else { default };
+    if width > 10_000.0 {
+        return Err(Error::new(
+            ErrorKind::Invalid,
+            "the width is at most 10000 columns",
+        ));
+    }
+    Ok(Look {
+        senders: flags & QW_SHAPE_SENDERS != 0,
+        parents: (flags & QW_SHAPE_PARENTS != 0).then(|| or(min_subdomains, 5.0)),
+        width: or(width, 80.0).max(80.0),
+        ..Look::default()
+    })
+}
+
+/// The counts of `queues` together.
+fn part(shape: &Shape, queues: QueueSet) -> Part {
+    let mut parts = queues
+        .iter()
+        .filter_map(|queue| shape.parts.get(queue.index()));
+    let mut sum = parts
+        .next()
+        .cloned()
+        .unwrap_or_else(|| shape.parts[0].clone());
+    for part in parts {
+        sum.merge(part);
+    }
+    sum
+}
+
+/// # Safety
+/// `queue` is NULL or has its length.
+unsafe fn queues(queue: *const c_char, queue_len: usize) -> Result<QueueSet> {
+    if queue.is_null() {
+        return Ok(QueueSet::ALL);
+    }
+    // SAFETY: the same contract.
+    unsafe { input_text("the queue", queue, queue_len) }.and_then(Subject::queues_named)
+}
+
+/// 1 if all that was to be read was read; 0 if not, or for NULL. Since 0.1.
+///
+/// # Safety
+/// `shape` is NULL or from qw_shape_scan and not freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_shape_complete(shape: *const qw_shape) -> i32 {
+    // SAFETY: the caller's promise.
+    let shape = unsafe { handle::shared(shape) };
+    guard_value(0, || Ok(i32::from(shape?.shape.is_whole())))
+}
+
+/// The table of `queue` (a queue's name, backlog or total; NULL: all six), byte for byte as qshape prints
+/// it: domains are raw bytes. `flags` are QW_SHAPE_SENDERS and QW_SHAPE_PARENTS; `min_subdomains` (0: 5) and
+/// `width` (0: 80) are qshape's -m and -w. Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND (no such queue).
+/// Since 0.1.
+///
+/// # Safety
+/// `shape` is NULL or from qw_shape_scan; `queue` is NULL or has its length; `out` and `err` are NULL or may
+/// be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_shape_text(
+    shape: *const qw_shape,
+    queue: *const c_char,
+    queue_len: usize,
+    flags: u32,
+    min_subdomains: f64,
+    width: f64,
+    out: *mut *mut qw_text,
+    err: *mut *mut qw_error,
+) -> qw_status {
+    // SAFETY: the caller's promise.
+    let shape = unsafe { handle::shared(shape) };
+    // SAFETY: the caller's promise.
+    let queues = unsafe { queues(queue, queue_len) };
+    // SAFETY: the caller's promise.
+    unsafe {
+        give_bytes(out, err, || {
+            let shape = &shape?.shape;
+            let look = look(flags, min_subdomains, width)?;
+            Ok(table(&shape.buckets, &part(shape, queues?), &look))
+        })
+    }
+}
+
+/// The same as a JSON document, schema queuewatch/1. Errors: as qw_shape_text. Since 0.1.
+///
+/// # Safety
+/// As for qw_shape_text.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_shape_json(
+    shape: *const qw_shape,
+    queue: *const c_char,
+    queue_len: usize,
+    flags: u32,
+    min_subdomains: f64,
+    out: *mut *mut qw_text,
+    err: *mut *mut qw_error,
+) -> qw_status {
+    // SAFETY: the caller's promise.
+    let shape = unsafe { handle::shared(shape) };
+    // SAFETY: the caller's promise.
+    let queues = unsafe { queues(queue, queue_len) };
+    // SAFETY: the caller's promise.
+    unsafe {
+        give_text(out, err, || {
+            let shape = &shape?.shape;
+            let look = look(flags, min_subdomains, 0.0)?;
+            Ok(document(shape, &part(shape, queues?), &look).to_string())
+        })
+    }
+}
+
+/// Opens a cursor over the rows of that table, in its order, TOTAL among them. Free it with
+/// qw_shape_rows_free. Errors: as qw_shape_text. Since 0.1.
+///
+/// # Safety
+/// As for qw_shape_text.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_shape_rows_open(
+    shape: *const qw_shape,
+    queue: *const c_char,
+    queue_len: usize,
+    flags: u32,
+    min_subdomains: f64,
+    out: *mut *mut qw_shape_rows,
+    err: *mut *mut qw_error,
+) -> qw_status {
+    // SAFETY: the caller's promise.
+    let out = unsafe { handle::out(out) };
+    // SAFETY: the caller's promise.
+    let shape = unsafe { handle::shared(shape) };
+    // SAFETY: the caller's promise.
+    let queues = unsafe { queues(queue, queue_len) };
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(err, None, || {
+            let (out, shape) = (out?, &shape?.shape);
+            let look = look(flags, min_subdomains, 0.0)?;
+            let part = part(shape, queues?);
+            let counts = match look.senders {
+                true => &part.senders,
+                false => &part.recipients,
+            };
+            let mut rows = Vec::new();
+            counts.each_printed(look.parents, |row| {
+                rows.push((row.name.to_vec(), row.cells.to_vec()));
+            });
+            *out = handle::give(qw_shape_rows { rows, next: 0 });
+            Ok(QW_OK)
+        })
+    }
+}
+
+/// Goes to the next row and fills `row`; QW_END after the last. `row_size` is sizeof *row.
+/// Errors: QW_ERR_INVALID. Since 0.1.
+///
+/// # Safety
+/// `rows` is NULL or from qw_shape_rows_open and used by this thread alone; `row` is NULL or has `row_size`
+/// writable bytes; `err` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_shape_rows_next(
+    rows: *mut qw_shape_rows,
+    row: *mut qw_shape_row,
+    row_size: usize,
+    err: *mut *mut qw_error,
+) -> qw_status {
+    // SAFETY: the caller's promise.
+    let rows = unsafe { handle::exclusive(rows) };
+    // SAFETY: the caller's promise.
+    let give = |filled| unsafe { handle::give_row(row, row_size, filled) };
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(err, None, || {
+            let rows = rows?;
+            let Some((domain, cells)) = rows.rows.get(rows.next) else {
+                return Ok(QW_END);
+            };
+            let columns = cells.get(1..).unwrap_or_default();
+            give(qw_shape_row {
+                domain: qw_bytes::of(domain),
+                counts: columns.as_ptr(),
+                columns: columns.len(),
+                total: cells.first().copied().unwrap_or(0),
+            })?;
+            rows.next += 1;
+            Ok(QW_OK)
+        })
+    }
+}
+
+/// Frees a cursor over rows. NULL is a no-op. Since 0.1.
+///
+/// # Safety
+/// `rows` is NULL or from qw_shape_rows_open and not freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_shape_rows_free(rows: *mut qw_shape_rows) {
+    // SAFETY: the caller's promise.
+    unsafe { handle::free(rows) }
+}
+
+/// Frees a shape; cursors made from it live on. NULL is a no-op. Since 0.1.
+///
+/// # Safety
+/// `shape` is NULL or from qw_shape_scan and not freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_shape_free(shape: *mut qw_shape) {
+    // SAFETY: the caller's promise.
+    unsafe { handle::free(shape) }
+}
