@@ -151,7 +151,7 @@ fn is_url(word: &[u8]) -> bool {
 fn is_number(word: &[u8]) -> bool {
     let digits = word.strip_prefix(b"-").unwrap_or(word);
     let digits = digits.strip_prefix(b"+").unwrap_or(digits);
-    let points = digits.iter().filter(|byte| **byte == b'.').count();
+    let points = memchr::memchr_iter(b'.', digits).count();
     digits.first().is_some_and(u8::is_ascii_digit)
         && points <= 1
         && digits

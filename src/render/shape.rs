@@ -60,12 +60,12 @@ pub fn table(buckets: &Buckets, part: &Part, look: &Look) -> Vec<u8> {
     let mut out = Vec::new();
     let heads: Vec<Cell> = heads.into_iter().map(Cell::Head).collect();
     printer.line(b"", &heads, &mut out);
-    let mut printed = 0;
+    let mut lines = 0;
     counts.each_printed(look.parents, |row| {
-        if look.rows > 0 && printed >= look.rows {
+        if look.rows > 0 && lines >= look.rows {
             return;
         }
-        printed += 1;
+        lines += 1;
         let cells: Vec<Cell> = row.cells.iter().map(|cell| Cell::Count(*cell)).collect();
         printer.line(row.name, &cells, &mut out);
     });

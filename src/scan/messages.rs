@@ -149,7 +149,7 @@ impl Messages {
         let mut noatime = Noatime::default();
         let mut heard = Heard::default();
         let plan = Plan::new(queues, depth);
-        let logs = spool.logs(&plan, &mut noatime, |gap| heard.gap(gap));
+        let logs = spool.logs(plan, &mut noatime, |gap| heard.gap(gap));
         let open = spool.queue_directories(queues, &mut noatime, |gap| heard.gap(gap));
         let files = FileReader::new(logs, Deadline::NEVER);
         Messages {
@@ -388,7 +388,7 @@ impl<'s> Reread<'s> {
     pub fn new(spool: &'s Spool, plan: &Plan) -> Self {
         let mut noatime = Noatime::default();
         let mut heard = Heard::default();
-        let logs = spool.logs(plan, &mut noatime, |gap| heard.gap(gap));
+        let logs = spool.logs(*plan, &mut noatime, |gap| heard.gap(gap));
         let depth = match logs.is_empty() {
             true => Depth::Envelopes,
             false => Depth::Reasons,
@@ -425,7 +425,7 @@ impl<'s> Reread<'s> {
         let spool = self.spool;
         let top = Directory::of_queue(spool.fd.as_fd(), &spool.path, queue, noatime);
         let mut directory = top.ok()??;
-        for level in levels.iter() {
+        for level in levels {
             let name = CString::new(level.as_bytes()).ok()?;
             directory = directory.open(&name, noatime).ok()??;
         }

@@ -95,7 +95,7 @@ impl Plan {
     }
 
     /// Whether delay reasons are read of any queue.
-    fn reads_logs(&self) -> bool {
+    fn reads_logs(self) -> bool {
         self.depths.contains(&Some(Depth::Reasons))
     }
 
@@ -246,7 +246,7 @@ impl Spool {
 
     /// Opens the logs that hold delay reasons, and with `bounces` those of recipients given up; a
     /// directory that cannot be opened is a gap in each queue that needs it.
-    fn logs(&self, plan: &Plan, noatime: &mut Noatime, mut gap: impl FnMut(Gap)) -> Arc<Vec<Logs>> {
+    fn logs(&self, plan: Plan, noatime: &mut Noatime, mut gap: impl FnMut(Gap)) -> Arc<Vec<Logs>> {
         let mut open = Vec::new();
         let wanted = [(Log::Defer, plan.reads_logs()), (Log::Bounce, plan.bounces)];
         for (log, _) in wanted.into_iter().filter(|(_, wanted)| *wanted) {
@@ -312,7 +312,7 @@ impl Spool {
         let mut gaps = Vec::new();
         let mut noatime = Noatime::default();
         let open = self.queue_directories(plan.queues(), &mut noatime, |gap| gaps.push(gap));
-        let logs = self.logs(plan, &mut noatime, |gap| gaps.push(gap));
+        let logs = self.logs(*plan, &mut noatime, |gap| gaps.push(gap));
         let late = AtomicBool::new(false);
         let reader = || Reader {
             plan,

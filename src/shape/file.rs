@@ -61,8 +61,8 @@ impl Kept {
     }
 }
 
-/// What hears of recipients while a file is read: true to go on.
-type Hear<'h> = &'h mut dyn FnMut(&[u8]) -> bool;
+/// What hears of recipients while a file is read.
+type Hear<'h> = &'h mut dyn FnMut(&[u8]);
 
 /// Reads the file of `length` bytes in `source`; `mtime` stands in for the arrival time that files
 /// beginning with their sender do not have.
@@ -92,7 +92,6 @@ pub fn read<S: Source>(
             ends.push(addresses.len());
             spilt = addresses.len().saturating_add(ends.len().saturating_mul(8)) > MAX_KEPT;
         }
-        true
     };
     let mut reading = Reading::new(source, length, buffer, deadline);
     let found = reading.run(mtime, sender, &mut hear)?;
@@ -120,12 +119,8 @@ pub fn each_recipient<S: Source>(
     deadline: Deadline,
     mut each: impl FnMut(&[u8]),
 ) -> io::Result<()> {
-    let mut hear = |address: &[u8]| {
-        each(address);
-        true
-    };
     let mut reading = Reading::new(source, length, buffer, deadline);
-    reading.run(0, &mut Vec::new(), &mut hear)?;
+    reading.run(0, &mut Vec::new(), &mut each)?;
     Ok(())
 }
 
@@ -197,26 +192,14 @@ impl<'b, S: Source> Reading<'b, S> {
         }
         while let Some(record) = self.record()? {
             match record.kind {
-                b'p' => {
-                    if !self.follow(record) {
-                        break;
-                    }
-                }
-                b'R' => {
-                    if !hear(self.window.bytes(record.start, record.end)) {
-                        break;
-                    }
-                }
+                b'p' if !self.follow(record) => break,
+                b'R' => hear(self.window.bytes(record.start, record.end)),
                 b'S' => {
                     sender.clear();
                     sender.extend_from_slice(self.data(record));
                     has_sender = true;
                 }
-                b'M' => {
-                    if !has_sender || !self.content(content_length)? {
-                        break;
-                    }
-                }
+                b'M' if !has_sender || !self.content(content_length)? => break,
                 b'E' => {
                     return Ok(if has_sender {
                         Found::End(time)
