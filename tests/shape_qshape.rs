@@ -315,7 +315,7 @@ fn file(random: &mut Random) -> Vec<u8> {
         content.extend(record(*random.of(&[&b'N', &b'L']), &vec![b'x'; length]));
     }
     let mut bytes = Vec::new();
-    let mut recipients = |random: &mut Random, bytes: &mut Vec<u8>, most: usize| {
+    let recipients = |random: &mut Random, bytes: &mut Vec<u8>, most: usize| {
         for _ in 0..random.below(most) {
             let address = random.address();
             if random.chance(20) {

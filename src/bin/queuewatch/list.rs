@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use queuewatch::error::{Error, Result};
 use queuewatch::instance::Instance;
 use queuewatch::listing::{Pick, Request, Sort, list};
-use queuewatch::measure::{Subject, Unit, number};
+use queuewatch::measure::{Subject, Unit, number, status_code};
 use queuewatch::options::{Options, Takes};
 use queuewatch::postfix::queue::QueueSet;
 use queuewatch::render::postqueue::{Keys, heading, json_line, summary, text_block};
@@ -55,56 +55,91 @@ fn utf8<'v>(name: &str, value: &'v [u8]) -> Result<&'v str> {
         .map_err(|_| words::usage(&format!("--{name}: the text is not valid UTF-8")))
 }
 
-pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
-    let mut options = Options::default();
-    let mut pick = Pick::default();
-    let mut sort = None;
-    let mut text = false;
-    let mut keys = Keys::V3_5;
-    let mut queues = QueueSet::NONE;
-    for word in words {
-        match word {
-            Word::Flag("json", _) => text = false,
-            Word::Flag("text", _) => text = true,
-            Word::Flag("keys", value) => {
-                keys = match value.as_slice() {
+/// What the words of the command line ask for.
+struct Asked {
+    options: Options,
+    pick: Pick,
+    sort: Option<Sort>,
+    text: bool,
+    keys: Keys,
+    queues: QueueSet,
+}
+
+impl Asked {
+    fn set(&mut self, name: &'static str, value: Vec<u8>) -> Result<()> {
+        match name {
+            "json" => self.text = false,
+            "text" => self.text = true,
+            "keys" => {
+                self.keys = match value.as_slice() {
                     b"3.5" => Keys::V3_5,
                     b"3.11" => Keys::V3_11,
                     _ => return Err(words::usage("--keys wants 3.5 or 3.11")),
                 };
             }
-            Word::Flag("domain", value) => pick.domain = Some(value),
-            Word::Flag("sender", value) => {
-                pick.sender = Some(match value.as_slice() {
+            "domain" => self.pick.domain = Some(value),
+            "sender" => {
+                self.pick.sender = Some(match value.as_slice() {
                     b"<>" => b"MAILER-DAEMON".to_vec(),
                     _ => value,
                 });
             }
-            Word::Flag("reason", value) => {
-                pick.reason = Some(queuewatch::measure::status_code(utf8("reason", &value)?)?);
+            "reason" => {
+                self.pick.reason = Some(status_code(utf8("reason", &value)?)?);
             }
-            Word::Flag("older", value) => {
+            "older" => {
                 let age = utf8("older", &value)?;
                 let seconds = number::parse(age, Unit::Seconds).map_err(|(at, what)| {
                     words::usage(&format!("--older \"{age}\": character {}: {what}", at + 1))
                 })?;
-                pick.older = Some(seconds as i64);
+                self.pick.older = Some(seconds as i64);
             }
-            Word::Flag("sort", value) => {
+            "sort" => {
                 let order = Sort::from_name(utf8("sort", &value)?);
-                sort = Some(order.ok_or_else(|| {
+                self.sort = Some(order.ok_or_else(|| {
                     words::usage("--sort wants arrival, size, retry or queue_id")
                 })?);
             }
-            Word::Flag(name, value) => options.set(name, &value)?,
+            _ => self.options.set(name, &value)?,
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
+    let mut asked = Asked {
+        options: Options::default(),
+        pick: Pick::default(),
+        sort: None,
+        text: false,
+        keys: Keys::V3_5,
+        queues: QueueSet::NONE,
+    };
+    for word in words {
+        match word {
+            Word::Flag(name, value) => asked.set(name, value)?,
             Word::Plain(word) => {
-                queues = queues.or(Subject::queues_named(&word.to_string_lossy())?);
+                let queues = Subject::queues_named(&word.to_string_lossy())?;
+                asked.queues = asked.queues.or(queues);
             }
         }
     }
-    if queues.is_empty() {
-        queues = QueueSet::TOTAL;
+    if asked.queues.is_empty() {
+        asked.queues = QueueSet::TOTAL;
     }
+    print(asked)
+}
+
+/// Prints what was asked for, and tells what could not be read.
+fn print(asked: Asked) -> Result<ExitCode> {
+    let Asked {
+        options,
+        pick,
+        sort,
+        text,
+        keys,
+        queues,
+    } = asked;
     let instances = options.instances()?;
     let several = instances.len() > 1;
     // What is read is what is printed.

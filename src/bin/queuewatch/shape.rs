@@ -75,60 +75,95 @@ fn figure(name: &str, value: &[u8]) -> f64 {
     perl_number(value)
 }
 
-pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
-    let terminal = std::io::stdout().is_terminal();
-    let mut options = Options::default();
-    let mut look = Look {
-        rows: if terminal { 20 } else { 0 },
-        color: terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
-        harmless: terminal,
-        ..Look::default()
-    };
-    let mut least_subdomains = 5.0;
-    let mut parents = false;
-    let mut every = 1000.0;
-    let mut all = false;
-    let mut json = false;
-    let mut names: Vec<OsString> = Vec::new();
-    for word in words {
-        match word {
-            Word::Flag("senders", _) => look.senders = true,
-            Word::Flag("parents", _) => parents = true,
-            Word::Flag("all", _) => all = true,
-            Word::Flag("json", _) => json = true,
-            Word::Flag("color", _) => look.color = true,
-            Word::Flag(name @ ("bucket-count" | "bucket-time"), value) => {
-                let figure = figure(name, &value);
+/// What the words of the command line ask for.
+struct Asked {
+    options: Options,
+    look: Look,
+    least_subdomains: f64,
+    parents: bool,
+    /// Files between two interim tables; less than 1 for none.
+    every: f64,
+    all: bool,
+    json: bool,
+    names: Vec<OsString>,
+}
+
+impl Asked {
+    fn new(terminal: bool) -> Self {
+        let colourless = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Asked {
+            options: Options::default(),
+            look: Look {
+                rows: if terminal { 20 } else { 0 },
+                color: terminal && !colourless,
+                harmless: terminal,
+                ..Look::default()
+            },
+            least_subdomains: 5.0,
+            parents: false,
+            every: if terminal { 1000.0 } else { 0.0 },
+            all: false,
+            json: false,
+            names: Vec::new(),
+        }
+    }
+
+    fn set(&mut self, name: &'static str, value: &[u8], terminal: bool) -> Result<()> {
+        match name {
+            "senders" => self.look.senders = true,
+            "parents" => self.parents = true,
+            "all" => self.all = true,
+            "json" => self.json = true,
+            "color" => self.look.color = true,
+            "bucket-count" | "bucket-time" => {
+                let figure = figure(name, value);
                 // What is not above 0 sets nothing.
                 if figure > 0.0 {
-                    options.set(name, format!("{figure}").as_bytes())?;
+                    self.options.set(name, format!("{figure}").as_bytes())?;
                 }
             }
-            Word::Flag(name @ "min-subdomains", value) => {
-                let figure = figure(name, &value);
+            "min-subdomains" => {
+                let figure = figure(name, value);
                 if figure > 0.0 {
-                    least_subdomains = figure;
+                    self.least_subdomains = figure;
                 }
             }
-            Word::Flag(name @ "width", value) => {
-                let figure = figure(name, &value);
+            "width" => {
+                let figure = figure(name, value);
                 if figure > 10_000.0 {
                     return Err(words::usage("--width: at most 10000 columns"));
                 }
-                look.width = figure.max(80.0);
+                self.look.width = figure.max(80.0);
             }
-            Word::Flag(name @ "batch-messages", value) => every = figure(name, &value),
-            Word::Flag(name @ "batch-domains", value) => {
-                let figure = figure(name, &value);
-                if terminal {
-                    look.rows = figure.max(0.0) as u64;
-                }
-            }
-            Word::Flag(name, value) => options.set(name, &value)?,
-            Word::Plain(word) => names.push(word),
+            "batch-messages" if terminal => self.every = figure(name, value),
+            "batch-domains" if terminal => self.look.rows = figure(name, value).max(0.0) as u64,
+            // Elsewhere than on a terminal there are no batches, as in qshape.
+            "batch-messages" | "batch-domains" => {}
+            _ => self.options.set(name, value)?,
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
+    let terminal = std::io::stdout().is_terminal();
+    let mut asked = Asked::new(terminal);
+    for word in words {
+        match word {
+            Word::Flag(name, value) => asked.set(name, &value, terminal)?,
+            Word::Plain(word) => asked.names.push(word),
         }
     }
-    look.parents = parents.then_some(least_subdomains);
+    let Asked {
+        options,
+        mut look,
+        every,
+        all,
+        json,
+        mut names,
+        ..
+    } = asked;
+    look.parents = asked.parents.then_some(asked.least_subdomains);
     if names.is_empty() {
         names = vec!["incoming".into(), "active".into()];
     }
@@ -155,7 +190,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
             let _ = out.write_all(&text).and_then(|()| out.flush());
         }
     };
-    let interim = (terminal && !json && every >= 1.0).then_some(Interim {
+    let interim = (!json && every >= 1.0).then_some(Interim {
         every: every as u64,
         show: &show,
     });
