@@ -16,7 +16,7 @@ use crate::instance::Instance;
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::postfix::reason::has_code;
 use crate::postfix::{address, defer_log};
-use crate::scan::{Depth, Gap, MessageRow, Plan, Reread, Rows, Spool, Tell};
+use crate::scan::{Depth, Gap, Logged, MessageRow, Plan, Reread, Rows, Spool, Tell};
 
 /// The order of queues in showq(8).
 pub const ORDER: [Queue; 6] = [
@@ -35,7 +35,8 @@ const MAX_EXAMPLES: usize = 32;
 /// Which messages; every condition that is given must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pick {
-    /// A recipient still to be delivered is of this destination domain (folded as qshape folds it).
+    /// A recipient still to be delivered is of this destination domain (folded as qshape folds it), or
+    /// the address that was tried for it: another where mail is redirected.
     pub domain: Option<Vec<u8>>,
     /// The sender is this address (with `@`), or of this domain; `MAILER-DAEMON` is the null sender.
     pub sender: Option<Vec<u8>>,
@@ -63,11 +64,17 @@ impl Pick {
             }
         }
         if let Some(domain) = &self.domain {
-            let is_of = |recipient: &[u8]| {
+            let mut is_of = |recipient: &[u8]| {
                 address::destination_domain(recipient, name);
                 name.eq_ignore_ascii_case(domain)
             };
-            if !row.recipients().any(is_of) {
+            let redirected = |entry: &Logged<'_>| entry.log == defer_log::Log::Defer;
+            if !row.recipients().any(&mut is_of)
+                && !row
+                    .logged()
+                    .filter(redirected)
+                    .any(|entry| is_of(entry.address))
+            {
                 return false;
             }
         }
@@ -145,6 +152,7 @@ impl Request {
         };
         let mut plan = Plan::new(queues, depth);
         plan.bounces = self.bounces;
+        plan.as_showq = true;
         plan
     }
 }

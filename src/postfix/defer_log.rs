@@ -13,7 +13,7 @@ use crate::clock::Deadline;
 
 /// The longest line that is held, in bytes; the rest of a longer one is passed over. Postfix writes
 /// replies of servers that it cuts near 2 kB.
-pub const MAX_LINE: usize = 65_536;
+pub const MAX_LINE: usize = 1 << 20;
 /// The first read of a log, in bytes: most hold a few recipients.
 const FIRST_READ: usize = 4096;
 /// Further reads, in bytes.

@@ -192,7 +192,14 @@ impl<'b, S: Source> RecordReader<'b, S> {
             }))
         };
         let data = self.window.bytes(span.start, span.end);
-        let Some(target) = decimal(data).and_then(|target| u64::try_from(target).ok()) else {
+        // As rec_goto() of Postfix: blanks, then digits alone; nothing at all is a placeholder, too.
+        let digits = data.trim_ascii_start();
+        let target = match digits.iter().all(u8::is_ascii_digit) {
+            true if digits.is_empty() => Some(0),
+            true => decimal(digits).and_then(|target| u64::try_from(target).ok()),
+            false => None,
+        };
+        let Some(target) = target else {
             return damage(DamageKind::PointerSyntax);
         };
         if target == 0 {

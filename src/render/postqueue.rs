@@ -4,7 +4,6 @@
 //! of the queue file that it does not name. Where the log names a recipient more than once, the last
 //! entry counts.
 
-use std::collections::{HashMap, HashSet};
 use std::io::Write as _;
 
 use crate::escape::{json_mailq_text, mailq_text};
@@ -12,7 +11,7 @@ use crate::postfix::address::MAILER_DAEMON;
 use crate::postfix::defer_log::Log;
 use crate::postfix::queue::Queue;
 use crate::postfix::quote::quote_local;
-use crate::scan::{Logged, MessageRow};
+use crate::scan::MessageRow;
 use crate::sys;
 
 /// Which of the forms that releases of Postfix print.
@@ -114,17 +113,16 @@ pub fn text_block(row: &MessageRow, utf8: bool, long: bool, harmless: bool, out:
     if has_expiry_bit(row) {
         id.push('#');
     }
-    let time = sys::local_time(row.arrival()).unwrap_or_else(|| "(null)".to_owned());
-    let time = format!("{time}\n");
+    let time = match sys::local_time(row.arrival()) {
+        // asctime's newline is the 25th character, or the 20th that the short form cuts out.
+        Some(time) => format!("{time} "),
+        None => "(null)".to_owned(),
+    };
     let size = row.size;
     // Writing into a Vec cannot fail.
     let _ = match long {
         true => write!(out, "\n{id:<17} {size:>8} {time:>19.19} "),
-        false => write!(
-            out,
-            "\n{id:<11} {size:>7} {:>20.20} ",
-            time.replace('\n', " ")
-        ),
+        false => write!(out, "\n{id:<11} {size:>7} {:>20.20} ", time),
     };
     shown(printable(&row.sender, utf8, &mut text), harmless, out);
     out.push(b'\n');
@@ -180,13 +178,17 @@ fn printable<'t>(address: &[u8], utf8: bool, text: &'t mut Vec<u8>) -> &'t [u8] 
     let end = address.iter().position(|byte| *byte == 0);
     match &address[..end.unwrap_or(address.len())] {
         b"" => text.extend_from_slice(MAILER_DAEMON),
-        address => {
-            let mut quoted = Vec::with_capacity(address.len() + 2);
-            quote_local(address, &mut quoted);
-            mailq_text(&quoted, utf8, text);
-        }
+        address => quoted(address, utf8, text),
     }
     text
+}
+
+/// A raw address, quoted and made printable.
+fn quoted(address: &[u8], utf8: bool, text: &mut Vec<u8>) {
+    let end = address.iter().position(|byte| *byte == 0);
+    let mut quoted = Vec::with_capacity(address.len() + 2);
+    quote_local(&address[..end.unwrap_or(address.len())], &mut quoted);
+    mailq_text(&quoted, utf8, text);
 }
 
 /// One recipient as it is printed.
@@ -197,49 +199,84 @@ struct Recipient<'r> {
     reason: &'r [u8],
 }
 
+/// Recipients in the order of showq, each address once: what the defer log said of it last, else its
+/// first record.
 fn each_recipient(row: &MessageRow, utf8: bool, keys: Keys, each: &mut dyn FnMut(Recipient<'_>)) {
-    let mut addresses: HashSet<Vec<u8>> = HashSet::new();
-    let mut lasts: HashMap<(Log, Option<u64>, &[u8]), usize> = HashMap::new();
-    let listed = |entry: &Logged<'_>| keys == Keys::V3_11 || entry.log == Log::Defer;
-    let several = row.logged().len() > 1;
-    if several {
-        for (place, entry) in row.logged().enumerate() {
-            lasts.insert((entry.log, entry.offset, entry.address), place);
-        }
-    }
-    let (mut address, mut original, mut reason) = (Vec::new(), Vec::new(), Vec::new());
+    // All addresses as they are printed, one after the other.
+    let mut text = Vec::new();
+    let mut items: Vec<Item> = Vec::new();
     for (place, entry) in row.logged().enumerate() {
-        if several && lasts.get(&(entry.log, entry.offset, entry.address)) != Some(&place) {
-            continue;
-        }
-        if !listed(&entry) {
-            continue;
-        }
-        for (from, to) in [
-            (entry.address, &mut address),
-            (entry.original, &mut original),
-            (entry.reason, &mut reason),
-        ] {
-            to.clear();
-            mailq_text(from, utf8, to);
-        }
-        addresses.insert(address.clone());
-        each(Recipient {
-            address: &address,
-            original: &original,
-            log: entry.log,
-            reason: &reason,
-        });
-    }
-    for recipient in row.recipients() {
-        let shown = printable(recipient, utf8, &mut address);
-        if addresses.is_empty() || !addresses.contains(shown) {
-            each(Recipient {
-                address: shown,
-                original: b"",
-                log: Log::Defer,
-                reason: b"",
+        if keys == Keys::V3_11 || entry.log == Log::Defer {
+            let start = text.len();
+            mailq_text(entry.address, utf8, &mut text);
+            items.push(Item {
+                address: (start, text.len()),
+                logged: true,
+                place,
             });
         }
     }
+    let mut address = Vec::new();
+    for (place, recipient) in row.recipients().enumerate() {
+        let start = text.len();
+        text.extend_from_slice(printable(recipient, utf8, &mut address));
+        items.push(Item {
+            address: (start, text.len()),
+            logged: false,
+            place,
+        });
+    }
+    let kept = kept(&items, &text);
+    let mut entries = row.logged().enumerate();
+    let (mut original, mut reason) = (Vec::new(), Vec::new());
+    for (item, _) in items.iter().zip(kept).filter(|(_, kept)| *kept) {
+        original.clear();
+        reason.clear();
+        let mut log = Log::Defer;
+        if item.logged {
+            if let Some((_, entry)) = entries.find(|(place, _)| *place == item.place) {
+                mailq_text(entry.original, utf8, &mut original);
+                mailq_text(entry.reason, utf8, &mut reason);
+                log = entry.log;
+            }
+        } else if keys == Keys::V3_11 {
+            let own = row.recipient(item.place).unwrap_or_default();
+            quoted(row.original(item.place).unwrap_or(own), utf8, &mut original);
+        }
+        each(Recipient {
+            address: &text[item.address.0..item.address.1],
+            original: &original,
+            log,
+            reason: &reason,
+        });
+    }
+}
+
+/// A recipient that is to be printed, if no other entry speaks for its address.
+struct Item {
+    /// Where its address lies in the text.
+    address: (usize, usize),
+    /// Whether it is an entry of a log, or a record of the queue file.
+    logged: bool,
+    /// Its place among those.
+    place: usize,
+}
+
+/// Which of `items` are printed: of those with one address the last of a log, else the first record.
+fn kept(items: &[Item], text: &[u8]) -> Vec<bool> {
+    let mut kept = vec![true; items.len()];
+    if items.len() < 2 {
+        return kept;
+    }
+    let address = |item: usize| &text[items[item].address.0..items[item].address.1];
+    let mut order: Vec<usize> = (0..items.len()).collect();
+    order.sort_unstable_by(|a, b| address(*a).cmp(address(*b)).then(a.cmp(b)));
+    for same in order.chunk_by(|a, b| address(*a) == address(*b)) {
+        let last_logged = same.iter().rev().find(|item| items[**item].logged);
+        let chosen = last_logged.or(same.first());
+        for item in same {
+            kept[*item] = Some(item) == chosen;
+        }
+    }
+    kept
 }

@@ -40,6 +40,9 @@ pub struct MessageRow {
     text: Vec<u8>,
     recipients: Vec<RecipientSpan>,
     logged: LogEntries,
+    /// The address before expansion of the recipient told next.
+    original: Vec<u8>,
+    has_original: bool,
 }
 
 /// Where a recipient's address ends in the text of a row, and where its record stands in the file.
@@ -47,6 +50,8 @@ pub struct MessageRow {
 struct RecipientSpan {
     start: usize,
     end: usize,
+    /// Of the address before expansion, which stands behind it, if the file has one.
+    original_end: Option<usize>,
     offset: u64,
 }
 
@@ -56,6 +61,7 @@ impl MessageRow {
         self.text.clear();
         self.recipients.clear();
         self.logged.clear();
+        self.has_original = false;
         // One unusual message does not hold its memory for all that follow.
         if self.text.capacity() > (1 << 20) {
             self.text = Vec::new();
@@ -63,12 +69,24 @@ impl MessageRow {
         }
     }
 
+    fn set_original(&mut self, address: &[u8]) {
+        self.original.clear();
+        self.original.extend_from_slice(address);
+        self.has_original = true;
+    }
+
     fn push_recipient(&mut self, address: &[u8], offset: u64) {
         let start = self.text.len();
         self.text.extend_from_slice(address);
+        let end = self.text.len();
+        let original_end = std::mem::take(&mut self.has_original).then(|| {
+            self.text.extend_from_slice(&self.original);
+            self.text.len()
+        });
         self.recipients.push(RecipientSpan {
             start,
-            end: self.text.len(),
+            end,
+            original_end,
             offset,
         });
     }
@@ -108,6 +126,12 @@ impl MessageRow {
     pub fn recipient(&self, index: usize) -> Option<&[u8]> {
         let span = self.recipients.get(index)?;
         Some(&self.text[span.start..span.end])
+    }
+
+    /// The address before expansion of the recipient at `index`, raw, if the file has one.
+    pub fn original(&self, index: usize) -> Option<&[u8]> {
+        let span = self.recipients.get(index)?;
+        Some(&self.text[span.end..span.original_end?])
     }
 
     /// The recipients still to be delivered, raw, in the order of the file.
@@ -151,7 +175,7 @@ impl Messages {
         let plan = Plan::new(queues, depth);
         let logs = spool.logs(plan, &mut noatime, |gap| heard.gap(gap));
         let open = spool.queue_directories(queues, &mut noatime, |gap| heard.gap(gap));
-        let files = FileReader::new(logs, Deadline::NEVER);
+        let files = FileReader::new(logs, Deadline::NEVER, false);
         Messages {
             queues: open.into(),
             depth: depth.max(Depth::Envelopes),
@@ -269,6 +293,10 @@ impl Visitor for Heard {
         self.row.sender.extend_from_slice(address);
     }
 
+    fn original_recipient(&mut self, address: &[u8]) {
+        self.row.set_original(address);
+    }
+
     fn recipient(&mut self, address: &[u8], offset: u64) {
         self.row.push_recipient(address, offset);
     }
@@ -339,6 +367,10 @@ impl<T: Tell> Visitor for Rows<T> {
         self.heard.sender(address);
     }
 
+    fn original_recipient(&mut self, address: &[u8]) {
+        self.heard.original_recipient(address);
+    }
+
     fn recipient(&mut self, address: &[u8], offset: u64) {
         self.heard.recipient(address, offset);
     }
@@ -396,7 +428,7 @@ impl<'s> Reread<'s> {
         Reread {
             spool,
             depth,
-            files: FileReader::new(logs, Deadline::NEVER),
+            files: FileReader::new(logs, Deadline::NEVER, plan.as_showq),
             open: None,
             heard,
         }

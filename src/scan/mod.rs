@@ -68,6 +68,8 @@ pub struct Plan {
     depths: [Option<Depth>; Queue::ALL.len()],
     /// Whether [`Depth::Reasons`] takes in the reasons of recipients that were given up.
     pub bounces: bool,
+    /// Whether envelopes are read as showq(8) reads them, damaged ones to their end.
+    pub as_showq: bool,
 }
 
 impl Plan {
@@ -76,6 +78,7 @@ impl Plan {
         let mut plan = Plan {
             depths: [None; Queue::ALL.len()],
             bounces: false,
+            as_showq: false,
         };
         for queue in queues.iter() {
             plan.depths[queue.index()] = Some(depth);
@@ -319,7 +322,7 @@ impl Spool {
             deadline,
             late: &late,
             observer: observer(),
-            files: FileReader::new(Arc::clone(&logs), deadline),
+            files: FileReader::new(Arc::clone(&logs), deadline, plan.as_showq),
             listing: Vec::new(),
         };
         let first = open.into_iter().map(Work::List).collect();

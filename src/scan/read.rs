@@ -25,14 +25,17 @@ pub struct FileReader {
     deadline: Deadline,
     logs: Arc<Vec<Logs>>,
     log_reader: LogReader,
+    as_showq: bool,
 }
 
 impl FileReader {
-    /// A reader that stops at `deadline`, be it within a file, and takes delay reasons from `logs`.
-    pub(super) fn new(logs: Arc<Vec<Logs>>, deadline: Deadline) -> Self {
+    /// A reader that stops at `deadline`, be it within a file, and takes delay reasons from `logs`;
+    /// `as_showq` is that of [`Plan`](super::Plan).
+    pub(super) fn new(logs: Arc<Vec<Logs>>, deadline: Deadline, as_showq: bool) -> Self {
         FileReader {
             deadline,
             logs,
+            as_showq,
             ..FileReader::default()
         }
     }
@@ -101,7 +104,7 @@ impl FileReader {
             return Ok(without_envelope(inode));
         }
         observer.envelope_begins(queue);
-        if depth == Depth::Reasons && !matches!(queue, Queue::Maildrop | Queue::Corrupt) {
+        if depth == Depth::Reasons && queue != Queue::Corrupt {
             let logs = Arc::clone(&self.logs);
             for logs in logs.iter() {
                 self.read_log(logs, queue, name, observer)?;
@@ -110,6 +113,7 @@ impl FileReader {
         let mut records = RecordReader::new(OpenFile(file.as_fd()), inode.size, &mut self.buffer)
             .until(self.deadline);
         let writer = match queue {
+            _ if self.as_showq => Writer::Anyone,
             Queue::Maildrop => Writer::Postdrop,
             _ => Writer::Cleanup,
         };

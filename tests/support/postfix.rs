@@ -270,6 +270,12 @@ impl Postfix {
             .collect()
     }
 
+    /// What `postqueue` prints, byte for byte, where the local time is that of `zone`.
+    pub(crate) fn postqueue(&self, form: &str, zone: &str) -> Vec<u8> {
+        let mut command = self.command("postqueue", "-c");
+        self.run(command.arg(form).env("TZ", zone)).stdout
+    }
+
     /// The queue of each message, by queue ID, as `postqueue -j` says.
     pub(crate) fn queue_of(&self, queue_id: &str) -> Option<String> {
         self.postqueue_j()
