@@ -122,7 +122,7 @@ pub fn text_block(row: &MessageRow, utf8: bool, long: bool, harmless: bool, out:
     // Writing into a Vec cannot fail.
     let _ = match long {
         true => write!(out, "\n{id:<17} {size:>8} {time:>19.19} "),
-        false => write!(out, "\n{id:<11} {size:>7} {:>20.20} ", time),
+        false => write!(out, "\n{id:<11} {size:>7} {time:>20.20} "),
     };
     shown(printable(&row.sender, utf8, &mut text), harmless, out);
     out.push(b'\n');

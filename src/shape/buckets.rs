@@ -1,6 +1,6 @@
 //! The columns of qshape's table: which ages fall into which (POSTFIX.md 4.4), and their heads.
 
-use super::number::perl_text;
+use super::number::Sum;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The most columns. A day by the minute is 1,440.
@@ -83,7 +83,7 @@ impl Buckets {
     /// The heads: `T`, then the minutes where each column ends, the last with a `+`.
     pub fn heads(&self) -> Vec<String> {
         let mut heads = Vec::new();
-        let mut minutes = 0.0;
+        let mut minutes = Sum::Whole(0);
         let mut head = String::new();
         let mut place = 0.0;
         while place <= self.count {
@@ -94,14 +94,15 @@ impl Buckets {
             });
             place += 1.0;
             if place < self.count {
-                minutes += if minutes != 0.0 && !self.linear {
+                let doubling = minutes != Sum::Whole(0) && !self.linear;
+                minutes = minutes.plus(if doubling {
                     minutes
                 } else {
-                    self.tick
-                };
-                head = perl_text(minutes);
+                    Sum::of(self.tick)
+                });
+                head = minutes.to_string();
             } else {
-                head = format!("{}+", perl_text(minutes));
+                head = format!("{minutes}+");
             }
         }
         heads

@@ -1,5 +1,6 @@
 //! Numbers as Perl reads and prints them, for qshape is a Perl script and its figures are such numbers.
 #![deny(clippy::indexing_slicing)]
+#![cfg_attr(test, allow(clippy::indexing_slicing))]
 
 /// The number at the start of `text`: white space, a sign, digits, a fraction, an exponent; `inf` and
 /// `nan`. 0 without one.
@@ -71,7 +72,60 @@ fn decimal(body: &[u8]) -> f64 {
         .unwrap_or(0.0)
 }
 
-/// `value` as Perl prints it: whole numbers as such while they fit 64 bits, others with 15 digits.
+/// A number that is added up as Perl adds: whole while both sides are whole and it fits 64 bits. A
+/// double counts as whole below 2^53.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Sum {
+    /// A whole number.
+    Whole(u64),
+    /// A double.
+    Double(f64),
+}
+
+impl Sum {
+    /// `value` as one side of an addition.
+    pub fn of(value: f64) -> Self {
+        if value.fract() == 0.0 && (0.0..9_007_199_254_740_992.0).contains(&value) {
+            Sum::Whole(value as u64)
+        } else {
+            Sum::Double(value)
+        }
+    }
+
+    fn double(self) -> f64 {
+        match self {
+            Sum::Whole(value) => value as f64,
+            Sum::Double(value) => value,
+        }
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Sum) -> Sum {
+        let side = |sum: Sum| match sum {
+            Sum::Double(value) => Sum::of(value),
+            whole @ Sum::Whole(_) => whole,
+        };
+        if let (Sum::Whole(a), Sum::Whole(b)) = (side(self), side(other)) {
+            if let Some(sum) = a.checked_add(b) {
+                return Sum::Whole(sum);
+            }
+        }
+        Sum::Double(self.double() + other.double())
+    }
+}
+
+/// As Perl prints it.
+impl std::fmt::Display for Sum {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Sum::Whole(value) => write!(f, "{value}"),
+            Sum::Double(value) => f.write_str(&perl_text(*value)),
+        }
+    }
+}
+
+/// A double as Perl prints it, with 15 digits.
 pub fn perl_text(value: f64) -> String {
     if value.is_nan() {
         return "NaN".to_owned();
@@ -79,8 +133,8 @@ pub fn perl_text(value: f64) -> String {
     if value.is_infinite() {
         return if value < 0.0 { "-Inf" } else { "Inf" }.to_owned();
     }
-    if value.fract() == 0.0 && value.abs() < 18_446_744_073_709_551_616.0 {
-        return format!("{value:.0}");
+    if value == 0.0 {
+        return "0".to_owned();
     }
     // As %.15g: 15 significant digits, trailing zeros dropped, an exponent where it is shorter.
     let scientific = format!("{value:.14e}");
@@ -125,7 +179,7 @@ mod tests {
             ("0.3", "0.3"),
             ("1e-5", "1e-05"),
             ("0.0001", "0.0001"),
-            ("123456789012345678", "123456789012345680"),
+            ("3602879701896397", "3.6028797018964e+15"),
             ("1.5e300", "1.5e+300"),
             ("inf", "Inf"),
             ("-Infinity", "-Inf"),
@@ -134,6 +188,17 @@ mod tests {
         ] {
             assert_eq!(perl_text(perl_number(text.as_bytes())), printed, "{text:?}");
         }
+        let mut sum = Sum::of(0.1);
+        let mut printed = Vec::new();
+        for _ in 0..69 {
+            sum = sum.plus(sum);
+            printed.push(sum.to_string());
+        }
+        // What perl 5.36 prints: a double that came of halves, then whole numbers, then doubles again.
+        assert_eq!(printed[54], "3.6028797018964e+15");
+        assert_eq!(printed[55], "7205759403792794");
+        assert_eq!(printed[66], "14757395258967642112");
+        assert_eq!(printed[67], "2.95147905179353e+19");
         assert!(is_perl_number(b"1e3") && !is_perl_number(b"3x") && !is_perl_number(b""));
     }
 }
