@@ -677,7 +677,7 @@ fn once_in_block(block: &str) -> String {
         if *reason != saved {
             saved = reason;
             out.push(match saved {
-                "" => format!("{:>78}", NONE),
+                "" => format!("{NONE:>78}"),
                 _ => saved.to_owned(),
             });
         }

@@ -273,8 +273,8 @@ impl Reading {
             Writer::Anyone => saturating(as_c_string(record.data)),
             _ => decimal(record.data),
         };
-        // A time of 0 is as none: the next one counts.
-        self.seen_time = seconds != Some(0);
+        // A time of 0, or that is no number, is as none: the next one counts.
+        self.seen_time = seconds.is_some_and(|seconds| seconds != 0);
         self.envelope.arrival = seconds.filter(|&seconds| seconds > 0);
         match self.envelope.arrival {
             Some(seconds) => visitor.arrival(seconds),

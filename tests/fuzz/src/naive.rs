@@ -82,7 +82,7 @@ pub fn read(file: &[u8], writer: Writer) -> Option<(Envelope, Vec<Told>)> {
     let first = |kind| of(kind).next();
     let count = |kind| of(kind).count() as u64;
 
-    let time = first(b'T');
+    let time = of(b'T').find(|record| is_time(record)).or(first(b'T'));
     let sender = first(b'S');
     let size = first(b'C');
     let arrival = time
@@ -186,13 +186,16 @@ fn damage(records: &[Record<'_>], end: &End, writer: Writer) -> Option<Damage> {
         let mut records = records.iter();
         records.position(|record| record.kind == kind && !record.stray)
     };
+    let time = records
+        .iter()
+        .position(|record| record.kind == b'T' && !record.stray && is_time(record));
     let of_records = records.iter().enumerate().filter_map(|(index, record)| {
         let kind = match record.kind {
             other if record.stray => DamageKind::Unexpected(other),
             b'R' if place(b'S').is_none_or(|sender| sender > index) => {
                 DamageKind::RecipientBeforeSender
             }
-            b'T' if place(b'T') == Some(index)
+            b'T' if time.is_none_or(|time| index <= time)
                 && number(record.data).is_none_or(|time| time <= 0) =>
             {
                 DamageKind::BadTime
@@ -229,6 +232,11 @@ fn damage(records: &[Record<'_>], end: &End, writer: Writer) -> Option<Damage> {
         End::Sound(_) => None,
     };
     of_records.chain(at_end).next()
+}
+
+/// Whether a time record counts, and those behind it do not.
+fn is_time(record: &Record<'_>) -> bool {
+    number(record.data).is_some_and(|time| time != 0)
 }
 
 /// What mailq takes from a size record: field 1, if there are digits and blanks only.
