@@ -252,6 +252,9 @@ fn each_recipient(row: &MessageRow, utf8: bool, keys: Keys, each: &mut dyn FnMut
     }
 }
 
+/// Recipients that are compared each with each.
+const FEW: usize = 8;
+
 /// A recipient that is to be printed, if no other entry speaks for its address.
 struct Item {
     /// Where its address lies in the text.
@@ -265,10 +268,19 @@ struct Item {
 /// Which of `items` are printed: of those with one address the last of a log, else the first record.
 fn kept(items: &[Item], text: &[u8]) -> Vec<bool> {
     let mut kept = vec![true; items.len()];
-    if items.len() < 2 {
+    let address = |item: usize| &text[items[item].address.0..items[item].address.1];
+    // Few: most messages have one recipient, named by the log and by the file.
+    if items.len() <= FEW {
+        for item in 0..items.len() {
+            let same = |other: &usize| *other != item && address(*other) == address(item);
+            let others = || (0..items.len()).filter(same);
+            kept[item] = match items[item].logged {
+                true => !others().any(|other| other > item && items[other].logged),
+                false => !others().any(|other| other < item || items[other].logged),
+            };
+        }
         return kept;
     }
-    let address = |item: usize| &text[items[item].address.0..items[item].address.1];
     let mut order: Vec<usize> = (0..items.len()).collect();
     order.sort_unstable_by(|a, b| address(*a).cmp(address(*b)).then(a.cmp(b)));
     for same in order.chunk_by(|a, b| address(*a) == address(*b)) {

@@ -100,7 +100,6 @@ impl MessageRow {
         self.inode = Some(message.inode);
         self.envelope = message.envelope.unwrap_or_default();
         self.size = message.size();
-        self.logged.seal();
     }
 
     /// Whether Postfix will expire it at its next attempt: group execute, which only maildrop's files
@@ -310,6 +309,8 @@ impl Observer for Heard {
     fn message(&mut self, message: &Message<'_>) {
         self.found = true;
         self.row.set(message);
+        // A host may ask for the delay of each recipient.
+        self.row.logged.seal();
     }
 
     fn name(&mut self, _queue: Queue) {}
@@ -390,7 +391,7 @@ impl<T: Tell> Observer for Rows<T> {
     }
 
     fn message(&mut self, message: &Message<'_>) {
-        self.heard.message(message);
+        self.heard.row.set(message);
         self.enough |= !self.to.tell(&self.heard.row);
     }
 

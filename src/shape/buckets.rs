@@ -98,7 +98,7 @@ impl Buckets {
                 minutes = minutes.plus(if doubling {
                     minutes
                 } else {
-                    Sum::of(self.tick)
+                    Sum::of_text(self.tick)
                 });
                 head = minutes.to_string();
             } else {
@@ -144,6 +144,7 @@ mod tests {
             (3.0, 0.3, false, "T 0.3 0.6 0.6+"),
             (4.0, 5.0, true, "T 5 10 15 15+"),
             (0.5, 5.0, false, "T"),
+            (2.0, 1e17, true, "T 100000000000000000 100000000000000000+"),
             (0.0, -1.0, false, "T 5 10 20 40 80 160 320 640 1280 1280+"),
         ] {
             assert_eq!(buckets(count, tick, linear).heads().join(" "), heads);

@@ -92,6 +92,15 @@ impl Sum {
         }
     }
 
+    /// `value`, which was read from a text, as one side of an addition: whole up to 64 bits.
+    pub fn of_text(value: f64) -> Self {
+        if value.fract() == 0.0 && (0.0..18_446_744_073_709_551_616.0).contains(&value) {
+            Sum::Whole(value as u64)
+        } else {
+            Sum::Double(value)
+        }
+    }
+
     fn double(self) -> f64 {
         match self {
             Sum::Whole(value) => value as f64,

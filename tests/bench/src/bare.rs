@@ -103,9 +103,12 @@ impl Work {
 }
 
 /// Lists every queue, and opens, stats, reads a page of and closes every file, on two threads; tells
-/// how many.
-pub(crate) fn read_all(spool: &Path) -> Result<u64> {
-    let stack = queues(spool)?;
+/// how many. With `logs` it does the same with the defer logs.
+pub(crate) fn read_all(spool: &Path, logs: bool) -> Result<u64> {
+    let mut stack = queues(spool)?;
+    if logs {
+        stack.insert(0, open(&spool.join("defer"), DIRECTORY, Mode::empty())?);
+    }
     let work = Work {
         open: AtomicUsize::new(stack.len()),
         stack: Mutex::new(stack),

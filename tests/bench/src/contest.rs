@@ -94,6 +94,7 @@ impl Contest {
             heading,
             spool_groups: vec![
                 envelopes(&bench, &options.plugin, &spool, &contents),
+                lists(&bench, options, &spool, &contents)?,
                 counts(&bench, &options.plugin, &spool, &contents),
             ],
             start: start(&options.plugin, &empty, &nothing),
@@ -198,13 +199,26 @@ fn envelopes(bench: &Path, program: &Path, spool: &Path, contents: &Contents) ->
         )
         .goals(&[Goal::Ratio(1.5), Goal::Peak(32)]),
     ];
+    // maildrop is not for qshape.
+    let queues = QueueSet::TOTAL.without(Queue::Maildrop);
+    let recipients: u64 = queues
+        .iter()
+        .map(|queue| contents.of(queue).recipients)
+        .sum();
+    let shape = Line::new(program.with_file_name("queuewatch"))
+        .with("shape")
+        .with("--queue-directory")
+        .with(spool);
+    let shape = queues
+        .iter()
+        .fold(shape, |line, queue| line.with(queue.name()));
+    contenders.push(
+        Contender::new("queuewatch shape", shape, move |ended| {
+            is_shape(ended, recipients)
+        })
+        .goals(&[Goal::Ratio(1.3), Goal::Peak(64)]),
+    );
     if Path::new(QSHAPE).exists() {
-        // maildrop is not for qshape.
-        let queues = QueueSet::TOTAL.without(Queue::Maildrop);
-        let recipients: u64 = queues
-            .iter()
-            .map(|queue| contents.of(queue).recipients)
-            .sum();
         let line = queues.iter().fold(Line::new(QSHAPE), |line, queue| {
             line.with(spool.join(queue.name()))
         });
@@ -217,6 +231,64 @@ fn envelopes(bench: &Path, program: &Path, spool: &Path, contents: &Contents) ->
         reference: 0,
         contenders,
     }
+}
+
+/// Every message with its recipients and delay reasons. Lists are counted by `wc -l`, which all pay.
+fn lists(bench: &Path, options: &Options, spool: &Path, contents: &Contents) -> Result<Group> {
+    let listed: u64 = QueueSet::TOTAL
+        .iter()
+        .map(|queue| contents.of(queue).messages)
+        .sum();
+    let lines = |words: &str| {
+        Line::new("sh")
+            .with("-c")
+            .with(format!("{words} 2>/dev/null | wc -l"))
+            .with("sh")
+    };
+    let ours = options.plugin.with_file_name("queuewatch");
+    let mut contenders = vec![
+        Contender::new(
+            "bare list, open, fstat, read 4096, close, of defer logs, too",
+            Line::new(bench).with("read-logs").with(spool),
+            |ended| match ended.code {
+                Some(0) => Ok(()),
+                code => Err(format!("exit code {code:?}")),
+            },
+        ),
+        Contender::new(
+            "queuewatch list",
+            lines("\"$1\" list --queue-directory \"$2\"")
+                .with(ours)
+                .with(spool),
+            move |ended| is_figure(ended, listed),
+        )
+        .goals(&[Goal::Peak(64)]),
+    ];
+    if Path::new("/usr/sbin/postqueue").exists() {
+        let folder = options.directory.join("postfix");
+        std::fs::create_dir_all(folder.join("data"))?;
+        let main_cf = format!(
+            "compatibility_level = 3.6\nqueue_directory = {}\ndata_directory = {}\n",
+            spool.display(),
+            folder.join("data").display()
+        );
+        let path = folder.join("main.cf");
+        std::fs::write(&path, main_cf)?;
+        // Postfix waits for a main.cf that somebody may still be writing.
+        let before = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+        std::fs::File::open(&path)?.set_modified(before)?;
+        let line = lines("postqueue -c \"$1\" -j").with(&folder);
+        let mut postqueue = Contender::new("postqueue -j (master down)", line, move |ended| {
+            is_figure(ended, listed)
+        });
+        postqueue.rounds = if listed > FEW { 1 } else { 3 };
+        contenders.push(postqueue);
+    }
+    Ok(Group {
+        title: "Lists: every message, for whom and why",
+        reference: 0,
+        contenders,
+    })
 }
 
 /// How many messages.
