@@ -107,7 +107,7 @@ impl Work {
 pub(crate) fn read_all(spool: &Path, logs: bool) -> Result<u64> {
     let mut stack = queues(spool)?;
     if logs {
-        stack.insert(0, open(&spool.join("defer"), DIRECTORY, Mode::empty())?);
+        stack.insert(0, open(spool.join("defer"), DIRECTORY, Mode::empty())?);
     }
     let work = Work {
         open: AtomicUsize::new(stack.len()),

@@ -275,7 +275,7 @@ fn lists(bench: &Path, options: &Options, spool: &Path, contents: &Contents) -> 
         let path = folder.join("main.cf");
         std::fs::write(&path, main_cf)?;
         // Postfix waits for a main.cf that somebody may still be writing.
-        let before = std::time::SystemTime::now() - std::time::Duration::from_mins(1);
+        let before = std::time::SystemTime::now() - std::time::Duration::new(60, 0);
         std::fs::File::open(&path)?.set_modified(before)?;
         let line = lines("postqueue -c \"$1\" -j").with(&folder);
         let mut postqueue = Contender::new("postqueue -j (master down)", line, move |ended| {
