@@ -7,14 +7,14 @@ use std::process::ExitCode;
 use queuewatch::error::{Error, Result};
 use queuewatch::instance::Instance;
 use queuewatch::listing::{Pick, Request, Sort, list};
-use queuewatch::measure::{Subject, Unit, number, status_code};
+use queuewatch::measure::{Unit, number, status_code};
 use queuewatch::options::{Options, Takes};
 use queuewatch::postfix::queue::QueueSet;
 use queuewatch::render::postqueue::{Keys, heading, json_line, summary, text_block};
 use queuewatch::scan::MessageRow;
 
 use crate::words::{self, Flag, Word};
-use crate::{WHICH, of_library, tell_unread};
+use crate::{WHICH, of_library, queues_named, tell_unread};
 
 pub(crate) const HELP: &str = "\
 Usage: queuewatch list [OPTIONS] [QUEUE ...]
@@ -119,8 +119,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         match word {
             Word::Flag(name, value) => asked.set(name, value)?,
             Word::Plain(word) => {
-                let queues = Subject::queues_named(&word.to_string_lossy())?;
-                asked.queues = asked.queues.or(queues);
+                asked.queues = asked.queues.or(queues_named(&word)?);
             }
         }
     }

@@ -8,13 +8,15 @@ mod shape;
 #[path = "../words.rs"]
 mod words;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
 use queuewatch::error::{Error, ErrorKind, Result};
+use queuewatch::measure::Subject;
 use queuewatch::options::{OPTIONS, Takes};
+use queuewatch::postfix::queue::QueueSet;
 use words::{Flag, Word};
 
 /// Exit codes (CONTRACT.md 6).
@@ -157,6 +159,11 @@ fn dispatch(mut arguments: Vec<OsString>) -> Result<ExitCode> {
         }
     }
     (command.run)(words)
+}
+
+/// The queues that `word` of the command line names.
+fn queues_named(word: &OsStr) -> Result<QueueSet> {
+    Subject::queues_named(&word.to_string_lossy()).map_err(|error| words::usage(&error.to_string()))
 }
 
 fn version() -> Result<ExitCode> {

@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use queuewatch::clock::Age;
 use queuewatch::error::{Error, Result};
 use queuewatch::escape;
-use queuewatch::measure::Subject;
 use queuewatch::options::{Options, Purpose, Takes};
 use queuewatch::postfix::queue::{Queue, QueueSet};
 use queuewatch::render::json;
@@ -14,7 +13,7 @@ use queuewatch::snapshot::reasons::Reasons;
 use queuewatch::snapshot::{InstanceSnapshot, Snapshot, Wanted};
 
 use crate::words::{Flag, Word};
-use crate::{WHICH, of_library, print, tell_unread};
+use crate::{WHICH, of_library, print, queues_named, tell_unread};
 
 pub(crate) const HELP: &str = "\
 Usage: queuewatch reasons [OPTIONS] [QUEUE ...]
@@ -46,7 +45,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
             Word::Flag("json", _) => json = true,
             Word::Flag(name, value) => options.set(name, &value)?,
             Word::Plain(word) => {
-                queues = queues.or(Subject::queues_named(&word.to_string_lossy())?);
+                queues = queues.or(queues_named(&word)?);
             }
         }
     }
@@ -68,7 +67,12 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     if json {
         print(&format!("{}\n", json::reasons(&snapshot, &reasons)))?;
     } else {
-        print(&table(&snapshot, &reasons))?;
+        let text = table(&snapshot, &reasons);
+        // What could not be read is no empty queue.
+        match text.is_empty() && snapshot.is_whole() {
+            true => print("no mail waits\n")?,
+            false => print(&text)?,
+        };
     }
     let gaps: Vec<Error> = snapshot
         .instances
@@ -132,9 +136,6 @@ fn table(snapshot: &Snapshot, reasons: &Reasons) -> String {
             "{:>10}  have no delay reason on record: not tried yet, being tried now, or on hold",
             reasons.unexplained
         );
-    }
-    if text.is_empty() {
-        text.push_str("no mail waits\n");
     }
     text
 }

@@ -1,0 +1,371 @@
+//! The tool `queuewatch` as a person at a terminal or a script runs it: `shape`, `list` and `reasons`; words in,
+//! text and exit code out. What the tables and lists hold is compared with Postfix's own tools elsewhere.
+
+#[path = "support/rights.rs"]
+mod rights;
+#[path = "support/spool.rs"]
+mod spool;
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::fs::symlink;
+use std::process::{Command, Output, Stdio};
+
+use queuewatch::drill::{self, Delay, Plan, QueueFile};
+use rights::{PublicProgram, as_nobody};
+use serde_json::Value;
+use spool::Spool;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_queuewatch");
+const NOW: i64 = 1_795_461_304;
+
+fn command(spool: &Spool, words: &[&str]) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command
+        .args(words)
+        .arg("--queue-directory")
+        .arg(spool.path())
+        .args(["--now", &NOW.to_string()]);
+    command
+}
+
+/// Exit code, standard output, standard error.
+fn told(command: &mut Command) -> (i32, String, String) {
+    let output: Output = command.output().expect("it runs");
+    (
+        output.status.code().expect("no signal"),
+        String::from_utf8(output.stdout).expect("UTF-8"),
+        String::from_utf8(output.stderr).expect("UTF-8"),
+    )
+}
+
+/// Puts a message with one recipient and its defer log into deferred.
+fn deferred(spool: &Spool, id: &str, age: i64, recipient: &str, code: &str, reason: &str) {
+    let file = QueueFile::cleanup(NOW - age, 0)
+        .sender(b"news@client.example")
+        .todo(recipient.as_bytes())
+        .content(b"Subject: x\n\nHello\n")
+        .build();
+    spool.write(&format!("deferred/{}/{id}", &id[..1]), &file.bytes, 0o700);
+    if !code.is_empty() {
+        let delay = Delay {
+            status: code.into(),
+            reason: reason.into(),
+            reply: None,
+            server: None,
+        };
+        let mut log = Vec::new();
+        let offset = file.recipient_offsets[0];
+        drill::push_entry(&mut log, recipient, None, offset, &delay);
+        spool.write(&format!("defer/{}/{id}", &id[..1]), &log, 0o600);
+    }
+}
+
+const REFUSED: &str = "connect to mx1.one.example[192.0.2.7]:25: Connection refused";
+
+/// Two messages for one.example that nobody takes, one for two.example that was greylisted, one not tried.
+fn sick() -> Spool {
+    let spool = Spool::empty();
+    deferred(&spool, "A00001X", 7200, "a@one.example", "4.4.1", REFUSED);
+    deferred(&spool, "A00002X", 600, "b@one.example", "4.4.1", REFUSED);
+    let greylisted = "host mx.two.example[192.0.2.9] said: 450 4.7.1 Greylisted for 300 seconds";
+    deferred(&spool, "B00001X", 60, "c@two.example", "4.7.1", greylisted);
+    deferred(&spool, "C00001X", 30, "d@three.example", "", "");
+    spool
+}
+
+#[test]
+fn reasons_are_counted_by_destination_and_code() {
+    let spool = sick();
+    let (code, text, error) = told(&mut command(&spool, &["reasons"]));
+    assert_eq!((code, error.as_str()), (0, ""));
+    let wanted = "\
+recipients  oldest   domain       code     reason
+         2  2h       one.example  4.4.1    connect to HOST[IP]:25: Connection refused
+         1  1m       two.example  4.7.1    host HOST[IP] said: 450 4.7.1 Greylisted for N seconds
+         1  have no delay reason on record: not tried yet, being tried now, or on hold
+";
+    assert_eq!(text, wanted);
+    let (code, text, _) = told(&mut command(&spool, &["reasons", "--json", "deferred"]));
+    assert_eq!(code, 0);
+    let json: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(json["schema"], "queuewatch/1");
+    let (code, text, _) = told(&mut command(&spool, &["reasons", "hold"]));
+    assert_eq!((code, text.as_str()), (0, "no mail waits\n"));
+}
+
+#[test]
+fn lists_are_picked_and_sorted() {
+    let spool = sick();
+    for (words, ids) in [
+        (
+            &["--sort", "arrival"][..],
+            "A00001X A00002X B00001X C00001X",
+        ),
+        (
+            &["--sort", "queue_id", "-j"],
+            "A00001X A00002X B00001X C00001X",
+        ),
+        (
+            &["--domain", "one.example", "--sort", "arrival"],
+            "A00001X A00002X",
+        ),
+        (&["--domain", "ONE.Example", "--older", "1h"], "A00001X"),
+        (&["--reason", "4.7"], "B00001X"),
+        (&["--reason", "4.7.10"], ""),
+        (
+            &[
+                "--sender",
+                "client.example",
+                "--older",
+                "90s",
+                "--sort",
+                "queue_id",
+            ],
+            "A00001X A00002X",
+        ),
+        (
+            &[
+                "--sender",
+                "news@client.example",
+                "--reason",
+                "4.4.1",
+                "--older",
+                "601",
+            ],
+            "A00001X",
+        ),
+        (&["--sender", "<>"], ""),
+        (&["hold", "active"], ""),
+    ] {
+        let mut all = vec!["list"];
+        all.extend(words);
+        let (code, text, error) = told(&mut command(&spool, &all));
+        assert_eq!((code, error.as_str()), (0, ""), "{words:?}");
+        let listed: Vec<String> = text
+            .lines()
+            .map(|line| {
+                let json: Value = serde_json::from_str(line).expect("JSON");
+                json["queue_id"].as_str().expect("an ID").to_owned()
+            })
+            .collect();
+        assert_eq!(listed.join(" "), ids, "{words:?}");
+    }
+    let (_, text, _) = told(&mut command(&spool, &["list", "-p", "hold"]));
+    assert_eq!(text, "Mail queue is empty\n");
+}
+
+#[test]
+fn wrong_usage_is_told_with_exit_code_2() {
+    let spool = sick();
+    for (words, wanted) in [
+        (&["lst"][..], "there is no command lst; "),
+        (&["list", "--no-such"], "there is no option --no-such"),
+        (&["list", "deffered"], "deffered"),
+        (&["reasons", "backlogs"], "backlogs"),
+        (&["list", "--keys", "3.7"], "--keys wants 3.5 or 3.11"),
+        (
+            &["list", "--sort", "age"],
+            "--sort wants arrival, size, retry or queue_id",
+        ),
+        (&["list", "--older", "4x"], "--older \"4x\": character 2: "),
+        (&["list", "--reason", "soft"], "soft"),
+        (&["list", "--older"], "--older wants a value: AGE"),
+        (
+            &["shape", "--width", "1e9"],
+            "--width: at most 10000 columns",
+        ),
+        (&["shape", "--bucket-count", "1000000"], "--bucket-count"),
+    ] {
+        // A value that is missing must be missing at the end.
+        let mut program = Command::new(PROGRAM);
+        program.arg(words[0]).arg("--queue-directory");
+        program.arg(spool.path()).args(&words[1..]);
+        let (code, text, error) = told(&mut program);
+        assert_eq!((code, text.as_str()), (2, ""), "{words:?}: {error}");
+        assert!(
+            error.starts_with("queuewatch: ") && error.contains(wanted),
+            "{words:?}: {error}"
+        );
+    }
+    let (code, text, error) = told(&mut Command::new(PROGRAM));
+    assert_eq!((code, text.as_str()), (2, ""));
+    assert!(error.contains("a command is wanted"), "{error}");
+}
+
+#[test]
+fn what_is_no_spool_is_a_failure_and_no_empty_table() {
+    let nothing = tempfile::tempdir().expect("a folder");
+    for name in ["shape", "list", "reasons"] {
+        for place in [nothing.path().to_owned(), nothing.path().join("absent")] {
+            let mut program = Command::new(PROGRAM);
+            program.arg(name).arg("--queue-directory").arg(&place);
+            let (code, text, error) = told(&mut program);
+            assert!(code == 1 || code == 4, "{name}: {code}");
+            assert!(!error.is_empty(), "{name} {text}");
+            assert!(
+                !text.contains("empty") && !text.contains("no mail"),
+                "{name}: {text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_may_not_be_read_is_told_with_exit_code_4() {
+    let spool = sick();
+    spool.reachable();
+    let program = PublicProgram::copy(PROGRAM);
+    for name in ["shape", "list", "reasons"] {
+        let mut unprivileged = program.command();
+        unprivileged
+            .args([name, "--queue-directory"])
+            .arg(spool.path());
+        unprivileged.arg("deferred");
+        let (code, text, error) = told(&mut as_nobody(&unprivileged));
+        assert_eq!(code, 4, "{name}: {text}{error}");
+        assert!(
+            error.contains("permission denied (EACCES); run as root or "),
+            "{name}: {error}"
+        );
+        assert!(
+            !text.contains("empty") && !text.contains("no mail"),
+            "{name}: {text}"
+        );
+    }
+}
+
+#[test]
+fn a_log_that_is_a_link_is_not_followed_but_told() {
+    let spool = sick();
+    let log = spool.path().join("defer/C/C00001X");
+    std::fs::create_dir_all(log.parent().expect("a directory")).expect("a directory");
+    symlink(spool.path().join("defer/A/A00001X"), &log).expect("a link");
+    let (code, text, error) = told(&mut command(&spool, &["reasons"]));
+    assert_eq!(code, 4, "{text}");
+    assert!(
+        error.contains("defer/C/C00001X") && error.contains("(ELOOP)"),
+        "{error}"
+    );
+    assert!(text.contains("         2  2h       one.example"), "{text}");
+    let (code, text, _) = told(&mut command(&spool, &["list", "--domain", "three.example"]));
+    assert_eq!(code, 4);
+    assert!(
+        text.contains("\"address\": \"d@three.example\"}]"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_failure() {
+    let spool = tempfile::tempdir().expect("a folder");
+    let mut plan = Plan::at(NOW);
+    plan.messages = 4000;
+    drill::make(spool.path(), &plan, &mut |_, _| {}).expect("a drill");
+    for name in ["list", "shape"] {
+        let mut child = Command::new(PROGRAM)
+            .args([name, "--queue-directory"])
+            .arg(spool.path())
+            .arg("deferred")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it runs");
+        let mut line = String::new();
+        let mut out = BufReader::with_capacity(64, child.stdout.take().expect("its output"));
+        out.read_line(&mut line).expect("a line");
+        drop(out);
+        let mut error = String::new();
+        let mut pipe = child.stderr.take().expect("its errors");
+        pipe.read_to_string(&mut error).expect("text");
+        let status = child.wait().expect("it ends");
+        assert_eq!((status.code(), error.as_str()), (Some(0), ""), "{name}");
+    }
+}
+
+/// What a program shows on a terminal of its own.
+fn on_a_terminal(command: &Command, variable: Option<(&str, &str)>) -> String {
+    // script(1) runs its command by a shell.
+    let quoted = |word: &std::ffi::OsStr| format!("'{}'", word.to_string_lossy());
+    let mut line = quoted(command.get_program());
+    for word in command.get_args() {
+        line.push(' ');
+        line.push_str(&quoted(word));
+    }
+    let mut script = Command::new("script");
+    script.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
+    script.env_remove("NO_COLOR").envs(variable);
+    let output = script
+        .output()
+        .expect("script runs (Debian package bsdutils)");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+#[test]
+fn a_terminal_gets_colours_and_a_short_table_and_no_controls_of_the_mail() {
+    let spool = sick();
+    let evil = "e@\u{9b}31m\u{202e}evil.example";
+    deferred(
+        &spool,
+        "D00001X",
+        90,
+        evil,
+        "4.4.1",
+        "said \u{9b}31m\u{1b}]0;owned\u{7}",
+    );
+    let shape = command(&spool, &["shape", "deferred"]);
+    let shown = on_a_terminal(&shape, None);
+    assert!(shown.starts_with("\u{1b}[H\u{1b}[2J"), "{shown:?}");
+    assert!(shown.contains("\u{1b}[3"), "{shown:?}");
+    let plain = on_a_terminal(&shape, Some(("NO_COLOR", "1")));
+    let table = plain.trim_start_matches("\u{1b}[H\u{1b}[2J\u{1b}[3J");
+    assert!(
+        !table.contains('\u{1b}') && !table.contains('\u{9b}'),
+        "{table:?}"
+    );
+    assert!(!table.contains('\u{202e}'), "{table:?}");
+    let rows = on_a_terminal(
+        &command(&spool, &["shape", "-n", "2", "-N", "1", "deferred"]),
+        Some(("NO_COLOR", "1")),
+    );
+    let last = rows.rsplit("\u{1b}[3J").next().expect("a table");
+    assert_eq!(last.lines().count(), 3, "head, TOTAL and one row: {last:?}");
+    // Elsewhere than on a terminal, colours come when asked for.
+    let (_, piped, _) = told(&mut command(&spool, &["shape", "deferred"]));
+    assert!(!piped.contains('\u{1b}'));
+    let (_, piped, _) = told(&mut command(&spool, &["shape", "--color", "deferred"]));
+    assert!(piped.contains("\u{1b}[3"), "{piped:?}");
+    for words in [&["list", "-p"][..], &["list"], &["reasons"]] {
+        let shown = on_a_terminal(&command(&spool, words), None);
+        let harmful = |c: char| {
+            ('\u{80}'..='\u{9f}').contains(&c) || matches!(c, '\u{1b}' | '\u{7}' | '\u{202e}')
+        };
+        assert!(!shown.contains(harmful), "{words:?}: {shown:?}");
+    }
+}
+
+#[test]
+fn shape_tells_what_qshape_hides_and_counts_it_when_asked() {
+    let spool = sick();
+    let expired = QueueFile::cleanup(NOW - 60, 0)
+        .sender(b"x@client.example")
+        .todo(b"y@four.example")
+        .content(b"x")
+        .build();
+    spool.write("deferred/E/E00001X", &expired.bytes, 0o710);
+    let (code, table, error) = told(&mut command(&spool, &["shape", "deferred"]));
+    assert_eq!(code, 0);
+    assert!(table.contains("TOTAL  4 "), "{table}");
+    assert!(
+        error.starts_with("queuewatch: ") && error.contains("marked for expiry"),
+        "{error}"
+    );
+    let (_, table, _) = told(&mut command(&spool, &["shape", "--all", "deferred"]));
+    assert!(table.contains("TOTAL  5 "), "{table}");
+    let (_, json, _) = told(&mut command(
+        &spool,
+        &["shape", "--all", "--json", "deferred"],
+    ));
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json["schema"], "queuewatch/1");
+}
