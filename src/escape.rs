@@ -81,7 +81,7 @@ pub fn json_text(bytes: &[u8]) -> Cow<'_, str> {
 pub fn mailq_text(text: &[u8], utf8: bool, out: &mut Vec<u8>) {
     let end = text.iter().position(|byte| *byte == 0);
     let text = &text[..end.unwrap_or(text.len())];
-    if text.iter().all(|byte| (b' '..=b'~').contains(byte)) {
+    if every(text, |byte| (b' '..=b'~').contains(&byte)) {
         return out.extend_from_slice(text);
     }
     let ascii = |byte: u8| {
@@ -103,11 +103,16 @@ pub fn mailq_text(text: &[u8], utf8: bool, out: &mut Vec<u8>) {
     }
 }
 
+/// Whether `is` holds for every byte of `text`; looks at all, many at once.
+fn every(text: &[u8], is: impl Fn(u8) -> bool) -> bool {
+    text.iter().fold(true, |all, byte| all & is(*byte))
+}
+
 /// Appends `text`, which [`mailq_text`] made, to `out` as the inside of a JSON string, as postqueue(1)
 /// writes it; but C1 controls, which some terminals obey, are escaped.
 pub fn json_mailq_text(text: &[u8], out: &mut Vec<u8>) {
-    let plain = |byte: &u8| (b' '..=b'~').contains(byte) && *byte != b'"' && *byte != b'\\';
-    if text.iter().all(plain) {
+    let plain = |byte| (b' '..=b'~').contains(&byte) & (byte != b'"') & (byte != b'\\');
+    if every(text, plain) {
         return out.extend_from_slice(text);
     }
     for chunk in text.utf8_chunks() {

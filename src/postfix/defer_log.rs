@@ -182,8 +182,9 @@ pub fn read<S: Source>(
             return;
         }
         found = true;
-        for byte in line.iter_mut().filter(|byte| byte.is_ascii_control()) {
-            *byte = b'?';
+        // Written always, so that the compiler does many at once.
+        for byte in line.iter_mut() {
+            *byte = if byte.is_ascii_control() { b'?' } else { *byte };
         }
         entry.line(line);
     };

@@ -1,4 +1,5 @@
 //! Running a program with fewer rights than root's, and folders that it can reach then.
+#![allow(dead_code, reason = "each test program uses its own part")]
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
