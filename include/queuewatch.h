@@ -689,6 +689,12 @@ qw_status qw_snapshot_problem(const qw_snapshot *snapshot,
 qw_status qw_snapshot_json(const qw_snapshot *snapshot, qw_text **out, qw_error **err);
 
 /**
+ * What a later scan needs to tell how queues grew: a small JSON document that the host keeps as it
+ * likes and hands to that scan as the option `previous`. Errors: QW_ERR_INVALID. Since 0.1.
+ */
+qw_status qw_snapshot_state(const qw_snapshot *snapshot, qw_text **out, qw_error **err);
+
+/**
  * Frees a snapshot; verdicts and cursors made from it live on. NULL is a no-op. Since 0.1.
  */
 void qw_snapshot_free(qw_snapshot *snapshot);

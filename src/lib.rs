@@ -14,6 +14,7 @@
 //! | room | what lives there |
 //! |---|---|
 //! | [`escape`], [`error`], [`clock`] | the one door through which bytes become text; the one error; time, passed in |
+//! | [`place`], [`replace`] | where files of our own may lie; writing them as a whole |
 //! | [`postfix`] | what Postfix writes: queue IDs, records, envelopes, addresses, main.cf; pure |
 //! | [`sys`] | the system calls, as safe functions that never touch the spool |
 //! | [`instance`] | which spools, with which settings; whether master runs |
@@ -24,8 +25,9 @@
 //! | [`measure`] | the catalogue: every figure, its unit, its quality |
 //! | [`rules`] | ranges, rules, the verdict |
 //! | [`options`] | all of the above by option name, for every face |
+//! | [`state`] | the file that keeps what the last check knew |
 //! | [`render`] | service output and performance data, JSON, OpenMetrics |
-//! | [`drill`] | spools of made-up mail, and the only code that writes |
+//! | [`drill`] | spools of made-up mail |
 //! | [`ffi`] | the C ABI, and the only `unsafe` beside a few calls in [`sys`] |
 //!
 //! # Example
@@ -66,6 +68,10 @@ pub mod error;
 
 pub mod clock;
 
+pub mod place;
+
+pub mod replace;
+
 pub mod postfix;
 
 pub mod sys;
@@ -85,6 +91,8 @@ pub mod measure;
 pub mod rules;
 
 pub mod options;
+
+pub mod state;
 
 pub mod render;
 

@@ -32,13 +32,15 @@ pub enum Unit {
     Seconds,
     /// Percent.
     Percent,
+    /// A number a minute.
+    PerMinute,
 }
 
 impl Unit {
     /// The unit of measurement that perfdata carries (Monitoring Plugins guidelines).
     pub const fn uom(self) -> &'static str {
         match self {
-            Unit::Count => "",
+            Unit::Count | Unit::PerMinute => "",
             Unit::Bytes => "B",
             Unit::Seconds => "s",
             Unit::Percent => "%",
@@ -51,6 +53,7 @@ impl Unit {
             Unit::Seconds => Age(value as i64).to_string(),
             Unit::Percent => format!("{}%", number::plain(value)),
             Unit::Count => number::plain(value),
+            Unit::PerMinute => format!("{}/min", number::plain(value)),
             Unit::Bytes => {
                 let mut scaled = value;
                 let mut unit = "B";
@@ -154,6 +157,7 @@ pub enum Kind {
     Reason,
     Overdue,
     Expiring,
+    Growth,
     Fill,
     Unreadable,
     Damaged,
@@ -246,7 +250,7 @@ const fn row(
 
 /// Every measure, in the order of CONTRACT.md 3.
 #[rustfmt::skip]
-pub const CATALOGUE: [Row; 19] = [
+pub const CATALOGUE: [Row; 20] = [
     row("QUEUE.messages", Kind::Messages, Unit::Count, Depth::Inodes, NO_TABLE, ArgumentKind::None,
         "messages"),
     row("QUEUE.recipients", Kind::Recipients, Unit::Count, Depth::Envelopes, NO_TABLE, ArgumentKind::None,
@@ -271,6 +275,8 @@ pub const CATALOGUE: [Row; 19] = [
         "messages whose next retry is longer past than one queue_run_delay"),
     row("QUEUE.expiring(AGE)", Kind::Expiring, Unit::Count, Depth::Envelopes, EXPIRIES, ArgumentKind::Age,
         "messages that reach maximal_queue_lifetime (bounce_queue_lifetime for the null sender) within AGE"),
+    row("QUEUE.growth", Kind::Growth, Unit::PerMinute, Depth::Inodes, NO_TABLE, ArgumentKind::None,
+        "change of messages a minute since the last check that used the same state file"),
     row("active.fill", Kind::Fill, Unit::Percent, Depth::Inodes, NO_TABLE, ArgumentKind::None,
         "messages in active against qmgr_message_active_limit"),
     row("spool.unreadable", Kind::Unreadable, Unit::Count, Depth::Envelopes, NO_TABLE, ArgumentKind::None,

@@ -18,7 +18,8 @@ use crate::postfix::queue::{Queue, QueueSet};
 use crate::rules::{Level, Rule, Verdict, defaults};
 use crate::scan::{Depth, MAX_READERS, Messages, Plan, Spool};
 use crate::shape::{self, Buckets, Place, Shape};
-use crate::snapshot::{Request, Snapshot, Wanted};
+use crate::snapshot::{Earlier, Previous, Request, Snapshot, Wanted};
+use crate::sys;
 
 /// What an option takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +45,7 @@ pub struct OptionRow {
 
 /// Every option that [`Options::set`] knows, in the order of help texts.
 #[rustfmt::skip]
-pub const OPTIONS: [OptionRow; 15] = [
+pub const OPTIONS: [OptionRow; 16] = [
     OptionRow { name: "config-directory", takes: Takes::One("DIR"),
         help: "the instance whose main.cf is in DIR (default: $MAIL_CONFIG, else /etc/postfix)" },
     OptionRow { name: "queue-directory", takes: Takes::One("DIR"),
@@ -67,6 +68,8 @@ pub const OPTIONS: [OptionRow; 15] = [
         help: "stop then, and report what is known as at least" },
     OptionRow { name: "now", takes: Takes::One("EPOCH"),
         help: "ages as of that second" },
+    OptionRow { name: "previous", takes: Takes::One("STATE"),
+        help: "the state of an earlier snapshot to compare with (empty: there is none yet)" },
     OptionRow { name: "readers", takes: Takes::One("N"),
         help: "at most N threads read at once (1 to 16, default 16)" },
     OptionRow { name: "bucket-count", takes: Takes::One("N"),
@@ -93,6 +96,7 @@ pub struct Options {
     measures: Vec<Measure>,
     timeout: Option<Duration>,
     now: Option<i64>,
+    previous: Previous,
     readers: Option<usize>,
     buckets: Buckets,
 }
@@ -141,6 +145,12 @@ impl Options {
                 let now = text(name, value)?.parse();
                 self.now =
                     Some(now.map_err(|_| bad(name, value, "a second of the epoch is wanted"))?);
+            }
+            "previous" => {
+                self.previous = match value {
+                    b"" => Previous::None,
+                    document => Previous::At(Earlier::parse(document)?),
+                };
             }
             "readers" => {
                 let readers = text(name, value)?.parse().ok();
@@ -317,8 +327,15 @@ impl Options {
                 }
             }
         };
+        // A made-up present has no place in the time since boot.
+        let since_boot = match self.now {
+            None => sys::since_boot(),
+            Some(_) => None,
+        };
         Ok(Request {
             now: self.now(),
+            since_boot,
+            since: self.previous.earlier().map(|earlier| earlier.now),
             plan,
             wanted,
             readers: self.readers(),
@@ -333,7 +350,12 @@ impl Options {
     /// of the first.
     pub fn scan(&self, purpose: Purpose) -> Result<Snapshot> {
         let request = self.request(purpose)?;
-        let mut snapshot = Snapshot::take(self.instances()?, self.excluded, &request);
+        let mut snapshot = Snapshot::take(
+            self.instances()?,
+            self.excluded,
+            self.previous.clone(),
+            &request,
+        );
         if snapshot.instances.is_empty() && !snapshot.broken.is_empty() {
             return Err(snapshot.broken.swap_remove(0));
         }
@@ -544,7 +566,7 @@ mod tests {
                 "exclude" => "hold",
                 "measure" => "deferred.messages",
                 "timeout" | "now" | "readers" | "bucket-count" | "bucket-time" => "5",
-                "all-instances" | "counts" | "linear" => "",
+                "all-instances" | "counts" | "linear" | "previous" => "",
                 _ => "/somewhere",
             };
             Options::default()

@@ -231,6 +231,24 @@ impl Source for OpenFile<'_> {
     }
 }
 
+/// How long this boot of the kernel has lasted: a clock that nobody sets.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SinceBoot {
+    /// Which boot.
+    pub id: u128,
+    /// Seconds, those in suspension among them.
+    pub seconds: f64,
+}
+
+/// The time since boot; `None` where /proc does not name the boot.
+pub fn since_boot() -> Option<SinceBoot> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let id = u128::from_str_radix(&id.trim().replace('-', ""), 16).ok()?;
+    let uptime = std::fs::read_to_string("/proc/uptime").ok()?;
+    let seconds = uptime.split(' ').next()?.parse().ok()?;
+    Some(SinceBoot { id, seconds })
+}
+
 /// Free space of a file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Disk {

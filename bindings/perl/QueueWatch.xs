@@ -291,6 +291,18 @@ json(self)
         RETVAL
 
 SV *
+state(self)
+        SV *self
+    PREINIT:
+        qw_error *err = NULL;
+        qw_text *text = NULL;
+    CODE:
+        check(aTHX_ qw_snapshot_state(handle(aTHX_ self, CLASS "::Snapshot"), &text, &err), &err);
+        RETVAL = text_sv(aTHX_ text);
+    OUTPUT:
+        RETVAL
+
+SV *
 messages(self, queue = NULL)
         SV *self
         SV *queue

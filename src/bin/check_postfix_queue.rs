@@ -15,6 +15,7 @@ use queuewatch::options::{OPTIONS, OptionRow, Options, Purpose, SHAPE_OPTIONS, T
 use queuewatch::render::{json, openmetrics, plugin};
 use queuewatch::rules::{State, defaults};
 use queuewatch::snapshot::Wanted;
+use queuewatch::state::StateFile;
 use words::{Flag, Word};
 
 /// The deadline, in seconds, unless one is given (CONTRACT.md 5).
@@ -23,7 +24,13 @@ const TIMEOUT: &str = "10";
 const GRACE: u64 = 1;
 
 /// Flags of the plugin beside the options of the library.
-const OWN: [Flag; 4] = [
+const OWN: [Flag; 5] = [
+    Flag {
+        short: None,
+        name: "state",
+        takes: Takes::One("FILE"),
+        help: "keep in FILE what the next check needs to tell QUEUE.growth",
+    },
     Flag {
         short: None,
         name: "format",
@@ -61,10 +68,11 @@ fn short_of(row: &OptionRow) -> Option<char> {
 }
 
 fn flags() -> Vec<Flag> {
-    // A plugin reads what its rules and performance data need; asking for measures is for hosts.
-    let of_library = OPTIONS
-        .iter()
-        .filter(|row| row.name != "measure" && !SHAPE_OPTIONS.contains(&row.name));
+    // A plugin reads what its rules and performance data need, and keeps its own state: asking for
+    // measures and comparing is for hosts.
+    let of_library = OPTIONS.iter().filter(|row| {
+        !matches!(row.name, "measure" | "previous") && !SHAPE_OPTIONS.contains(&row.name)
+    });
     of_library
         .map(|row| Flag {
             short: short_of(row),
@@ -115,6 +123,7 @@ fn run() -> Result<(String, State)> {
     options.set("timeout", TIMEOUT.as_bytes())?;
     let mut format = Format::Plugin;
     let mut verbosity = 0_u8;
+    let mut state = None;
     for word in words::parse(std::env::args_os().skip(1).collect(), &flags)? {
         match word {
             Word::Flag("help", _) => return Ok((help(&flags), State::Unknown)),
@@ -123,6 +132,7 @@ fn run() -> Result<(String, State)> {
                 return Ok((version, State::Unknown));
             }
             Word::Flag("verbose", _) => verbosity = verbosity.saturating_add(1),
+            Word::Flag("state", value) => state = Some(words::file("state", value)?),
             Word::Flag("format", value) => {
                 format = match value.as_slice() {
                     b"plugin" => Format::Plugin,
@@ -148,8 +158,15 @@ fn run() -> Result<(String, State)> {
         reasons: verbosity > 0 || format == Format::Json,
         ..Wanted::default()
     };
+    let state = match state {
+        Some(path) => Some(StateFile::load(path, &mut options)?),
+        None => None,
+    };
     let judged = options.scan(Purpose::Check(tables)).and_then(|snapshot| {
-        let verdict = options.check(&snapshot)?;
+        let mut verdict = options.check(&snapshot)?;
+        if let Some(state) = state {
+            state.keep(&snapshot, &mut verdict);
+        }
         Ok((snapshot, verdict))
     });
     let (snapshot, verdict) = match (judged, format) {

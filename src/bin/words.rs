@@ -4,6 +4,7 @@
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use queuewatch::error::{Error, ErrorKind, Result};
 use queuewatch::escape;
@@ -63,6 +64,15 @@ pub(crate) fn parse(arguments: Vec<OsString>, flags: &[Flag]) -> Result<Vec<Word
         words.push(Word::Flag(flag.name, value));
     }
     Ok(words)
+}
+
+/// The path that the flag `name` was given.
+pub(crate) fn file(name: &str, value: Vec<u8>) -> Result<PathBuf> {
+    use std::os::unix::ffi::OsStringExt;
+    if value.is_empty() {
+        return Err(usage(&format!("--{name} wants a value: FILE")));
+    }
+    Ok(PathBuf::from(OsString::from_vec(value)))
 }
 
 /// A mistake in how the program was called.

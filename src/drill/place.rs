@@ -1,24 +1,17 @@
-//! Where a drill may write: nowhere near real mail.
+//! Where a drill may write: a new or empty directory, nowhere near real mail.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::escape;
+use crate::{escape, place};
 use std::fs;
 use std::io;
-use std::path::{Component, Path, PathBuf};
-
-/// Where Postfix keeps its queues unless told otherwise (POSTFIX.md 7.1).
-const DEFAULT_QUEUE_DIRECTORY: &str = "/var/spool/postfix";
-
-/// Names of directories that a queue directory holds; one alone may be chance, two are not.
-const TELLTALES: [&str; 9] = [
-    "active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "maildrop",
-];
+use std::path::Path;
 
 const REMEDY: &str = "give an empty or new directory outside of every Postfix spool";
 
 /// Refuses `directory` unless it is absent or empty, and outside of every real queue directory.
 pub(super) fn check(directory: &Path) -> Result<()> {
-    let place = resolve(directory)?;
+    let place =
+        place::resolve(directory).map_err(|error| error.within("drill").with_remedy(REMEDY))?;
     check_outside(&place, directory)?;
     match fs::read_dir(directory) {
         Ok(mut entries) => match entries.next() {
@@ -34,68 +27,14 @@ pub(super) fn check(directory: &Path) -> Result<()> {
     }
 }
 
-/// The nearest part of `directory` that exists, without symbolic links, and the rest as it stands.
-fn resolve(directory: &Path) -> Result<PathBuf> {
-    let whole =
-        std::path::absolute(directory).map_err(|cause| Error::io("resolve", directory, &cause))?;
-    let mut existing = whole.as_path();
-    loop {
-        match existing.symlink_metadata() {
-            Ok(_) => break,
-            // What is kept from this process is judged by what is above it; nothing could be made there.
-            Err(cause)
-                if matches!(
-                    cause.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied
-                ) => {}
-            Err(cause) if cause.kind() == io::ErrorKind::NotADirectory => {
-                return Err(refused(directory, "leads through a file"));
-            }
-            Err(cause) => return Err(Error::io("stat", existing, &cause)),
-        }
-        match existing.parent() {
-            Some(parent) => existing = parent,
-            None => break,
-        }
-    }
-    let rest = whole.strip_prefix(existing).unwrap_or(Path::new(""));
-    if rest.components().any(|part| part == Component::ParentDir) {
-        // Below a directory that is still to be made, ".." cannot be resolved beforehand.
-        return Err(refused(
-            directory,
-            "leads through .. of a directory that is not there",
-        ));
-    }
-    let found = existing
-        .canonicalize()
-        .map_err(|cause| Error::io("resolve", existing, &cause))?;
-    Ok(found.join(rest))
-}
-
 fn check_outside(place: &Path, directory: &Path) -> Result<()> {
-    let default = Path::new(DEFAULT_QUEUE_DIRECTORY);
-    let canonical = default
-        .canonicalize()
-        .unwrap_or_else(|_| default.to_owned());
-    let inside_default = place.starts_with(default) || place.starts_with(canonical);
-    let spool = place
-        .ancestors()
-        .find(|ancestor| is_queue_directory(ancestor))
-        .or(inside_default.then_some(default));
-    match spool {
+    match place::queue_directory_of(place) {
         Some(spool) => {
-            let why = format!("is inside the Postfix spool {}", escape::path(spool));
+            let why = format!("is inside the Postfix spool {}", escape::path(&spool));
             Err(refused(directory, &why))
         }
         None => Ok(()),
     }
-}
-
-fn is_queue_directory(directory: &Path) -> bool {
-    let queues = TELLTALES
-        .iter()
-        .filter(|name| directory.join(name).is_dir());
-    queues.take(2).count() == 2
 }
 
 fn refused(directory: &Path, why: &str) -> Error {

@@ -64,7 +64,7 @@ pub use snapshot::{
     QW_PROBLEM_DAMAGED, QW_PROBLEM_DIRECTORY, QW_PROBLEM_FILE, QW_PROBLEM_INSTANCE, qw_problem,
     qw_scan, qw_snapshot, qw_snapshot_complete, qw_snapshot_free, qw_snapshot_json,
     qw_snapshot_measure, qw_snapshot_measure_detail, qw_snapshot_now, qw_snapshot_problem,
-    qw_snapshot_problem_count,
+    qw_snapshot_problem_count, qw_snapshot_state,
 };
 pub use verdict::{
     qw_check, qw_finding, qw_verdict, qw_verdict_finding, qw_verdict_finding_count,

@@ -258,6 +258,23 @@ pub unsafe extern "C" fn qw_snapshot_json(
     }
 }
 
+/// What a later scan needs to tell how queues grew: a small JSON document that the host keeps as it
+/// likes and hands to that scan as the option `previous`. Errors: QW_ERR_INVALID. Since 0.1.
+///
+/// # Safety
+/// `snapshot` is NULL or from qw_scan; `out` and `err` are NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_snapshot_state(
+    snapshot: *const qw_snapshot,
+    out: *mut *mut qw_text,
+    err: *mut *mut qw_error,
+) -> qw_status {
+    // SAFETY: the caller's promise.
+    let snapshot = unsafe { handle::shared(snapshot) };
+    // SAFETY: the caller's promise.
+    unsafe { give_text(out, err, || Ok(snapshot?.snapshot.state().to_string())) }
+}
+
 /// Frees a snapshot; verdicts and cursors made from it live on. NULL is a no-op. Since 0.1.
 ///
 /// # Safety

@@ -32,7 +32,7 @@ const MAX_DIGITS: usize = 15;
 
 fn suffixes(unit: Unit) -> &'static [(&'static str, f64)] {
     match unit {
-        Unit::Count => &[],
+        Unit::Count | Unit::PerMinute => &[],
         Unit::Bytes => &SIZES,
         Unit::Seconds => &AGES,
         Unit::Percent => &PERCENT,
@@ -106,7 +106,9 @@ fn wrong_suffix(suffix: &str, unit: Unit) -> String {
     let shown = crate::escape::printable(suffix.as_bytes(), 16);
     let names: Vec<&str> = suffixes(unit).iter().map(|(name, _)| *name).collect();
     match unit {
-        Unit::Count => format!("\"{shown}\": this measure is a plain number, without a unit"),
+        Unit::Count | Unit::PerMinute => {
+            format!("\"{shown}\": this measure is a plain number, without a unit")
+        }
         Unit::Bytes => format!("\"{shown}\" is no unit of bytes: {}", names.join(" ")),
         Unit::Seconds => format!("\"{shown}\" is no unit of age: {}", names.join(" ")),
         Unit::Percent => format!("\"{shown}\" is no unit of a share: %"),

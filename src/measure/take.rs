@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Argument, Kind, Measure, Subject};
+use crate::clock::Age;
 use crate::escape;
 use crate::instance::Master;
 use crate::postfix::address;
@@ -10,7 +11,7 @@ use crate::postfix::queue::{Queue, QueueSet};
 use crate::postfix::reason::has_code;
 use crate::scan::Depth;
 use crate::snapshot::names::{Count, Names};
-use crate::snapshot::{InstanceSnapshot, QueueTables, Snapshot, Tally};
+use crate::snapshot::{InstanceSnapshot, Previous, QueueTables, Snapshot, Tally};
 
 /// How far a figure can be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +33,8 @@ pub struct Figure {
     pub quality: Quality,
     /// What it is about (the domain that has most) or why it is unknown, harmless to print.
     pub detail: Option<String>,
+    /// Unknown only for want of an earlier check: nothing is wrong, and the next check will know.
+    pub pending: bool,
 }
 
 impl Figure {
@@ -40,6 +43,7 @@ impl Figure {
             value,
             quality: Quality::Exact,
             detail: None,
+            pending: false,
         }
     }
 
@@ -48,6 +52,7 @@ impl Figure {
             value: 0.0,
             quality: Quality::Unknown,
             detail: Some(why.into()),
+            pending: false,
         }
     }
 
@@ -91,6 +96,12 @@ impl Measure {
                 return Figure::unknown(why);
             }
         }
+        if self.kind == Kind::Growth {
+            return match self.instance.is_none() && !snapshot.broken.is_empty() {
+                true => Figure::unknown("not all instances could be scanned"),
+                false => growth(snapshot, &instances, queues),
+            };
+        }
         let mut figure = self.over(&instances, queues, snapshot.now);
         let broken = self.instance.is_none() && !snapshot.broken.is_empty();
         let whole = !broken
@@ -127,7 +138,7 @@ impl Measure {
         let row = self.row();
         // Counting needs modes only where files are often not ready; a scan of names has seen to it.
         let depth = match self.kind {
-            Kind::Messages | Kind::Fill => Depth::Names,
+            Kind::Messages | Kind::Growth | Kind::Fill => Depth::Names,
             _ => row.depth,
         };
         let shallow = queues
@@ -204,6 +215,8 @@ impl Measure {
                 let count = tables().map(of_table).sum();
                 bounded(count, tables().all(|table| table.codes.is_complete()))
             }
+            // Taken from two snapshots: see `growth`.
+            Kind::Growth => Figure::unknown("it needs an earlier check"),
             Kind::Fill => fill(instances),
             Kind::FreeBytes => least(instances, |taken| Some(taken.disk?.free_bytes)),
             Kind::FreeInodes => least(instances, |taken| taken.disk?.free_inodes),
@@ -223,6 +236,39 @@ impl Measure {
             Argument::Name(name) => name,
             _ => "",
         }
+    }
+}
+
+/// How `queues` grew since the earlier check.
+fn growth(snapshot: &Snapshot, instances: &[&InstanceSnapshot], queues: QueueSet) -> Figure {
+    if snapshot.previous == Previous::NotAsked {
+        return Figure::unknown("it needs an earlier check; give --state FILE");
+    }
+    let whole =
+        |taken: &&InstanceSnapshot| queues.iter().all(|queue| taken.tally(queue).is_whole());
+    if !instances.iter().all(whole) {
+        return Figure::unknown("not all messages could be counted");
+    }
+    match snapshot.change(instances, queues) {
+        Ok(change) => {
+            let mut text = format!(
+                "{} to {} in {}",
+                change.before,
+                change.now,
+                Age(change.seconds.round() as i64)
+            );
+            if let (true, Some(seconds)) = (change.now > 0, change.seconds_to(0.0)) {
+                text.push_str(&format!(", empty in {}", Age(seconds as i64)));
+            }
+            Figure {
+                detail: Some(text),
+                ..Figure::exact(change.per_minute())
+            }
+        }
+        Err(why) => Figure {
+            pending: true,
+            ..Figure::unknown(why)
+        },
     }
 }
 

@@ -11,16 +11,18 @@ use serde_json::{Map, Value, json};
 use crate::error::{Error, errno_name};
 use crate::escape::json_text;
 use crate::instance::Master;
-use crate::measure::{Figure, Measure, Quality};
-use crate::postfix::queue::Queue;
+use crate::measure::{Figure, Kind, Measure, Quality, Subject};
+use crate::postfix::queue::{Queue, QueueSet};
 use crate::rules::{Finding, State, Verdict};
 use crate::scan::{Depth, Gap, GapKind};
 use crate::snapshot::names::{Count, Names};
 use crate::snapshot::reasons::Reasons;
-use crate::snapshot::{InstanceSnapshot, QueueTables, RETRY_EDGES, Reason, Snapshot, Tally};
+use crate::snapshot::{
+    Earlier, InstanceSnapshot, QueueTables, RETRY_EDGES, Reason, Snapshot, Tally, Traffic,
+};
 
 /// The name and version of the schema, the first member of every document.
-pub const SCHEMA: &str = "queuewatch/1";
+pub use crate::snapshot::earlier::SCHEMA;
 /// Names in a list of those that have most.
 const MOST: usize = 20;
 
@@ -35,6 +37,7 @@ pub fn document(snapshot: &Snapshot, verdict: Option<&Verdict>, measures: &[Meas
         document.insert("state_code".into(), verdict.state.code().into());
         let findings = verdict.findings.iter().map(finding).collect();
         document.insert("findings".into(), Value::Array(findings));
+        document.insert("notes".into(), verdict.notes.clone().into());
     }
     if !measures.is_empty() {
         let figures = measures
@@ -42,6 +45,9 @@ pub fn document(snapshot: &Snapshot, verdict: Option<&Verdict>, measures: &[Meas
             .map(|measure| figure(measure, &measure.take(snapshot)))
             .collect();
         document.insert("measures".into(), Value::Array(figures));
+    }
+    if let Some(earlier) = snapshot.previous.earlier() {
+        document.insert("growth".into(), growth(snapshot, earlier));
     }
     let instances = snapshot
         .instances
@@ -54,6 +60,38 @@ pub fn document(snapshot: &Snapshot, verdict: Option<&Verdict>, measures: &[Meas
     Value::Object(document)
 }
 
+/// What changed since the earlier check, over all instances; null where it cannot be told.
+fn growth(snapshot: &Snapshot, earlier: &Earlier) -> Value {
+    let of = |subject: Subject| {
+        let figure = Measure::new(subject, Kind::Growth).take(snapshot);
+        let instances: Vec<&InstanceSnapshot> = snapshot.instances.iter().collect();
+        let queues = snapshot
+            .excluded
+            .iter()
+            .fold(subject.queues(), QueueSet::without);
+        let change = snapshot.change(&instances, queues).ok();
+        figure.known().zip(change).map(|(per_minute, change)| {
+            json!({
+                "before": change.before,
+                "now": change.now,
+                "per_minute": number(per_minute),
+                "empty_in": change.seconds_to(0.0).filter(|_| change.now > 0).map(f64::round).map(number),
+            })
+        })
+    };
+    let mut growth = Map::new();
+    growth.insert("since".into(), earlier.now.into());
+    for queue in Queue::ALL {
+        growth.insert(queue.name().into(), of(Subject::Queue(queue)).into());
+    }
+    growth.insert("total".into(), of(Subject::Total).into());
+    let traffic = snapshot.traffic();
+    let came = |count: fn(Traffic) -> u64| Value::from(traffic.map(count));
+    growth.insert("arrived_at_least".into(), came(|traffic| traffic.arrived));
+    growth.insert("left_at_least".into(), came(|traffic| traffic.left));
+    Value::Object(growth)
+}
+
 /// The document of a scan that failed before it could tell anything.
 pub fn failure(error: &Error) -> Value {
     json!({
@@ -62,6 +100,7 @@ pub fn failure(error: &Error) -> Value {
         "state": State::Unknown.to_string(),
         "state_code": State::Unknown.code(),
         "findings": [],
+        "notes": [],
         "instances": [],
         "broken": [broken(error)],
     })

@@ -139,6 +139,8 @@ fn item(label: &str, measure: &Measure, snapshot: &Snapshot, verdict: &Verdict) 
     };
     let (warning, critical) = (range(Level::Warning), range(Level::Critical));
     let maximum = if unit == Unit::Percent { ";100" } else { "" };
-    let _ = write!(text, ";{warning};{critical};0{maximum}");
+    // What changes can fall as well as rise.
+    let minimum = if unit == Unit::PerMinute { "" } else { "0" };
+    let _ = write!(text, ";{warning};{critical};{minimum}{maximum}");
     Some(text)
 }

@@ -7,12 +7,12 @@ use super::perfdata;
 use crate::clock::Age;
 use crate::error::Error;
 use crate::escape;
-use crate::measure::{Kind, Measure, Quality, Subject};
+use crate::measure::{Kind, Measure, Quality, Subject, Unit, number};
 use crate::postfix::queue::{Queue, QueueSet};
-use crate::rules::{State, Verdict};
+use crate::rules::{Level, Range, State, Verdict};
 use crate::snapshot::names::Names;
 use crate::snapshot::shape::{self, Ages};
-use crate::snapshot::{InstanceSnapshot, Snapshot};
+use crate::snapshot::{InstanceSnapshot, Snapshot, Traffic};
 
 /// Bytes of first line and performance data with one instance: what NRPE 2 passes on.
 pub const MAX_FIRST: usize = 999;
@@ -141,6 +141,7 @@ fn summary(snapshot: &Snapshot, verdict: &Verdict) -> String {
     if parts.is_empty() {
         parts.push(quiet(snapshot));
     }
+    parts.extend_from_slice(&verdict.notes);
     text.push_str(&parts.join(", "));
     text
 }
@@ -218,6 +219,7 @@ fn long_output(snapshot: &Snapshot, verdict: &Verdict, verbosity: u8) -> Vec<Str
     for finding in &verdict.findings {
         lines.push(format!("{}: {}", finding.state, finding.text()));
     }
+    growth(snapshot, verdict, &mut lines);
     table(snapshot, &mut lines);
     reasons(snapshot, &mut lines);
     senders(snapshot, &mut lines);
@@ -243,6 +245,47 @@ fn long_output(snapshot: &Snapshot, verdict: &Verdict, verbosity: u8) -> Vec<Str
         }
     }
     lines
+}
+
+/// What came, what went, and which queues changed since the earlier check; and when a queue that grows
+/// will alert.
+fn growth(snapshot: &Snapshot, verdict: &Verdict, lines: &mut Vec<String>) {
+    if let Some(Traffic { arrived, left }) = snapshot.traffic() {
+        lines.push(format!(
+            "since the last check at least {arrived} messages arrived and {left} left"
+        ));
+    }
+    let instances: Vec<&InstanceSnapshot> = snapshot.instances.iter().collect();
+    let subjects = Queue::ALL.map(Subject::Queue);
+    for subject in subjects.into_iter().chain([Subject::Total]) {
+        let figure = Measure::new(subject, Kind::Growth).take(snapshot);
+        let (Some(rate), Some(detail)) = (figure.known(), figure.detail) else {
+            continue;
+        };
+        if rate == 0.0 {
+            continue;
+        }
+        let messages = Measure::new(subject, Kind::Messages);
+        let name = messages.to_string();
+        let name = name.split('.').next().unwrap_or_default();
+        let shown = Unit::PerMinute.show(rate);
+        let mut text = format!("{name} grows by {shown} ({detail})");
+        for level in [Level::Warning, Level::Critical] {
+            let end = verdict.range(&messages, level).and_then(Range::limit);
+            let change = snapshot.change(&instances, subject.queues()).ok();
+            let seconds = end.and_then(|end| change?.seconds_to(end));
+            if let (Some(end), Some(seconds)) = (end, seconds.filter(|_| rate > 0.0)) {
+                let _ = write!(
+                    text,
+                    ", {} {} in {}",
+                    level.name(),
+                    number::plain(end),
+                    Age(seconds as i64)
+                );
+            }
+        }
+        lines.push(text);
+    }
 }
 
 /// Recipients by domain and age, over all queues but corrupt, as qshape lays it out.

@@ -92,6 +92,11 @@ impl Range {
         }
     }
 
+    /// The value above which it alerts, if it does so above any.
+    pub fn limit(&self) -> Option<f64> {
+        (!self.inside && self.end.is_finite()).then_some(self.end)
+    }
+
     /// As the user spelt it.
     pub fn spelling(&self) -> &str {
         &self.spelling

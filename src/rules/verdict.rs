@@ -110,6 +110,8 @@ pub struct Verdict {
     pub rules: Vec<Rule>,
     /// What is not OK, worst first, equal ones in the order given; of one measure only the worst.
     pub findings: Vec<Finding>,
+    /// What else is to be told with it, one sentence each.
+    pub notes: Vec<String>,
 }
 
 impl Verdict {
@@ -149,6 +151,15 @@ impl Verdict {
             state,
             rules: rules.to_vec(),
             findings,
+            notes: Vec::new(),
+        }
+    }
+
+    /// Adds a sentence about what is beside the rules; `unknown`: for want of it the check is not OK.
+    pub fn note(&mut self, sentence: String, unknown: bool) {
+        self.notes.push(sentence);
+        if unknown {
+            self.state = self.state.worse(State::Unknown);
         }
     }
 
@@ -171,7 +182,7 @@ fn judge(rule: &Rule, figure: &Figure) -> Option<State> {
         Quality::Exact => rule.range.alerts(figure.value).then(|| rule.level.state()),
         Quality::AtLeast if rule.range.alerts_from(figure.value) => Some(rule.level.state()),
         Quality::AtLeast => Some(State::Unknown),
-        Quality::Unknown => (!rule.default).then_some(State::Unknown),
+        Quality::Unknown => (!rule.default && !figure.pending).then_some(State::Unknown),
     }
 }
 
@@ -198,6 +209,7 @@ mod tests {
             value,
             quality,
             detail: None,
+            pending: false,
         };
         let critical = rule(Level::Critical, "deferred.messages=10");
         for (value, quality, state) in [
@@ -226,6 +238,7 @@ mod tests {
                     value,
                     quality,
                     detail: detail.map(str::to_owned),
+                    pending: false,
                 },
             }
             .text()

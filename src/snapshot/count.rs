@@ -32,6 +32,8 @@ fn is_altered(queue: Queue, inode: Inode) -> bool {
 #[derive(Debug)]
 pub(super) struct Common<'a> {
     pub(super) now: i64,
+    /// When the earlier check was, if arrivals since are counted.
+    pub(super) since: Option<i64>,
     pub(super) settings: &'a Settings,
     pub(super) wanted: Wanted,
     pub(super) plan: Plan,
@@ -222,6 +224,9 @@ impl Observer for Counter<'_> {
         {
             Some(arrival) => {
                 tally.oldest = Some(tally.oldest.map_or(arrival, |oldest| oldest.min(arrival)));
+                if self.common.since.is_some_and(|since| arrival > since) {
+                    tally.arrived += 1;
+                }
             }
             None => tally.ageless += 1,
         }

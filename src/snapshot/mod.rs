@@ -4,6 +4,7 @@
 //! threads counted gives the same values in any order, as long as no table of names is full.
 
 mod count;
+pub mod earlier;
 mod messages;
 pub mod names;
 mod problem;
@@ -15,6 +16,7 @@ use std::ops::{Index, IndexMut};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+pub use earlier::{Change, Earlier, Previous, Traffic};
 pub use messages::SnapshotMessages;
 pub use names::{Names, Seconds};
 pub use problem::{Problem, ProblemKind};
@@ -27,7 +29,7 @@ use crate::instance::{Instance, Master, master};
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::postfix::record::Damage;
 use crate::scan::{Gap, Plan, Spool};
-use crate::sys::Disk;
+use crate::sys::{self, Disk, SinceBoot};
 use count::{Common, Counter};
 use shape::Ages;
 
@@ -172,6 +174,7 @@ impl InstanceSnapshot {
         let common = Common {
             now: request.now,
             settings: &instance.settings,
+            since: request.since,
             wanted: request.wanted,
             plan: request.plan,
             tables: Mutex::default(),
@@ -192,10 +195,6 @@ impl InstanceSnapshot {
         }
         gaps.sort();
         gaps.truncate(MAX_EXAMPLES);
-        // On the caller's thread: a host's logger is not to be called from any other.
-        for gap in &gaps {
-            log::debug!("{gap}");
-        }
         damaged.sort_by(|a: &Damaged, b| (a.queue, &a.path).cmp(&(b.queue, &b.path)));
         damaged.truncate(MAX_EXAMPLES);
         let tables = common
@@ -244,6 +243,10 @@ impl InstanceSnapshot {
 pub struct Request {
     /// The second of the epoch that ages count from.
     pub now: i64,
+    /// The same moment by the clock that nobody sets; `None` if `now` was made up.
+    pub since_boot: Option<SinceBoot>,
+    /// When the earlier check was, in seconds of the epoch, if arrivals since are to be counted.
+    pub since: Option<i64>,
     /// What to read of which queue.
     pub plan: Plan,
     /// Which tables to make.
@@ -259,6 +262,10 @@ pub struct Request {
 pub struct Snapshot {
     /// The second of the epoch that ages count from.
     pub now: i64,
+    /// The same moment by the clock that nobody sets; `None` if `now` was made up.
+    pub since_boot: Option<SinceBoot>,
+    /// What it is compared with.
+    pub previous: Previous,
     /// The queues that the caller left out.
     pub excluded: QueueSet,
     /// The instances that could be scanned, in the order in which they were named.
@@ -268,21 +275,30 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Scans `instances` one after the other; a broken one never hides the others.
+    /// Scans `instances` side by side; a broken one never hides the others.
     pub fn take(
         instances: Vec<Result<Instance>>,
         excluded: QueueSet,
+        previous: Previous,
         request: &Request,
     ) -> Snapshot {
         let mut snapshot = Snapshot {
             now: request.now,
+            since_boot: request.since_boot,
+            previous,
             excluded,
             instances: Vec::new(),
             broken: Vec::new(),
         };
-        for instance in instances {
-            match instance.and_then(|instance| InstanceSnapshot::take(instance, request)) {
-                Ok(taken) => snapshot.instances.push(taken),
+        for outcome in side_by_side(instances, request) {
+            match outcome {
+                Ok(taken) => {
+                    // On the caller's thread: a host's logger is not to be called from any other.
+                    for gap in &taken.gaps {
+                        log::debug!("{gap}");
+                    }
+                    snapshot.instances.push(taken);
+                }
                 Err(error) => snapshot.broken.push(error),
             }
         }
@@ -293,4 +309,53 @@ impl Snapshot {
     pub fn is_whole(&self) -> bool {
         self.broken.is_empty() && self.instances.iter().all(InstanceSnapshot::is_whole)
     }
+}
+
+/// The most instances that are scanned at once.
+const SIDE_BY_SIDE: usize = 8;
+
+/// Takes each of `instances`, several at once, so that a slow disk holds up only what lies on it. The
+/// outcomes are in their order.
+fn side_by_side(
+    instances: Vec<Result<Instance>>,
+    request: &Request,
+) -> Vec<Result<InstanceSnapshot>> {
+    if instances.len() < 2 {
+        let take = |instance: Result<Instance>| InstanceSnapshot::take(instance?, request);
+        return instances.into_iter().map(take).collect();
+    }
+    let threads = instances.len().min(SIDE_BY_SIDE);
+    let request = Request {
+        readers: (request.readers / threads).max(1),
+        ..*request
+    };
+    let waiting = Mutex::new(instances.into_iter().enumerate());
+    let taken = Mutex::new(Vec::new());
+    let work = || {
+        loop {
+            let next = waiting
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .next();
+            let Some((place, instance)) = next else {
+                return;
+            };
+            let outcome = instance.and_then(|instance| InstanceSnapshot::take(instance, &request));
+            let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
+            taken.push((place, outcome));
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            // Without a thread to be had the others do its work.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, || {
+                sys::block_signals();
+                work();
+            });
+        }
+        work();
+    });
+    let mut taken = taken.into_inner().unwrap_or_else(PoisonError::into_inner);
+    taken.sort_by_key(|(place, _)| *place);
+    taken.into_iter().map(|(_, outcome)| outcome).collect()
 }

@@ -37,6 +37,8 @@ pub struct Tally {
     pub vanished: u64,
     /// Directories and files that could not be read.
     pub unreadable: u64,
+    /// Messages that arrived since the earlier check that the scan is compared with.
+    pub arrived: u64,
     /// Whether the deadline came before the end.
     pub cut: bool,
 }
@@ -69,6 +71,7 @@ impl AddAssign<&Tally> for Tally {
         self.strays += other.strays;
         self.vanished += other.vanished;
         self.unreadable += other.unreadable;
+        self.arrived += other.arrived;
         self.cut |= other.cut;
     }
 }

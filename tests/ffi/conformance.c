@@ -59,6 +59,7 @@ static void nulls(void)
     FAILS(qw_snapshot_measure_detail(NULL, "hold.messages", QW_NUL, &text, &err), QW_ERR_INVALID);
     FAILS(qw_snapshot_problem(NULL, 0, &problem, sizeof problem, &err), QW_ERR_INVALID);
     FAILS(qw_snapshot_json(NULL, &text, &err), QW_ERR_INVALID);
+    FAILS(qw_snapshot_state(NULL, &text, &err), QW_ERR_INVALID);
     CHECK(text == NULL);
     CHECK(qw_snapshot_complete(NULL) == 0 && qw_snapshot_now(NULL) == 0 && qw_snapshot_problem_count(NULL) == 0);
     FAILS(qw_messages_open(NULL, NULL, 0, &messages, &err), QW_ERR_INVALID);

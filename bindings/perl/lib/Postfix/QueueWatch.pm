@@ -93,6 +93,10 @@ it is about or why it is unknown.
 
 Whether all could be read; the second that ages count from; a JSON document.
 
+=item $q->state
+
+What a later scan needs to tell growth: keep it as you like, and give it to that scan as C<previous>.
+
 =item $q->problems
 
 A list of hashes: C<message>, C<path>, C<remedy>, C<kind>, C<queue>, C<errno>.

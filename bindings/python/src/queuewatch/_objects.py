@@ -184,6 +184,10 @@ class Snapshot(_Closable):
         """Return the document of the snapshot, schema queuewatch/1."""
         return _document(text(lib.qw_snapshot_json, self._handle))
 
+    def state(self) -> str:
+        """Return what a later scan needs to tell growth: give it as `previous`."""
+        return text(lib.qw_snapshot_state, self._handle)
+
     def check(self, **options: Option) -> Verdict:
         """Judge it by `warning` and `critical` rules, else by the defaults.
 

@@ -1,0 +1,87 @@
+//! Where we may write: nowhere near real mail.
+//!
+//! Files of our own (drills, states, reports) must lie outside of every queue directory and every
+//! configuration directory, whatever links and dots lead there. Nothing here writes.
+
+use std::fs;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::escape;
+
+/// Where Postfix keeps its queues unless told otherwise (POSTFIX.md 7.1).
+const DEFAULT_QUEUE_DIRECTORY: &str = "/var/spool/postfix";
+
+/// Names of directories that a queue directory holds; one alone may be chance, two are not.
+const TELLTALES: [&str; 9] = [
+    "active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "maildrop",
+];
+
+/// The nearest part of `path` that exists, without symbolic links, and the rest as it stands.
+///
+/// # Errors
+/// If it leads through a file or through `..` of what is not there, or cannot be looked at.
+pub fn resolve(path: &Path) -> Result<PathBuf> {
+    let refused = |why: &str| {
+        Error::new(ErrorKind::Invalid, format!("{} {why}", escape::path(path))).with_path(path)
+    };
+    let whole = std::path::absolute(path).map_err(|cause| Error::io("resolve", path, &cause))?;
+    let mut existing = whole.as_path();
+    loop {
+        match existing.symlink_metadata() {
+            Ok(_) => break,
+            // What is kept from this process is judged by what is above it; nothing could be made there.
+            Err(cause)
+                if matches!(
+                    cause.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied
+                ) => {}
+            Err(cause) if cause.kind() == io::ErrorKind::NotADirectory => {
+                return Err(refused("leads through a file"));
+            }
+            Err(cause) => return Err(Error::io("stat", existing, &cause)),
+        }
+        match existing.parent() {
+            Some(parent) => existing = parent,
+            None => break,
+        }
+    }
+    let rest = whole.strip_prefix(existing).unwrap_or(Path::new(""));
+    if rest.components().any(|part| part == Component::ParentDir) {
+        // Below a directory that is still to be made, ".." cannot be resolved beforehand.
+        return Err(refused("leads through .. of a directory that is not there"));
+    }
+    let found =
+        fs::canonicalize(existing).map_err(|cause| Error::io("resolve", existing, &cause))?;
+    Ok(found.join(rest))
+}
+
+/// The queue directory that `place`, a path without links, lies in, if any.
+pub fn queue_directory_of(place: &Path) -> Option<PathBuf> {
+    let default = Path::new(DEFAULT_QUEUE_DIRECTORY);
+    let canonical = default
+        .canonicalize()
+        .unwrap_or_else(|_| default.to_owned());
+    let inside_default = place.starts_with(default) || place.starts_with(canonical);
+    place
+        .ancestors()
+        .find(|ancestor| is_queue_directory(ancestor))
+        .or(inside_default.then_some(default))
+        .map(Path::to_owned)
+}
+
+/// The configuration directory that `place`, a path without links, lies in, if any.
+pub fn config_directory_of(place: &Path) -> Option<PathBuf> {
+    let mut above = place.ancestors().skip(1);
+    above
+        .find(|ancestor| ancestor.join("main.cf").is_file())
+        .map(Path::to_owned)
+}
+
+fn is_queue_directory(directory: &Path) -> bool {
+    let queues = TELLTALES
+        .iter()
+        .filter(|name| directory.join(name).is_dir());
+    queues.take(2).count() == 2
+}

@@ -1,0 +1,346 @@
+//! What a later check needs of a snapshot: when it was, and how many messages each queue had.
+//!
+//! [`Snapshot::state`] makes the document, [`Earlier::parse`] reads it, and a snapshot taken with one
+//! knows its [`Change`]. Who keeps the document, and where, is the host's affair; nothing here touches
+//! a file.
+
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::{InstanceSnapshot, Snapshot};
+use crate::error::{Error, ErrorKind, Result};
+use crate::escape::{json_text, printable};
+use crate::postfix::queue::{Queue, QueueSet};
+use crate::sys::SinceBoot;
+use std::os::unix::ffi::OsStrExt;
+
+/// The schema that every JSON document of ours names first.
+pub const SCHEMA: &str = "queuewatch/1";
+/// What kind of document a state is.
+const KIND: &str = "state";
+/// The longest state that is read, in bytes: 1,000 instances take a third.
+pub const MAX_BYTES: usize = 1 << 20;
+/// How far, in seconds, the clocks may disagree before arrival times say nothing of an interval.
+const CLOCK_STEP: f64 = 5.0;
+
+/// What a scan is compared with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Previous {
+    /// Nobody asked for a comparison.
+    #[default]
+    NotAsked,
+    /// This is the first check, or the earlier one cannot be used.
+    None,
+    /// The earlier check.
+    At(Earlier),
+}
+
+impl Previous {
+    /// The earlier check, if there is one.
+    pub fn earlier(&self) -> Option<&Earlier> {
+        match self {
+            Previous::At(earlier) => Some(earlier),
+            Previous::NotAsked | Previous::None => None,
+        }
+    }
+}
+
+/// What was known at an earlier check.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Earlier {
+    /// When it was, in seconds of the epoch.
+    pub now: i64,
+    since_boot: Option<SinceBoot>,
+    spools: Vec<EarlierSpool>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct EarlierSpool {
+    /// As in JSON.
+    queue_directory: String,
+    /// What was not known is none.
+    messages: [Option<u64>; Queue::ALL.len()],
+}
+
+impl Earlier {
+    /// Reads the document of [`Snapshot::state`].
+    ///
+    /// # Errors
+    /// Of kind `Syntax`, if it is none.
+    pub fn parse(document: &[u8]) -> Result<Earlier> {
+        let refused = |what: &str| {
+            Error::new(
+                ErrorKind::Syntax,
+                format!("this is no state of queuewatch: {what}"),
+            )
+        };
+        if document.len() > MAX_BYTES {
+            return Err(refused("it is too long"));
+        }
+        let value: Value = serde_json::from_slice(document)
+            .map_err(|cause| refused(&printable(cause.to_string().as_bytes(), 128)))?;
+        if value["schema"] != SCHEMA || value["kind"] != KIND {
+            return Err(refused("its schema is another"));
+        }
+        let now = value["now"].as_i64().ok_or_else(|| refused("no time"))?;
+        let since_boot = value["boot"].as_object().and_then(|boot| {
+            Some(SinceBoot {
+                id: u128::from_str_radix(boot.get("id")?.as_str()?, 16).ok()?,
+                seconds: boot.get("seconds")?.as_f64()?,
+            })
+        });
+        let spools = value["instances"]
+            .as_array()
+            .ok_or_else(|| refused("no instances"))?
+            .iter()
+            .map(|spool| {
+                let directory = spool["queue_directory"].as_str()?;
+                Some(EarlierSpool {
+                    queue_directory: directory.to_owned(),
+                    messages: Queue::ALL.map(|queue| spool["messages"][queue.name()].as_u64()),
+                })
+            })
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(|| refused("an instance without queue_directory"))?;
+        Ok(Earlier {
+            now,
+            since_boot,
+            spools,
+        })
+    }
+
+    /// Whether it knows one of the spools of `snapshot`.
+    pub fn knows_any(&self, snapshot: &Snapshot) -> bool {
+        let mut known = snapshot.instances.iter();
+        known.any(|taken| self.spool(taken).is_some())
+    }
+
+    fn spool(&self, taken: &InstanceSnapshot) -> Option<&EarlierSpool> {
+        let directory = directory(&taken.instance.queue_directory);
+        self.spools
+            .iter()
+            .find(|spool| spool.queue_directory == directory)
+    }
+
+    /// How many messages `queues` of `taken` had, if that was known.
+    fn messages(&self, taken: &InstanceSnapshot, queues: QueueSet) -> Option<u64> {
+        let spool = self.spool(taken)?;
+        queues
+            .iter()
+            .map(|queue| spool.messages[queue.index()])
+            .sum()
+    }
+
+    /// Seconds from this check to `snapshot`.
+    ///
+    /// # Errors
+    /// Why that cannot be told; the next check will.
+    fn seconds_to(&self, snapshot: &Snapshot) -> Result<f64, String> {
+        // The time since boot knows no steps; the clock is for another boot and for `--now`.
+        let seconds = match (self.since_boot, snapshot.since_boot) {
+            (Some(before), Some(now)) if before.id == now.id => now.seconds - before.seconds,
+            _ => (snapshot.now.saturating_sub(self.now)) as f64,
+        };
+        if seconds < 0.0 {
+            return Err("the clock went back since the earlier check".to_owned());
+        }
+        if seconds < 1.0 {
+            return Err("the earlier check was less than a second ago".to_owned());
+        }
+        Ok(seconds)
+    }
+}
+
+fn directory(path: &Path) -> String {
+    json_text(path.as_os_str().as_bytes()).into_owned()
+}
+
+/// How the messages of some queues changed since an earlier check.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Change {
+    /// Messages then.
+    pub before: u64,
+    /// Messages now.
+    pub now: u64,
+    /// Seconds between the two.
+    pub seconds: f64,
+}
+
+impl Change {
+    /// Messages more a minute, to two digits; negative where there are less.
+    pub fn per_minute(&self) -> f64 {
+        let change = self.now as f64 - self.before as f64;
+        (change * 6000.0 / self.seconds).round() / 100.0
+    }
+
+    /// Seconds until there are `target` messages, if it goes on so; `None` if it never will be.
+    pub fn seconds_to(&self, target: f64) -> Option<f64> {
+        let rate = (self.now as f64 - self.before as f64) / self.seconds;
+        let seconds = (target - self.now as f64) / rate;
+        (seconds.is_finite() && seconds >= 0.0).then_some(seconds)
+    }
+}
+
+/// Messages that came and went since an earlier check, over all queues of the backlog and hold. Those
+/// that did both between the checks are in neither: each is that many or more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Traffic {
+    /// Messages that arrived since and are still here.
+    pub arrived: u64,
+    /// Messages that were here and have left.
+    pub left: u64,
+}
+
+impl Snapshot {
+    /// The document by which a later scan of these spools tells what changed since: see the option
+    /// `previous`. What is not known exactly is left out.
+    pub fn state(&self) -> Value {
+        let instances: Vec<Value> = self
+            .instances
+            .iter()
+            .map(|taken| {
+                let known = taken.plan.queues().iter().filter(|queue| {
+                    !self.excluded.contains(*queue) && taken.tally(*queue).is_whole()
+                });
+                let messages: Map<String, Value> = known
+                    .map(|queue| (queue.name().to_owned(), taken.tally(queue).messages.into()))
+                    .collect();
+                json!({
+                    "queue_directory": directory(&taken.instance.queue_directory),
+                    "messages": messages,
+                })
+            })
+            .collect();
+        let boot = self.since_boot.map(|boot| {
+            json!({
+                "id": format!("{:032x}", boot.id),
+                "seconds": boot.seconds,
+            })
+        });
+        json!({
+            "schema": SCHEMA,
+            "kind": KIND,
+            "now": self.now,
+            "boot": boot,
+            "instances": instances,
+        })
+    }
+
+    /// How `queues` of `instances` changed since the earlier check.
+    ///
+    /// # Errors
+    /// Why that cannot be told.
+    pub fn change(
+        &self,
+        instances: &[&InstanceSnapshot],
+        queues: QueueSet,
+    ) -> Result<Change, String> {
+        let Some(earlier) = self.previous.earlier() else {
+            return Err("there is no earlier check yet".to_owned());
+        };
+        let seconds = earlier.seconds_to(self)?;
+        let (mut before, mut now) = (0, 0);
+        for taken in instances {
+            let known = earlier.messages(taken, queues);
+            before += known.ok_or("the earlier check did not know the figure")?;
+            let tallies = queues.iter().map(|queue| taken.tally(queue).messages);
+            now += tallies.sum::<u64>();
+        }
+        Ok(Change {
+            before,
+            now,
+            seconds,
+        })
+    }
+
+    /// What came and went since the earlier check, if that can be told: envelopes and all queues must
+    /// have been read, and the clock not been set.
+    pub fn traffic(&self) -> Option<Traffic> {
+        let earlier = self.previous.earlier()?;
+        let instances: Vec<&InstanceSnapshot> = self.instances.iter().collect();
+        let change = self.change(&instances, QueueSet::TOTAL).ok()?;
+        let clock = self.now.saturating_sub(earlier.now) as f64;
+        let read = |taken: &&InstanceSnapshot| {
+            QueueSet::TOTAL.iter().all(|queue| {
+                taken.plan.depth(queue) >= Some(crate::scan::Depth::Envelopes)
+                    && taken.tally(queue).is_whole()
+            })
+        };
+        if (clock - change.seconds).abs() > CLOCK_STEP || !instances.iter().all(read) {
+            return None;
+        }
+        let arrived = instances
+            .iter()
+            .flat_map(|taken| {
+                QueueSet::TOTAL
+                    .iter()
+                    .map(|queue| taken.tally(queue).arrived)
+            })
+            .sum::<u64>();
+        let left = (change.before + arrived).saturating_sub(change.now);
+        Some(Traffic { arrived, left })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_told_per_minute_and_goes_on() {
+        let change = |before, now, seconds| Change {
+            before,
+            now,
+            seconds,
+        };
+        for (change, rate, to_zero, to_1000) in [
+            (change(100, 160, 60.0), 60.0, None, Some(840.0)),
+            (change(160, 100, 30.0), -120.0, Some(50.0), None),
+            (change(5, 5, 60.0), 0.0, None, None),
+            (change(0, 1, 90.0), 0.67, None, Some(89_910.0)),
+        ] {
+            assert!((change.per_minute() - rate).abs() < 1e-9, "{change:?}");
+            let whole = |seconds: Option<f64>| seconds.map(f64::round);
+            assert_eq!(whole(change.seconds_to(0.0)), to_zero, "{change:?}");
+            assert_eq!(whole(change.seconds_to(1000.0)), to_1000, "{change:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_state_is_refused_and_why_is_told() {
+        for (document, part) in [
+            (&b""[..], "EOF"),
+            (b"\x00\xff", "expected value"),
+            (b"[]", "its schema is another"),
+            (br#"{"schema": "queuewatch/1"}"#, "its schema is another"),
+            (
+                br#"{"schema": "queuewatch/2", "kind": "state"}"#,
+                "its schema",
+            ),
+            (br#"{"schema": "queuewatch/1", "kind": "state"}"#, "no time"),
+            (
+                br#"{"schema": "queuewatch/1", "kind": "state", "now": 5}"#,
+                "no instances",
+            ),
+            (
+                br#"{"schema": "queuewatch/1", "kind": "state", "now": 5, "instances": [{}]}"#,
+                "without queue_directory",
+            ),
+            (&[b' '; MAX_BYTES + 1], "too long"),
+        ] {
+            let error = Earlier::parse(document).expect_err("no state").to_string();
+            assert!(
+                error.starts_with("this is no state of queuewatch: "),
+                "{error}"
+            );
+            assert!(error.contains(part), "{error}");
+        }
+        let odd = br#"{"schema": "queuewatch/1", "kind": "state", "now": 5, "boot": {"id": "x"},
+            "instances": [{"queue_directory": "/a", "messages": {"deferred": -1, "hold": 7}}]}"#;
+        let earlier = Earlier::parse(odd).expect("what is odd in it is not known");
+        assert_eq!(earlier.since_boot, None);
+        assert_eq!(earlier.spools[0].messages[Queue::Deferred.index()], None);
+        assert_eq!(earlier.spools[0].messages[Queue::Hold.index()], Some(7));
+    }
+}
