@@ -798,7 +798,8 @@ int32_t qw_shape_complete(const qw_shape *shape);
 /**
  * The table of `queue` (a queue's name, backlog or total; NULL: all six), byte for byte as qshape prints
  * it: domains are raw bytes. `flags` are QW_SHAPE_SENDERS and QW_SHAPE_PARENTS; `min_subdomains` (0: 5) and
- * `width` (0: 80) are qshape's -m and -w. Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND (no such queue).
+ * `width` (0: 80) are qshape's -m and -w. Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND (no such queue),
+ * QW_ERR_UNSUPPORTED (the queue was excluded).
  * Since 0.1.
  */
 qw_status qw_shape_text(const qw_shape *shape,

@@ -28,6 +28,12 @@ impl Deadline {
         Deadline(Instant::now().checked_add(duration))
     }
 
+    /// The moment halfway from now to it.
+    pub fn halfway(self) -> Self {
+        let now = Instant::now();
+        Deadline(self.0.map(|at| now + at.saturating_duration_since(now) / 2))
+    }
+
     /// Whether it has passed.
     pub fn passed(self) -> bool {
         self.0.is_some_and(|at| Instant::now() >= at)
@@ -89,5 +95,11 @@ mod tests {
         assert!(!Deadline::NEVER.passed());
         assert!(Deadline::after(Duration::ZERO).passed());
         assert!(!Deadline::after(Duration::from_secs(3600)).passed());
+        assert!(
+            !Deadline::after(Duration::from_secs(3600))
+                .halfway()
+                .passed()
+        );
+        assert!(!Deadline::NEVER.halfway().passed());
     }
 }

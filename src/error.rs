@@ -187,6 +187,7 @@ pub fn errno_name(errno: i32) -> String {
         libc::ENOTCONN => "ENOTCONN",
         libc::EOVERFLOW => "EOVERFLOW",
         libc::EDQUOT => "EDQUOT",
+        libc::EFBIG => "EFBIG",
         libc::EINVAL => "EINVAL",
         libc::EBADF => "EBADF",
         libc::ENXIO => "ENXIO",

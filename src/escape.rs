@@ -136,7 +136,7 @@ pub fn obeyed(character: char) -> bool {
 }
 
 fn needs_escape(character: char) -> bool {
-    character == '\\' || character.is_control()
+    character == '\\' || obeyed(character)
 }
 
 #[cfg(test)]
@@ -169,6 +169,7 @@ mod tests {
             (b"back\\slash", "back\\x5cslash"),
             (b"\xff\\\xfe", "\\xff\\x5c\\xfe"),
             (b"\x1b[2J\xc2\x9b", "\\x1b[2J\\xc2\\x9b"),
+            ("a\u{202e}b".as_bytes(), "a\\xe2\\x80\\xaeb"),
         ] {
             assert_eq!(json_text(bytes), text);
         }

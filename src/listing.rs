@@ -6,17 +6,19 @@
 //! each message picked (some 100 bytes), and a second reads them again in that order. What the text of
 //! a message is, is the caller's business.
 
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use crate::clock::Deadline;
 use crate::error::{Error, Result};
-use crate::instance::Instance;
+use crate::instance::{Instance, Settings};
 use crate::postfix::queue::{Queue, QueueSet};
+use crate::postfix::queue_id::hash_path;
 use crate::postfix::reason::has_code;
 use crate::postfix::{address, defer_log};
-use crate::scan::{Depth, Gap, Logged, MessageRow, Plan, Reread, Rows, Spool, Tell};
+use crate::scan::{Depth, Gap, GapKind, Logged, MessageRow, Plan, Reread, Rows, Spool, Tell};
 
 /// The order of queues in showq(8).
 pub const ORDER: [Queue; 6] = [
@@ -166,7 +168,7 @@ pub struct Outcome {
     pub bytes: u64,
     /// Messages without a sender, which postqueue does not list, nor we.
     pub senderless: u64,
-    /// Messages that went away between the two passes of a sorted listing.
+    /// Messages that left the queues between the two passes of a sorted listing.
     pub vanished: u64,
     /// The first of what could not be read.
     pub gaps: Vec<Error>,
@@ -181,8 +183,14 @@ impl Outcome {
         self.unreadable += unreadable;
         self.cut |= cut;
         for gap in gaps {
-            if self.gaps.len() < MAX_EXAMPLES {
-                self.gaps.push(Error::from(&gap));
+            let error = Error::from(&gap);
+            // The directory of the logs is told for each queue.
+            let told = gap.kind == GapKind::LogDirectory
+                && self.gaps.iter().any(|one| one.path() == error.path());
+            if told {
+                self.unreadable -= 1;
+            } else if self.gaps.len() < MAX_EXAMPLES {
+                self.gaps.push(error);
             }
         }
     }
@@ -334,11 +342,14 @@ struct Found {
     directory: u32,
 }
 
+/// A directory that holds messages: of which spool, of which queue, and where below it.
+type Seen = (usize, Queue, PathBuf);
+
 /// One thread's finds.
 struct Finds<'l> {
     request: &'l Request,
     sort: Sort,
-    directories: &'l Mutex<Vec<(usize, Queue, PathBuf)>>,
+    directories: &'l Mutex<HashMap<Seen, u32>>,
     spool: usize,
     root: &'l Path,
     /// The directory of the last message, and its number.
@@ -363,13 +374,10 @@ impl Finds<'_> {
             .directories
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let number = all.iter().rposition(|one| *one == place);
-        let number = number.unwrap_or_else(|| {
-            all.push(place);
-            all.len() - 1
-        });
-        self.last = Some((row.directory.clone(), number as u32));
-        number as u32
+        let next = all.len() as u32;
+        let number = *all.entry(place).or_insert(next);
+        self.last = Some((row.directory.clone(), number));
+        number
     }
 }
 
@@ -403,7 +411,7 @@ fn sorted(
     out: Out<'_>,
     outcome: &mut Outcome,
 ) -> io::Result<()> {
-    let directories = Mutex::new(Vec::new());
+    let directories = Mutex::new(HashMap::new());
     let mut found = Vec::new();
     // Reasons are read for those that are picked, once they are told.
     let mut first_pass = request.clone();
@@ -432,21 +440,38 @@ fn sorted(
         }
     }
     found.sort_unstable();
-    let directories = directories
+    let seen = directories
         .into_inner()
         .unwrap_or_else(PoisonError::into_inner);
+    let mut directories: Vec<(u32, Seen)> = seen
+        .into_iter()
+        .map(|(place, number)| (number, place))
+        .collect();
+    directories.sort_unstable();
     let plan = request.plan(request.queues);
     let mut rereads: Vec<Reread<'_>> = spools
         .iter()
-        .map(|(spool, _)| Reread::new(spool, &plan))
+        .map(|(spool, _)| Reread::new(spool, &plan, request.deadline))
         .collect();
     let mut text = Vec::new();
     for one in found {
-        let (number, queue, levels) = &directories[one.directory as usize];
-        let Some(row) = rereads[*number].message(*queue, levels, &one.queue_id) else {
-            outcome.vanished += 1;
+        if request.deadline.passed() {
+            outcome.cut = true;
+            break;
+        }
+        let (_, (number, queue, levels)) = &directories[one.directory as usize];
+        let reread = &mut rereads[*number];
+        let unreadable = reread.unreadable();
+        let settings = &spools[*number].1.settings;
+        let here = reread.message(*queue, levels, &one.queue_id).is_some();
+        let found = here || elsewhere(reread, request, settings, levels, &one.queue_id);
+        if !found {
+            if reread.unreadable() == unreadable {
+                outcome.vanished += 1;
+            }
             continue;
-        };
+        }
+        let row = reread.row();
         outcome.messages += 1;
         outcome.bytes = outcome.bytes.saturating_add(row.size);
         format(&spools[*number].1, row, &mut text);
@@ -455,5 +480,35 @@ fn sorted(
             text.clear();
         }
     }
+    for reread in rereads {
+        let (gaps, unreadable, cut) = reread.finish();
+        outcome.take_in(gaps, unreadable, cut);
+    }
     out(&text)
+}
+
+/// Looks for a message that is no longer where it was in the other queues, into which mail moves while
+/// a list is printed.
+fn elsewhere(
+    reread: &mut Reread<'_>,
+    request: &Request,
+    settings: &Settings,
+    levels: &Path,
+    queue_id: &[u8],
+) -> bool {
+    let seen = levels.components().count();
+    let mut queues = request.queues.and(QueueSet::TOTAL).iter();
+    queues.any(|queue| {
+        let depth = match settings.is_hashed(queue.name()) {
+            true => settings.hash_queue_depth,
+            false => 0,
+        };
+        // Of a spool given by itself the settings are guessed.
+        let mut depths = [depth, seen, 0].into_iter();
+        depths.any(|depth| {
+            let path = hash_path(queue_id, depth);
+            let found = reread.message(queue, Path::new(&path), queue_id);
+            found.is_some()
+        })
+    })
 }

@@ -298,7 +298,7 @@ impl Options {
     }
 
     fn request(&self, purpose: Purpose) -> Result<Request> {
-        let queues = self.excluded.iter().fold(QueueSet::ALL, QueueSet::without);
+        let queues = self.queues();
         let given = self.given_rules()?;
         let (plan, wanted) = if self.counts {
             (Plan::new(queues, Depth::Names), Wanted::default())
@@ -320,6 +320,8 @@ impl Options {
                         true => Depth::Reasons,
                         false => Depth::Envelopes,
                     };
+                    // Unless a rule asks for them, they are for display alone.
+                    plan.reasons_last = !wanted.codes;
                     for queue in queues.iter() {
                         plan.deepen(queue, depth);
                     }
@@ -437,7 +439,11 @@ impl Options {
                 }
                 Err(error) => return Err(error),
             };
-            for name in names.iter().filter(|name| !absolute(name)) {
+            // To qshape a queue without a name is none.
+            for name in names
+                .iter()
+                .filter(|name| !absolute(name) && !name.is_empty())
+            {
                 request.places.push(Place {
                     path: directory.join(name),
                     queue: name.to_str().and_then(Queue::from_name),
@@ -445,7 +451,15 @@ impl Options {
                 });
             }
         }
+        if request.places.is_empty() && !broken.is_empty() {
+            return Err(broken.swap_remove(0));
+        }
         Ok((request, broken))
+    }
+
+    /// The queues that are not left out.
+    pub fn queues(&self) -> QueueSet {
+        self.excluded.iter().fold(QueueSet::ALL, QueueSet::without)
     }
 
     /// Takes the shape of all queues of all instances in one pass, each queue as the part with its
@@ -455,16 +469,13 @@ impl Options {
     /// If the options contradict each other or no instance can be looked at; one that is broken
     /// beside others makes the shape incomplete.
     pub fn shape(&self, tables: ShapeTables) -> Result<Shape> {
+        self.given_rules()?;
         let mut names = Vec::new();
-        for queue in QueueSet::ALL.iter() {
-            if !self.excluded.contains(queue) {
-                names.push(OsString::from(queue.name()));
-            }
+        for queue in self.queues().iter() {
+            names.push(OsString::from(queue.name()));
         }
         let (mut request, mut broken) = self.shape_of(&names, tables)?;
-        if request.places.is_empty() && !broken.is_empty() {
-            return Err(broken.swap_remove(0));
-        }
+        request.parts = Queue::ALL.len();
         for place in &mut request.places {
             place.part = place.queue.map_or(0, Queue::index);
         }
@@ -477,6 +488,7 @@ impl Options {
     fn shape_request(&self, tables: ShapeTables) -> shape::Request {
         shape::Request {
             places: Vec::new(),
+            parts: 0,
             buckets: self.buckets,
             now: self.now(),
             recipients: tables.recipients,

@@ -607,7 +607,11 @@ fn block_id(block: &str) -> String {
 fn once<T>(recipients: &[T], of: impl Fn(&T) -> (String, bool)) -> Vec<bool> {
     let mut chosen: BTreeMap<String, (usize, bool)> = BTreeMap::new();
     for (place, recipient) in recipients.iter().enumerate() {
-        let (address, explained) = of(recipient);
+        let (mut address, explained) = of(recipient);
+        // Recipients that nobody can tell apart.
+        if address.contains("(recipient address unavailable)") {
+            address = format!("{address} {place}");
+        }
         let best = chosen.entry(address).or_insert((place, explained));
         if explained {
             *best = (place, true);

@@ -754,3 +754,58 @@ fn a_file_too_many_is_a_gap_and_mail_on_the_move_is_none() {
         done.store(true, std::sync::atomic::Ordering::Relaxed);
     });
 }
+
+#[test]
+fn long_output_never_changes_the_state() {
+    let spool = sick();
+    // No reason can be read: its directory is a link to nowhere.
+    let _ = fs::remove_dir_all(spool.path().join("defer"));
+    std::os::unix::fs::symlink("nowhere", spool.path().join("defer")).unwrap();
+    let first = |text: &str| text.lines().next().unwrap_or_default().to_owned();
+    let (code, plain) = check(&spool, &["-w", "deferred.messages=100"]);
+    assert_eq!(code, 0, "{plain}");
+    let (long_code, long) = check(&spool, &["-w", "deferred.messages=100", "-v"]);
+    assert_eq!((long_code, first(&long)), (code, first(&plain)));
+    assert!(
+        long.lines()
+            .any(|line| line.contains("cannot list ") && line.contains("/defer")),
+        "{long}"
+    );
+    let (code, json) = check(&spool, &["-w", "deferred.messages=100", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        (code, &json["state"], &json["complete"]),
+        (0, &"OK".into(), &false.into())
+    );
+    assert_eq!(
+        json["instances"][0]["queues"]["deferred"]["reasons_complete"],
+        false
+    );
+    // A rule on reasons needs them.
+    let (code, text) = check(&spool, &["-w", "deferred.reason(4)=0"]);
+    assert_eq!(code, 3, "{text}");
+    assert!(
+        text.contains("cannot list ") && text.contains("(ENOENT)"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_size_record_that_leads_beyond_every_disk_is_damage_and_no_gap() {
+    let spool = Spool::empty();
+    let mut file = b"C\x5f".to_vec();
+    file.extend_from_slice(
+        format!("{:15} {:15} {:15} {:15} {:15} {:15}", 1, 1, 1, 0, 1, 0).as_bytes(),
+    );
+    let number = format!("{:>31}", i64::MAX);
+    file[2..33].copy_from_slice(number.as_bytes());
+    let rest = message(NOW - 60, "a@b.example", &["c@d.example"]);
+    file.extend_from_slice(&rest[97..]);
+    spool.write("deferred/A/A00001X", &file, 0o700);
+    let (code, text) = check(
+        &spool,
+        &["-c", "spool.unreadable=0", "-w", "spool.damaged=0"],
+    );
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("spool.damaged is 1 (warning 0)"), "{text}");
+}

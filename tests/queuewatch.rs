@@ -369,3 +369,126 @@ fn shape_tells_what_qshape_hides_and_counts_it_when_asked() {
     let json: Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(json["schema"], "queuewatch/1");
 }
+
+#[test]
+fn logs_are_found_at_any_depth_where_no_main_cf_tells() {
+    let spool = sick();
+    let logs = spool.path().join("defer");
+    // Two levels, of which the first one listed may be empty; and one log at one level.
+    for name in ["0", "1", "2", "A/0/", "Z"] {
+        std::fs::create_dir_all(logs.join(name)).expect("a directory");
+    }
+    for (from, to) in [("A/A00001X", "A/0/A00001X"), ("A/A00002X", "A/0/A00002X")] {
+        std::fs::rename(logs.join(from), logs.join(to)).expect("moved");
+    }
+    let (code, text, error) = told(&mut command(&spool, &["reasons"]));
+    assert_eq!((code, error.as_str()), (0, ""));
+    assert!(
+        text.contains("         2  2h       one.example  4.4.1"),
+        "{text}"
+    );
+    assert!(
+        text.contains("         1  1m       two.example  4.7.1"),
+        "{text}"
+    );
+    // Links where the hash directories were: nothing is known, and that is told.
+    for name in ["0", "1", "2", "A", "B", "Z"] {
+        std::fs::remove_dir_all(logs.join(name)).expect("removed");
+        symlink("/tmp", logs.join(name)).expect("a link");
+    }
+    let (code, text, error) = told(&mut command(&spool, &["reasons"]));
+    assert_eq!(code, 4, "{text}");
+    let wanted =
+        "/defer: not a directory (ENOTDIR); a link or file stands where Postfix has directories";
+    assert!(error.contains(wanted), "{error}");
+    assert_eq!(error.lines().count(), 1, "told once: {error}");
+}
+
+#[test]
+fn a_sorted_list_tells_what_it_could_not_read_and_finds_what_has_moved() {
+    let spool = sick();
+    let log = spool.path().join("defer/C/C00001X");
+    std::fs::create_dir_all(log.parent().expect("a directory")).expect("a directory");
+    symlink(spool.path().join("defer/A/A00001X"), &log).expect("a link");
+    let (code, text, error) = told(&mut command(&spool, &["list", "--sort", "arrival"]));
+    assert_eq!((code, text.lines().count()), (4, 4), "{error}");
+    assert!(error.contains("defer/C/C00001X"), "{error}");
+    let (code, text, _) = told(&mut command(
+        &spool,
+        &["list", "--sort", "arrival", "--timeout", "0.000001"],
+    ));
+    assert_eq!(
+        (code, text.as_str()),
+        (4, ""),
+        "the time is up in either pass"
+    );
+
+    // Mail that a queue run takes up while the list is printed: the reader waits, then goes on.
+    let spool = tempfile::tempdir().expect("a folder");
+    let mut plan = Plan::at(NOW);
+    plan.messages = 3000;
+    drill::make(spool.path(), &plan, &mut |_, _| {}).expect("a drill");
+    let mut child = Command::new(PROGRAM)
+        .args(["list", "--sort", "queue_id", "--queue-directory"])
+        .arg(spool.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    let mut lines = BufReader::with_capacity(64, child.stdout.take().expect("its output")).lines();
+    let mut ids = vec![id_of(&lines.next().expect("a line").expect("text"))];
+    let deferred = spool.path().join("deferred");
+    let mut moved = 0;
+    for directory in std::fs::read_dir(&deferred).expect("hash directories") {
+        for file in std::fs::read_dir(directory.expect("one").path()).expect("files") {
+            let file = file.expect("one");
+            let to = spool.path().join("active").join(file.file_name());
+            std::fs::rename(file.path(), to).expect("moved");
+            moved += 1;
+        }
+    }
+    assert!(moved > 1000, "{moved}");
+    ids.extend(lines.map(|line| id_of(&line.expect("text"))));
+    let listed = ids.len();
+    ids.dedup();
+    assert_eq!(ids.len(), listed, "each once");
+    let mut error = String::new();
+    let mut pipe = child.stderr.take().expect("its errors");
+    pipe.read_to_string(&mut error).expect("text");
+    assert_eq!(
+        (child.wait().expect("it ends").code(), error.as_str()),
+        (Some(0), "")
+    );
+    let (_, text, _) = told(
+        Command::new(PROGRAM)
+            .args(["list", "--queue-directory"])
+            .arg(spool.path()),
+    );
+    assert_eq!(text.lines().count(), listed);
+}
+
+fn id_of(line: &str) -> String {
+    let json: Value = serde_json::from_str(line).expect("JSON");
+    json["queue_id"].as_str().expect("an ID").to_owned()
+}
+
+#[test]
+fn broken_instances_have_no_table() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let main_cf = format!("queue_directory = {}/absent\n", folder.path().display());
+    std::fs::write(folder.path().join("main.cf"), main_cf).expect("written");
+    for words in [
+        &["shape", "--all-instances"][..],
+        &["shape"],
+        &["list"],
+        &["reasons"],
+    ] {
+        let (code, text, error) = told(
+            Command::new(PROGRAM)
+                .args(words)
+                .env("MAIL_CONFIG", folder.path()),
+        );
+        assert_eq!((code, text.as_str()), (1, ""), "{words:?}: {error}");
+        assert!(error.contains("absent"), "{error}");
+    }
+}

@@ -58,7 +58,7 @@ fn every_default_stands_there_and_no_other() {
 }
 
 fn options_of_the_plugin() -> impl Iterator<Item = &'static OptionRow> {
-    let of_hosts = |name| name == "measure" || SHAPE_OPTIONS.contains(&name);
+    let of_hosts = |name| matches!(name, "measure" | "previous") || SHAPE_OPTIONS.contains(&name);
     OPTIONS.iter().filter(move |row| !of_hosts(row.name))
 }
 

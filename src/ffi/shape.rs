@@ -17,6 +17,8 @@ use crate::shape::{Part, Shape};
 /// Recipients or senders by domain and age, of every queue. Immutable: any number of threads may use it.
 pub struct qw_shape {
     shape: Shape,
+    /// Those that were not left out.
+    queues: QueueSet,
 }
 
 /// The rows of a shape, one by one. One thread at a time.
@@ -74,7 +76,10 @@ pub unsafe extern "C" fn qw_shape_scan(
                 senders: true,
                 all: flags & QW_SHAPE_ALL != 0,
             })?;
-            *out = handle::give(qw_shape { shape });
+            *out = handle::give(qw_shape {
+                shape,
+                queues: options.queues(),
+            });
             Ok(QW_OK)
         })
     }
@@ -105,19 +110,21 @@ fn look(flags: u32, min_subdomains: f64, width: f64) -> Result<Look> {
     })
 }
 
-/// The counts of `queues` together.
-fn part(shape: &Shape, queues: QueueSet) -> Part {
-    let mut parts = queues
-        .iter()
-        .filter_map(|queue| shape.parts.get(queue.index()));
-    let mut sum = parts
-        .next()
-        .cloned()
-        .unwrap_or_else(|| shape.parts[0].clone());
-    for part in parts {
-        sum.merge(part);
+/// The counts of `queues` together; of those that were left out there are none.
+fn part(shape: &qw_shape, queues: QueueSet) -> Result<Part> {
+    let mut parts = shape.queues.and(queues);
+    let Some(first) = parts.iter().next() else {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            "this queue was excluded from the shape",
+        ));
+    };
+    parts = parts.without(first);
+    let mut sum = shape.shape.parts[first.index()].clone();
+    for queue in parts.iter() {
+        sum.merge(&shape.shape.parts[queue.index()]);
     }
-    sum
+    Ok(sum)
 }
 
 /// # Safety
@@ -143,7 +150,8 @@ pub unsafe extern "C" fn qw_shape_complete(shape: *const qw_shape) -> i32 {
 
 /// The table of `queue` (a queue's name, backlog or total; NULL: all six), byte for byte as qshape prints
 /// it: domains are raw bytes. `flags` are QW_SHAPE_SENDERS and QW_SHAPE_PARENTS; `min_subdomains` (0: 5) and
-/// `width` (0: 80) are qshape's -m and -w. Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND (no such queue).
+/// `width` (0: 80) are qshape's -m and -w. Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND (no such queue),
+/// QW_ERR_UNSUPPORTED (the queue was excluded).
 /// Since 0.1.
 ///
 /// # Safety
@@ -167,9 +175,9 @@ pub unsafe extern "C" fn qw_shape_text(
     // SAFETY: the caller's promise.
     unsafe {
         give_bytes(out, err, || {
-            let shape = &shape?.shape;
+            let taken = shape?;
             let look = look(flags, min_subdomains, width)?;
-            Ok(table(&shape.buckets, &part(shape, queues?), &look))
+            Ok(table(&taken.shape.buckets, &part(taken, queues?)?, &look))
         })
     }
 }
@@ -195,9 +203,10 @@ pub unsafe extern "C" fn qw_shape_json(
     // SAFETY: the caller's promise.
     unsafe {
         give_text(out, err, || {
-            let shape = &shape?.shape;
+            let taken = shape?;
             let look = look(flags, min_subdomains, 0.0)?;
-            Ok(document(shape, &part(shape, queues?), &look).to_string())
+            let part = part(taken, queues?)?;
+            Ok(document(&taken.shape, &part, &look).to_string())
         })
     }
 }
@@ -226,9 +235,9 @@ pub unsafe extern "C" fn qw_shape_rows_open(
     // SAFETY: the caller's promise.
     unsafe {
         guard(err, None, || {
-            let (out, shape) = (out?, &shape?.shape);
+            let (out, taken) = (out?, shape?);
             let look = look(flags, min_subdomains, 0.0)?;
-            let part = part(shape, queues?);
+            let part = part(taken, queues?)?;
             let counts = match look.senders {
                 true => &part.senders,
                 false => &part.recipients,

@@ -109,6 +109,7 @@ impl Measure {
                 queues.iter().all(|queue| match self.kind {
                     // What could not be read is what is counted here.
                     Kind::Unreadable => !taken.tally(queue).cut,
+                    Kind::Reason if !taken.tally(queue).is_explained() => false,
                     _ => taken.tally(queue).is_whole() && self.hidden(taken.tally(queue)) == 0,
                 })
             });

@@ -11,6 +11,8 @@ use std::io;
 use super::record::{Source, decimal};
 use crate::clock::Deadline;
 
+/// The address of an entry that names none.
+pub const NO_ADDRESS: &[u8] = b"(recipient address unavailable)";
 /// The longest line that is held, in bytes; the rest of a longer one is passed over. Postfix writes
 /// replies of servers that it cuts near 2 kB.
 pub const MAX_LINE: usize = 1 << 20;
@@ -45,10 +47,16 @@ impl Entry {
         self.reason.clear();
     }
 
+    /// How many bytes its texts have.
+    pub fn text_bytes(&self) -> usize {
+        let texts = [&self.address, &self.original, &self.status, &self.reason];
+        texts.into_iter().map(Vec::len).sum()
+    }
+
     /// What bounce_log_read() puts where the log says nothing.
     fn complete(&mut self, log: Log) {
         for (field, missing) in [
-            (&mut self.address, &b"(recipient address unavailable)"[..]),
+            (&mut self.address, NO_ADDRESS),
             (&mut self.status, log.status()),
             (&mut self.reason, b"(description unavailable)"),
         ] {

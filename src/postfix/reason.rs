@@ -24,6 +24,13 @@ pub fn normalise(reason: &[u8], out: &mut Vec<u8>) {
             rest = rest.get(1..).unwrap_or_default();
             continue;
         }
+        // "joe smith"@example.com
+        if let Some(length) = quoted_address(rest) {
+            out.extend_from_slice(b"ADDRESS");
+            rest = rest.get(length..).unwrap_or_default();
+            before = Before::Word;
+            continue;
+        }
         if !is_word(first) {
             let blank = first == b' ' || first.is_ascii_control();
             if !(blank && out.last() == Some(&b' ')) {
@@ -57,6 +64,20 @@ pub fn normalise(reason: &[u8], out: &mut Vec<u8>) {
         rest = after;
     }
     out.truncate(MAX_NORMALISED);
+}
+
+/// How long the address is that begins here with a quoted local part, if one does.
+fn quoted_address(rest: &[u8]) -> Option<usize> {
+    /// Of a local part, in bytes; RFC 5321 wants 64 at most.
+    const LONGEST: usize = 256;
+    let inside = rest.strip_prefix(b"\"")?;
+    let end = memchr::memmem::find(inside.get(..LONGEST).unwrap_or(inside), b"\"@")?;
+    let domain = inside.get(end + 2..)?;
+    let length = domain.iter().take_while(|byte| is_word(**byte)).count();
+    let domain = domain.get(..length)?;
+    let sentence = |byte: &&u8| matches!(byte, b'.' | b':' | b'!' | b'?');
+    let tail = domain.iter().rev().take_while(sentence).count();
+    Some(end + 3 + length - tail)
 }
 
 /// What stood before a word.
@@ -95,7 +116,7 @@ fn is_word(byte: u8) -> bool {
         )
 }
 
-fn push_word(word: &[u8], before: Before, after: &[u8], tail: &[u8], out: &mut Vec<u8>) {
+fn push_word(mut word: &[u8], mut before: Before, after: &[u8], tail: &[u8], out: &mut Vec<u8>) {
     // `]:25` is a port.
     if before == Before::Bracket {
         if let Some(port) = word.strip_prefix(b":") {
@@ -110,15 +131,17 @@ fn push_word(word: &[u8], before: Before, after: &[u8], tail: &[u8], out: &mut V
         return;
     }
     // name=value, as in `name=example.com type=MX`.
-    if let Some(equal) = word.iter().position(|byte| *byte == b'=') {
+    while let Some(equal) = word.iter().position(|byte| *byte == b'=') {
         let (name, value) = word.split_at_checked(equal + 1).unwrap_or((word, b""));
-        if !value.is_empty() && name.len() > 1 && !name.contains(&b'@') {
-            out.extend_from_slice(name);
-            push_word(value, Before::Mark, after, tail, out);
-            return;
+        let is_pair = !value.is_empty() && name.len() > 1 && !name.contains(&b'@');
+        if !is_pair || out.len() >= MAX_NORMALISED {
+            break;
         }
+        out.extend_from_slice(name);
+        (word, before) = (value, Before::Mark);
     }
-    let placeholder: &[u8] = if word.contains(&b'@') {
+    let placeholder: &[u8] = if word.contains(&b'@') || memchr::memmem::find(word, b"%40").is_some()
+    {
         b"ADDRESS"
     } else if is_status_code(word) || is_reply_code(word, before, after) {
         word
@@ -132,9 +155,8 @@ fn push_word(word: &[u8], before: Before, after: &[u8], tail: &[u8], out: &mut V
         b"HOST"
     } else if is_id(word) {
         b"ID"
-    } else if let Some(unit) = unit_of(word) {
-        out.push(b'N');
-        unit
+    } else if is_numbered(word) {
+        return push_without_numbers(word, out);
     } else {
         word
     };
@@ -201,8 +223,37 @@ fn is_reply_code(word: &[u8], before: Before, after: &[u8]) -> bool {
             || is_status_code(next.get(..end).unwrap_or_default()))
 }
 
-/// `10:00`, `10:00:00`, `2026-11-23`.
+/// `10:00`, `10:00:00.5`, `2026-11-23`, `23/11/2026`, and date and time as ISO 8601 joins them.
 fn is_time(word: &[u8]) -> bool {
+    let (date, time) = match word.get(10) {
+        Some(b'T' | b't' | b'_') => (word.get(..10), word.get(11..).unwrap_or_default()),
+        _ => (None, word),
+    };
+    let zone = time
+        .iter()
+        .position(|byte| matches!(byte, b'Z' | b'z' | b'+'));
+    let zone = zone.or_else(|| date.and(time.iter().rposition(|byte| *byte == b'-')));
+    let (time, zone) = time
+        .split_at_checked(zone.unwrap_or(time.len()))
+        .unwrap_or((time, b""));
+    let digits = |byte: &u8| byte.is_ascii_digit() || *byte == b':';
+    if !zone.iter().skip(1).all(digits) {
+        return false;
+    }
+    let (time, fraction) = match time.iter().position(|byte| *byte == b'.') {
+        Some(point) => time.split_at_checked(point).unwrap_or((time, b"")),
+        None => (time, &b""[..]),
+    };
+    let fraction = fraction.get(1..).unwrap_or_default();
+    if !fraction.iter().all(u8::is_ascii_digit) {
+        return false;
+    }
+    let clock = is_calendar_number(time, fraction.is_empty());
+    date.map_or(clock, |date| clock && is_calendar_number(date, true))
+}
+
+/// Numbers with marks between them, as times have, and (with `dates`) dates.
+fn is_calendar_number(word: &[u8], dates: bool) -> bool {
     let parts_of = |mark: u8, lengths: &[std::ops::RangeInclusive<usize>]| {
         let mut parts = word.split(|byte| *byte == mark);
         let mut count = 0;
@@ -214,7 +265,8 @@ fn is_time(word: &[u8]) -> bool {
         fit && count > 1
     };
     parts_of(b':', &[1..=2, 2..=2, 2..=2])
-        || parts_of(b'-', &[4..=4, 2..=2, 2..=2]) && word.len() == 10
+        || dates && parts_of(b'-', &[4..=4, 2..=2, 2..=2]) && word.len() == 10
+        || dates && parts_of(b'/', &[1..=4, 1..=2, 1..=4]) && word.len() >= 8
 }
 
 /// A weekday or a month beside a number.
@@ -233,6 +285,8 @@ fn is_ip(word: &[u8]) -> bool {
         return false;
     };
     let bare = text.split_once('/').map_or(text, |(address, _)| address);
+    // fe80::1%eth0
+    let bare = bare.split_once('%').map_or(bare, |(address, _)| address);
     if bare.parse::<std::net::IpAddr>().is_ok() {
         return true;
     }
@@ -286,19 +340,49 @@ fn is_id(word: &[u8]) -> bool {
     digits > 0 && letters > 0 && (short_id || plain && word.len() >= 8 && digits >= 2)
 }
 
-/// What follows the digits of `10s`, `5MB`, `97%`.
-fn unit_of(word: &[u8]) -> Option<&[u8]> {
-    let digits = word
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit() || **byte == b'.')
-        .count();
-    let (number, unit) = word.split_at_checked(digits)?;
-    (is_number(number)
-        && (1..=2).contains(&unit.len())
-        && unit
-            .iter()
-            .all(|byte| byte.is_ascii_alphabetic() || *byte == b'%'))
-    .then_some(unit)
+/// Numbers with short units or marks between them: `10s`, `4m32s`, `5MB`, `97%`, `#12345`, `15/hour`,
+/// `3/5`.
+fn is_numbered(word: &[u8]) -> bool {
+    let number = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+    let (mark, rest) = match word.strip_prefix(b"#") {
+        Some(rest) => (true, rest),
+        None => (false, word),
+    };
+    if !rest.first().is_some_and(u8::is_ascii_digit) {
+        return false;
+    }
+    if let Some(slash) = rest.iter().position(|byte| *byte == b'/') {
+        let (before, after) = rest.split_at_checked(slash).unwrap_or((rest, b""));
+        let after = after.get(1..).unwrap_or_default();
+        let letters = after.iter().all(u8::is_ascii_alphabetic);
+        return is_number(before) && !after.is_empty() && (letters || is_number(after));
+    }
+    let units = rest.split(number).filter(|unit| !unit.is_empty());
+    let plain = |unit: &[u8]| {
+        unit.len() <= 2
+            && unit
+                .iter()
+                .all(|byte| byte.is_ascii_alphabetic() || *byte == b'%')
+    };
+    let mut count = 0;
+    let fit = units.inspect(|_| count += 1).all(plain);
+    // An upper case letter between digits is an ID's.
+    let several = count > 1 && !rest.iter().any(u8::is_ascii_uppercase);
+    fit && (mark || count == 1 && !rest.last().is_some_and(number) || several)
+}
+
+/// Writes `word` with `N` for each number in it.
+fn push_without_numbers(word: &[u8], out: &mut Vec<u8>) {
+    let mut in_number = false;
+    for byte in word {
+        let number = byte.is_ascii_digit() || in_number && *byte == b'.';
+        match (number, in_number) {
+            (true, false) => out.push(b'N'),
+            (true, true) => {}
+            (false, _) => out.push(*byte),
+        }
+        in_number = number;
+    }
 }
 
 #[cfg(test)]
@@ -312,6 +396,13 @@ mod tests {
         String::from_utf8_lossy(&out).into_owned()
     }
 
+    #[test]
+    fn a_reason_of_equals_signs_takes_no_stack() {
+        let mut reason = b"a=".repeat(1_000_000);
+        reason.push(b'b');
+        assert!(normal(&reason).len() <= MAX_NORMALISED);
+    }
+
     /// Texts of Postfix's own delivery agents, and of servers that everyone meets.
     #[test]
     fn what_changes_becomes_a_placeholder_and_what_tells_stays() {
@@ -319,6 +410,22 @@ mod tests {
             (
                 "connect to mx.example.com[192.0.2.1]:25: Connection refused",
                 "connect to HOST[IP]:25: Connection refused",
+            ),
+            (
+                "451 4.7.500 Server busy. Please try again later from [192.0.2.7]. (S77714) [AM0EUR02FT012.eop-EUR02.prod.protection.outlook.com 2024-03-01T10:12:13.123Z 08DC39A1B2C3D4E5]",
+                "451 4.7.500 Server busy. Please try again later from [IP]. (S77714) [HOST TIME ID]",
+            ),
+            (
+                "greylisted, retry in 4m32s (2024-03-01 10:12:13.123, 10/03/2024)",
+                "greylisted, retry in NmNs (TIME TIME, TIME)",
+            ),
+            (
+                "Ticket #12345: rate 15/hour for user=joe%40b.example at 2024-03-01T10:12:13+01:00",
+                "Ticket #N: rate N/hour for user=ADDRESS at TIME",
+            ),
+            (
+                "<\"joe smith\"@x.example>: from fe80::1%eth0 part 3/5",
+                "ADDRESS: from IP part N/N",
             ),
             (
                 "connect to mailhost[2001:db8::1]:25: No route to host",

@@ -131,6 +131,11 @@ impl<'b, S: Source> Window<'b, S> {
             let into = self.buffer.get_mut(self.filled..end).unwrap_or_default();
             let asked = into.len();
             let offset = self.base.saturating_add(self.filled as u64);
+            // No file is that long: a record that leads there leads behind its end.
+            if i64::try_from(offset).is_err() {
+                self.ended = true;
+                return Ok(false);
+            }
             let got = match self.source.read_at(offset, into) {
                 Ok(got) => got.min(asked),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,

@@ -221,6 +221,10 @@ fn queue_sums(taken: &InstanceSnapshot, queue: Queue, now: i64) -> Value {
             sums["retries"] = retries(tally);
         }
     }
+    if depth >= Depth::Reasons {
+        sums["unread_logs"] = tally.unread_logs.into();
+        sums["reasons_complete"] = tally.is_explained().into();
+    }
     let tables = &taken.tables[queue];
     if taken.wanted.domains && depth >= Depth::Envelopes {
         sums["domains"] = tables.domains.len().into();
@@ -310,6 +314,7 @@ fn gap(gap: &Gap) -> Value {
             GapKind::Directory => "directory",
             GapKind::File => "file",
             GapKind::Log => "log",
+            GapKind::LogDirectory => "log directory",
         },
         "path": path(&gap.path),
         "errno": errno_name(gap.errno),

@@ -34,7 +34,7 @@ fn sum(taken: &InstanceSnapshot, depth: Depth, of: fn(&Tally) -> u64) -> Option<
     let deep = queues
         .iter()
         .all(|queue| taken.plan.depth(queue) >= Some(depth));
-    (taken.is_whole() && deep).then(|| {
+    (taken.is_counted() && deep).then(|| {
         Queue::ALL
             .into_iter()
             .map(|queue| of(taken.tally(queue)))
@@ -46,7 +46,7 @@ fn sum(taken: &InstanceSnapshot, depth: Depth, of: fn(&Tally) -> u64) -> Option<
 #[rustfmt::skip]
 const OF_INSTANCES: [(&str, &str, &str, OfInstance); 8] = [
     ("postfix_spool_complete", "", "1 if all of the spool could be read.",
-        |taken| Some(u64::from(taken.is_whole()))),
+        |taken| Some(u64::from(taken.is_counted()))),
     ("postfix_spool_unreadable", "", "Directories and files that could not be read.",
         |taken| Some(taken.unreadable())),
     ("postfix_spool_damaged", "", "Ready files that are no valid queue files.",

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::escape;
 use crate::measure::{Kind, Measure, Quality, Subject, Unit, number};
 use crate::postfix::queue::{Queue, QueueSet};
-use crate::rules::{Level, Range, State, Verdict};
+use crate::rules::{Finding, Level, Range, State, Verdict};
 use crate::snapshot::names::Names;
 use crate::snapshot::shape::{self, Ages};
 use crate::snapshot::{InstanceSnapshot, Snapshot, Traffic};
@@ -128,11 +128,14 @@ fn summary(snapshot: &Snapshot, verdict: &Verdict) -> String {
         room = room.saturating_sub(part.len() + 2);
         parts.push(part);
     }
-    if let Some(problem) = incomplete(snapshot) {
+    // Reasons that are for display alone do not belong here.
+    let of_reasons = |finding: &&Finding| finding.rule.measure.kind == Kind::Reason;
+    let logs = unknown.iter().any(of_reasons);
+    if let Some(problem) = incomplete(snapshot, logs) {
         parts.push(problem);
     }
     // Where the cause has been told the figures that lack for it need not be.
-    let told = !snapshot.is_whole();
+    let told = !snapshot.is_counted() || logs && !snapshot.is_whole();
     for finding in unknown {
         if !told || finding.figure.quality == Quality::Unknown {
             parts.push(finding.text());
@@ -169,8 +172,8 @@ fn quiet(snapshot: &Snapshot) -> String {
     parts.join(", ")
 }
 
-/// Why the snapshot is not whole: the first cause, how many more, and the remedy.
-fn incomplete(snapshot: &Snapshot) -> Option<String> {
+/// Why the snapshot is not whole (of `logs`, too): the first cause, how many more, and the remedy.
+fn incomplete(snapshot: &Snapshot, logs: bool) -> Option<String> {
     if let Some(error) = snapshot.broken.first() {
         return Some(match snapshot.broken.len() {
             1 => error.to_string(),
@@ -180,12 +183,13 @@ fn incomplete(snapshot: &Snapshot) -> Option<String> {
     let unreadable: u64 = snapshot
         .instances
         .iter()
-        .map(InstanceSnapshot::unreadable)
+        .map(|taken| taken.unreadable() + if logs { taken.unread_logs() } else { 0 })
         .sum();
     let first = snapshot
         .instances
         .iter()
-        .find_map(|taken| taken.gaps.first());
+        .flat_map(|taken| &taken.gaps)
+        .find(|gap| logs || !gap.kind.is_of_logs());
     if let Some(gap) = first {
         let mut text = gap.to_string();
         if unreadable > 1 {

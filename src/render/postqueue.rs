@@ -8,7 +8,7 @@ use std::io::Write as _;
 
 use crate::escape::{json_mailq_text, mailq_text};
 use crate::postfix::address::MAILER_DAEMON;
-use crate::postfix::defer_log::Log;
+use crate::postfix::defer_log::{Log, NO_ADDRESS};
 use crate::postfix::queue::Queue;
 use crate::postfix::quote::quote_local;
 use crate::scan::MessageRow;
@@ -240,8 +240,11 @@ fn each_recipient(row: &MessageRow, utf8: bool, keys: Keys, each: &mut dyn FnMut
                 log = entry.log;
             }
         } else if keys == Keys::V3_11 {
-            let own = row.recipient(item.place).unwrap_or_default();
-            quoted(row.original(item.place).unwrap_or(own), utf8, &mut original);
+            match row.original(item.place) {
+                Some(address) => quoted(address, utf8, &mut original),
+                // The recipient as it is printed.
+                None => original.extend_from_slice(&text[item.address.0..item.address.1]),
+            }
         }
         each(Recipient {
             address: &text[item.address.0..item.address.1],
@@ -269,10 +272,12 @@ struct Item {
 fn kept(items: &[Item], text: &[u8]) -> Vec<bool> {
     let mut kept = vec![true; items.len()];
     let address = |item: usize| &text[items[item].address.0..items[item].address.1];
+    // Entries without an address are of recipients that nobody can tell apart.
+    let is_same = |a, b| address(a) == address(b) && address(a) != NO_ADDRESS;
     // Few: most messages have one recipient, named by the log and by the file.
     if items.len() <= FEW {
         for item in 0..items.len() {
-            let same = |other: &usize| *other != item && address(*other) == address(item);
+            let same = |other: &usize| *other != item && is_same(*other, item);
             let others = || (0..items.len()).filter(same);
             kept[item] = match items[item].logged {
                 true => !others().any(|other| other > item && items[other].logged),
@@ -283,7 +288,7 @@ fn kept(items: &[Item], text: &[u8]) -> Vec<bool> {
     }
     let mut order: Vec<usize> = (0..items.len()).collect();
     order.sort_unstable_by(|a, b| address(*a).cmp(address(*b)).then(a.cmp(b)));
-    for same in order.chunk_by(|a, b| address(*a) == address(*b)) {
+    for same in order.chunk_by(|a, b| is_same(*a, *b)) {
         let last_logged = same.iter().rev().find(|item| items[**item].logged);
         let chosen = last_logged.or(same.first());
         for item in same {

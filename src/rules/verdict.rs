@@ -117,7 +117,7 @@ pub struct Verdict {
 impl Verdict {
     /// Applies `rules` to `snapshot`.
     ///
-    /// A snapshot that is not whole is never OK, whatever its rules are about.
+    /// A snapshot of which not all queues were read is never OK, whatever its rules are about.
     pub fn new(snapshot: &Snapshot, rules: &[Rule]) -> Self {
         let mut findings: Vec<Finding> = Vec::new();
         for rule in rules {
@@ -140,7 +140,7 @@ impl Verdict {
             }
         }
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.state.severity()));
-        let start = match snapshot.is_whole() {
+        let start = match snapshot.is_counted() {
             true => State::Ok,
             false => State::Unknown,
         };

@@ -16,6 +16,22 @@ pub enum GapKind {
     File,
     /// A message's log of delay reasons.
     Log,
+    /// The directory of those logs; told once for each queue.
+    LogDirectory,
+}
+
+impl GapKind {
+    /// Whether only delay reasons lack for it.
+    pub const fn is_of_logs(self) -> bool {
+        matches!(self, GapKind::Log | GapKind::LogDirectory)
+    }
+
+    const fn action(self) -> &'static str {
+        match self {
+            GapKind::Directory | GapKind::LogDirectory => "list",
+            GapKind::File | GapKind::Log => "read",
+        }
+    }
 }
 
 /// One directory or file that could not be read. What vanished meanwhile is no gap: mail moves.
@@ -35,11 +51,14 @@ impl Gap {
     /// What to do about it, if we know.
     pub fn remedy(&self) -> Option<&'static str> {
         match (self.kind, self.errno) {
-            (GapKind::Directory, libc::ENOENT) => {
+            (GapKind::Directory | GapKind::LogDirectory, libc::ENOENT) => {
                 Some("the link leads nowhere: mount the file system that it leads to")
             }
-            (GapKind::Directory, libc::ELOOP | libc::ENOTDIR) => {
+            (GapKind::Directory | GapKind::LogDirectory, libc::ELOOP | libc::ENOTDIR) => {
                 Some("a link or file stands where Postfix has directories: move the mail back")
+            }
+            (GapKind::Log, libc::EFBIG) => {
+                Some("see what wrote it: Postfix writes a few lines a recipient")
             }
             _ => remedy_for(self.errno),
         }
@@ -48,7 +67,8 @@ impl Gap {
 
 impl From<&Gap> for Error {
     fn from(gap: &Gap) -> Error {
-        let error = Error::new(ErrorKind::Io, gap.to_string())
+        let text = format!("cannot {} {}", gap.kind.action(), escape::path(&gap.path));
+        let error = Error::new(ErrorKind::Io, text)
             .with_path(&gap.path)
             .with_errno(gap.errno);
         match gap.remedy() {
@@ -61,13 +81,10 @@ impl From<&Gap> for Error {
 /// `cannot list PATH: CAUSE (ERRNO)`, without the remedy, which many gaps share.
 impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let action = match self.kind {
-            GapKind::Directory => "list",
-            GapKind::File | GapKind::Log => "read",
-        };
         write!(
             f,
-            "cannot {action} {}: {} ({})",
+            "cannot {} {}: {} ({})",
+            self.kind.action(),
             escape::path(&self.path),
             errno_text(self.errno),
             errno_name(self.errno)

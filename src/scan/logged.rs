@@ -14,8 +14,8 @@ pub struct Logged<'r> {
     pub reason: &'r [u8],
 }
 
-/// Where a text lies among all texts.
-type Range = (usize, usize);
+/// Where a text lies among all texts, of which there are far less than 4 GiB.
+type Range = (u32, u32);
 
 #[derive(Clone, Copy, Debug)]
 struct Span {
@@ -54,13 +54,13 @@ impl LogEntries {
         let before = self.spans.last().copied();
         let mut add = |text: &[u8], before: Option<Range>| {
             if let Some((start, end)) = before {
-                if self.text[start..end] == *text {
+                if self.text[start as usize..end as usize] == *text {
                     return (start, end);
                 }
             }
-            let start = self.text.len();
+            let start = self.text.len() as u32;
             self.text.extend_from_slice(text);
-            (start, self.text.len())
+            (start, self.text.len() as u32)
         };
         let span = Span {
             log,
@@ -90,7 +90,7 @@ impl LogEntries {
     }
 
     fn text(&self, (start, end): Range) -> &[u8] {
-        &self.text[start..end]
+        &self.text[start as usize..end as usize]
     }
 
     fn logged(&self, span: &Span) -> Logged<'_> {

@@ -1,10 +1,11 @@
 //! The defer or bounce logs of a spool: found by queue ID and told entry by entry.
 //!
-//! They lie in hash directories as queue files do (POSTFIX.md 1.3). Where main.cf is not known, how
-//! many levels there are is seen from the directory itself. A message without a log is ordinary: it
+//! They lie in hash directories as queue files do (POSTFIX.md 1.3). Where main.cf is not known, the
+//! most levels that there are is seen from the directory itself, and a log is looked for at that and at
+//! fewer. A message without a log is ordinary: it
 //! was not tried yet, or is being tried now.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::io::Write as _;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -21,6 +22,10 @@ use crate::sys::{self, EntryKind, Noatime, OpenFile};
 
 /// Levels of hash directories that are looked for where main.cf is not known.
 const MAX_LEVELS: usize = 8;
+/// Entries of one message's log that are told: more recipients than Postfix takes at once.
+const MAX_ENTRIES: usize = 1 << 20;
+/// Bytes of texts of one message's log that are told.
+const MAX_TEXT: usize = 64 << 20;
 
 /// One of the two log directories; closed where it is absent.
 #[derive(Debug)]
@@ -28,7 +33,14 @@ pub(super) struct Logs {
     log: Log,
     fd: Option<OwnedFd>,
     path: PathBuf,
-    levels: usize,
+    levels: Levels,
+}
+
+/// How many levels of hash directories there are.
+#[derive(Clone, Copy, Debug)]
+enum Levels {
+    Known(usize),
+    AtMost(usize),
 }
 
 /// What one reader keeps from log to log.
@@ -56,9 +68,9 @@ impl Logs {
             Err(errno) => return Err(errno),
         };
         let levels = match (levels, &fd) {
-            (Some(levels), _) => levels,
-            (None, Some(fd)) => levels_below(fd.as_fd(), noatime)?,
-            (None, None) => 0,
+            (Some(levels), _) => Levels::Known(levels),
+            (None, Some(fd)) => Levels::AtMost(levels_below(fd.as_fd(), noatime)?),
+            (None, None) => Levels::Known(0),
         };
         Ok(Logs {
             log,
@@ -81,56 +93,110 @@ impl Logs {
         let Some(directory) = &self.fd else {
             return Ok(());
         };
+        if deadline.passed() {
+            return Err(self.gap(queue, c"", Errno::TIMEDOUT));
+        }
         let LogReader { buffer, name } = reader;
-        name.clear();
-        // Writing into a Vec cannot fail.
-        let _ = name.write_all(queue_id::hash_path(queue_id, self.levels).as_bytes());
-        name.extend_from_slice(queue_id);
-        name.push(0);
-        let path = CStr::from_bytes_with_nul(name).unwrap_or_default();
-        let told = noatime
-            .open_below(directory.as_fd(), path)
-            .and_then(|file| {
-                let source = OpenFile(file.as_fd());
-                defer_log::read(source, self.log, buffer, deadline, |entry| {
-                    each(self.log, entry);
-                })
-                .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
-            });
-        match told {
-            // None yet, or removed as a new attempt begins.
-            Ok(()) | Err(Errno::NOENT) => Ok(()),
-            Err(errno) => Err(Gap {
-                queue,
-                kind: GapKind::Log,
-                path: self.path.join(std::ffi::OsStr::from_bytes(path.to_bytes())),
-                errno: errno.raw_os_error(),
-            }),
+        let (most, least) = match self.levels {
+            Levels::Known(levels) => (levels, levels),
+            Levels::AtMost(levels) => (levels, 0),
+        };
+        for levels in (least..=most).rev() {
+            let path = path_of(queue_id, levels, name);
+            let file = match noatime.open_below(directory.as_fd(), path) {
+                Ok(file) => file,
+                // None yet, or removed as a new attempt begins.
+                Err(Errno::NOENT) => continue,
+                // Where levels are guessed, a file may stand where a directory could.
+                Err(Errno::NOTDIR) if levels > least => continue,
+                Err(errno) => return Err(self.gap(queue, path, errno)),
+            };
+            let (mut entries, mut text) = (0, 0);
+            let told = defer_log::read(
+                OpenFile(file.as_fd()),
+                self.log,
+                buffer,
+                deadline,
+                |entry| {
+                    entries += 1;
+                    text += entry.text_bytes();
+                    if entries <= MAX_ENTRIES && text <= MAX_TEXT {
+                        each(self.log, entry);
+                    }
+                },
+            );
+            return match told {
+                Ok(()) if entries > MAX_ENTRIES || text > MAX_TEXT => {
+                    Err(self.gap(queue, path, Errno::FBIG))
+                }
+                Ok(()) => Ok(()),
+                Err(error) => {
+                    let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
+                    Err(self.gap(queue, path, errno))
+                }
+            };
+        }
+        Ok(())
+    }
+
+    fn gap(&self, queue: Queue, path: &CStr, errno: Errno) -> Gap {
+        Gap {
+            queue,
+            kind: GapKind::Log,
+            path: self.path.join(std::ffi::OsStr::from_bytes(path.to_bytes())),
+            errno: errno.raw_os_error(),
         }
     }
 }
 
-/// How many levels of one-character directories there are.
+/// The path of the log of `queue_id` below its directory, written to `name`.
+fn path_of<'n>(queue_id: &[u8], levels: usize, name: &'n mut Vec<u8>) -> &'n CStr {
+    name.clear();
+    // Writing into a Vec cannot fail.
+    let _ = name.write_all(queue_id::hash_path(queue_id, levels).as_bytes());
+    name.extend_from_slice(queue_id);
+    name.push(0);
+    CStr::from_bytes_with_nul(name).unwrap_or_default()
+}
+
+/// How many levels of one-character directories there are at most: into the first at each level that
+/// has some itself.
 fn levels_below(directory: BorrowedFd<'_>, noatime: &mut Noatime) -> Result<usize, Errno> {
-    let mut memory = Vec::new();
-    let mut below: Option<OwnedFd> = None;
+    let mut here: Option<OwnedFd> = None;
+    let mut names = names_below(directory)?;
     for level in 0..MAX_LEVELS {
-        let here = below.as_ref().map_or(directory, AsFd::as_fd);
-        let mut found = None;
-        while sys::list(here, &mut memory, |name, kind| {
-            if found.is_none() && name.to_bytes().len() == 1 && kind != EntryKind::File {
-                found = Some(name.to_owned());
-            }
-        })? && found.is_none()
-        {}
-        let Some(name) = found else {
+        if names.is_empty() {
             return Ok(level);
-        };
-        below = match noatime.open_directory(here, &name, false) {
-            Ok(fd) => Some(fd),
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(level),
-            Err(errno) => return Err(errno),
-        };
+        }
+        let mut deeper = None;
+        for name in &names {
+            let place = here.as_ref().map_or(directory, AsFd::as_fd);
+            let below = match noatime.open_directory(place, name, false) {
+                Ok(below) => below,
+                Err(Errno::NOENT) => continue,
+                Err(errno) => return Err(errno),
+            };
+            let found = names_below(below.as_fd())?;
+            if !found.is_empty() {
+                deeper = Some((below, found));
+                break;
+            }
+        }
+        match deeper {
+            Some((below, found)) => (here, names) = (Some(below), found),
+            None => return Ok(level + 1),
+        }
     }
     Ok(MAX_LEVELS)
+}
+
+/// The entries of `directory` with names of one character, but for files.
+fn names_below(directory: BorrowedFd<'_>) -> Result<Vec<CString>, Errno> {
+    let (mut memory, mut names) = (Vec::new(), Vec::new());
+    while sys::list(directory, &mut memory, |name, kind| {
+        if name.to_bytes().len() == 1 && kind != EntryKind::File {
+            names.push(name.to_owned());
+        }
+    })? {}
+    Ok(names)
 }

@@ -285,6 +285,7 @@ struct Heard {
     found: bool,
     gaps: Vec<Gap>,
     unreadable: u64,
+    cut: bool,
 }
 
 impl Visitor for Heard {
@@ -322,7 +323,9 @@ impl Observer for Heard {
         }
     }
 
-    fn cut(&mut self, _queue: Queue) {}
+    fn cut(&mut self, _queue: Queue) {
+        self.cut = true;
+    }
 }
 
 /// Hears of messages one by one.
@@ -417,8 +420,8 @@ pub struct Reread<'s> {
 }
 
 impl<'s> Reread<'s> {
-    /// A reader of messages of `spool`; `plan` says whether with reasons.
-    pub fn new(spool: &'s Spool, plan: &Plan) -> Self {
+    /// A reader of messages of `spool`, until `deadline`; `plan` says whether with reasons.
+    pub fn new(spool: &'s Spool, plan: &Plan, deadline: Deadline) -> Self {
         let mut noatime = Noatime::default();
         let mut heard = Heard::default();
         let logs = spool.logs(*plan, &mut noatime, |gap| heard.gap(gap));
@@ -429,14 +432,29 @@ impl<'s> Reread<'s> {
         Reread {
             spool,
             depth,
-            files: FileReader::new(logs, Deadline::NEVER, plan.as_showq),
+            files: FileReader::new(logs, deadline, plan.as_showq),
             open: None,
             heard,
         }
     }
 
+    /// What could not be read: the first of it, and how much; and whether the time was up.
+    pub fn finish(self) -> (Vec<Gap>, u64, bool) {
+        (self.heard.gaps, self.heard.unreadable, self.heard.cut)
+    }
+
+    /// The message that [`Reread::message`] gave last.
+    pub fn row(&self) -> &MessageRow {
+        &self.heard.row
+    }
+
+    /// How much could not be read until now.
+    pub fn unreadable(&self) -> u64 {
+        self.heard.unreadable
+    }
+
     /// The message `queue_id` of `queue`, in the directory `levels` (such as `0/A`) below it; `None` if
-    /// it is there no more or cannot be read.
+    /// it is not there, or cannot be read, which [`Reread::finish`] then tells.
     pub fn message(&mut self, queue: Queue, levels: &Path, queue_id: &[u8]) -> Option<&MessageRow> {
         let directory = self.directory(queue, levels)?;
         let name = CString::new(queue_id).ok()?;
@@ -456,12 +474,21 @@ impl<'s> Reread<'s> {
         }
         let noatime = &mut self.files.noatime;
         let spool = self.spool;
-        let top = Directory::of_queue(spool.fd.as_fd(), &spool.path, queue, noatime);
-        let mut directory = top.ok()??;
+        let mut found = Directory::of_queue(spool.fd.as_fd(), &spool.path, queue, noatime);
         for level in levels {
             let name = CString::new(level.as_bytes()).ok()?;
-            directory = directory.open(&name, noatime).ok()??;
+            found = match found {
+                Ok(Some(directory)) => directory.open(&name, noatime),
+                other => other,
+            };
         }
+        let directory = match found {
+            Ok(found) => found?,
+            Err(gap) => {
+                self.heard.gap(gap);
+                return None;
+            }
+        };
         self.open = Some(Arc::clone(&directory));
         Some(directory)
     }

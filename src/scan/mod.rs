@@ -68,6 +68,9 @@ pub struct Plan {
     depths: [Option<Depth>; Queue::ALL.len()],
     /// Whether [`Depth::Reasons`] takes in the reasons of recipients that were given up.
     pub bounces: bool,
+    /// Whether delay reasons are a help and no more: they get half of the time, so that the rest is
+    /// known when it is up.
+    pub reasons_last: bool,
     /// Whether envelopes are read as showq(8) reads them, damaged ones to their end.
     pub as_showq: bool,
 }
@@ -78,6 +81,7 @@ impl Plan {
         let mut plan = Plan {
             depths: [None; Queue::ALL.len()],
             bounces: false,
+            reasons_last: false,
             as_showq: false,
         };
         for queue in queues.iter() {
@@ -186,6 +190,11 @@ pub trait Observer: Visitor + Send {
 
     /// The deadline passed before all of `queue` was read.
     fn cut(&mut self, queue: Queue);
+
+    /// The time for delay reasons was up before those of all of `queue` were read.
+    fn logs_cut(&mut self, queue: Queue) {
+        self.cut(queue);
+    }
 }
 
 /// A spool that is open for scanning.
@@ -264,7 +273,7 @@ impl Spool {
                         if plan.depth(queue) == Some(Depth::Reasons) {
                             gap(Gap {
                                 queue,
-                                kind: GapKind::Directory,
+                                kind: GapKind::LogDirectory,
                                 path: self.path.join(log.directory()),
                                 errno: errno.raw_os_error(),
                             });
@@ -317,12 +326,17 @@ impl Spool {
         let open = self.queue_directories(plan.queues(), &mut noatime, |gap| gaps.push(gap));
         let logs = self.logs(*plan, &mut noatime, |gap| gaps.push(gap));
         let late = AtomicBool::new(false);
+        let logs_until = match plan.reasons_last {
+            true => deadline.halfway(),
+            false => deadline,
+        };
         let reader = || Reader {
             plan,
             deadline,
             late: &late,
             observer: observer(),
-            files: FileReader::new(Arc::clone(&logs), deadline, plan.as_showq),
+            files: FileReader::new(Arc::clone(&logs), deadline, plan.as_showq)
+                .logs_until(logs_until),
             listing: Vec::new(),
         };
         let first = open.into_iter().map(Work::List).collect();

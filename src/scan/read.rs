@@ -23,6 +23,7 @@ pub struct FileReader {
     /// Whether opens leave access times alone.
     pub noatime: Noatime,
     deadline: Deadline,
+    logs_until: Deadline,
     logs: Arc<Vec<Logs>>,
     log_reader: LogReader,
     as_showq: bool,
@@ -34,10 +35,17 @@ impl FileReader {
     pub(super) fn new(logs: Arc<Vec<Logs>>, deadline: Deadline, as_showq: bool) -> Self {
         FileReader {
             deadline,
+            logs_until: deadline,
             logs,
             as_showq,
             ..FileReader::default()
         }
+    }
+
+    /// The same, but that no log is read after `deadline`.
+    pub(super) fn logs_until(mut self, deadline: Deadline) -> Self {
+        self.logs_until = deadline;
+        self
     }
 
     /// Reads the file `name` of `directory` as deep as `depth` says, and tells `observer` of the
@@ -107,7 +115,7 @@ impl FileReader {
         if depth == Depth::Reasons && queue != Queue::Corrupt {
             let logs = Arc::clone(&self.logs);
             for logs in logs.iter() {
-                self.read_log(logs, queue, name, observer)?;
+                self.read_log(logs, queue, name, observer);
             }
         }
         let mut records = RecordReader::new(OpenFile(file.as_fd()), inode.size, &mut self.buffer)
@@ -130,22 +138,20 @@ impl FileReader {
 }
 
 impl FileReader {
-    fn read_log(
-        &mut self,
-        logs: &Logs,
-        queue: Queue,
-        name: &CStr,
-        observer: &mut impl Observer,
-    ) -> Result<(), Errno> {
+    fn read_log(&mut self, logs: &Logs, queue: Queue, name: &CStr, observer: &mut impl Observer) {
         let (reader, noatime) = (&mut self.log_reader, &mut self.noatime);
         let each = |log, entry: &_| observer.logged(log, entry);
-        match logs.read(queue, name.to_bytes(), reader, noatime, self.deadline, each) {
-            Ok(()) => Ok(()),
-            Err(gap) if gap.errno == libc::ETIMEDOUT => Err(Errno::TIMEDOUT),
-            Err(gap) => {
-                observer.gap(gap);
-                Ok(())
-            }
+        match logs.read(
+            queue,
+            name.to_bytes(),
+            reader,
+            noatime,
+            self.logs_until,
+            each,
+        ) {
+            Ok(()) => {}
+            Err(gap) if gap.errno == libc::ETIMEDOUT => observer.logs_cut(queue),
+            Err(gap) => observer.gap(gap),
         }
     }
 }

@@ -45,6 +45,8 @@ pub struct Place {
 pub struct Request {
     /// Where to look; a place given twice counts twice, as in qshape.
     pub places: Vec<Place>,
+    /// How many parts there are at least, be there places for them or not.
+    pub parts: usize,
     /// The columns.
     pub buckets: Buckets,
     /// The second of the epoch that ages count from.
@@ -177,7 +179,7 @@ impl Shape {
     pub fn take(request: &Request, interim: Option<Interim<'_>>) -> Shape {
         let width = request.buckets.cells();
         let parts = request.places.iter().map(|place| place.part + 1).max();
-        let parts = parts.unwrap_or(1);
+        let parts = parts.unwrap_or(1).max(request.parts);
         let common = Common {
             request,
             interim,

@@ -14,7 +14,7 @@ use crate::postfix::defer_log::{Entry, Log};
 use crate::postfix::envelope::{Envelope, Visitor};
 use crate::postfix::queue::Queue;
 use crate::postfix::quote::quote_local;
-use crate::scan::{Depth, Gap, LogEntries, Message, Observer, Plan};
+use crate::scan::{Depth, Gap, GapKind, LogEntries, Message, Observer, Plan};
 use crate::sys::Inode;
 
 /// Names that a thread adds before it hands them over.
@@ -264,7 +264,12 @@ impl Observer for Counter<'_> {
     }
 
     fn gap(&mut self, gap: Gap) {
-        self.tallies[gap.queue.index()].unreadable += 1;
+        let tally = &mut self.tallies[gap.queue.index()];
+        match gap.kind {
+            GapKind::Log => tally.unread_logs += 1,
+            GapKind::LogDirectory => tally.logs_closed = true,
+            GapKind::Directory | GapKind::File => tally.unreadable += 1,
+        }
         if self.gaps.len() < MAX_EXAMPLES {
             self.gaps.push(gap);
         }
@@ -272,5 +277,9 @@ impl Observer for Counter<'_> {
 
     fn cut(&mut self, queue: Queue) {
         self.tallies[queue.index()].cut = true;
+    }
+
+    fn logs_cut(&mut self, queue: Queue) {
+        self.tallies[queue.index()].logs_cut = true;
     }
 }

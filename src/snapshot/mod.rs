@@ -28,7 +28,7 @@ use crate::error::{Error, Result};
 use crate::instance::{Instance, Master, master};
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::postfix::record::Damage;
-use crate::scan::{Gap, Plan, Spool};
+use crate::scan::{Gap, GapKind, Plan, Spool};
 use crate::sys::{self, Disk, SinceBoot};
 use count::{Common, Counter};
 use shape::Ages;
@@ -194,6 +194,10 @@ impl InstanceSnapshot {
             damaged.append(&mut counter.damaged);
         }
         gaps.sort();
+        // The directory of the logs is told for each queue.
+        gaps.dedup_by(|a, b| {
+            a.kind == GapKind::LogDirectory && b.kind == a.kind && a.path == b.path
+        });
         gaps.truncate(MAX_EXAMPLES);
         damaged.sort_by(|a: &Damaged, b| (a.queue, &a.path).cmp(&(b.queue, &b.path)));
         damaged.truncate(MAX_EXAMPLES);
@@ -219,14 +223,32 @@ impl InstanceSnapshot {
         &self.tallies[queue.index()]
     }
 
-    /// Directories and files that could not be read.
+    /// Directories and files of queues that could not be read.
     pub fn unreadable(&self) -> u64 {
         self.tallies.iter().map(|tally| tally.unreadable).sum()
     }
 
+    /// Logs of delay reasons that could not be read, and their directory.
+    pub fn unread_logs(&self) -> u64 {
+        let closed = self.tallies.iter().any(|tally| tally.logs_closed);
+        let unread: u64 = self.tallies.iter().map(|tally| tally.unread_logs).sum();
+        unread + u64::from(closed)
+    }
+
+    /// Whether all queues that were to be read were: delay reasons may lack.
+    pub fn is_counted(&self) -> bool {
+        self.tallies.iter().all(Tally::is_whole)
+    }
+
     /// Whether everything that was to be read was.
     pub fn is_whole(&self) -> bool {
-        self.tallies.iter().all(Tally::is_whole)
+        self.tallies.iter().all(Tally::is_explained)
+    }
+
+    /// Whether the deadline cut anything short, delay reasons among it.
+    pub fn is_cut(&self) -> bool {
+        let cut = |tally: &Tally| tally.cut || tally.logs_cut;
+        self.tallies.iter().any(cut)
     }
 
     /// The queues that the deadline cut short.
@@ -303,6 +325,11 @@ impl Snapshot {
             }
         }
         snapshot
+    }
+
+    /// Whether all queues that were to be read were: delay reasons may lack.
+    pub fn is_counted(&self) -> bool {
+        self.broken.is_empty() && self.instances.iter().all(InstanceSnapshot::is_counted)
     }
 
     /// Whether everything that was to be read was.

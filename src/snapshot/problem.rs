@@ -56,7 +56,7 @@ impl Snapshot {
             for gap in &taken.gaps {
                 problems.push(Problem {
                     kind: match gap.kind {
-                        GapKind::Directory => ProblemKind::Directory,
+                        GapKind::Directory | GapKind::LogDirectory => ProblemKind::Directory,
                         GapKind::File | GapKind::Log => ProblemKind::File,
                     },
                     queue: Some(gap.queue),

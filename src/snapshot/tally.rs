@@ -35,8 +35,14 @@ pub struct Tally {
     pub strays: u64,
     /// Files that went away before they were read; not in `messages`.
     pub vanished: u64,
-    /// Directories and files that could not be read.
+    /// Directories and files of the queue that could not be read.
     pub unreadable: u64,
+    /// Logs of delay reasons that could not be read.
+    pub unread_logs: u64,
+    /// Whether their directory could not be read.
+    pub logs_closed: bool,
+    /// Whether the time for delay reasons was up before all were read.
+    pub logs_cut: bool,
     /// Messages that arrived since the earlier check that the scan is compared with.
     pub arrived: u64,
     /// Whether the deadline came before the end.
@@ -47,6 +53,11 @@ impl Tally {
     /// Whether every file of the queue is in the sums.
     pub fn is_whole(&self) -> bool {
         self.unreadable == 0 && !self.cut
+    }
+
+    /// Whether the delay reason of every message is in the tables, as far as there is one on record.
+    pub fn is_explained(&self) -> bool {
+        self.is_whole() && self.unread_logs == 0 && !self.logs_closed && !self.logs_cut
     }
 }
 
@@ -71,6 +82,9 @@ impl AddAssign<&Tally> for Tally {
         self.strays += other.strays;
         self.vanished += other.vanished;
         self.unreadable += other.unreadable;
+        self.unread_logs += other.unread_logs;
+        self.logs_closed |= other.logs_closed;
+        self.logs_cut |= other.logs_cut;
         self.arrived += other.arrived;
         self.cut |= other.cut;
     }

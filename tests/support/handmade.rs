@@ -448,6 +448,11 @@ fn odd_addresses() -> Vec<Handmade> {
         ));
     }
     all.push(Handmade::new("ADDRESSES", together.end()));
+    // A surrogate, and a code point beyond the last: shaped like UTF-8, and none.
+    let illformed = File::started()
+        .to(b"\xed\xa0\x80@x.example")
+        .to(b"\xf4\x90\x80\x80@x.example");
+    all.push(Handmade::new("ILLFORMED", illformed.end()));
     let long = [&b"l".repeat(100_000)[..], b" @x.example"].concat();
     let file = File::default().add(b'T', ARRIVAL).add(b'S', &long);
     all.push(Handmade::new("LONGADDRESS", file.to(&long).end()));

@@ -105,3 +105,24 @@ def test_reasons_that_were_not_read_are_no_empty_list(spool: Path) -> None:
 def test_what_is_no_queue_is_refused(shape: queuewatch.Shape) -> None:
     with pytest.raises(queuewatch.NotFound):
         shape.text("nosuch")
+
+
+def test_a_queue_that_was_left_out_has_no_table(spool: Path) -> None:
+    shape = queuewatch.shape(queue_directory=spool, now=NOW, exclude=["deferred", "corrupt"])
+    for queue in ("deferred", "corrupt"):
+        with pytest.raises(queuewatch.QueuewatchError, match="excluded"):
+            shape.rows(queue)
+    assert shape.text("hold") == queuewatch.shape(queue_directory=spool, now=NOW).text("hold")
+    queues = ["active", "deferred", "incoming", "hold", "maildrop", "corrupt"]
+    with pytest.raises(queuewatch.QueuewatchError, match="nothing to look at"):
+        queuewatch.shape(queue_directory=spool, exclude=queues)
+
+
+def test_growth_is_told_by_a_state_that_the_host_keeps(spool: Path) -> None:
+    with queuewatch.scan(queue_directory=spool, now=NOW, previous="") as first:
+        assert first.measure("deferred.growth").quality == queuewatch.Quality.UNKNOWN
+        state = first.state()
+    with queuewatch.scan(queue_directory=spool, now=NOW + 60, previous=state) as second:
+        assert second["total.growth"] == 0
+    with pytest.raises(queuewatch.QueuewatchError, match="no state of queuewatch"):
+        queuewatch.scan(queue_directory=spool, previous="{}")

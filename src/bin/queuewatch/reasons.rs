@@ -83,12 +83,9 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     let unread: u64 = snapshot
         .instances
         .iter()
-        .map(InstanceSnapshot::unreadable)
+        .map(|taken| taken.unreadable() + taken.unread_logs())
         .sum();
-    let cut = snapshot
-        .instances
-        .iter()
-        .any(|taken| !taken.cut().is_empty());
+    let cut = snapshot.instances.iter().any(InstanceSnapshot::is_cut);
     Ok(tell_unread(
         snapshot.broken.iter().chain(&gaps),
         unread + snapshot.broken.len() as u64,

@@ -163,6 +163,9 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         mut names,
         ..
     } = asked;
+    if json {
+        look.rows = 0;
+    }
     look.parents = asked.parents.then_some(asked.least_subdomains);
     if names.is_empty() {
         names = vec!["incoming".into(), "active".into()];
