@@ -143,6 +143,19 @@ impl Error {
         self.0.offset
     }
 
+    /// What failed and why, without the remedy.
+    pub fn statement(&self) -> String {
+        match self.0.errno {
+            Some(errno) => format!(
+                "{}: {} ({})",
+                self.0.message,
+                errno_text(errno),
+                errno_name(errno)
+            ),
+            None => self.0.message.clone(),
+        }
+    }
+
     /// What to do about it, if we know.
     pub fn remedy(&self) -> Option<&str> {
         self.0.remedy.as_deref()
@@ -156,7 +169,8 @@ impl Error {
 pub fn remedy_for(errno: i32) -> Option<&'static str> {
     match errno {
         libc::EACCES | libc::EPERM => Some(
-            "run as root or grant CAP_DAC_READ_SEARCH; never change modes or ACLs of queue files",
+            "run as root or grant CAP_DAC_READ_SEARCH, see \"queuewatch doctor\"; never change modes or \
+             ACLs of queue files",
         ),
         libc::EMFILE | libc::ENFILE => Some("raise the limit of open files (ulimit -n)"),
         libc::EIO => Some("check the disk and the kernel log"),
@@ -212,10 +226,7 @@ pub fn errno_text(errno: i32) -> String {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)?;
-        if let Some(errno) = self.0.errno {
-            write!(f, ": {} ({})", errno_text(errno), errno_name(errno))?;
-        }
+        f.write_str(&self.statement())?;
         if let Some(remedy) = &self.0.remedy {
             write!(f, "; {remedy}")?;
         }
@@ -249,7 +260,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "cannot list /var/spool/postfix/deferred: permission denied (EACCES); run as root or \
-             grant CAP_DAC_READ_SEARCH; never change modes or ACLs of queue files"
+             grant CAP_DAC_READ_SEARCH, see \"queuewatch doctor\"; never change modes or ACLs of queue files"
         );
     }
 

@@ -26,6 +26,7 @@
 //! | [`rules`] | ranges, rules, the verdict |
 //! | [`options`] | all of the above by option name, for every face |
 //! | [`state`] | the file that keeps what the last check knew |
+//! | [`doctor`] | what stands in the way of a true figure, and what mends it |
 //! | [`render`] | service output and performance data, JSON, OpenMetrics |
 //! | [`drill`] | spools of made-up mail |
 //! | [`ffi`] | the C ABI, and the only `unsafe` beside a few calls in [`sys`] |
@@ -93,6 +94,8 @@ pub mod rules;
 pub mod options;
 
 pub mod state;
+
+pub mod doctor;
 
 pub mod render;
 

@@ -284,11 +284,15 @@ impl Options {
             .instances
             .iter()
             .all(|taken| taken.instance.config_directory.is_some());
-        Ok(self.defaults(live))
+        let limits = snapshot
+            .instances
+            .iter()
+            .map(|taken| taken.instance.settings.qmgr_message_active_limit);
+        Ok(self.defaults(live, limits.min().unwrap_or(0)))
     }
 
-    fn defaults(&self, live: bool) -> Vec<Rule> {
-        let mut rules = defaults(live);
+    fn defaults(&self, live: bool, active_limit: u64) -> Vec<Rule> {
+        let mut rules = defaults(live, active_limit);
         rules.retain(|rule| {
             let queues = rule.measure.queues();
             let told = !self.counts || rule.measure.kind == Kind::Messages;
@@ -313,7 +317,11 @@ impl Options {
                     plan_for(measures, queues)
                 }
                 Purpose::Check(tables) => {
-                    let rules = given.iter().map(|rule| &rule.measure);
+                    let defaults = match given {
+                        [] => self.defaults(true, 0),
+                        _ => Vec::new(),
+                    };
+                    let rules = given.iter().chain(&defaults).map(|rule| &rule.measure);
                     let (mut plan, wanted) = plan_for(rules, queues);
                     // Performance data always has the ages of all queues.
                     let depth = match tables.reasons {

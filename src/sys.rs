@@ -249,6 +249,26 @@ pub fn since_boot() -> Option<SinceBoot> {
     Some(SinceBoot { id, seconds })
 }
 
+/// The kind of network file system that `path` is on, if it is on one.
+pub fn network_file_system(path: &Path) -> Option<&'static str> {
+    /// Numbers of file systems (statfs(2)).
+    const NETWORK: [(u64, &str); 7] = [
+        (0x6969, "NFS"),
+        (0xff53_4d42, "CIFS"),
+        (0xfe53_4d42, "SMB"),
+        (0x00c3_6400, "Ceph"),
+        (0x0116_1970, "GFS2"),
+        (0x7461_636f, "OCFS2"),
+        (0x0102_1997, "9p"),
+    ];
+    let kind = rustix::fs::statfs(path).ok()?.f_type;
+    // Its width and sign differ from one architecture to the next.
+    #[allow(clippy::unnecessary_cast, clippy::cast_sign_loss)]
+    let kind = kind as u64 & 0xffff_ffff;
+    let found = NETWORK.iter().find(|(number, _)| *number == kind);
+    found.map(|(_, name)| *name)
+}
+
 /// Free space of a file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Disk {

@@ -47,7 +47,7 @@ fn every_default_stands_there_and_no_other() {
     let written: BTreeSet<String> = first_cells(&readme(), "### Without rules")
         .into_iter()
         .collect();
-    let ours: BTreeSet<String> = defaults(true)
+    let ours: BTreeSet<String> = defaults(true, 20_000)
         .iter()
         .map(|rule| {
             let (level, range) = (rule.level.name(), rule.range.spelling());
@@ -89,7 +89,7 @@ fn help_names_every_option_measure_and_default() {
     for row in &CATALOGUE {
         assert!(help.contains(row.spelling), "{}", row.spelling);
     }
-    for rule in defaults(true) {
+    for rule in defaults(true, 20_000) {
         assert!(help.contains(&format!("{}={}", rule.measure, rule.range.spelling())));
     }
 }

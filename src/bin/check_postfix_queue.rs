@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use queuewatch::error::{Error, ErrorKind, Result};
+use queuewatch::instance::Settings;
 use queuewatch::measure::CATALOGUE;
 use queuewatch::options::{OPTIONS, OptionRow, Options, Purpose, SHAPE_OPTIONS, Takes};
 use queuewatch::render::{json, openmetrics, plugin};
@@ -228,7 +229,8 @@ fn help(flags: &[Flag]) -> String {
         let _ = writeln!(text, "  {:<22} {}", row.spelling, row.help);
     }
     text.push_str("\nWithout rules:\n");
-    for rule in defaults(true) {
+    let active_limit = Settings::default().qmgr_message_active_limit;
+    for rule in defaults(true, active_limit) {
         let _ = writeln!(
             text,
             "  --{} {}={}",

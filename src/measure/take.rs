@@ -337,11 +337,20 @@ fn least(instances: &[&InstanceSnapshot], of: impl Fn(&InstanceSnapshot) -> Opti
     }
 }
 
+/// Whether it is not to run (`multi_instance_enable`) and has no backlog.
+fn is_retired(taken: &InstanceSnapshot) -> bool {
+    let backlog = QueueSet::BACKLOG.iter().map(|queue| taken.tally(queue));
+    let empty = |tally: &Tally| tally.messages == 0 && tally.is_whole();
+    !taken.instance.settings.multi_instance_enable && backlog.into_iter().all(empty)
+}
+
 fn running(instances: &[&InstanceSnapshot]) -> Figure {
     let mut figure = Figure::exact(1.0);
     for taken in instances {
         match &taken.master {
             Master::Running { .. } => {}
+            // One of several that nobody is to start, and no mail waits for it.
+            Master::Stopped if instances.len() > 1 && is_retired(taken) => {}
             Master::Stopped => return Figure::exact(0.0),
             Master::Unknown(why) => figure = Figure::unknown(why.clone()),
         }

@@ -10,3 +10,4 @@ mod perfdata;
 pub mod plugin;
 pub mod postqueue;
 pub mod shape;
+pub mod status;

@@ -103,8 +103,9 @@ fn place(level: Level, text: &str) -> String {
 }
 
 /// The rules of a check that was given none: ages, shares and states that fit any host, no counts.
-/// `live`: the spool is that of an instance with a main.cf, so that its master matters.
-pub fn defaults(live: bool) -> Vec<Rule> {
+/// `live`: the spool is that of an instance with a main.cf, so that its master matters; `active_limit`:
+/// its `qmgr_message_active_limit`.
+pub fn defaults(live: bool, active_limit: u64) -> Vec<Rule> {
     const RULES: [(Level, &str); 13] = [
         (Level::Warning, "deferred.oldest=4h"),
         (Level::Critical, "deferred.oldest=2d"),
@@ -121,8 +122,11 @@ pub fn defaults(live: bool) -> Vec<Rule> {
         (Level::Critical, "disk.free_bytes=64MiB:"),
     ];
     let running = live.then_some((Level::Critical, "master.running=1:"));
+    // A tenth of what qmgr holds at once.
+    let one_sender = format!("deferred.top_sender={}", active_limit / 10);
     RULES
         .into_iter()
+        .chain([(Level::Warning, one_sender.as_str())])
         .chain(running)
         .filter_map(|(level, text)| {
             let mut rule = Rule::parse(level, text).ok()?;

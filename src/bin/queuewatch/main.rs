@@ -1,10 +1,12 @@
 //! queuewatch: the operator's tool. Words to options, text to standard output, exit codes; one file
 //! for each command.
 
+mod doctor;
 mod drill;
 mod list;
 mod reasons;
 mod shape;
+mod status;
 #[path = "../words.rs"]
 mod words;
 
@@ -30,9 +32,11 @@ queuewatch: what is in a Postfix queue?
 
 Usage: queuewatch COMMAND [OPTIONS] [QUEUE ...]
 
+  status    every instance at a glance: queues, ages, sizes, settings, what is wrong
   shape     destination domains by age, as qshape prints them
   list      the messages, as postqueue -j and -p print them, without a daemon
   reasons   why mail waits: destination, status code and reason
+  doctor    what keeps us from reading a spool, and the least that mends it
   drill     rehearse an alert on made-up mail
 
 queuewatch COMMAND --help tells the options of each. Exit codes: 0 done, 1 failed, 2 wrong usage,
@@ -47,7 +51,13 @@ struct Command {
     run: fn(Vec<Word>) -> Result<ExitCode>,
 }
 
-const COMMANDS: [Command; 4] = [
+const COMMANDS: [Command; 6] = [
+    Command {
+        name: "status",
+        help: status::HELP,
+        flags: status::flags,
+        run: status::run,
+    },
     Command {
         name: "shape",
         help: shape::HELP,
@@ -65,6 +75,12 @@ const COMMANDS: [Command; 4] = [
         help: reasons::HELP,
         flags: reasons::flags,
         run: reasons::run,
+    },
+    Command {
+        name: "doctor",
+        help: doctor::HELP,
+        flags: doctor::flags,
+        run: doctor::run,
     },
     Command {
         name: "drill",
@@ -137,11 +153,10 @@ fn dispatch(mut arguments: Vec<OsString>) -> Result<ExitCode> {
         return match name.as_str() {
             "-h" | "--help" | "help" => print(HELP),
             "-V" | "--version" => version(),
-            "" => Err(words::usage(
-                "a command is wanted: shape, list, reasons or drill",
-            )),
+            "" => Err(words::usage(&format!("a command is wanted: {}", names()))),
             _ => Err(words::usage(&format!(
-                "there is no command {name}; there are shape, list, reasons and drill"
+                "there is no command {name}; there are {}",
+                names()
             ))),
         };
     };
@@ -164,6 +179,11 @@ fn dispatch(mut arguments: Vec<OsString>) -> Result<ExitCode> {
 /// The queues that `word` of the command line names.
 fn queues_named(word: &OsStr) -> Result<QueueSet> {
     Subject::queues_named(&word.to_string_lossy()).map_err(|error| words::usage(&error.to_string()))
+}
+
+/// All commands, for texts.
+fn names() -> String {
+    COMMANDS.map(|command| command.name).join(", ")
 }
 
 fn version() -> Result<ExitCode> {

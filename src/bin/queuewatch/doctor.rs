@@ -1,0 +1,62 @@
+//! `queuewatch doctor`: what keeps us from a true figure, and what mends it.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use queuewatch::doctor::{Weight, examine};
+use queuewatch::error::Result;
+use queuewatch::options::Options;
+
+use crate::words::{self, Flag, Word};
+use crate::{INCOMPLETE, WHICH, of_library, print};
+
+pub(crate) const HELP: &str = "\
+Usage: queuewatch doctor [OPTIONS]
+
+Says who it runs as, what it may read, what is missing, and the least that mends it; finds queue files
+whose mode bits or ACLs Postfix reads as commands. It reads everything and changes nothing. Run it as
+the user that the check runs as: sudo -u nagios queuewatch doctor
+";
+
+pub(crate) fn flags() -> Vec<Flag> {
+    of_library(&WHICH)
+}
+
+pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
+    let mut options = Options::default();
+    for word in words {
+        match word {
+            Word::Flag(name, value) => options.set(name, &value)?,
+            Word::Plain(word) => {
+                let text = format!("{} is no option of doctor", word.to_string_lossy());
+                return Err(words::usage(&text));
+            }
+        }
+    }
+    let report = examine(&options)?;
+    let mut text = String::new();
+    for line in &report.lines {
+        let mark = match line.weight {
+            Weight::Good => "good ",
+            Weight::Note => "note ",
+            Weight::Wrong => "WRONG",
+        };
+        let _ = writeln!(text, "{mark}  {}", line.text);
+        if let Some(remedy) = &line.remedy {
+            let _ = writeln!(text, "         remedy: {remedy}");
+        }
+    }
+    let _ = writeln!(
+        text,
+        "{}",
+        match report.is_good() {
+            true => "Nothing is in the way.",
+            false => "See the lines marked WRONG.",
+        }
+    );
+    print(&text)?;
+    Ok(match report.unreadable > 0 || report.cut {
+        true => ExitCode::from(INCOMPLETE),
+        false => ExitCode::SUCCESS,
+    })
+}

@@ -1,0 +1,121 @@
+//! `queuewatch status`: every instance at a glance, for a person, a program or the node_exporter.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use queuewatch::error::{Error, Result};
+use queuewatch::options::{Options, Purpose, Takes};
+use queuewatch::render::{json, openmetrics, status};
+use queuewatch::replace;
+use queuewatch::snapshot::{InstanceSnapshot, Snapshot, Wanted};
+
+use crate::words::{self, Flag, Word};
+use crate::{WHICH, of_library, print, tell_unread};
+
+pub(crate) const HELP: &str = "\
+Usage: queuewatch status [OPTIONS]
+
+Prints the state of every instance named (by default: of the default instance): queues, counts, sizes,
+ages, the settings that matter, and what is wrong by the rules given, else by the defaults of
+check_postfix_queue. A figure with + behind it is a lower bound.
+";
+
+/// Mode of a file that other programs collect.
+const MODE: u32 = 0o644;
+
+#[rustfmt::skip]
+const FLAGS: [Flag; 3] = [
+    Flag { short: Some('j'), name: "json", takes: Takes::Nothing,
+        help: "print JSON (schema queuewatch/1)" },
+    Flag { short: None, name: "openmetrics", takes: Takes::Nothing,
+        help: "print OpenMetrics text" },
+    Flag { short: Some('o'), name: "output", takes: Takes::One("FILE"),
+        help: "write to FILE, replacing it as a whole, and not to standard output" },
+];
+
+pub(crate) fn flags() -> Vec<Flag> {
+    let mut flags = FLAGS.to_vec();
+    flags.extend(of_library(&["warning", "critical", "exclude"]));
+    flags.extend(of_library(&WHICH));
+    flags
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Format {
+    Text,
+    Json,
+    OpenMetrics,
+}
+
+pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
+    let mut options = Options::default();
+    let mut format = Format::Text;
+    let mut output: Option<PathBuf> = None;
+    for word in words {
+        match word {
+            Word::Flag("json", _) => format = Format::Json,
+            Word::Flag("openmetrics", _) => format = Format::OpenMetrics,
+            Word::Flag("output", value) => output = Some(words::file("output", value)?),
+            Word::Flag(name, value) => options.set(name, &value)?,
+            Word::Plain(word) => {
+                let text = format!("{} is no option of status", word.to_string_lossy());
+                return Err(words::usage(&text));
+            }
+        }
+    }
+    let tables = Wanted {
+        domains: format == Format::Json,
+        senders: format == Format::Json,
+        codes: format == Format::Json,
+        reasons: format == Format::Json,
+        ..Wanted::default()
+    };
+    let snapshot = match options.scan(Purpose::Check(tables)) {
+        Ok(snapshot) => snapshot,
+        Err(error) => {
+            // Who collects a file must not go on with the last good one.
+            match (format, &output) {
+                (Format::OpenMetrics, Some(path)) => write(path, &openmetrics::failure())?,
+                (Format::Json, Some(path)) => write(path, &format!("{}\n", json::failure(&error)))?,
+                _ => {}
+            }
+            return Err(error);
+        }
+    };
+    let verdict = options.check(&snapshot)?;
+    let text = match format {
+        Format::Text => status::text(&snapshot, &verdict),
+        Format::Json => format!("{}\n", json::document(&snapshot, Some(&verdict), &[])),
+        Format::OpenMetrics => openmetrics::exposition(&snapshot),
+    };
+    match output {
+        Some(path) => write(&path, &text)?,
+        None => {
+            print(&text)?;
+        }
+    }
+    Ok(told_unread(&snapshot))
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    replace::replace(path, text.as_bytes(), MODE)
+}
+
+fn told_unread(snapshot: &Snapshot) -> ExitCode {
+    let gaps: Vec<Error> = snapshot
+        .instances
+        .iter()
+        .flat_map(|taken| &taken.gaps)
+        .map(Error::from)
+        .collect();
+    let unread: u64 = snapshot
+        .instances
+        .iter()
+        .map(|taken| taken.unreadable() + taken.unread_logs())
+        .sum();
+    tell_unread(
+        snapshot.broken.iter().chain(&gaps),
+        unread + snapshot.broken.len() as u64,
+        snapshot.instances.iter().any(InstanceSnapshot::is_cut),
+    )
+}

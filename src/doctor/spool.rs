@@ -1,0 +1,276 @@
+//! One instance, examined: its configuration, every directory and file, modes and ACLs, its disk, its
+//! master.
+
+use std::path::{Path, PathBuf};
+
+use super::Report;
+use super::rights::Rights;
+use crate::error::Error;
+use crate::escape;
+use crate::instance::{Instance, Master, master};
+use crate::measure::Unit;
+use crate::options::Options;
+use crate::postfix::envelope::Visitor;
+use crate::postfix::queue::Queue;
+use crate::scan::{Depth, Gap, GapKind, Message, Observer, Plan, Spool};
+use crate::sys::{self, Inode};
+
+/// Things of which the places are kept and told; all are counted.
+const MAX_EXAMPLES: usize = 20;
+/// Extended attributes that hold ACLs (acl(5)).
+const ACLS: [(&str, &str); 2] = [
+    (
+        "system.posix_acl_default",
+        "a default ACL, which new queue files inherit",
+    ),
+    ("system.posix_acl_access", "an ACL"),
+];
+
+/// Adds to `report` what is found of `instance`.
+pub(super) fn examine(
+    instance: &Instance,
+    options: &Options,
+    rights: &Rights,
+    report: &mut Report,
+) {
+    let name = escape::printable(instance.name.as_bytes(), 64);
+    let queue_directory = escape::path(&instance.queue_directory);
+    match &instance.config_directory {
+        Some(directory) => report.good(format!(
+            "instance {name}: {} names queue_directory {queue_directory}",
+            escape::path(&directory.join("main.cf"))
+        )),
+        None => report.note(format!(
+            "{queue_directory}: no main.cf is read, settings are Postfix's defaults"
+        )),
+    }
+    for warning in &instance.warnings {
+        report.wrong(
+            escape::printable(warning.as_bytes(), 400),
+            Some("correct main.cf; until then the default is taken".to_owned()),
+        );
+    }
+    let spool = match Spool::of(instance) {
+        Ok(spool) => spool,
+        Err(error) => return report.error(&error, rights),
+    };
+    files(&spool, options, rights, report);
+    acls(&instance.queue_directory, report);
+    disk(&spool, instance, report);
+    match master(&instance.queue_directory) {
+        Master::Running { pid: Some(pid) } => report.good(format!("master runs, process {pid}")),
+        Master::Running { pid: None } => report.good("master runs"),
+        Master::Stopped if instance.config_directory.is_none() => {
+            report.note("no master runs on this spool");
+        }
+        Master::Stopped => report.wrong(
+            "master does not run: nothing moves",
+            instance
+                .config_directory
+                .as_deref()
+                .map(|directory| format!("postfix -c {} start", escape::path(directory))),
+        ),
+        Master::Unknown(why) => report.note(format!(
+            "whether master runs cannot be told: {}",
+            escape::printable(why.as_bytes(), 300)
+        )),
+    }
+}
+
+/// Reads everything, as the deepest check does.
+fn files(spool: &Spool, options: &Options, rights: &Rights, report: &mut Report) {
+    let queues = options.queues();
+    let plan = Plan::new(queues, Depth::Reasons);
+    let observers = spool.scan(&plan, options.readers(), options.deadline(), Finds::default);
+    let mut all = Finds::default();
+    for observer in observers {
+        all.take_in(observer);
+    }
+    let messages: u64 = all.messages.iter().sum();
+    all.gaps.sort();
+    all.gaps.dedup_by(|a, b| a.path == b.path);
+    all.altered.sort();
+    report.cut |= all.cut;
+    if all.unreadable == 0 && !all.cut {
+        report.good(format!(
+            "every directory and every file can be read ({messages} messages)"
+        ));
+    }
+    for gap in all.gaps.iter().take(MAX_EXAMPLES) {
+        let error = Error::from(gap);
+        report.wrong(error.statement(), rights.remedy_for(&error));
+    }
+    report.unreadable += all.unreadable;
+    let told = all.gaps.len().min(MAX_EXAMPLES) as u64;
+    if all.unreadable > told {
+        report.wrong(
+            format!("{} more could not be read", all.unreadable - told),
+            None,
+        );
+    }
+    if all.cut {
+        report.wrong(
+            "the time was up before all was read",
+            Some("raise --timeout".to_owned()),
+        );
+    }
+    for (path, mode) in all.altered.iter().take(MAX_EXAMPLES) {
+        report.wrong(
+            format!(
+                "{}: mode {mode:04o}: {}",
+                escape::path(path),
+                meaning(*mode)
+            ),
+            Some(match mode & 0o070 {
+                0 => "find what changed it (chmod -R, a backup, rsync); Postfix reads it as before"
+                    .to_owned(),
+                _ => "find what changed it (setfacl, chmod -R, a backup); to undo it, requeue the \
+                      message: postsuper -r QUEUE_ID"
+                    .to_owned(),
+            }),
+        );
+    }
+    let told = all.altered.len().min(MAX_EXAMPLES) as u64;
+    if all.altered_count > told {
+        report.wrong(
+            format!(
+                "{} more queue files have altered modes",
+                all.altered_count - told
+            ),
+            None,
+        );
+    }
+}
+
+/// What Postfix reads in the group bits of a queue file (mail_queue.h; POSTFIX.md trap 8).
+fn meaning(mode: u32) -> &'static str {
+    match mode {
+        _ if mode & 0o010 != 0 => "Postfix returns this mail to its sender at the next attempt",
+        _ if mode & 0o040 != 0 => "Postfix retries this mail at once",
+        _ if mode & 0o007 != 0 => "others may read or write mail",
+        _ => "the group may write mail",
+    }
+}
+
+fn acls(queue_directory: &Path, report: &mut Report) {
+    let places = ["", "defer", "bounce"].into_iter();
+    for place in places.chain(Queue::ALL.map(Queue::name)) {
+        let path = match place {
+            "" => queue_directory.to_owned(),
+            place => queue_directory.join(place),
+        };
+        for (attribute, what) in ACLS {
+            let mut value = [0_u8; 256];
+            let has = match rustix::fs::lgetxattr(&path, attribute, &mut value[..]) {
+                Ok(length) => length > 0,
+                Err(errno) => errno == rustix::io::Errno::RANGE,
+            };
+            if has {
+                report.wrong(
+                    format!(
+                        "{} has {what}: Postfix reads its mask as a command",
+                        escape::path(&path)
+                    ),
+                    Some(format!("setfacl -b -k {}", escape::path(&path))),
+                );
+            }
+        }
+    }
+}
+
+fn disk(spool: &Spool, instance: &Instance, report: &mut Report) {
+    let Some(disk) = spool.disk() else {
+        return report.note("the file system does not tell its free space");
+    };
+    let free = Unit::Bytes.show(disk.free_bytes as f64);
+    let settings = &instance.settings;
+    // smtpd(8) wants queue_minfree, or without it 1.5 times the largest message.
+    let wanted = match settings.queue_minfree {
+        0 => settings.message_size_limit.saturating_mul(3) / 2,
+        minfree => minfree,
+    };
+    if disk.free_bytes <= wanted {
+        report.wrong(
+            format!(
+                "{free} free: smtpd refuses mail below {}",
+                Unit::Bytes.show(wanted as f64)
+            ),
+            Some("make room on the file system of the spool".to_owned()),
+        );
+    } else {
+        report.good(format!("{free} free"));
+    }
+    if disk.free_inodes == Some(0) {
+        report.wrong(
+            "no inode is free: no mail can be queued",
+            Some("remove files on the file system of the spool".to_owned()),
+        );
+    }
+    if let Some(kind) = sys::network_file_system(&instance.queue_directory) {
+        report.note(format!(
+            "the spool is on {kind}: locks and changes of other hosts are not seen from here"
+        ));
+    }
+}
+
+/// What a thorough scan finds.
+#[derive(Debug, Default)]
+struct Finds {
+    messages: [u64; Queue::ALL.len()],
+    gaps: Vec<Gap>,
+    unreadable: u64,
+    altered: Vec<(PathBuf, u32)>,
+    altered_count: u64,
+    cut: bool,
+}
+
+impl Finds {
+    fn take_in(&mut self, mut other: Finds) {
+        for (sum, own) in self.messages.iter_mut().zip(other.messages) {
+            *sum += own;
+        }
+        self.gaps.append(&mut other.gaps);
+        self.unreadable += other.unreadable;
+        self.altered.append(&mut other.altered);
+        self.altered_count += other.altered_count;
+        self.cut |= other.cut;
+    }
+}
+
+impl Visitor for Finds {}
+
+impl Observer for Finds {
+    fn message(&mut self, message: &Message<'_>) {
+        self.messages[message.queue.index()] += 1;
+        // Maildrop's files are readable to all by design.
+        if message.queue != Queue::Maildrop && message.inode.mode & 0o077 != 0 {
+            self.altered_count += 1;
+            if self.altered.len() < MAX_EXAMPLES {
+                self.altered.push((message.path(), message.inode.mode));
+            }
+        }
+    }
+
+    fn not_ready(&mut self, queue: Queue, inode: Inode) {
+        if queue != Queue::Maildrop && inode.mode & 0o077 != 0 {
+            self.altered_count += 1;
+        }
+    }
+
+    fn name(&mut self, _queue: Queue) {}
+
+    fn gap(&mut self, gap: Gap) {
+        // The directory of the logs is told for each queue.
+        if gap.kind == GapKind::LogDirectory && self.gaps.iter().any(|one| one.path == gap.path) {
+            return;
+        }
+        self.unreadable += 1;
+        if self.gaps.len() < MAX_EXAMPLES {
+            self.gaps.push(gap);
+        }
+    }
+
+    fn cut(&mut self, _queue: Queue) {
+        self.cut = true;
+    }
+}

@@ -1,0 +1,175 @@
+//! The state of every instance for a person: queues, sizes, ages, the settings that matter, and what is
+//! wrong.
+
+use std::fmt::Write as _;
+
+use crate::clock::Age;
+use crate::escape;
+use crate::instance::Master;
+use crate::measure::Unit;
+use crate::postfix::queue::{Queue, QueueSet};
+use crate::rules::Verdict;
+use crate::snapshot::{InstanceSnapshot, RETRY_EDGES, Snapshot, Tally};
+
+/// What is shown where a figure is not known.
+const UNKNOWN: &str = "?";
+
+/// The text of `snapshot`, judged by `verdict`.
+pub fn text(snapshot: &Snapshot, verdict: &Verdict) -> String {
+    let mut text = String::new();
+    for taken in &snapshot.instances {
+        instance(taken, snapshot.now, &mut text);
+        text.push('\n');
+    }
+    for error in &snapshot.broken {
+        let _ = writeln!(
+            text,
+            "{}\n",
+            escape::printable(error.to_string().as_bytes(), 999)
+        );
+    }
+    let _ = writeln!(text, "{}", verdict.state);
+    for finding in &verdict.findings {
+        let _ = writeln!(
+            text,
+            "  {}: {}",
+            finding.state,
+            escape::printable(finding.text().as_bytes(), 400)
+        );
+    }
+    for note in &verdict.notes {
+        let _ = writeln!(text, "  {}", escape::printable(note.as_bytes(), 400));
+    }
+    text
+}
+
+fn instance(taken: &InstanceSnapshot, now: i64, text: &mut String) {
+    let instance = &taken.instance;
+    let _ = write!(
+        text,
+        "instance {}",
+        escape::printable(instance.name.as_bytes(), 64)
+    );
+    if !instance.settings.multi_instance_group.is_empty() {
+        let group = instance.settings.multi_instance_group.as_bytes();
+        let _ = write!(text, ", group {}", escape::printable(group, 64));
+    }
+    if let Some(directory) = &instance.config_directory {
+        let _ = write!(text, ", {}", escape::path(directory));
+    }
+    let _ = write!(
+        text,
+        ", spool {}, ",
+        escape::path(&instance.queue_directory)
+    );
+    let _ = match &taken.master {
+        Master::Running { pid: Some(pid) } => writeln!(text, "master runs (process {pid})"),
+        Master::Running { pid: None } => writeln!(text, "master runs"),
+        Master::Stopped => writeln!(text, "master is stopped"),
+        Master::Unknown(_) => writeln!(text, "master unknown"),
+    };
+    let _ = writeln!(
+        text,
+        "{:<10} {:>10} {:>11} {:>11}  {}",
+        "queue", "messages", "recipients", "size", "oldest"
+    );
+    let mut total = Tally::default();
+    for queue in taken.plan.queues().iter() {
+        let tally = taken.tally(queue);
+        if QueueSet::TOTAL.contains(queue) {
+            total += tally;
+        }
+        row(queue.name(), tally, now, text);
+    }
+    row("total", &total, now, text);
+    settings(taken, text);
+    for warning in &instance.warnings {
+        let _ = writeln!(text, "{}", escape::printable(warning.as_bytes(), 400));
+    }
+    for gap in &taken.gaps {
+        let _ = writeln!(text, "{gap}");
+    }
+    for damaged in &taken.damaged {
+        let _ = writeln!(
+            text,
+            "damaged: {}: {}",
+            escape::path(&damaged.path),
+            damaged.damage
+        );
+    }
+}
+
+/// One queue; figures that are only lower bounds end in `+`.
+fn row(name: &str, tally: &Tally, now: i64, text: &mut String) {
+    let bound = |text: String, exact: bool| if exact { text } else { text + "+" };
+    let whole = tally.is_whole();
+    let oldest = match tally.oldest {
+        Some(at) => Age(now.saturating_sub(at).max(0)).to_string(),
+        None if tally.messages > 0 => UNKNOWN.to_owned(),
+        None => "-".to_owned(),
+    };
+    let mut line = format!(
+        "{name:<10} {:>10} {:>11} {:>11}  {:<8} ",
+        bound(tally.messages.to_string(), whole),
+        bound(tally.recipients.to_string(), whole && tally.torn == 0),
+        bound(Unit::Bytes.show(tally.bytes as f64), whole),
+        bound(oldest, whole && tally.ageless == 0),
+    );
+    for (count, what) in [
+        (tally.overdue, "overdue"),
+        (tally.damaged, "damaged"),
+        (tally.altered, "with altered modes"),
+        (tally.not_ready, "not ready"),
+        (tally.strays, "where Postfix does not look"),
+        (tally.unreadable, "unreadable"),
+    ] {
+        if count > 0 {
+            let _ = write!(line, " {count} {what},");
+        }
+    }
+    let _ = writeln!(text, "{}", line.trim_end_matches([' ', ',']));
+}
+
+fn settings(taken: &InstanceSnapshot, text: &mut String) {
+    let settings = &taken.instance.settings;
+    let deferred = taken.tally(Queue::Deferred);
+    if deferred.messages > 0 {
+        let mut parts = Vec::new();
+        for (place, count) in deferred.retries.iter().enumerate() {
+            if *count == 0 {
+                continue;
+            }
+            parts.push(match RETRY_EDGES.get(place) {
+                Some(0) => format!("{count} due"),
+                Some(edge) => format!("{count} within {}", Age(*edge)),
+                None => format!("{count} later"),
+            });
+        }
+        let _ = writeln!(text, "next retries: {}", parts.join(", "));
+    }
+    if let Some(disk) = taken.disk {
+        let _ = write!(
+            text,
+            "disk: {} free",
+            Unit::Bytes.show(disk.free_bytes as f64)
+        );
+        if let Some(inodes) = disk.free_inodes {
+            let _ = write!(text, ", {inodes} inodes free");
+        }
+        text.push('\n');
+    }
+    let share = taken.tally(Queue::Active).messages as f64 * 100.0
+        / settings.qmgr_message_active_limit.max(1) as f64;
+    let _ = writeln!(
+        text,
+        "settings: qmgr_message_active_limit {} ({share:.1}% full), maximal_queue_lifetime {}, \
+         bounce_queue_lifetime {}, queue_run_delay {}, backoff {} to {}, message_size_limit {}",
+        settings.qmgr_message_active_limit,
+        Age(settings.maximal_queue_lifetime),
+        Age(settings.bounce_queue_lifetime),
+        Age(settings.queue_run_delay),
+        Age(settings.minimal_backoff_time),
+        Age(settings.maximal_backoff_time),
+        Unit::Bytes.show(settings.message_size_limit as f64),
+    );
+}

@@ -1,0 +1,338 @@
+//! The defaults on hosts that are well and on hosts that are sick: quiet on the first, loud on the second,
+//! each with the words that an administrator will read.
+
+#[path = "support/spool.rs"]
+mod spool;
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::Command;
+
+use queuewatch::drill::{self, Delay, Plan, QueueFile};
+use queuewatch::options::{Options, Purpose};
+use queuewatch::postfix::queue::Queue;
+use queuewatch::rules::State;
+use queuewatch::snapshot::Wanted;
+use queuewatch::sys::Disk;
+use rustix::fs::{FlockOperation, flock};
+use spool::Spool;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_check_postfix_queue");
+const NOW: i64 = 1_795_461_304;
+const MINUTE: i64 = 60;
+const HOUR: i64 = 3600;
+
+/// A host: a spool, its main.cf, and a master that runs as long as the lock is held.
+struct Host {
+    spool: Spool,
+    config: tempfile::TempDir,
+    master: Option<File>,
+    messages: u32,
+}
+
+impl Host {
+    fn healthy(settings: &str) -> Host {
+        let spool = Spool::empty();
+        let config = tempfile::tempdir().expect("a folder");
+        let main_cf = format!("queue_directory = {}\n{settings}", spool.path().display());
+        fs::write(config.path().join("main.cf"), main_cf).expect("a main.cf");
+        let folder = spool.path().join("pid");
+        fs::create_dir_all(&folder).expect("a folder");
+        let master = File::create(folder.join("master.pid")).expect("a pid file");
+        // As master(8) holds it.
+        flock(&master, FlockOperation::NonBlockingLockExclusive).expect("a lock");
+        Host {
+            spool,
+            config,
+            master: Some(master),
+            messages: 0,
+        }
+    }
+
+    /// Adds `count` messages to `queue` that are `age` seconds old.
+    fn mail(&mut self, queue: &str, count: u32, age: i64, sender: &str, domain: &str) {
+        for _ in 0..count {
+            self.messages += 1;
+            let id = format!("{:06X}7F", self.messages);
+            let start = match queue {
+                "maildrop" => QueueFile::maildrop(NOW - age, 0),
+                _ => QueueFile::cleanup(NOW - age, 0),
+            };
+            let sender = sender.replace("{}", &self.messages.to_string());
+            let recipient = format!("user{}@{domain}", self.messages);
+            let file = start
+                .sender(sender.as_bytes())
+                .todo(recipient.as_bytes())
+                .content(b"Subject: x\n\nHello\n")
+                .build();
+            let mode = if queue == "maildrop" { 0o744 } else { 0o700 };
+            let hash = if queue == "deferred" { "0/" } else { "" };
+            self.spool
+                .write(&format!("{queue}/{hash}{id}"), &file.bytes, mode);
+            if queue == "deferred" {
+                let delay = Delay {
+                    status: "4.4.1".into(),
+                    reason: format!("connect to mx.{domain}[192.0.2.1]:25: Connection timed out"),
+                    reply: None,
+                    server: None,
+                };
+                let mut log = Vec::new();
+                let offset = file.recipient_offsets[0];
+                drill::push_entry(&mut log, &recipient, None, offset, &delay);
+                self.spool.write(&format!("defer/0/{id}"), &log, 0o600);
+            }
+        }
+    }
+
+    /// Exit code and output of the check without rules.
+    fn check(&self, words: &[&str]) -> (i32, String) {
+        let output = Command::new(PROGRAM)
+            .arg("--config-directory")
+            .arg(self.config.path())
+            .args(["--now", &NOW.to_string()])
+            .args(words)
+            .output()
+            .expect("it runs");
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        (output.status.code().expect("no signal"), text)
+    }
+
+    fn is_quiet(&self) {
+        let (code, text) = self.check(&[]);
+        assert!(
+            code == 0 && text.starts_with("POSTFIX QUEUE OK: "),
+            "{text}"
+        );
+    }
+
+    fn tells(&self, state: State, part: &str) {
+        let (code, text) = self.check(&[]);
+        let first = text.lines().next().unwrap_or_default();
+        let words = first.split(" | ").next().unwrap_or_default();
+        assert!(words.contains(part), "{part}\n{first}");
+        assert_eq!(code, state.code(), "{first}");
+    }
+}
+
+#[test]
+fn an_empty_host_is_well() {
+    Host::healthy("").is_quiet();
+}
+
+#[test]
+fn a_small_host_with_some_mail_on_its_way_is_well() {
+    let mut host = Host::healthy("");
+    host.mail("active", 3, 2, "a@client.example", "one.example");
+    host.mail("incoming", 2, 1, "b@client.example", "two.example");
+    host.mail("maildrop", 1, 5, "root", "local.example");
+    host.mail(
+        "deferred",
+        3,
+        HOUR,
+        "c@client.example",
+        "greylisting.example",
+    );
+    host.mail(
+        "hold",
+        1,
+        40 * 24 * HOUR,
+        "d@client.example",
+        "held.example",
+    );
+    host.is_quiet();
+}
+
+#[test]
+fn a_big_host_with_100000_messages_on_their_way_is_well() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let queues = Queue::ALL.map(|queue| match queue {
+        Queue::Active => 14,
+        Queue::Deferred => 70,
+        Queue::Incoming => 10,
+        Queue::Hold | Queue::Maildrop => 3,
+        Queue::Corrupt => 0,
+    });
+    let plan = Plan {
+        messages: 100_000,
+        domains: 3000,
+        oldest: 10 * MINUTE,
+        shares: queues,
+        ..Plan::at(NOW)
+    };
+    let spool = folder.path().join("spool");
+    drill::make(&spool, &plan, &mut |_, _| {}).expect("a drill");
+    // A drill is of a sick host: one of its senders has most of the mail. This host has room for it.
+    let config = folder.path().join("etc");
+    fs::create_dir(&config).expect("a folder");
+    let main_cf = format!(
+        "queue_directory = {}\nqmgr_message_active_limit = 400000\n",
+        spool.display()
+    );
+    fs::write(config.join("main.cf"), main_cf).expect("a main.cf");
+    fs::create_dir_all(spool.join("pid")).expect("a folder");
+    let master = File::create(spool.join("pid/master.pid")).expect("a pid file");
+    flock(&master, FlockOperation::NonBlockingLockExclusive).expect("a lock");
+    let output = Command::new(PROGRAM)
+        .arg("--config-directory")
+        .arg(&config)
+        .args(["--now", &NOW.to_string(), "-t", "60"])
+        .output()
+        .expect("it runs");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(
+        text.starts_with("POSTFIX QUEUE OK: 100000 messages, "),
+        "{text}"
+    );
+    assert_eq!(output.status.code(), Some(0), "{text}");
+}
+
+#[test]
+fn a_dead_destination_is_told_and_long_output_says_which_and_why() {
+    let mut host = Host::healthy("");
+    host.mail(
+        "deferred",
+        40,
+        5 * HOUR,
+        "user{}@client.example",
+        "dead.example",
+    );
+    host.mail("active", 3, 2, "a@client.example", "one.example");
+    host.tells(State::Warning, "deferred.oldest is 5h (warning 4h)");
+    let (_, text) = host.check(&["-v"]);
+    let why = "dead.example 4.4.1 connect to HOST[IP]:25: Connection timed out";
+    let found = text.lines().any(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        words.join(" ").ends_with(why) && words[0] == "40"
+    });
+    assert!(found, "{text}");
+    host.mail("deferred", 1, 50 * HOUR, "z@client.example", "dead.example");
+    host.tells(State::Critical, "deferred.oldest is 2d 2h (critical 2d)");
+}
+
+#[test]
+fn a_stalled_queue_manager_is_told() {
+    let mut host = Host::healthy("");
+    host.mail(
+        "incoming",
+        20,
+        20 * MINUTE,
+        "user{}@client.example",
+        "one.example",
+    );
+    host.tells(State::Warning, "incoming.oldest is 20m (warning 15m)");
+    host.mail("incoming", 1, 2 * HOUR, "z@client.example", "one.example");
+    host.tells(State::Critical, "incoming.oldest is 2h (critical 1h)");
+}
+
+#[test]
+fn a_pickup_that_is_down_is_told() {
+    let mut host = Host::healthy("");
+    host.mail("maildrop", 5, 16 * MINUTE, "www-data", "one.example");
+    host.tells(State::Warning, "maildrop.oldest is 16m (warning 15m)");
+}
+
+#[test]
+fn a_backlog_while_postfix_is_down_is_told() {
+    let mut host = Host::healthy("");
+    host.mail("active", 5, 10, "a@client.example", "one.example");
+    host.master = None;
+    host.tells(State::Critical, "master.running is 0 (critical 1:)");
+}
+
+#[test]
+fn a_hacked_account_is_told_by_name() {
+    let mut host = Host::healthy("qmgr_message_active_limit = 1000\n");
+    host.mail(
+        "deferred",
+        60,
+        10 * MINUTE,
+        "user{}@client.example",
+        "one.example",
+    );
+    host.mail(
+        "deferred",
+        150,
+        10 * MINUTE,
+        "hacked@client.example",
+        "victims.example",
+    );
+    host.tells(
+        State::Warning,
+        "deferred.top_sender is 150 (hacked@client.example) (warning 100)",
+    );
+}
+
+#[test]
+fn an_acl_on_queue_files_is_told() {
+    let mut host = Host::healthy("");
+    host.mail(
+        "deferred",
+        2,
+        10 * MINUTE,
+        "a@client.example",
+        "one.example",
+    );
+    let file = QueueFile::cleanup(NOW - MINUTE, 0)
+        .sender(b"a@client.example")
+        .todo(b"b@one.example")
+        .content(b"x")
+        .build();
+    host.spool.write("deferred/0/ACAC01", &file.bytes, 0o770);
+    host.tells(State::Warning, "spool.altered is 1 (warning 0)");
+}
+
+#[test]
+fn corrupt_and_damaged_mail_is_told() {
+    let mut host = Host::healthy("");
+    host.mail("corrupt", 1, HOUR, "a@client.example", "one.example");
+    host.tells(State::Critical, "corrupt.messages is 1 (critical 0)");
+    let host = Host::healthy("");
+    host.spool
+        .write("deferred/0/DADA01", b"no queue file", 0o700);
+    host.tells(State::Warning, "spool.damaged is 1 (warning 0)");
+}
+
+#[test]
+fn a_full_active_queue_is_told() {
+    let mut host = Host::healthy("qmgr_message_active_limit = 100\n");
+    host.mail("active", 85, 30, "user{}@client.example", "one.example");
+    host.tells(State::Warning, "active.fill is 85% (warning 80%)");
+    host.mail("active", 13, 30, "user{}@client.example", "one.example");
+    host.tells(State::Critical, "active.fill is 98% (critical 95%)");
+}
+
+#[test]
+fn a_disk_that_is_nearly_full_is_told() {
+    let host = Host::healthy("");
+    let mut options = Options::default();
+    let config = host.config.path().as_os_str().as_encoded_bytes();
+    options
+        .set("config-directory", config)
+        .expect("a directory");
+    let mut snapshot = options
+        .scan(Purpose::Check(Wanted::default()))
+        .expect("a snapshot");
+    for (free_bytes, state) in [
+        (1 << 30, State::Ok),
+        (500 << 20, State::Warning),
+        (60 << 20, State::Critical),
+        (0, State::Critical),
+    ] {
+        snapshot.instances[0].disk = Some(Disk {
+            free_bytes,
+            free_inodes: Some(1_000_000),
+        });
+        let verdict = options.check(&snapshot).expect("a verdict");
+        assert_eq!(verdict.state, state, "{free_bytes}: {:?}", verdict.findings);
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_never_well() {
+    let host = Host::healthy("");
+    let queue = host.spool.path().join("deferred");
+    fs::remove_dir(&queue).expect("it was empty");
+    fs::write(&queue, "").expect("a file in its place");
+    host.tells(State::Unknown, "cannot list ");
+    assert!(Path::new(&queue).is_file());
+}
