@@ -29,6 +29,7 @@ impl Deadline {
     }
 
     /// The moment halfway from now to it.
+    #[must_use]
     pub fn halfway(self) -> Self {
         let now = Instant::now();
         Deadline(self.0.map(|at| now + at.saturating_duration_since(now) / 2))

@@ -111,7 +111,7 @@ fn every(text: &[u8], is: impl Fn(u8) -> bool) -> bool {
 /// Appends `text`, which [`mailq_text`] made, to `out` as the inside of a JSON string, as postqueue(1)
 /// writes it; but C1 controls, which some terminals obey, are escaped.
 pub fn json_mailq_text(text: &[u8], out: &mut Vec<u8>) {
-    let plain = |byte| (b' '..=b'~').contains(&byte) & (byte != b'"') & (byte != b'\\');
+    let plain = |byte| matches!(byte, b' '..=b'!' | b'#'..=b'[' | b']'..=b'~');
     if every(text, plain) {
         return out.extend_from_slice(text);
     }

@@ -11,7 +11,7 @@ use std::os::unix::fs::symlink;
 use std::process::{Command, Output, Stdio};
 
 use queuewatch::drill::{self, Delay, Plan, QueueFile};
-use rights::{PublicProgram, as_nobody};
+use rights::{PublicProgram, as_nobody, with_read_capability};
 use serde_json::Value;
 use spool::Spool;
 
@@ -491,4 +491,148 @@ fn broken_instances_have_no_table() {
         assert_eq!((code, text.as_str()), (1, ""), "{words:?}: {error}");
         assert!(error.contains("absent"), "{error}");
     }
+}
+
+#[test]
+fn status_tells_every_queue_and_what_is_wrong() {
+    let spool = sick();
+    let (code, text, error) = told(&mut command(&spool, &["status"]));
+    assert_eq!((code, error.as_str()), (0, ""));
+    let row = |name: &str| {
+        let line = text.lines().find(|line| line.starts_with(name));
+        let words: Vec<&str> = line.unwrap_or_default().split_whitespace().collect();
+        words.join(" ")
+    };
+    assert!(row("deferred ").starts_with("deferred 4 4 "), "{text}");
+    assert!(row("active ").starts_with("active 0 0 0 B -"), "{text}");
+    assert!(row("total ").starts_with("total 4 4 "), "{text}");
+    assert!(text.contains(" 2h\n"), "{text}");
+    assert!(
+        text.contains("qmgr_message_active_limit 20000 (0.0% full)"),
+        "{text}"
+    );
+    assert!(text.contains("\nOK\n"), "{text}");
+    let rules = ["status", "-w", "nothing"];
+    let (code, _, _) = told(&mut command(&spool, &rules));
+    assert_eq!(
+        code, 2,
+        "there is no -w here: rules are --warning and --critical"
+    );
+    let (code, text, _) = told(&mut command(
+        &spool,
+        &["status", "--critical", "deferred.older(1h)=0"],
+    ));
+    assert_eq!(code, 0, "the state of the mail is no failure");
+    assert!(
+        text.ends_with("CRITICAL\n  CRITICAL: deferred.older(1h) is 1 (critical 0)\n"),
+        "{text}"
+    );
+    let (_, json, _) = told(&mut command(&spool, &["status", "--json"]));
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json["instances"][0]["queues"]["deferred"]["messages"], 4);
+    assert_eq!(
+        json["instances"][0]["settings"]["maximal_queue_lifetime"],
+        432_000
+    );
+}
+
+#[test]
+fn status_keeps_a_file_for_others_to_collect_and_never_an_old_one() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let spool = sick();
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("postfix.prom");
+    let words = [
+        "status",
+        "--openmetrics",
+        "--output",
+        file.to_str().expect("UTF-8"),
+    ];
+    let (code, text, error) = told(&mut command(&spool, &words));
+    assert_eq!((code, text.as_str(), error.as_str()), (0, "", ""));
+    let metrics = std::fs::read_to_string(&file).expect("a file");
+    let sample = "postfix_spool_messages{postfix_instance=\"postfix\",queue=\"deferred\"} 4\n";
+    assert!(
+        metrics.contains(sample) && metrics.ends_with("# EOF\n"),
+        "{metrics}"
+    );
+    assert_eq!(
+        file.metadata().expect("it is there").permissions().mode() & 0o777,
+        0o644
+    );
+    // The spool is gone: the file must say so.
+    std::fs::remove_dir_all(spool.path()).expect("removed");
+    let (code, _, error) = told(&mut command(&spool, &words));
+    assert_eq!(code, 1, "{error}");
+    let metrics = std::fs::read_to_string(&file).expect("a file");
+    assert!(
+        metrics.contains("postfix_spool_broken_instances 1\n"),
+        "{metrics}"
+    );
+    assert!(!metrics.contains("postfix_spool_messages{"), "{metrics}");
+}
+
+#[test]
+fn the_doctor_finds_what_is_in_the_way_and_the_least_remedy() {
+    let spool = sick();
+    let (code, text, error) = told(&mut command(&spool, &["doctor"]));
+    assert_eq!((code, error.as_str()), (0, ""));
+    assert!(text.contains("good   running as root (user 0)\n"), "{text}");
+    assert!(
+        text.contains("good   every directory and every file can be read (4 messages)\n"),
+        "{text}"
+    );
+    assert!(text.ends_with("Nothing is in the way.\n"), "{text}");
+
+    // A backup that "helped" itself to the queue.
+    let file = spool.path().join("deferred/A/A00001X");
+    let mut modes = std::fs::metadata(&file).expect("it is there").permissions();
+    std::os::unix::fs::PermissionsExt::set_mode(&mut modes, 0o750);
+    std::fs::set_permissions(&file, modes).expect("a mode");
+    let (code, text, _) = told(&mut command(&spool, &["doctor"]));
+    assert_eq!(code, 0, "all could be read");
+    let wanted = "A00001X: mode 0750: Postfix returns this mail to its sender at the next attempt";
+    assert!(
+        text.contains(wanted) && text.contains("postsuper -r QUEUE_ID"),
+        "{text}"
+    );
+    assert!(text.ends_with("See the lines marked WRONG.\n"), "{text}");
+
+    spool.reachable();
+    let program = PublicProgram::copy(PROGRAM);
+    let mut unprivileged = program.command();
+    unprivileged
+        .args(["doctor", "--queue-directory"])
+        .arg(spool.path());
+    let (code, text, _) = told(&mut as_nobody(&unprivileged));
+    assert_eq!(code, 4, "{text}");
+    assert!(
+        text.contains("note   running as user 65534, without CAP_DAC_READ_SEARCH"),
+        "{text}"
+    );
+    assert!(
+        text.contains("/deferred: permission denied (EACCES)\n"),
+        "{text}"
+    );
+    let exact = format!(
+        "remedy: setcap cap_dac_read_search+ep {}",
+        program.command().get_program().to_string_lossy()
+    );
+    // Where the tests run may forbid that remedy; then the doctor names what helps there.
+    let other = [
+        "--cap-add=DAC_READ_SEARCH",
+        "AmbientCapabilities",
+        "mounted nosuid",
+    ];
+    assert!(
+        text.contains(&exact) || other.iter().any(|other| text.contains(other)),
+        "{text}"
+    );
+    let with = with_read_capability(&unprivileged);
+    let (code, text, _) = told(&mut { with });
+    assert_eq!(code, 0, "{text}");
+    assert!(
+        text.contains("good   running as user 65534, with CAP_DAC_READ_SEARCH"),
+        "{text}"
+    );
 }

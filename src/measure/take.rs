@@ -1,6 +1,7 @@
 //! How each measure is taken from a snapshot, and how good the figure is.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 use super::{Argument, Kind, Measure, Subject};
 use crate::clock::Age;
@@ -259,7 +260,7 @@ fn growth(snapshot: &Snapshot, instances: &[&InstanceSnapshot], queues: QueueSet
                 Age(change.seconds.round() as i64)
             );
             if let (true, Some(seconds)) = (change.now > 0, change.seconds_to(0.0)) {
-                text.push_str(&format!(", empty in {}", Age(seconds as i64)));
+                let _ = write!(text, ", empty in {}", Age(seconds as i64));
             }
             Figure {
                 detail: Some(text),

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{Error, errno_name};
 use crate::escape::json_text;
-use crate::instance::Master;
+use crate::instance::{Master, Settings};
 use crate::measure::{Figure, Kind, Measure, Quality, Subject};
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::rules::{Finding, State, Verdict};
@@ -167,6 +167,9 @@ fn instance(taken: &InstanceSnapshot, snapshot: &Snapshot) -> Value {
         "name": json_text(taken.instance.name.as_bytes()),
         "config_directory": taken.instance.config_directory.as_deref().map(path),
         "queue_directory": path(&taken.instance.queue_directory),
+        "group": json_text(taken.instance.settings.multi_instance_group.as_bytes()),
+        "settings": settings(&taken.instance.settings),
+        "warnings": taken.instance.warnings,
         "complete": taken.is_whole(),
         "queues": queues,
         "unreadable": taken.unreadable(),
@@ -186,6 +189,22 @@ fn instance(taken: &InstanceSnapshot, snapshot: &Snapshot) -> Value {
             Master::Stopped => json!({"running": false}),
             Master::Unknown(why) => json!({"running": null, "why": why}),
         },
+    })
+}
+
+/// The settings that figures depend on; times in seconds, sizes in bytes.
+fn settings(settings: &Settings) -> Value {
+    json!({
+        "queue_run_delay": settings.queue_run_delay,
+        "minimal_backoff_time": settings.minimal_backoff_time,
+        "maximal_backoff_time": settings.maximal_backoff_time,
+        "maximal_queue_lifetime": settings.maximal_queue_lifetime,
+        "bounce_queue_lifetime": settings.bounce_queue_lifetime,
+        "qmgr_message_active_limit": settings.qmgr_message_active_limit,
+        "message_size_limit": settings.message_size_limit,
+        "queue_minfree": settings.queue_minfree,
+        "enable_long_queue_ids": settings.enable_long_queue_ids,
+        "multi_instance_enable": settings.multi_instance_enable,
     })
 }
 

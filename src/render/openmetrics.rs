@@ -95,6 +95,10 @@ pub fn exposition(snapshot: &Snapshot) -> String {
             }
         }
     }
+    let name = "postfix_spool_scan_time_seconds";
+    let help = "When this was, in seconds of the epoch: alert when it is old.";
+    head(&mut text, name, "seconds", help);
+    let _ = writeln!(text, "{name} {}", snapshot.now);
     broken(&mut text, snapshot.broken.len());
     text
 }

@@ -70,8 +70,8 @@ fn instance(taken: &InstanceSnapshot, now: i64, text: &mut String) {
     };
     let _ = writeln!(
         text,
-        "{:<10} {:>10} {:>11} {:>11}  {}",
-        "queue", "messages", "recipients", "size", "oldest"
+        "{:<10} {:>10} {:>11} {:>11}  oldest",
+        "queue", "messages", "recipients", "size"
     );
     let mut total = Tally::default();
     for queue in taken.plan.queues().iter() {

@@ -327,7 +327,7 @@ mod tests {
                 br#"{"schema": "queuewatch/1", "kind": "state", "now": 5, "instances": [{}]}"#,
                 "without queue_directory",
             ),
-            (&[b' '; MAX_BYTES + 1], "too long"),
+            (&vec![b' '; MAX_BYTES + 1], "too long"),
         ] {
             let error = Earlier::parse(document).expect_err("no state").to_string();
             assert!(
