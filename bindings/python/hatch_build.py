@@ -66,7 +66,7 @@ def found(root: Path) -> Path | None:
     )
     raise SystemExit(
         f"cannot build libqueuewatch: {missing}; install Rust, or install the sdist or the whole checkout, "
-        f"or set {VARIABLE} to the path of a libqueuewatch.so (or to libqueuewatch.so.0, if the system has it)"
+        f"or set {VARIABLE} to the path of a libqueuewatch.so, or to libqueuewatch.so.0 if the system has it"
     )
 
 
@@ -77,7 +77,7 @@ def core_of(root: Path) -> Path | None:
 
 
 def built(cargo: str, core: Path) -> Path:
-    """Return the library that cargo built, wherever its settings put it; nothing is done if it is up to date."""
+    """Return the library that cargo made or found up to date, wherever its settings put it."""
     command = [cargo, "build", "--release", "--locked", "--lib", "--message-format=json-render-diagnostics"]
     ended = subprocess.run(command, cwd=core, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
     if ended.returncode != 0:

@@ -180,7 +180,7 @@ def test_text_goes_back_to_the_same_bytes() -> None:
 
 
 def test_json_has_the_figures_of_the_measures(snap: queuewatch.Snapshot) -> None:
-    document = snap.json()
+    document: Any = snap.json()
     assert document["schema"] == "queuewatch/1"
     (instance,) = document["instances"]
     for queue, sums in instance["queues"].items():
@@ -228,7 +228,8 @@ def test_scan_and_check_in_one_call(spool: Path) -> None:
 )
 def test_a_list_sets_an_option_once_for_each(spool: Path, value: list[str | bytes]) -> None:
     snap = queuewatch.scan(queue_directory=spool, exclude=value)
-    assert set(snap.json()["instances"][0]["queues"]) == {"active", "deferred", "incoming", "maildrop"}
+    document: Any = snap.json()
+    assert set(document["instances"][0]["queues"]) == {"active", "deferred", "incoming", "maildrop"}
 
 
 @pytest.mark.parametrize("directory", [str, bytes, Path], ids=["str", "bytes", "path"])

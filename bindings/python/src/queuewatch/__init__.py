@@ -28,6 +28,7 @@ example PermissionError catches AccessDenied. What could not be read is no error
 """
 
 from ._abi import QW_VERSION as __version__
+from ._call import TRACE, log_to
 from ._errors import (
     AccessDenied,
     Closed,
@@ -44,22 +45,41 @@ from ._errors import (
     TimedOut,
     Unsupported,
 )
-from ._model import Delay, Finding, Measure, Message, Problem, Quality, Reason, ShapeRow, State
+from ._model import (
+    Delay,
+    Finding,
+    Instance,
+    Json,
+    Measure,
+    Message,
+    Number,
+    Problem,
+    Quality,
+    Reason,
+    ShapeRow,
+    State,
+)
 from ._objects import Messages, Shape, Snapshot, Verdict, check, scan, shape
+from ._options import Option
 
 __all__ = [
+    "TRACE",
     "AccessDenied",
     "Closed",
     "Delay",
     "Finding",
     "Incomplete",
+    "Instance",
     "InvalidArgument",
+    "Json",
     "LibraryBug",
     "Measure",
     "Message",
     "Messages",
     "NotASpool",
     "NotFound",
+    "Number",
+    "Option",
     "OutOfOrder",
     "PathNotFound",
     "Problem",
@@ -77,6 +97,7 @@ __all__ = [
     "Verdict",
     "__version__",
     "check",
+    "log_to",
     "scan",
     "shape",
 ]
