@@ -72,7 +72,7 @@ def found(root: Path) -> Path | None:
 
 def core_of(root: Path) -> Path | None:
     """Return the folder of the crate: that of an sdist or of a checkout, and no other Rust project above."""
-    places = (root / "core", *root.parents[1:2])
+    places = (root / "core", *list(root.parents)[1:2])
     return next((folder for folder in places if (folder / "src/ffi/cbindgen.toml").is_file()), None)
 
 

@@ -265,3 +265,11 @@ def test_every_error_can_be_copied_and_pickled(kind: type[queuewatch.QueuewatchE
 def test_every_code_has_a_class() -> None:
     codes = {value for name, value in vars(_abi).items() if name.startswith("QW_ERR_")}
     assert codes == set(_errors._CLASSES)
+
+
+def test_tracebacks_and_pickles_say_the_public_names(snap: queuewatch.Snapshot) -> None:
+    for name in queuewatch.__all__:
+        thing = getattr(queuewatch, name)
+        if isinstance(thing, type):
+            assert (thing.__module__, thing.__name__) == ("queuewatch", name)
+    assert b"queuewatch._" not in pickle.dumps((snap.measure("hold.messages"), next(snap.messages("hold"))))

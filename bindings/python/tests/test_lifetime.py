@@ -272,6 +272,33 @@ def test_a_child_scans_after_its_parent_did(spool: Path, in_child: Run) -> None:
     assert snap["deferred.messages"] == 194
 
 
+def test_children_scan_while_another_thread_of_the_parent_does(spool: Path) -> None:
+    program = """if True:
+        import os, sys, threading, warnings, queuewatch
+        # That a fork beside threads may deadlock is what is tested here.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        ending = threading.Event()
+        def busy():
+            while not ending.is_set():
+                queuewatch.scan(queue_directory=sys.argv[1])["hold.messages"]
+        threads = [threading.Thread(target=busy) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for _ in range(20):
+            child = os.fork()
+            if child == 0:
+                os._exit(queuewatch.scan(queue_directory=sys.argv[1])["hold.messages"])
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+        ending.set()
+        for thread in threads:
+            thread.join()
+    """
+    command = [sys.executable, "-c", program, str(spool)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "bindings/python/src")}
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+
+
 def test_a_cursor_is_refused_in_a_child(spool: Path, in_child: Run) -> None:
     messages = queuewatch.scan(queue_directory=spool).messages("hold")
     next(messages)

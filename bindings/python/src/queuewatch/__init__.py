@@ -25,6 +25,7 @@ POSTFIX QUEUE CRITICAL: deferred.oldest is 5d 18h (critical 2d), hold.messages i
 A thin layer over libqueuewatch: measures, rules and options are those of `check_postfix_queue --help`, the
 same figures and the same words. All errors are QueuewatchError; most are a builtin too, so that for
 example PermissionError catches AccessDenied. What could not be read is no error but `snap.problems`.
+Nothing is printed and nothing logged; log_to hands the log records to `logging`.
 """
 
 from ._abi import QW_VERSION as __version__
@@ -101,3 +102,9 @@ __all__ = [
     "scan",
     "shape",
 ]
+
+# Tracebacks and pickles say the public names; what the files inside are called may change.
+for _name in __all__:
+    if isinstance(globals()[_name], type):
+        globals()[_name].__module__ = __name__
+del _name

@@ -386,6 +386,8 @@ def scan(**options: Option) -> Snapshot:
     The keywords are the long options of the programs (`check_postfix_queue --help`) with `_` for `-`:
     queue_directory, config_directory, all_instances, instance, exclude, timeout, now, ... A list sets an
     option once for each value, True and False switch one on and off, None leaves it alone.
+
+    Other threads run meanwhile. Python handles signals, Ctrl-C too, when the scan is over: set `timeout`.
     """
     settings = _options.settings(options)
     handle = _options.handle(settings)
