@@ -1,16 +1,27 @@
-"""Puts the library into the wheel, if `cargo build --release` has made it in this checkout.
+"""Puts the library into the wheel, built by cargo from the Rust core that is beside it.
 
-Such a wheel works wherever the library does, and its tag says so (`py3-none-linux_x86_64`). Without the
-library the wheel is pure Python and loads `libqueuewatch.so.0` from where the system has it.
+In a checkout the core is two folders up; in an sdist it is the folder `core`. `$QUEUEWATCH_LIBRARY` means the
+same as when the package is imported: a path is the library to take, without cargo, and a bare name such as
+`libqueuewatch.so.0` is one that the loader finds on the system, so that the wheel holds none.
+
+A wheel with the library is tagged for any Python 3 on this platform, such as `py3-none-linux_x86_64`: ctypes
+needs no ABI of Python's. It claims no manylinux: it asks for the C library of the machine that built it.
 """
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+import subprocess
 import sysconfig
 from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+VARIABLE = "QUEUEWATCH_LIBRARY"
+BUNDLED = "queuewatch/_lib/libqueuewatch.so.0"
 
 
 class LibraryHook(BuildHookInterface):  # type: ignore[type-arg,unused-ignore,misc]
@@ -18,10 +29,84 @@ class LibraryHook(BuildHookInterface):  # type: ignore[type-arg,unused-ignore,mi
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Add the library and the tag of this platform to a wheel."""
-        library = Path(self.root).resolve().parents[1] / "target/release/libqueuewatch.so"
-        if self.target_name != "wheel" or version == "editable" or not library.is_file():
+        root = Path(self.root).resolve()
+        if self.target_name == "sdist":
+            build_data["force_include"].update(core_files(root))
+            return
+        library = found(root)
+        if library is None:
+            return
+        if version == "editable":
+            linked(library, root / "src" / BUNDLED)
             return
         platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{platform}"
-        build_data["force_include"][str(library)] = "queuewatch/_lib/libqueuewatch.so.0"
+        build_data["force_include"][str(library)] = BUNDLED
+
+
+def found(root: Path) -> Path | None:
+    """Return the library for the wheel, built if need be; None if it is to be the system's."""
+    given = os.environ.get(VARIABLE)
+    if given:
+        if "/" not in given:
+            return None
+        if not Path(given).is_file():
+            raise SystemExit(
+                f"${VARIABLE}: {given}: there is no such file; unset it to build the library by cargo"
+            )
+        return Path(given).resolve()
+    core, cargo = core_of(root), shutil.which("cargo")
+    if core is not None and cargo is not None:
+        return built(cargo, core)
+    if core is not None and (core / "target/release/libqueuewatch.so").is_file():
+        return core / "target/release/libqueuewatch.so"
+    missing = (
+        "cargo is not in PATH" if core is not None else f"the Rust core is neither above {root} nor in it"
+    )
+    raise SystemExit(
+        f"cannot build libqueuewatch: {missing}; install Rust, or install the sdist or the whole checkout, "
+        f"or set {VARIABLE} to the path of a libqueuewatch.so, or to libqueuewatch.so.0 if the system has it"
+    )
+
+
+def core_of(root: Path) -> Path | None:
+    """Return the folder of the crate: that of an sdist or of a checkout, and no other Rust project above."""
+    places = (root / "core", *list(root.parents)[1:2])
+    return next((folder for folder in places if (folder / "src/ffi/cbindgen.toml").is_file()), None)
+
+
+def built(cargo: str, core: Path) -> Path:
+    """Return the library that cargo made or found up to date, wherever its settings put it."""
+    command = [cargo, "build", "--release", "--locked", "--lib", "--message-format=json-render-diagnostics"]
+    ended = subprocess.run(command, cwd=core, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
+    if ended.returncode != 0:
+        raise SystemExit(f"cannot build libqueuewatch: `{' '.join(command)}` in {core} failed; see above")
+    messages = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("{")]
+    files = [file for message in messages for file in message.get("filenames", ())]
+    return Path(next(file for file in reversed(files) if file.endswith("/libqueuewatch.so")))
+
+
+def linked(library: Path, place: Path) -> None:
+    """Make `place` lead to `library`, so that an editable install finds each new build."""
+    place.parent.mkdir(exist_ok=True)
+    place.unlink(missing_ok=True)
+    place.symlink_to(library)
+
+
+def core_files(root: Path) -> dict[str, str]:
+    """Return what cargo needs of a checkout, and where the sdist has it."""
+    core = core_of(root)
+    if core is None:
+        raise SystemExit(f"an sdist holds the Rust core, and {root} is not in its checkout")
+    names = (
+        "Cargo.toml",
+        "Cargo.lock",
+        "build.rs",
+        "src",
+        "include",
+        "README.md",
+        "LICENSE-MIT",
+        "LICENSE-APACHE",
+    )
+    return {str(core / name): f"core/{name}" for name in names}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import ctypes
 import os
 import pickle
 import tempfile
@@ -119,13 +118,69 @@ def test_a_name_of_a_wrong_type_is_a_type_error(snap: queuewatch.Snapshot, name:
             snap.messages(queue=name)
 
 
-def test_output_wants_a_number(snap: queuewatch.Snapshot) -> None:
+def test_output_wants_a_whole_number(snap: queuewatch.Snapshot) -> None:
     verdict = snap.check()
-    with pytest.raises(ctypes.ArgumentError):
-        verdict.output("1")  # type: ignore[arg-type]
+    for wrong in ("1", 1.0, None):
+        with pytest.raises(TypeError, match=r"^verbosity: an int, not "):
+            verdict.output(wrong)  # type: ignore[arg-type]
     for odd in (-1, 2**31 - 1):
         with contextlib.suppress(queuewatch.InvalidArgument):
             assert verdict.output(odd)
+    # Cut to a C int these would be 0 and 1.
+    for large in (2**32, -(2**32) + 1, 10**30):
+        with pytest.raises(queuewatch.InvalidArgument, match=r"^verbosity: .* is out of range$"):
+            verdict.output(large)
+
+
+@pytest.mark.parametrize("name", ["width", "min_subdomains"])
+def test_a_shape_wants_numbers(spool: Path, name: str) -> None:
+    with queuewatch.shape(queue_directory=spool, now=NOW) as shape:
+        for wrong in ("80", None, [80]):
+            with pytest.raises(TypeError, match=rf"^{name}: a number, not "):
+                shape.text("hold", **{name: wrong})  # type: ignore[arg-type]
+        for odd in (-1, 0, 1e300, float("inf"), float("-inf"), float("nan")):
+            with contextlib.suppress(queuewatch.InvalidArgument):
+                shape.text("hold", **{name: odd})  # type: ignore[arg-type]
+
+
+WIDE = ["\0", "a\0b", "\u65e5\u672c", "\U0001f4ec", "x" * 100_000, b"\xff\xfe", "\udcff", " ", ""]
+
+
+@pytest.mark.parametrize("text", WIDE, ids=ascii)
+def test_odd_texts_are_refused_with_words(spool: Path, snap: queuewatch.Snapshot, text: Any) -> None:
+    for use in (
+        lambda: snap.measure(text),
+        lambda: snap.messages(text),
+        lambda: snap.reasons(text),
+        lambda: snap.check(warning=text),
+        lambda: queuewatch.scan(queue_directory=text),
+        lambda: queuewatch.scan(exclude=text),
+        lambda: queuewatch.scan(timeout=text),
+        lambda: queuewatch.scan(instance=text, queue_directory=spool),
+    ):
+        with pytest.raises(queuewatch.QueuewatchError) as caught:
+            use()
+        assert str(caught.value).isascii()
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 5000
+
+
+@pytest.mark.parametrize("wide", ["warning", "queue_directory", "odd_\u65e5_\0"])
+def test_half_a_character_is_an_error_with_the_name(wide: str) -> None:
+    with pytest.raises(
+        queuewatch.InvalidArgument, match=rf"^{wide}: .*surrogates not allowed; give it as bytes"
+    ):
+        queuewatch.scan(**{wide: "\ud83d"})
+    with pytest.raises(queuewatch.InvalidArgument, match=r"^option: .*surrogates not allowed"):
+        queuewatch.scan(**{"\ud83d": "1"})
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e300, -1, 10**400])
+def test_odd_numbers_are_refused_with_words(value: Any) -> None:
+    for option in ("timeout", "readers"):
+        with pytest.raises(queuewatch.QueuewatchError) as caught:
+            queuewatch.scan(**{option: value})
+        assert option in str(caught.value)
 
 
 def test_positional_options_are_refused() -> None:
@@ -139,6 +194,8 @@ USES: list[Any] = [
     lambda snap: snap["hold.messages"],
     lambda snap: snap.measure("hold.messages"),
     lambda snap: snap.problems,
+    lambda snap: snap.instances,
+    lambda snap: snap.reasons(),
     lambda snap: snap.messages(),
     lambda snap: snap.json(),
     lambda snap: snap.check(),
@@ -172,6 +229,18 @@ def test_a_closed_cursor_and_a_closed_verdict_say_so(snap: queuewatch.Snapshot) 
             use()
 
 
+def test_a_second_close_does_nothing(spool: Path) -> None:
+    snap = queuewatch.scan(queue_directory=spool, now=NOW)
+    shape = queuewatch.shape(queue_directory=spool, now=NOW)
+    for thing in (snap.messages(), snap.check(), shape, snap):
+        for _ in range(3):
+            thing.close()
+            assert thing.closed
+        assert repr(thing) == f"<queuewatch.{type(thing).__name__} closed>"
+        with pytest.raises(queuewatch.Closed):
+            thing.json() if not isinstance(thing, queuewatch.Messages) else next(thing)
+
+
 def test_children_outlive_the_snapshot(spool: Path) -> None:
     snap = queuewatch.scan(queue_directory=spool, now=NOW)
     messages, verdict = snap.messages("hold"), snap.check()
@@ -196,3 +265,11 @@ def test_every_error_can_be_copied_and_pickled(kind: type[queuewatch.QueuewatchE
 def test_every_code_has_a_class() -> None:
     codes = {value for name, value in vars(_abi).items() if name.startswith("QW_ERR_")}
     assert codes == set(_errors._CLASSES)
+
+
+def test_tracebacks_and_pickles_say_the_public_names(snap: queuewatch.Snapshot) -> None:
+    for name in queuewatch.__all__:
+        thing = getattr(queuewatch, name)
+        if isinstance(thing, type):
+            assert (thing.__module__, thing.__name__) == ("queuewatch", name)
+    assert b"queuewatch._" not in pickle.dumps((snap.measure("hold.messages"), next(snap.messages("hold"))))

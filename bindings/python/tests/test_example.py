@@ -1,7 +1,10 @@
-"""examples/python/alert_cron.py tells a webhook, and only when something is wrong."""
+"""The examples in examples/python do what they say, and stay short."""
 
 from __future__ import annotations
 
+import csv
+import importlib.util
+import io
 import json
 import os
 import subprocess
@@ -9,9 +12,12 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import NOW, ROOT
+
+import queuewatch
 
 EXAMPLE = ROOT / "examples/python/alert_cron.py"
 
@@ -74,8 +80,11 @@ def test_it_is_silent_when_all_is_well(tmp_path: Path) -> None:
     assert told(f"queue_directory={tmp_path}") == []
 
 
-def test_it_stays_short() -> None:
-    assert len(EXAMPLE.read_text().splitlines()) < 40
+@pytest.mark.parametrize(
+    "example", sorted((ROOT / "examples/python").glob("*.py")), ids=lambda path: path.name
+)
+def test_examples_stay_short(example: Path) -> None:
+    assert len(example.read_text().splitlines()) < 40
 
 
 @pytest.mark.parametrize("words", [[], ["--help"]])
@@ -86,3 +95,72 @@ def test_it_says_how_to_use_it(words: list[str]) -> None:
     )
     assert "Usage: alert_cron.py WEBHOOK [OPTION=VALUE ...]" in ended.stderr
     assert ended.returncode == 1
+
+
+FEED = ROOT / "examples/python/queue_csv.py"
+
+
+def fed(*words: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "bindings/python/src")}
+    command = [sys.executable, str(FEED), *words]
+    return subprocess.run(
+        command, env=environment, capture_output=True, encoding="utf-8", errors="surrogateescape", check=False
+    )
+
+
+def test_csv_has_a_row_for_each_recipient(spool: Path) -> None:
+    ended = fed("queue=deferred", f"queue_directory={spool}")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    table = list(csv.DictReader(io.StringIO(ended.stdout, newline="")))
+    snap = queuewatch.scan(queue_directory=spool, now=NOW)
+    assert len(table) == snap["deferred.recipients"]
+    wanted = [
+        (message.queue_id, message.sender_text, recipient, delay.reason_text if delay else "")
+        for message in snap.messages("deferred")
+        for recipient, delay in zip(message.recipients_text, message.delays)
+    ]
+    ours = [(row["queue_id"], row["sender_text"], row["recipient"], row["reason"]) for row in table]
+    assert sorted(ours) == sorted(wanted)
+    in_domain = sum(row["domain"] == "alpha.example" for row in table)
+    assert in_domain == snap["deferred.domain(alpha.example)"]
+
+
+def test_a_data_frame_can_be_made_of_the_rows(spool: Path) -> None:
+    spec = importlib.util.spec_from_file_location("queue_csv", FEED)
+    assert spec is not None
+    assert spec.loader is not None
+    module: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    table = list(module.rows(queue="deferred", queue_directory=spool))
+    # What pandas.DataFrame takes: dictionaries of plain values, all with the same keys.
+    assert {tuple(row) for row in table} == {module.FIELDS}
+    assert {type(value) for row in table for value in row.values()} == {int, str}
+    if importlib.util.find_spec("pandas") is not None:
+        assert grouped_by_pandas(spool) == sum(row["domain"] == "alpha.example" for row in table)
+
+
+def grouped_by_pandas(spool: Path) -> int:
+    # In a process of its own, because it starts threads that stay.
+    program = """if True:
+        import sys, pandas, queue_csv
+        table = pandas.DataFrame(queue_csv.rows(queue="deferred", queue_directory=sys.argv[1]))
+        print(table.groupby("domain").size()["alpha.example"])
+    """
+    path = f"{FEED.parent}:{ROOT / 'bindings/python/src'}"
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-c", program, str(spool)]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return int(ended.stdout)
+
+
+def test_csv_says_what_failed() -> None:
+    ended = fed("queue_directory=/nonexistent")
+    assert ended.returncode == 1
+    assert "/nonexistent: no such file or directory (ENOENT)" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_csv_says_how_to_use_it() -> None:
+    ended = fed("--help")
+    assert ended.returncode == 1
+    assert ended.stderr.endswith("\nUsage: queue_csv.py [queue=QUEUE] [OPTION=VALUE ...]\n")

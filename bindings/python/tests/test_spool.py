@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import doctest
+import inspect
 import json
+import os
 import pickle
 import re
+import subprocess
 import sys
+import textwrap
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import CORPUS, NOW, Run
+from conftest import CORPUS, NOW, ROOT, Run
 
 import queuewatch
 from queuewatch import Message, Quality, State
@@ -180,7 +185,7 @@ def test_text_goes_back_to_the_same_bytes() -> None:
 
 
 def test_json_has_the_figures_of_the_measures(snap: queuewatch.Snapshot) -> None:
-    document = snap.json()
+    document: Any = snap.json()
     assert document["schema"] == "queuewatch/1"
     (instance,) = document["instances"]
     for queue, sums in instance["queues"].items():
@@ -228,7 +233,8 @@ def test_scan_and_check_in_one_call(spool: Path) -> None:
 )
 def test_a_list_sets_an_option_once_for_each(spool: Path, value: list[str | bytes]) -> None:
     snap = queuewatch.scan(queue_directory=spool, exclude=value)
-    assert set(snap.json()["instances"][0]["queues"]) == {"active", "deferred", "incoming", "maildrop"}
+    document: Any = snap.json()
+    assert set(document["instances"][0]["queues"]) == {"active", "deferred", "incoming", "maildrop"}
 
 
 @pytest.mark.parametrize("directory", [str, bytes, Path], ids=["str", "bytes", "path"])
@@ -280,3 +286,61 @@ def test_the_example_of_the_package_is_true(spool: Path, monkeypatch: pytest.Mon
     results = doctest.testmod(queuewatch)
     assert results.attempted > 5
     assert results.failed == 0
+
+
+def blocks(readme: Path) -> list[str]:
+    """The Python programs in a README, fenced or indented."""
+    text = readme.read_text()
+    fenced = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    indented = re.findall(r"(?:^    .*\n|^\n)+", text, re.MULTILINE)
+    texts = [textwrap.dedent(block) for block in (*fenced, *indented)]
+    found = [re.search(r"^import queuewatch$.*", text, re.MULTILINE | re.DOTALL) for text in texts]
+    return [program[0] for program in found if program]
+
+
+@pytest.mark.parametrize("readme", [ROOT / "README.md", ROOT / "bindings/python/README.md"], ids=str)
+def test_the_programs_of_the_readme_run(
+    spool: Path, readme: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (program,) = blocks(readme)
+    assert "/var/spool/postfix" in program
+    with contextlib.suppress(SystemExit):
+        exec(program.replace("/var/spool/postfix", str(spool)), {})  # noqa: S102
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("194 deferred.oldest is ")
+    assert any("POSTFIX QUEUE CRITICAL: " in line for line in lines)
+
+
+def test_instances_are_told(snap: queuewatch.Snapshot, spool: Path) -> None:
+    (instance,) = snap.instances
+    assert instance == queuewatch.Instance("postfix", None, str(spool), complete=True)
+    assert snap[f"{instance.name}/hold.messages"] == snap["hold.messages"]
+
+
+def test_public_names_have_types_without_any() -> None:
+    seen = 0
+    for name in queuewatch.__all__:
+        thing = getattr(queuewatch, name)
+        members = [thing]
+        if isinstance(thing, type):
+            public = {member: value for member, value in vars(thing).items() if member[0] != "_"}
+            members += [getattr(value, "fget", value) for value in public.values()]
+        for member in members:
+            hints = getattr(member, "__annotations__", {})
+            seen += len(hints)
+            assert not re.search(r"\bAny\b", str(hints)), (name, member)
+            if inspect.isfunction(member):
+                assert "return" in hints, member
+    assert seen > 90
+
+
+def test_the_manual_is_readable() -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "bindings/python/src"), "TERM": "dumb"}
+    command = [sys.executable, "-m", "pydoc", "queuewatch"]
+    page = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    for wanted in ("is mail stuck in a Postfix queue?", "scan(**options", "log_to(logger", "class Snapshot("):
+        assert wanted in page
+    for name in queuewatch.__all__:
+        thing = getattr(queuewatch, name)
+        if isinstance(thing, type) or inspect.isfunction(thing):
+            assert inspect.getdoc(thing), name

@@ -25,9 +25,11 @@ POSTFIX QUEUE CRITICAL: deferred.oldest is 5d 18h (critical 2d), hold.messages i
 A thin layer over libqueuewatch: measures, rules and options are those of `check_postfix_queue --help`, the
 same figures and the same words. All errors are QueuewatchError; most are a builtin too, so that for
 example PermissionError catches AccessDenied. What could not be read is no error but `snap.problems`.
+Nothing is printed and nothing logged; log_to hands the log records to `logging`.
 """
 
 from ._abi import QW_VERSION as __version__
+from ._call import TRACE, log_to
 from ._errors import (
     AccessDenied,
     Closed,
@@ -44,22 +46,41 @@ from ._errors import (
     TimedOut,
     Unsupported,
 )
-from ._model import Delay, Finding, Measure, Message, Problem, Quality, Reason, ShapeRow, State
+from ._model import (
+    Delay,
+    Finding,
+    Instance,
+    Json,
+    Measure,
+    Message,
+    Number,
+    Problem,
+    Quality,
+    Reason,
+    ShapeRow,
+    State,
+)
 from ._objects import Messages, Shape, Snapshot, Verdict, check, scan, shape
+from ._options import Option
 
 __all__ = [
+    "TRACE",
     "AccessDenied",
     "Closed",
     "Delay",
     "Finding",
     "Incomplete",
+    "Instance",
     "InvalidArgument",
+    "Json",
     "LibraryBug",
     "Measure",
     "Message",
     "Messages",
     "NotASpool",
     "NotFound",
+    "Number",
+    "Option",
     "OutOfOrder",
     "PathNotFound",
     "Problem",
@@ -77,6 +98,13 @@ __all__ = [
     "Verdict",
     "__version__",
     "check",
+    "log_to",
     "scan",
     "shape",
 ]
+
+# Tracebacks and pickles say the public names; what the files inside are called may change.
+for _name in __all__:
+    if isinstance(globals()[_name], type):
+        globals()[_name].__module__ = __name__
+del _name

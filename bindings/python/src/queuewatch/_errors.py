@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from ctypes import byref
 from typing import Any
 
 from . import _abi
@@ -125,27 +124,16 @@ _CLASSES: dict[int, type[QueuewatchError]] = {
 }
 
 
-def call(function: Any, *arguments: Any) -> int:
-    """Call a function of the library whose last parameter is `qw_error **`; raise if it fails."""
-    error = _abi.error_p()
-    status: int = function(*arguments, byref(error))
-    if status > _abi.QW_END:
-        raise _problem(status, error)
-    return status
-
-
-def _problem(status: int, error: Any) -> QueuewatchError:
+def problem(status: int, error: Any) -> QueuewatchError:
+    """Return the exception for a status and the `qw_error` that came with it, which stays the caller's."""
     if not error:
         return _CLASSES.get(status, QueuewatchError)(f"status {status} of libqueuewatch", status)
-    try:
-        code: int = lib.qw_error_code(error)
-        errno = lib.qw_error_errno(error) or None
-        message = lib.qw_error_message(error).decode("utf-8", "replace")
-        remedy = lib.qw_error_remedy(error)
-        path = _abi.copied(lib.qw_error_path(error))
-        offset = lib.qw_error_offset(error)
-    finally:
-        lib.qw_error_free(error)
+    code: int = lib.qw_error_code(error)
+    errno = lib.qw_error_errno(error) or None
+    message = lib.qw_error_message(error).decode("utf-8", "replace")
+    remedy = lib.qw_error_remedy(error)
+    path = _abi.copied(lib.qw_error_path(error))
+    offset = lib.qw_error_offset(error)
     kind = _CLASSES.get(code, QueuewatchError)
     if kind is NotFound and errno is not None:
         kind = PathNotFound

@@ -7,7 +7,7 @@ from typing import Any, Callable
 from weakref import finalize
 
 from . import _abi
-from ._errors import call
+from ._call import call
 from ._library import lib
 
 
@@ -28,16 +28,18 @@ class Handle:
     @classmethod
     def made(cls, function: Any, pointer_type: Any, free: Callable[[Any], None], *arguments: Any) -> Handle:
         """Return what `function` puts into its out parameter, which comes after `arguments`."""
+        # Owned before it is there: an interrupt after the call, or a log handler that raises, leaks nothing.
         out = pointer_type()
+        handle = cls(out, free)
         call(function, *arguments, byref(out))
-        return cls(out, free)
+        return handle
 
 
 def text(function: Any, *arguments: Any) -> str:
     """Return the `qw_text` that `function` makes."""
     out = _abi.text_p()
-    call(function, *arguments, byref(out))
     try:
+        call(function, *arguments, byref(out))
         content = _abi.copied(lib.qw_text_bytes(out)) or b""
     finally:
         lib.qw_text_free(out)

@@ -9,6 +9,7 @@ from typing import Union
 from . import _abi
 
 Number = Union[int, float]
+Json = Union[None, bool, int, float, str, list["Json"], dict[str, "Json"]]
 
 
 class State(IntEnum):
@@ -88,6 +89,19 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.message}; {self.remedy}" if self.remedy else self.message
+
+
+@dataclass(frozen=True)
+class Instance:
+    """An instance of Postfix that was scanned; `NAME/MEASURE` is a measure of it alone."""
+
+    name: str
+    config_directory: str | None
+    """None if its spool was given by queue_directory; as JSON documents spell it."""
+    queue_directory: str | None
+    """As JSON documents spell it."""
+    complete: bool
+    """Whether everything could be read."""
 
 
 @dataclass(frozen=True)

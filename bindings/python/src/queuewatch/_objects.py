@@ -8,10 +8,11 @@ import threading
 from collections.abc import Iterator
 from ctypes import byref, c_double, c_int32, sizeof
 from types import TracebackType
-from typing import Any, Callable
+from typing import Any, Callable, NoReturn
 
 from . import _abi, _options
-from ._errors import Closed, Incomplete, OutOfOrder, call
+from ._call import call
+from ._errors import Closed, Incomplete, InvalidArgument, OutOfOrder
 from ._handle import Handle, text
 from ._library import lib
 from ._model import (
@@ -19,6 +20,8 @@ from ._model import (
     QUEUES,
     Delay,
     Finding,
+    Instance,
+    Json,
     Measure,
     Message,
     Number,
@@ -61,7 +64,7 @@ class _Closable:
     ) -> None:
         self.close()
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> NoReturn:
         raise TypeError(f"a {type(self).__name__} lives in this process only; pass on its values")
 
     def _described(self, words: Callable[[], str]) -> str:
@@ -142,30 +145,19 @@ class Snapshot(_Closable):
 
         They stream: a queue of any length takes no more memory than one message does.
         """
-        spelled = None if queue is None else _named("queue", queue)
-        handle = Handle.made(
-            lib.qw_messages_open,
-            _abi.messages_p,
-            lib.qw_messages_free,
-            self._handle,
-            spelled,
-            len(spelled or b""),
+        return Messages(
+            Handle.made(
+                lib.qw_messages_open, _abi.messages_p, lib.qw_messages_free, self._handle, *_queue(queue)
+            )
         )
-        return Messages(handle)
 
     def reasons(self, queue: str | bytes | None = None) -> tuple[Reason, ...]:
         """Return why the mail of a queue, of `backlog` or `total`, or of all queues waits, most first.
 
         Unsupported if the scan was limited by `measure` and read no delay reasons.
         """
-        spelled = None if queue is None else _named("queue", queue)
         cursor = Handle.made(
-            lib.qw_reasons_open,
-            _abi.reasons_p,
-            lib.qw_reasons_free,
-            self._handle,
-            spelled,
-            len(spelled or b""),
+            lib.qw_reasons_open, _abi.reasons_p, lib.qw_reasons_free, self._handle, *_queue(queue)
         )
         row, rows = _abi.qw_reason(), []
         while call(lib.qw_reasons_next, cursor, byref(row), sizeof(row)) != _abi.QW_END:
@@ -180,7 +172,16 @@ class Snapshot(_Closable):
             )
         return tuple(rows)
 
-    def json(self) -> dict[str, Any]:
+    @property
+    def instances(self) -> tuple[Instance, ...]:
+        """The instances that it is about."""
+        document: Any = self.json()
+        return tuple(
+            Instance(row["name"], row["config_directory"], row["queue_directory"], row["complete"])
+            for row in document["instances"]
+        )
+
+    def json(self) -> dict[str, Json]:
         """Return the document of the snapshot, schema queuewatch/1."""
         return _document(text(lib.qw_snapshot_json, self._handle))
 
@@ -275,9 +276,9 @@ class Verdict(_Closable):
 
     def output(self, verbosity: int = 0) -> str:
         """Return what `check_postfix_queue` prints, with that many `-v`."""
-        return text(lib.qw_verdict_output, self._handle, verbosity)
+        return text(lib.qw_verdict_output, self._handle, _whole("verbosity", verbosity))
 
-    def json(self) -> dict[str, Any]:
+    def json(self) -> dict[str, Json]:
         """Return what `check_postfix_queue --format json` prints."""
         return _document(text(lib.qw_verdict_json, self._handle))
 
@@ -332,8 +333,8 @@ class Shape(_Closable):
             self._handle,
             *_queue(queue),
             _flags(senders, parents),
-            min_subdomains,
-            width,
+            _real("min_subdomains", min_subdomains),
+            _real("width", width),
         )
 
     def rows(
@@ -352,7 +353,7 @@ class Shape(_Closable):
             self._handle,
             *_queue(queue),
             _flags(senders, parents),
-            min_subdomains,
+            _real("min_subdomains", min_subdomains),
         )
         row, rows = _abi.qw_shape_row(), []
         while call(lib.qw_shape_rows_next, cursor, byref(row), sizeof(row)) != _abi.QW_END:
@@ -367,10 +368,10 @@ class Shape(_Closable):
         senders: bool = False,
         parents: bool = False,
         min_subdomains: float = 5,
-    ) -> dict[str, Any]:
+    ) -> dict[str, Json]:
         """Return the same as a document, schema queuewatch/1."""
-        flags = _flags(senders, parents)
-        return _document(text(lib.qw_shape_json, self._handle, *_queue(queue), flags, min_subdomains))
+        flags, least = _flags(senders, parents), _real("min_subdomains", min_subdomains)
+        return _document(text(lib.qw_shape_json, self._handle, *_queue(queue), flags, least))
 
 
 def shape(*, all: bool = False, **options: Option) -> Shape:  # noqa: A002 (the word of the programs)
@@ -389,6 +390,8 @@ def scan(**options: Option) -> Snapshot:
     The keywords are the long options of the programs (`check_postfix_queue --help`) with `_` for `-`:
     queue_directory, config_directory, all_instances, instance, exclude, timeout, now, ... A list sets an
     option once for each value, True and False switch one on and off, None leaves it alone.
+
+    Other threads run meanwhile. Python handles signals, Ctrl-C too, when the scan is over: set `timeout`.
     """
     settings = _options.settings(options)
     handle = _options.handle(settings)
@@ -408,7 +411,22 @@ def _here() -> tuple[int, int]:
 def _named(what: str, name: Any) -> bytes:
     if not isinstance(name, (str, bytes)):
         raise TypeError(f"{what}: a str or bytes, not {type(name).__name__}")
-    return os.fsencode(name)
+    return _options.fsencoded(what, name)
+
+
+def _whole(what: str, value: Any) -> int:
+    # ctypes would cut off what a C int does not hold.
+    if not isinstance(value, int):
+        raise TypeError(f"{what}: an int, not {type(value).__name__}")
+    if not -(2**31) <= value < 2**31:
+        raise InvalidArgument(f"{what}: {value} is out of range")
+    return value
+
+
+def _real(what: str, value: Any) -> float:
+    if not isinstance(value, (int, float)):
+        raise TypeError(f"{what}: a number, not {type(value).__name__}")
+    return float(value)
 
 
 def _words(borrowed: _abi.qw_bytes) -> str:
@@ -439,6 +457,6 @@ def _flags(senders: bool, parents: bool) -> int:
     return (_abi.QW_SHAPE_SENDERS if senders else 0) | (_abi.QW_SHAPE_PARENTS if parents else 0)
 
 
-def _document(text: str) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(text)
+def _document(text: str) -> dict[str, Json]:
+    document: dict[str, Json] = json.loads(text)
     return document

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Union
 
 from . import _abi
-from ._errors import call
+from ._call import call
+from ._errors import InvalidArgument
 from ._handle import Handle
 from ._library import lib
 
@@ -37,17 +38,25 @@ def encoded(name: str, value: Any) -> bytes:
     if isinstance(value, (int, float)):
         return str(value).encode("ascii")
     if isinstance(value, (str, bytes, os.PathLike)):
-        return os.fsencode(value)
+        return fsencoded(name, value)
     raise TypeError(
         f"{name}: a str, bytes, path, number, bool, or a list of them, not {type(value).__name__}"
     )
+
+
+def fsencoded(name: str, value: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> bytes:
+    """Return the bytes of a text or path in the encoding of the file system, as `open` takes them."""
+    try:
+        return os.fsencode(value)
+    except UnicodeEncodeError as why:
+        raise InvalidArgument(f"{name}: {why}; give it as bytes") from why
 
 
 def handle(settings: Settings) -> Handle:
     """Return a `qw_options` with these settings."""
     options = Handle.made(lib.qw_options_new, _abi.options_p, lib.qw_options_free)
     for name, values in settings.items():
-        spelled = os.fsencode(name)
+        spelled = fsencoded("option", name)
         for value in values:
             call(lib.qw_options_set, options, spelled, len(spelled), value, len(value))
     return options
