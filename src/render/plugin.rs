@@ -172,6 +172,12 @@ fn quiet(snapshot: &Snapshot) -> String {
     parts.join(", ")
 }
 
+/// Why not all queues of `snapshot` were read, with the remedy: one bounded, harmless line, empty if they
+/// were.
+pub fn why_incomplete(snapshot: &Snapshot) -> String {
+    bounded(&incomplete(snapshot, false).unwrap_or_default(), MAX_TEXT)
+}
+
 /// Why the snapshot is not whole (of `logs`, too): the first cause, how many more, and the remedy.
 fn incomplete(snapshot: &Snapshot, logs: bool) -> Option<String> {
     if let Some(error) = snapshot.broken.first() {

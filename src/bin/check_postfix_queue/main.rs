@@ -3,10 +3,14 @@
 //! Words to options, text to standard output, a state to an exit code. Whatever happens, something
 //! is printed on standard output and the exit code is 0, 1, 2 or 3 (CONTRACT.md 5).
 
+mod check_mailq;
+#[path = "../words.rs"]
 mod words;
 
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::time::Duration;
 
 use queuewatch::error::{Error, ErrorKind, Result};
@@ -95,6 +99,14 @@ enum Format {
 fn main() {
     // The monitoring system gets our words and not a backtrace; see `outcome`.
     std::panic::set_hook(Box::new(|_| {}));
+    let mut words = std::env::args_os();
+    let name = words.next().unwrap_or_default();
+    let words: Vec<OsString> = words.collect();
+    let called_check_mailq = Path::new(&name).file_name() == Some(OsStr::new("check_mailq"));
+    let run = || match called_check_mailq {
+        true => check_mailq::run(words),
+        false => run(words),
+    };
     let outcome = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
         Err(Error::new(
             ErrorKind::Panic,
@@ -118,14 +130,14 @@ fn finish(text: &str, state: State) -> ! {
     std::process::exit(state.code());
 }
 
-fn run() -> Result<(String, State)> {
+fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
     let flags = flags();
     let mut options = Options::default();
     options.set("timeout", TIMEOUT.as_bytes())?;
     let mut format = Format::Plugin;
     let mut verbosity = 0_u8;
     let mut state = None;
-    for word in words::parse(std::env::args_os().skip(1).collect(), &flags)? {
+    for word in words::parse(arguments, &flags)? {
         match word {
             Word::Flag("help", _) => return Ok((help(&flags), State::Unknown)),
             Word::Flag("version", _) => {

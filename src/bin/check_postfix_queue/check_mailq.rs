@@ -1,0 +1,227 @@
+//! The plugin under the name check_mailq: the options and the output of that of the Monitoring Plugins,
+//! over our own rules.
+//!
+//! Its thresholds alert from the number on, ours above it; `@N:` says the former. `-W` and `-C` do for
+//! Postfix, too, what its help promises. Nothing is spawned, so `-s` has nothing to do.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt::Write as _;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+
+use queuewatch::error::Result;
+use queuewatch::measure::{Kind, Measure, Quality, Subject, number};
+use queuewatch::options::{Options, Purpose, Takes};
+use queuewatch::render::plugin;
+use queuewatch::rules::{Level, State, Verdict};
+use queuewatch::snapshot::{Snapshot, Wanted};
+
+use crate::words::{self, Flag, Word};
+
+/// The deadline of check_mailq, in seconds, unless one is given.
+const TIMEOUT: &str = "15";
+
+#[rustfmt::skip]
+const FLAGS: [Flag; 11] = [
+    Flag { short: Some('w'), name: "warning", takes: Takes::One("N"),
+        help: "WARNING from N messages on" },
+    Flag { short: Some('c'), name: "critical", takes: Takes::One("N"),
+        help: "CRITICAL from N messages on; more than that of -w" },
+    Flag { short: Some('W'), name: "warning-domain", takes: Takes::One("N"),
+        help: "WARNING from N recipients of one destination domain on" },
+    Flag { short: Some('C'), name: "critical-domain", takes: Takes::One("N"),
+        help: "CRITICAL from N recipients of one destination domain on; more than that of -W" },
+    Flag { short: Some('M'), name: "mailserver", takes: Takes::One("MTA"),
+        help: "postfix, the only one that is known here" },
+    Flag { short: Some('d'), name: "configdir", takes: Takes::One("DIR"),
+        help: "the directory of main.cf (default: $MAIL_CONFIG, else /etc/postfix)" },
+    Flag { short: Some('t'), name: "timeout", takes: Takes::One("SECONDS"),
+        help: "deadline (default 15)" },
+    Flag { short: Some('s'), name: "sudo", takes: Takes::Nothing,
+        help: "taken and ignored: nothing is run; see Rights in README" },
+    Flag { short: Some('v'), name: "verbose", takes: Takes::Nothing,
+        help: "long output: domains by age, reasons, senders, what could not be read" },
+    Flag { short: Some('h'), name: "help", takes: Takes::Nothing,
+        help: "print this and exit with 3" },
+    Flag { short: Some('V'), name: "version", takes: Takes::Nothing,
+        help: "print the version and exit with 3" },
+];
+
+/// The thresholds of one measure: from these numbers on.
+#[derive(Clone, Copy, Default)]
+struct Thresholds {
+    warning: Option<u64>,
+    critical: Option<u64>,
+}
+
+impl Thresholds {
+    /// Checks them against each other, and makes rules on `measure`.
+    fn rules(self, measure: &str, flags: (&str, &str), options: &mut Options) -> Result<()> {
+        let (Some(warning), Some(critical)) = (self.warning, self.critical) else {
+            let text = format!("{} and {} are wanted, both", flags.0, flags.1);
+            return Err(words::usage(&text));
+        };
+        if warning >= critical {
+            let text = format!("{} must be smaller than {}", flags.0, flags.1);
+            return Err(words::usage(&text));
+        }
+        for (name, from) in [("warning", warning), ("critical", critical)] {
+            // An empty queue is well whatever was asked.
+            let rule = format!("{measure}=@{}:", from.max(1));
+            options.set(name, rule.as_bytes())?;
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
+    let mut options = Options::default();
+    options.set("timeout", TIMEOUT.as_bytes())?;
+    let (mut messages, mut domains) = (Thresholds::default(), Thresholds::default());
+    let mut verbosity = 0;
+    for word in words::parse(arguments, &FLAGS)? {
+        let (name, value) = match word {
+            Word::Flag(name, value) => (name, value),
+            Word::Plain(word) => {
+                let text = format!("{} is no option", word.to_string_lossy());
+                return Err(words::usage(&text));
+            }
+        };
+        match name {
+            "help" => return Ok((help(), State::Unknown)),
+            "version" => {
+                let version = env!("CARGO_PKG_VERSION");
+                let text = format!("check_mailq (check_postfix_queue {version})\n");
+                return Ok((text, State::Unknown));
+            }
+            "verbose" => verbosity = 1,
+            "warning" => messages.warning = Some(threshold(name, &value)?),
+            "critical" => messages.critical = Some(threshold(name, &value)?),
+            "warning-domain" => domains.warning = Some(threshold(name, &value)?),
+            "critical-domain" => domains.critical = Some(threshold(name, &value)?),
+            "mailserver" if value == b"postfix" => {}
+            "mailserver" => {
+                return Err(words::usage(
+                    "-M: this check_mailq reads the queues of postfix alone; use that of the \
+                     Monitoring Plugins for others",
+                ));
+            }
+            "configdir" => options.set("config-directory", &directory(value))?,
+            "timeout" => options.set("timeout", &value)?,
+            // Of sudo.
+            _ => {}
+        }
+    }
+    messages.rules("total.messages", ("-w", "-c"), &mut options)?;
+    if domains.warning.is_some() || domains.critical.is_some() {
+        domains.rules("total.top_domain", ("-W", "-C"), &mut options)?;
+    }
+    crate::give_up_after(&options);
+    let tables = Wanted {
+        domains: verbosity > 0,
+        senders: verbosity > 0,
+        codes: verbosity > 0,
+        reasons: verbosity > 0,
+        ..Wanted::default()
+    };
+    let snapshot = options.scan(Purpose::Check(tables))?;
+    let verdict = options.check(&snapshot)?;
+    let mut text = first_line(&snapshot, &verdict, messages, domains);
+    if verbosity > 0 {
+        let long = plugin::output(&snapshot, &verdict, verbosity, false);
+        let behind_first = long.split_once('\n').map_or("", |(_, rest)| rest);
+        text.push_str(behind_first);
+    }
+    Ok((text, verdict.state))
+}
+
+fn threshold(name: &str, value: &[u8]) -> Result<u64> {
+    let text = std::str::from_utf8(value).ok();
+    text.and_then(|text| text.parse().ok())
+        .ok_or_else(|| words::usage(&format!("--{name}: a number of messages is wanted")))
+}
+
+/// What names main.cf itself names its directory.
+fn directory(value: Vec<u8>) -> Vec<u8> {
+    let path = Path::new(OsStr::from_bytes(&value));
+    match (path.file_name(), path.parent()) {
+        (Some(name), Some(parent)) if name == "main.cf" && path.is_file() => {
+            parent.as_os_str().to_owned().into_vec()
+        }
+        _ => value,
+    }
+}
+
+fn first_line(
+    snapshot: &Snapshot,
+    verdict: &Verdict,
+    messages: Thresholds,
+    domains: Thresholds,
+) -> String {
+    let count = Measure::new(Subject::Total, Kind::Messages).take(snapshot);
+    let shown = match count.quality {
+        Quality::Exact => number::plain(count.value),
+        _ => format!("at least {}", number::plain(count.value)),
+    };
+    let level_of = |kind| {
+        let breach = |state| state == State::Warning || state == State::Critical;
+        let mut findings = verdict.findings.iter();
+        findings.find(|one| one.rule.measure.kind == kind && breach(one.state))
+    };
+    let threshold = |level: Level, of: Thresholds| match level {
+        Level::Warning => of.warning.unwrap_or(0),
+        Level::Critical => of.critical.unwrap_or(0),
+    };
+    let mut text = format!("{}: postfix mailq ", verdict.state);
+    let (warning, critical) = (
+        messages.warning.unwrap_or(0),
+        messages.critical.unwrap_or(0),
+    );
+    let _ = match level_of(Kind::Messages) {
+        Some(breach) => {
+            let level = breach.rule.level;
+            let letter = if level == Level::Warning { 'w' } else { 'c' };
+            let from = threshold(level, messages);
+            write!(text, "is {shown} (threshold {letter} = {from})")
+        }
+        None if count.quality != Quality::Exact => write!(text, "is {shown}"),
+        None if count.value == 0.0 => write!(text, "reports queue is empty"),
+        None => write!(text, "({shown}) is below threshold ({warning}/{critical})"),
+    };
+    if let Some(breach) = level_of(Kind::TopDomain) {
+        let level = breach.rule.level;
+        let letter = if level == Level::Warning { 'W' } else { 'C' };
+        let _ = write!(
+            text,
+            ", {} recipients of {} (threshold {letter} = {})",
+            number::plain(breach.figure.value),
+            breach.figure.detail.as_deref().unwrap_or("one domain"),
+            threshold(level, domains)
+        );
+    }
+    if !snapshot.is_counted() {
+        let _ = write!(text, ", {}", plugin::why_incomplete(snapshot));
+    }
+    // A figure that is only a lower bound is none for a graph.
+    if let Some(count) = count.known() {
+        let _ = write!(
+            text,
+            "|unsent={};{warning};{critical};0",
+            number::plain(count)
+        );
+    }
+    text.push('\n');
+    text
+}
+
+fn help() -> String {
+    format!(
+        "check_mailq (check_postfix_queue {}): is mail stuck in a Postfix queue?\n\n\
+         Usage: check_mailq -w N -c N [-W N -C N] [-M postfix] [-d DIR] [-t SECONDS] [-s] [-v]\n\n{}\n\
+         It takes the options of the check_mailq of the Monitoring Plugins and reads the queues itself:\n\
+         messages in maildrop, incoming, active, deferred and hold. Under its own name,\n\
+         check_postfix_queue, it can tell more.\n",
+        env!("CARGO_PKG_VERSION"),
+        words::help(&FLAGS)
+    )
+}
