@@ -10,7 +10,8 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::{escape, place};
+use crate::escape;
+use crate::place;
 
 /// Reads the regular file at `path`; `None` if there is nothing. One longer than `limit` bytes is read
 /// to one byte more.

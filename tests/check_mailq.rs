@@ -135,8 +135,8 @@ fn wrong_usage_is_unknown_as_with_the_real_one() {
         let (code, text) = host.ours(words);
         assert_eq!(code, 3, "{words:?}: {text}");
         assert!(text.contains(part), "{words:?}: {text}");
-        // That one never looks at -W and -C, and takes any; and it takes numbers below 0.
-        if !words.contains(&"-W") && !words.contains(&"-1") {
+        // That one takes numbers below 0, unknown options, and -W and -C as they come.
+        if part.contains("-w ") {
             assert_eq!(host.run(Path::new(REAL), words).0, 3, "{words:?}");
         }
     }
@@ -240,4 +240,53 @@ fn what_cannot_be_read_is_never_zero() {
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(3), "{text}");
     assert!(text.contains("permission denied (EACCES)"), "{text}");
+}
+
+#[test]
+fn every_rule_of_the_readme_for_movers_is_one() {
+    let readme =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("README");
+    let (_, table) = readme
+        .split_once("## Moving from check_mailq")
+        .expect("the section");
+    let host = Host::with(1);
+    let mut commands = 0;
+    for row in table
+        .lines()
+        .skip_while(|line| !line.starts_with("|---"))
+        .skip(1)
+    {
+        let Some(last) = row
+            .trim_end_matches('|')
+            .rsplit('|')
+            .next()
+            .filter(|_| row.starts_with('|'))
+        else {
+            break;
+        };
+        let command = last.trim().trim_matches('`');
+        if command.is_empty() {
+            continue;
+        }
+        let directory = host.folder.path().to_str().expect("UTF-8");
+        let words = command
+            .replace("SECONDS", "9")
+            .replace("DIR", directory)
+            .replace("@N:", "@5:");
+        let mut words: Vec<&str> = words.split(' ').collect();
+        if words[0] != "-d" {
+            words.extend(["-d", directory]);
+        }
+        let output = Command::new(PROGRAM)
+            .args(&words)
+            .args(["--now", "1795461060"])
+            .output();
+        let text = String::from_utf8(output.expect("it runs").stdout).expect("UTF-8");
+        assert!(
+            !text.contains("see --help") && text.contains(" total=1;"),
+            "{words:?}: {text}"
+        );
+        commands += 1;
+    }
+    assert_eq!(commands, 7);
 }

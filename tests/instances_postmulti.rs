@@ -206,16 +206,15 @@ fn configure(root: &Root, random: &mut Random, others: u64) {
             "multi_instance_enable = ${multi_instance_group?yes}${multi_instance_group:no}\n",
         ]));
         fs::create_dir_all(root.path(&format!("/spool/{number}/deferred"))).expect("a spool");
-        match number {
-            0 => main_cf = text,
-            _ => {
-                root.write(&format!("{directory}/main.cf"), &text);
-                let separator = random.of(&[" ", ", ", ",", "\n  ", ",\n# a comment\n\t"]);
-                if !directories.is_empty() {
-                    directories.push_str(separator);
-                }
-                directories.push_str(&directory);
+        if number == 0 {
+            main_cf = text;
+        } else {
+            root.write(&format!("{directory}/main.cf"), &text);
+            let separator = random.of(&[" ", ", ", ",", "\n  ", ",\n# a comment\n\t"]);
+            if !directories.is_empty() {
+                directories.push_str(separator);
             }
+            directories.push_str(&directory);
         }
     }
     if !directories.is_empty() {

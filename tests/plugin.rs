@@ -304,7 +304,7 @@ fn what_cannot_be_read_is_never_zero() {
     for part in [
         "POSTFIX QUEUE UNKNOWN: cannot list ",
         "/active: permission denied (EACCES) and 5 more; ",
-        "run as root or grant CAP_DAC_READ_SEARCH; never change modes or ACLs of queue files",
+        "run as root or grant CAP_DAC_READ_SEARCH, see \"queuewatch doctor\"; never change modes or ACLs of queue files",
     ] {
         assert!(text.contains(part), "{text}");
     }

@@ -1,7 +1,8 @@
 //! Where a drill may write: a new or empty directory, nowhere near real mail.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::{escape, place};
+use crate::escape;
+use crate::place;
 use std::fs;
 use std::io;
 use std::path::Path;
