@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
-"""A check by the package nagiosplugin: how long deferred mail waits, and how many recipients for one domain."""
+"""A check by the package nagiosplugin: how long deferred mail waits, and rules of our own beside it."""
 
 import argparse
 
 import nagiosplugin
-
 from queuewatch.nagiosplugin import PostfixQueue, Rules
 
 
@@ -18,25 +17,16 @@ def main() -> None:
     parser.add_argument(
         "-c", "--critical", metavar="RANGE", default="86400", help="seconds"
     )
-    parser.add_argument(
-        "--domain",
-        metavar="RANGE",
-        default="10000",
-        help="recipients, CRITICAL outside",
-    )
     words = parser.parse_args()
-    queue = PostfixQueue(
-        "deferred.oldest",
-        "deferred.top_domain",
-        queue_directory=words.queue_directory,
-        timeout=8,
-        critical="spool.damaged=0",
-    )
+    options = {
+        "queue_directory": words.queue_directory,
+        "timeout": 8,
+        "critical": "spool.damaged=0",
+    }
     nagiosplugin.Check(
-        queue,
+        PostfixQueue("deferred.oldest", **options),
         Rules(),
         nagiosplugin.ScalarContext("deferred.oldest", words.warning, words.critical),
-        nagiosplugin.ScalarContext("deferred.top_domain", None, words.domain),
     ).main(timeout=10)
 
 
