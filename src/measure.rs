@@ -19,6 +19,7 @@ use crate::postfix::queue::{Queue, QueueSet};
 use crate::scan::Depth;
 use crate::snapshot::Wanted;
 
+pub(crate) use take::is_retired;
 pub use take::{Figure, Quality};
 
 /// The unit of a figure.

@@ -336,3 +336,54 @@ fn what_cannot_be_read_is_never_well() {
     host.tells(State::Unknown, "cannot list ");
     assert!(Path::new(&queue).is_file());
 }
+
+#[test]
+fn of_several_instances_each_has_its_state_and_a_finding_says_whose_it_is() {
+    let well = Host::healthy("");
+    let mut sick =
+        Host::healthy("multi_instance_name = postfix-out\nmulti_instance_enable = yes\n");
+    sick.mail("deferred", 3, 5 * HOUR, "a@client.example", "dead.example");
+    let mut idle = Host::healthy("multi_instance_name = postfix-idle\n");
+    idle.master = None;
+    let main_cf = well.config.path().join("main.cf");
+    let mut text = fs::read_to_string(&main_cf).expect("a main.cf");
+    text.push_str("multi_instance_enable = yes\nmulti_instance_directories =");
+    for other in [&sick, &idle] {
+        text.push_str(&format!(" {}", other.config.path().display()));
+    }
+    fs::write(&main_cf, text + "\n").expect("written");
+    let check = |words: &[&str]| {
+        let output = Command::new(PROGRAM)
+            .args(["--all-instances", "--now", &NOW.to_string()])
+            .args(words)
+            .env("MAIL_CONFIG", well.config.path())
+            .output()
+            .expect("it runs");
+        (
+            output.status.code().expect("no signal"),
+            String::from_utf8(output.stdout).expect("UTF-8"),
+        )
+    };
+    let (code, text) = check(&[]);
+    assert_eq!(code, 1, "{text}");
+    let first = "POSTFIX QUEUE WARNING: deferred.oldest is 5h (postfix-out) (warning 4h) | ";
+    assert!(text.starts_with(first), "{text}");
+    assert!(text.contains(" 'postfix-out.deferred'=3;"), "{text}");
+    let (_, text) = check(&["--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let states: Vec<&str> = json["instances"]
+        .as_array()
+        .expect("instances")
+        .iter()
+        .map(|one| one["state"].as_str().expect("a state"))
+        .collect();
+    assert_eq!(states, ["OK", "WARNING", "OK"]);
+    // Mail waits where nobody is to run: then it matters.
+    idle.mail("incoming", 1, 60, "a@client.example", "one.example");
+    let (code, text) = check(&[]);
+    assert_eq!(code, 2, "{text}");
+    assert!(
+        text.contains("master.running is 0 (postfix-idle) (critical 1:)"),
+        "{text}"
+    );
+}

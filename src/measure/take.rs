@@ -173,8 +173,22 @@ impl Measure {
             Kind::Damaged => sum(|tally| tally.damaged),
             Kind::Altered => sum(|tally| tally.altered),
             Kind::Oldest => {
-                let oldest = tallies().filter_map(|tally| tally.oldest).min();
-                Figure::exact(oldest.map_or(0.0, |at| now.saturating_sub(at).max(0) as f64))
+                let of = |taken: &InstanceSnapshot| {
+                    let oldest = queues.iter().filter_map(|queue| taken.tally(queue).oldest);
+                    oldest.min()
+                };
+                let found = instances
+                    .iter()
+                    .filter_map(|taken| Some((of(taken)?, taken)));
+                let oldest = found.min_by_key(|(at, _)| *at);
+                let age = |at: i64| now.saturating_sub(at).max(0) as f64;
+                Figure {
+                    // Of several instances, which.
+                    detail: oldest
+                        .filter(|_| instances.len() > 1)
+                        .map(|(_, taken)| shown_name(taken)),
+                    ..Figure::exact(oldest.map_or(0.0, |(at, _)| age(at)))
+                }
             }
             Kind::Older => {
                 let before = now.saturating_sub(self.seconds());
@@ -274,6 +288,10 @@ fn growth(snapshot: &Snapshot, instances: &[&InstanceSnapshot], queues: QueueSet
     }
 }
 
+fn shown_name(taken: &InstanceSnapshot) -> String {
+    escape::printable(taken.instance.name.as_bytes(), 64)
+}
+
 fn bounded(count: u64, complete: bool) -> Figure {
     Figure {
         quality: match complete {
@@ -339,7 +357,7 @@ fn least(instances: &[&InstanceSnapshot], of: impl Fn(&InstanceSnapshot) -> Opti
 }
 
 /// Whether it is not to run (`multi_instance_enable`) and has no backlog.
-fn is_retired(taken: &InstanceSnapshot) -> bool {
+pub(crate) fn is_retired(taken: &InstanceSnapshot) -> bool {
     let backlog = QueueSet::BACKLOG.iter().map(|queue| taken.tally(queue));
     let empty = |tally: &Tally| tally.messages == 0 && tally.is_whole();
     !taken.instance.settings.multi_instance_enable && backlog.into_iter().all(empty)
@@ -352,7 +370,12 @@ fn running(instances: &[&InstanceSnapshot]) -> Figure {
             Master::Running { .. } => {}
             // One of several that nobody is to start, and no mail waits for it.
             Master::Stopped if instances.len() > 1 && is_retired(taken) => {}
-            Master::Stopped => return Figure::exact(0.0),
+            Master::Stopped => {
+                return Figure {
+                    detail: (instances.len() > 1).then(|| shown_name(taken)),
+                    ..Figure::exact(0.0)
+                };
+            }
             Master::Unknown(why) => figure = Figure::unknown(why.clone()),
         }
     }

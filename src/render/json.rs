@@ -52,7 +52,13 @@ pub fn document(snapshot: &Snapshot, verdict: Option<&Verdict>, measures: &[Meas
     let instances = snapshot
         .instances
         .iter()
-        .map(|taken| instance(taken, snapshot))
+        .map(|taken| {
+            let mut value = instance(taken, snapshot);
+            if let Some(verdict) = verdict {
+                value["state"] = verdict.state_of(snapshot, taken).to_string().into();
+            }
+            value
+        })
         .collect();
     document.insert("instances".into(), Value::Array(instances));
     let broken = snapshot.broken.iter().map(broken).collect();

@@ -19,6 +19,9 @@ pub fn text(snapshot: &Snapshot, verdict: &Verdict) -> String {
     let mut text = String::new();
     for taken in &snapshot.instances {
         instance(taken, snapshot.now, &mut text);
+        if snapshot.instances.len() + snapshot.broken.len() > 1 {
+            let _ = writeln!(text, "state: {}", verdict.state_of(snapshot, taken));
+        }
         text.push('\n');
     }
     for error in &snapshot.broken {

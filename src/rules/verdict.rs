@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::rule::{Level, Rule};
-use crate::measure::{Figure, Kind, Quality};
-use crate::snapshot::Snapshot;
+use crate::measure::{Figure, Kind, Quality, is_retired};
+use crate::snapshot::{InstanceSnapshot, Snapshot};
 
 /// The service state of a monitoring system; the values are exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -153,6 +153,34 @@ impl Verdict {
             findings,
             notes: Vec::new(),
         }
+    }
+
+    /// The state of `taken`, one instance of `snapshot`, by itself: what the rules would find if there were
+    /// no other.
+    pub fn state_of(&self, snapshot: &Snapshot, taken: &InstanceSnapshot) -> State {
+        let name = &taken.instance.name;
+        let start = match taken.is_counted() {
+            true => State::Ok,
+            false => State::Unknown,
+        };
+        let of_others = |rule: &&Rule| {
+            rule.measure
+                .instance
+                .as_ref()
+                .is_some_and(|other| other != name)
+        };
+        // One that nobody is to start need not run.
+        let idle =
+            |rule: &&Rule| rule.default && rule.measure.kind == Kind::Running && is_retired(taken);
+        self.rules
+            .iter()
+            .filter(|rule| !of_others(rule) && !idle(rule))
+            .filter_map(|rule| {
+                let mut rule = rule.clone();
+                rule.measure.instance = Some(name.clone());
+                judge(&rule, &rule.measure.take(snapshot))
+            })
+            .fold(start, State::worse)
     }
 
     /// Adds a sentence about what is beside the rules; `unknown`: for want of it the check is not OK.
