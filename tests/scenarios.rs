@@ -4,6 +4,7 @@
 #[path = "support/spool.rs"]
 mod spool;
 
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::Command;
@@ -349,7 +350,7 @@ fn of_several_instances_each_has_its_state_and_a_finding_says_whose_it_is() {
     let mut text = fs::read_to_string(&main_cf).expect("a main.cf");
     text.push_str("multi_instance_enable = yes\nmulti_instance_directories =");
     for other in [&sick, &idle] {
-        text.push_str(&format!(" {}", other.config.path().display()));
+        write!(text, " {}", other.config.path().display()).expect("a String takes all");
     }
     fs::write(&main_cf, text + "\n").expect("written");
     let check = |words: &[&str]| {
