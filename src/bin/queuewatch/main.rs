@@ -19,6 +19,7 @@ use queuewatch::error::{Error, ErrorKind, Result};
 use queuewatch::measure::Subject;
 use queuewatch::options::{OPTIONS, Takes};
 use queuewatch::postfix::queue::QueueSet;
+use queuewatch::snapshot::{InstanceSnapshot, Snapshot};
 use words::{Flag, Word};
 
 /// Exit codes (CONTRACT.md 6).
@@ -222,4 +223,24 @@ fn tell_unread<'e>(told: impl Iterator<Item = &'e Error>, unread: u64, cut: bool
     } else {
         ExitCode::SUCCESS
     }
+}
+
+/// As [`tell_unread`], of all of `snapshot`.
+fn tell_unread_of(snapshot: &Snapshot) -> ExitCode {
+    let gaps: Vec<Error> = snapshot
+        .instances
+        .iter()
+        .flat_map(|taken| &taken.gaps)
+        .map(Error::from)
+        .collect();
+    let unread: u64 = snapshot
+        .instances
+        .iter()
+        .map(|taken| taken.unreadable() + taken.unread_logs())
+        .sum();
+    tell_unread(
+        snapshot.broken.iter().chain(&gaps),
+        unread + snapshot.broken.len() as u64,
+        snapshot.instances.iter().any(InstanceSnapshot::is_cut),
+    )
 }

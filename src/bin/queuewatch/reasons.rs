@@ -4,16 +4,16 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use queuewatch::clock::Age;
-use queuewatch::error::{Error, Result};
+use queuewatch::error::Result;
 use queuewatch::escape;
 use queuewatch::options::{Options, Purpose, Takes};
 use queuewatch::postfix::queue::{Queue, QueueSet};
 use queuewatch::render::json;
 use queuewatch::snapshot::reasons::Reasons;
-use queuewatch::snapshot::{InstanceSnapshot, Snapshot, Wanted};
+use queuewatch::snapshot::{Snapshot, Wanted};
 
 use crate::words::{Flag, Word};
-use crate::{WHICH, of_library, print, queues_named, tell_unread};
+use crate::{WHICH, of_library, print, queues_named, tell_unread_of};
 
 pub(crate) const HELP: &str = "\
 Usage: queuewatch reasons [OPTIONS] [QUEUE ...]
@@ -74,23 +74,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
             false => print(&text)?,
         };
     }
-    let gaps: Vec<Error> = snapshot
-        .instances
-        .iter()
-        .flat_map(|taken| &taken.gaps)
-        .map(Error::from)
-        .collect();
-    let unread: u64 = snapshot
-        .instances
-        .iter()
-        .map(|taken| taken.unreadable() + taken.unread_logs())
-        .sum();
-    let cut = snapshot.instances.iter().any(InstanceSnapshot::is_cut);
-    Ok(tell_unread(
-        snapshot.broken.iter().chain(&gaps),
-        unread + snapshot.broken.len() as u64,
-        cut,
-    ))
+    Ok(tell_unread_of(&snapshot))
 }
 
 fn table(snapshot: &Snapshot, reasons: &Reasons) -> String {

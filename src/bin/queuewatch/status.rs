@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use queuewatch::error::{Error, Result};
+use queuewatch::error::Result;
 use queuewatch::options::{Options, Purpose, Takes};
 use queuewatch::render::{json, openmetrics, status};
 use queuewatch::replace;
-use queuewatch::snapshot::{InstanceSnapshot, Snapshot, Wanted};
+use queuewatch::snapshot::Wanted;
 
 use crate::words::{self, Flag, Word};
-use crate::{WHICH, of_library, print, tell_unread};
+use crate::{WHICH, of_library, print, tell_unread_of};
 
 pub(crate) const HELP: &str = "\
 Usage: queuewatch status [OPTIONS]
@@ -94,28 +94,9 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
             print(&text)?;
         }
     }
-    Ok(told_unread(&snapshot))
+    Ok(tell_unread_of(&snapshot))
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
     replace::replace(path, text.as_bytes(), MODE)
-}
-
-fn told_unread(snapshot: &Snapshot) -> ExitCode {
-    let gaps: Vec<Error> = snapshot
-        .instances
-        .iter()
-        .flat_map(|taken| &taken.gaps)
-        .map(Error::from)
-        .collect();
-    let unread: u64 = snapshot
-        .instances
-        .iter()
-        .map(|taken| taken.unreadable() + taken.unread_logs())
-        .sum();
-    tell_unread(
-        snapshot.broken.iter().chain(&gaps),
-        unread + snapshot.broken.len() as u64,
-        snapshot.instances.iter().any(InstanceSnapshot::is_cut),
-    )
 }
