@@ -400,7 +400,8 @@ typedef struct {
 /**
  * A log function: its `user` pointer, the level (QW_LOG_), the part of the library, the message. The
  * bytes live during the call. It is called on the thread that called the library, at the end of that
- * call. It must not call the library, and must not unwind.
+ * call. It must not unwind, and must not call the library: what can fail returns QW_ERR_STATE there, and
+ * what cannot gives what it gives for NULL. It may free handles.
  */
 typedef void (*qw_log_fn)(void *user, int32_t level, qw_bytes target, qw_bytes message);
 

@@ -300,3 +300,122 @@ fn the_example_answers_as_the_plugin_does() {
         );
     }
 }
+
+/// What C compiles against: the header's functions, each with an empty body.
+fn library_of_the_header(folder: &Path) -> PathBuf {
+    let header = fs::read_to_string(root("include/queuewatch.h")).unwrap();
+    let (_, functions) = header.split_once("extern \"C\" {").unwrap();
+    let (_, functions) = functions.split_once("#endif").unwrap();
+    let (functions, _) = functions.split_once("#ifdef").unwrap();
+    let mut source = String::from("#include <queuewatch.h>\n#include <stdlib.h>\n");
+    let mut inside_comment = false;
+    for line in functions.lines().skip(1) {
+        inside_comment |= line.trim_start().starts_with("/*");
+        if !inside_comment {
+            source += &line.replace(';', " { abort(); }\n");
+            source.push('\n');
+        }
+        inside_comment &= !line.trim_end().ends_with("*/");
+    }
+    let (file, library) = (folder.join("header.c"), folder.join("header.so"));
+    fs::write(&file, source).unwrap();
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-std=c99", "-g", "-w", "-fPIC", "-shared"])
+        .arg("-Wl,-soname,libqueuewatch.so.0")
+        .arg("-I")
+        .arg(root("include"))
+        .arg(file)
+        .arg("-o")
+        .arg(&library);
+    must(&mut gcc, "gcc");
+    library
+}
+
+#[test]
+fn the_abi_is_the_committed_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = library_of_the_header(folder.path());
+    let committed = root("tests/ffi/queuewatch.abi");
+    if std::env::var_os("QW_BLESS").is_some() {
+        let mut abidw = Command::new("abidw");
+        abidw
+            .args(["--no-corpus-path", "--no-comp-dir-path", "--no-show-locs"])
+            .args(["--short-locs", "--out-file"])
+            .arg(&committed)
+            .arg(&library);
+        must(&mut abidw, "abigail-tools");
+    }
+    let mut abidiff = Command::new("abidiff");
+    abidiff.arg(&committed).arg(&library);
+    let output = run(&mut abidiff, "abigail-tools");
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success(),
+        "the ABI has changed; if that is meant, tell it in CHANGELOG.md under \"ABI\", and \
+         QW_BLESS=1 cargo test --test c_abi writes the new dump:\n{report}"
+    );
+    let dump = fs::read_to_string(committed).unwrap();
+    for name in fs::read_to_string(root("tests/ffi/exports.txt"))
+        .unwrap()
+        .lines()
+    {
+        let symbol = format!("elf-symbol name='{name}' type='func-type'");
+        assert!(dump.contains(&symbol), "{name} is not in the dump");
+    }
+}
+
+/// One version, wherever it stands.
+#[test]
+fn the_versions_are_in_step() {
+    let version = env!("CARGO_PKG_VERSION");
+    let parts: Vec<u32> = version
+        .split('.')
+        .map(|part| part.parse().unwrap())
+        .collect();
+    let (major, minor, patch) = (parts[0], parts[1], parts[2]);
+    let read = |path: &str| fs::read_to_string(root(path)).unwrap();
+    let says = |path: &str, text: &str| {
+        assert!(read(path).contains(text), "{path} does not say {text}");
+    };
+    let header = "include/queuewatch.h";
+    says(header, &format!("#define QW_VERSION \"{version}\""));
+    says(header, &format!("#define QW_VERSION_MAJOR {major}\n"));
+    says(header, &format!("#define QW_VERSION_MINOR {minor}\n"));
+    says(header, &format!("#define QW_VERSION_PATCH {patch}\n"));
+    let python = format!("QW_VERSION = \"{version}\"");
+    says("bindings/python/src/queuewatch/_abi.py", &python);
+    says(
+        "bindings/python/pyproject.toml",
+        &format!("version = \"{version}\""),
+    );
+    let perl = format!("our $VERSION = '{major}.{minor:03}{patch:03}';");
+    let mut modules = vec![root("bindings/perl/lib/Postfix/QueueWatch.pm")];
+    modules.extend(
+        fs::read_dir(root("bindings/perl/lib/Postfix/QueueWatch"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path()),
+    );
+    assert!(modules.len() > 5);
+    for module in modules {
+        let text = fs::read_to_string(&module).unwrap();
+        assert!(
+            text.contains(&perl),
+            "{} does not say {perl}",
+            module.display()
+        );
+    }
+    says(
+        "bindings/perl/Changes",
+        &format!("\n{major}.{minor:03}{patch:03}"),
+    );
+    says("CHANGELOG.md", &format!("\n## {version}"));
+    says("build.rs", &format!("-soname,libqueuewatch.so.{major}"));
+    assert_eq!(
+        Command::new(env!("CARGO_BIN_EXE_queuewatch"))
+            .arg("--version")
+            .output()
+            .unwrap()
+            .stdout,
+        format!("queuewatch {version}\n").into_bytes()
+    );
+}

@@ -14,4 +14,4 @@ if (!$verdict) {
     exit 3;
 }
 print $verdict->output;
-exit $verdict->state;
+exit $verdict->state + 0;    # a number, for embedded Perl

@@ -32,7 +32,8 @@ pub const QW_LOG_TRACE: i32 = 5;
 
 /// A log function: its `user` pointer, the level (QW_LOG_), the part of the library, the message. The
 /// bytes live during the call. It is called on the thread that called the library, at the end of that
-/// call. It must not call the library, and must not unwind.
+/// call. It must not unwind, and must not call the library: what can fail returns QW_ERR_STATE there, and
+/// what cannot gives what it gives for NULL. It may free handles.
 pub type qw_log_fn =
     Option<extern "C" fn(user: *mut c_void, level: i32, target: qw_bytes, message: qw_bytes)>;
 
@@ -72,6 +73,8 @@ fn make(
 
 thread_local! {
     static RECORDS: RefCell<Vec<(i32, String, String)>> = const { RefCell::new(Vec::new()) };
+    /// Records beyond [`MAX_RECORDS`].
+    static DROPPED: Cell<usize> = const { Cell::new(0) };
     static DELIVERING: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -85,7 +88,9 @@ impl Log for Router {
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
             RECORDS.with_borrow_mut(|records| {
-                if records.len() < MAX_RECORDS {
+                if records.len() == MAX_RECORDS {
+                    DROPPED.set(DROPPED.get() + 1);
+                } else {
                     let level = match record.level() {
                         Level::Error => QW_LOG_ERROR,
                         Level::Warn => QW_LOG_WARN,
@@ -110,7 +115,12 @@ pub(super) fn is_delivering() -> bool {
 /// Delivers what the call logged.
 pub(super) fn deliver() {
     let target = TARGET.load(Ordering::Acquire);
-    let records = RECORDS.take();
+    let mut records = RECORDS.take();
+    let dropped = DROPPED.take();
+    if dropped > 0 {
+        let message = format!("{dropped} more log records of this call were dropped");
+        records.push((QW_LOG_WARN, module_path!().to_owned(), message));
+    }
     // SAFETY: a target is never freed once it was stored.
     let Some(target) = (unsafe { target.as_ref() }) else {
         return;

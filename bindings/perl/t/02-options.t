@@ -16,13 +16,24 @@ is($q->measure('total.messages'), 28, 'an array sets an option once for each; un
 is($q->measure('hold.messages'), undef, 'what is excluded is unknown');
 is(Postfix::QueueWatch->scan(%where, counts => 1)->measure('deferred.oldest'), undef, 'a switch is switched on');
 isnt(Postfix::QueueWatch->scan(%where, counts => 0)->measure('deferred.oldest'), undef, 'and off');
+isnt(Postfix::QueueWatch->scan(%where, counts => !!0)->measure('deferred.oldest'), undef, q{also by Perl's own false});
+ok(!eval { Postfix::QueueWatch->scan(queue_directory => ''); 1 }, 'while an empty text is an empty text');
+unlike($@, qr/\bno\b:/, 'and not the word no');
+ok(!eval { Postfix::QueueWatch->scan('queue_directory'); 1 }, 'an odd number of words');
+like($@, qr/pairs of a name and a value at \Q$0\E line/, 'is told, with the place');
+ok(!eval { Postfix::QueueWatch->scan(now => {}); 1 }, 'a reference to nothing useful');
+like($@, qr/now: a text, a number, or an array of them/, 'is told');
+ok(!eval { Postfix::QueueWatch->scan(now => "1\0"); 1 }, 'a NUL in a number');
+ok(!eval { Postfix::QueueWatch->scan(queue_directory => "/tmp\0x"); 1 }, 'a NUL in a path');
+like($@, qr/path of a directory is wanted/, 'is told');
 ok(!eval { Postfix::QueueWatch->scan(%where, colour => 'red'); 1 }, 'an unknown option');
 like($@, qr/there is no option colour; options are /, 'is told with those that there are');
 ok(!eval { Postfix::QueueWatch->scan(queue_directory => "/\x{263a}"); 1 }, 'a wide character');
-like($@, qr/wide character .* encode/, 'is told with what to do');
+like($@, qr/wide character: encode/, 'is told with what to do');
 my $latin = "caf\x{e9}";
 utf8::upgrade($latin);
 ok(!eval { Postfix::QueueWatch->scan(queue_directory => "/$latin"); 1 }, 'a text with the flag that fits bytes');
 is($@->path, "/caf\x{e9}", 'is those bytes');
+ok(utf8::is_utf8($latin), 'and stays as it was');
 
 done_testing();

@@ -14,7 +14,8 @@ is($q->measure('deferred.messages'), 194, 'messages');
 is($q->measure('deferred.oldest'), 500_000, 'seconds');
 my ($value, $quality, $detail) = $q->measure('deferred.top_domain');
 is($detail, 'alpha.example', 'what it is about');
-is($quality, Postfix::QueueWatch::EXACT, 'its quality');
+cmp_ok($quality, '==', Postfix::QueueWatch::EXACT, 'its quality');
+is($quality, 'exact', 'as a word, too');
 cmp_ok($value, '>', 50, 'its value');
 like($q->json, qr/\A\{"schema":"queuewatch\/1"/, 'JSON');
 
@@ -27,6 +28,18 @@ my @problems = Postfix::QueueWatch->scan(queue_directory => $spool)->problems;
 is(scalar @problems, 1, 'one problem');
 is($problems[0]{path}, "$spool/active/DAMAGED1", 'its path');
 like($problems[0]{message}, qr/empty file at byte 0/, 'its text');
-is(Postfix::QueueWatch->queue_name($problems[0]{queue}), 'active', 'its queue');
+is($problems[0]{queue}, 'active', 'its queue');
+is($problems[0]{kind}, 'damaged', 'its kind');
+chmod oct 0, "$spool/active/DAMAGED1" or die "$!\n";
+
+my @instances = $q->instances;
+is_deeply(
+    [map { [@{$_}{qw(name complete)}] } @instances],
+    [['postfix', 1]],
+    'the instance'
+);
+like($instances[0]{queue_directory}, qr{/spool\z}, 'and its directory');
+my $later = Postfix::QueueWatch->scan(queue_directory => $instances[0]{queue_directory}, now => $Corpus::NOW + 60, previous => $q->state);
+is($later->measure('deferred.growth'), 0, 'growth, by the state of an earlier snapshot');
 
 done_testing();

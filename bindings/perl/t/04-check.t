@@ -28,10 +28,19 @@ for my $rules (
 }
 my @findings = $q->check(critical => ['deferred.messages=10'], warning => ['hold.messages=1'])->findings;
 is_deeply(
-    [map { [@{$_}{qw(measure range value state)}] } @findings],
+    [map { [@{$_}{qw(measure range value)}, $_->{state} + 0] } @findings],
     [['deferred.messages', '10', 194, 2], ['hold.messages', '1', 7, 1]],
     'findings, worst first'
 );
+is($findings[0]{state}, 'CRITICAL', 'their states are words, too');
+is($findings[0]{quality}, 'exact', 'and their qualities');
+
+# What the scan was told holds for the judgement, unless it is told anew.
+my $judged = Postfix::QueueWatch->scan(queue_directory => $spool, now => $Corpus::NOW, critical => 'hold.messages=1');
+is($judged->check->summary, 'POSTFIX QUEUE CRITICAL: hold.messages is 7 (critical 1)', 'rules given to the scan');
+is($judged->check(critical => 'hold.messages=100')->state, 'OK', 'rules given anew');
+my $at_once = Postfix::QueueWatch->check(queue_directory => $spool, now => $Corpus::NOW, critical => 'hold.messages=1');
+is($at_once->output, $judged->check->output, 'both in one call');
 like($q->check->json, qr/"state":"CRITICAL"/, 'the defaults, as JSON');
 like($q->check->output(1), qr/^recipients by destination domain/m, 'long output');
 ok(!eval { $q->check->output(-1); 1 }, 'no such verbosity');

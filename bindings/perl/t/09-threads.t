@@ -13,16 +13,18 @@ BEGIN {
 }
 use Postfix::QueueWatch;
 
-my $spool = Corpus::spool();
-my $q     = Postfix::QueueWatch->scan(queue_directory => $spool);
-my $count = $q->measure('total.messages');
+my $spool  = Corpus::spool();
+my $q      = Postfix::QueueWatch->scan(queue_directory => $spool);
+my $cursor = $q->messages('hold');
+my $count  = $q->measure('total.messages');
 if ($Config{useithreads}) {
     my @threads = map {
         threads->create(
             sub {
-                # The object of the parent is not there; one of its own is.
-                my $gone = !eval { $q->complete; 1 };
-                my $own  = Postfix::QueueWatch->scan(queue_directory => $spool);
+                # The objects of the parent are closed here; one of its own is not.
+                my $gone = !eval { $q->complete; 1 } && $@ =~ /closed, or of another thread/;
+                $gone &&= !eval { $cursor->next; 1 };
+                my $own = Postfix::QueueWatch->scan(queue_directory => $spool);
                 return $gone ? scalar $own->measure('total.messages') : -1;
             }
         )
@@ -30,6 +32,7 @@ if ($Config{useithreads}) {
     is($_->join, $count, 'a thread scans by itself') for @threads;
 }
 is($q->measure('total.messages'), $count, 'the object lives on where it was made');
+ok($cursor->next, 'and the cursor');
 
 my $pid = fork // die "cannot fork: $!\n";
 if ($pid == 0) {

@@ -16,15 +16,20 @@ use Postfix::QueueWatch::Shape;
 use Postfix::QueueWatch::Snapshot;
 use Postfix::QueueWatch::Verdict;
 
-# What the library calls a quality, a queue and a kind of problem, by number (queuewatch.h).
-sub EXACT    { return 0 }
-sub AT_LEAST { return 1 }
-sub UNKNOWN  { return 2 }
-my @QUEUES = qw(active deferred incoming hold maildrop corrupt);
+# Levels of the log function, by number (queuewatch.h).
+my %LEVEL = (error => 1, warn => 2, info => 3, debug => 4, trace => 5);
 
 sub scan {
-    my ($class, %options) = @_;
-    return Postfix::QueueWatch::Options->new(%options)->_scan;
+    my ($class, @options) = @_;
+    my $options  = Postfix::QueueWatch::Options->new(@options);
+    my $snapshot = $options->_scan;
+    $snapshot->_keep({@options});
+    return $snapshot;
+}
+
+sub check {
+    my ($class, @options) = @_;
+    return $class->scan(@options)->check;
 }
 
 sub shape {
@@ -33,9 +38,17 @@ sub shape {
     return Postfix::QueueWatch::Options->new(%options)->_shape($all ? 1 : 0);
 }
 
-sub queue_name {
-    my ($class, $number) = @_;
-    return $number < 0 ? undef : $QUEUES[$number];
+sub log_to {
+    my ($class, $function, $level) = @_;
+    $level //= 'info';
+    if (defined $function && ref $function ne 'CODE') {
+        Postfix::QueueWatch::Error::_refuse('a log function is a code reference, or undef');
+    }
+    if (!$LEVEL{$level}) {
+        Postfix::QueueWatch::Error::_refuse("there is no log level $level: error, warn, info, debug, trace");
+    }
+    _log_to($function, $LEVEL{$level});
+    return;
 }
 
 1;
@@ -46,14 +59,15 @@ __END__
 
 =head1 NAME
 
-Postfix::QueueWatch - what is stuck in a Postfix queue, since when, for whom
+Postfix::QueueWatch - what is stuck in a Postfix queue, since when, for whom, and why
 
 =head1 SYNOPSIS
 
     use Postfix::QueueWatch;
 
     my $q = Postfix::QueueWatch->scan(queue_directory => '/var/spool/postfix', timeout => 10);
-    printf "%s deferred\n", $q->measure('deferred.messages') // 'unknown';
+    printf "%s deferred, the oldest for %s seconds\n",
+        $q->measure('deferred.messages') // 'unknown', $q->measure('deferred.oldest') // 'unknown';
 
     my $cursor = $q->messages('deferred');
     while (my $message = $cursor->next) {
@@ -62,88 +76,86 @@ Postfix::QueueWatch - what is stuck in a Postfix queue, since when, for whom
 
     my $verdict = $q->check(critical => ['deferred.older(4h)=100']);
     print $verdict->output;
-    exit $verdict->state;
+    exit $verdict->state + 0;
 
 =head1 DESCRIPTION
 
-A thin binding of libqueuewatch, which reads the spool itself. Measures, rules, options and their texts are those of
-C<check_postfix_queue>; its README lists them.
+A thin binding of libqueuewatch, which reads the spool itself: no C<mailq>, no daemon. Measures, rules, options and their
+texts are those of the plugin C<check_postfix_queue>, whose C<--help> and README list them: the same figures and the same
+words.
 
-Texts go in and come out as bytes. A text with wide characters dies: encode it first.
+Texts go in and come out as bytes, as they stand in queue files. A text with wide characters dies: encode it first.
 
-=head1 METHODS
+=head1 CLASS METHODS
 
-=head2 Postfix::QueueWatch->scan(%options)
+=head2 scan
 
-Scans, and returns a snapshot. Options are the long options of C<check_postfix_queue> with C<_> for C<->, such as
-C<queue_directory>, C<config_directory>, C<instance>, C<exclude>, C<timeout>, C<now>, and C<measure>, which limits the
-scan to what those measures need. An array reference sets an option once for each element.
+    my $q = Postfix::QueueWatch->scan(config_directory => '/etc/postfix', exclude => ['hold', 'corrupt']);
 
-=head2 The snapshot
+Reads the spools, and returns a L<Postfix::QueueWatch::Snapshot>. Options are the long options of C<check_postfix_queue>
+with C<_> for C<->, such as C<queue_directory>, C<config_directory>, C<all_instances>, C<instance>, C<exclude>, C<counts>,
+C<timeout>, C<now>; and C<measure>, which limits the scan to what those measures need; and C<previous>, the C<state> of an
+earlier snapshot, by which growth is told. An array reference sets an option once for each element, C<undef> leaves it
+alone, a true or false value switches a switch. Without any the default instance is read.
 
-=over
+=head2 check
 
-=item $q->measure($name)
+    my $verdict = Postfix::QueueWatch->check(warning => 'deferred.oldest=4h', timeout => 10);
 
-The figure in its unit (seconds, bytes, percent, or a plain number); C<undef> if it is unknown. In list context the
-figure, its quality (C<Postfix::QueueWatch::EXACT>, C<AT_LEAST> when something could not be read, C<UNKNOWN>), and what
-it is about or why it is unknown.
+Scans and judges in one call: takes the options of both, and returns a L<Postfix::QueueWatch::Verdict>.
 
-=item $q->complete, $q->now, $q->json
+=head2 shape
 
-Whether all could be read; the second that ages count from; a JSON document.
+    print Postfix::QueueWatch->shape(queue_directory => '/var/spool/postfix')->text('deferred');
 
-=item $q->state
+Counts recipients and senders of every queue by domain and age, as qshape does, and returns a
+L<Postfix::QueueWatch::Shape>. Beside the options of C<scan> it takes C<bucket_count>, C<bucket_time> and C<linear>, which
+make the columns, and C<all>, which counts what qshape leaves out.
 
-What a later scan needs to tell growth: keep it as you like, and give it to that scan as C<previous>.
+=head2 log_to
 
-=item $q->problems
+    Postfix::QueueWatch->log_to(sub { my ($level, $target, $message) = @_; warn "$level: $message\n" }, 'debug');
 
-A list of hashes: C<message>, C<path>, C<remedy>, C<kind>, C<queue>, C<errno>.
+Hands log records to a function: the level (C<error>, C<warn>, C<info>, C<debug> or C<trace>), the part of the library,
+the message. Records below the level (by default C<info>) are not even made. The function runs when the call that logged
+has done its work; it may use this module, and what it dies of comes out of that call, except from one that fails by
+itself. C<undef> ends it. At first nothing is logged. The level is one for the whole process, the function one for each
+interpreter: a new thread has none.
 
-=item $q->messages($queue)
+=head2 library_version
 
-A cursor over the messages of a queue, of C<backlog> or C<total>, or (without argument) of all. It reads the spool anew.
+The version of the library that is loaded, such as C<0.1.0>.
 
-=item $q->reasons($queue)
+=head1 CONSTANTS
 
-Why the mail of a queue (or of C<backlog>, C<total>, or all) waits: a list of hashes, most recipients first, with
-C<domain>, C<code> (the enhanced status code), C<reason> (in which C<ADDRESS>, C<HOST>, C<IP>, C<URL>, C<ID>, C<TIME> and
-C<N> stand for what changes), C<recipients>, C<oldest>.
+Qualities of a figure. What a method gives is such a number and, as a text, C<exact>, C<at least> or C<unknown>.
 
-=item $q->check(%options)
+=head2 EXACT
 
-A verdict by the rules given as C<warning> and C<critical>, or by the defaults.
+C<Postfix::QueueWatch::EXACT>: all that it rests on was read.
 
-=back
+=head2 AT_LEAST
 
-=head2 The cursor
+Something could not be read: it is a lower bound.
 
-C<next> gives a hash reference, and C<undef> after the last: C<instance queue_id sender arrival next_retry size done
-queue_number mode damaged forced_expire> and C<recipients>, an array reference; C<delays>, another, has for each of them
-C<undef> or a hash with C<status>, C<reason> and C<address>: why it waits. C<< Postfix::QueueWatch->queue_name >>
-names a queue by its number. C<unreadable> counts what could not be read.
+=head2 UNKNOWN
 
-=head2 The shape
-
-C<< Postfix::QueueWatch->shape(%options) >> counts recipients and senders of every queue by domain and age, as qshape
-does; C<bucket_count>, C<bucket_time> and C<linear> make its columns, C<all> counts what qshape leaves out. On it,
-C<< text($queue, %how) >> is the table that qshape prints, byte for byte, C<json> the same as a document, and C<rows> a
-list of hashes: C<domain>, C<total>, C<counts>. C<%how> takes C<senders>, C<parents>, C<min_subdomains> and, for the
-text, C<width>. C<complete> tells whether all could be read.
-
-=head2 The verdict
-
-C<state> is an exit code as a number and its word as a text. C<summary>, C<perfdata>, C<output($verbosity)>, C<json>,
-and C<findings>, a list of hashes: C<measure range text value state quality>.
+Nothing can be said.
 
 =head1 ERRORS
 
-Methods die with a L<Postfix::QueueWatch::Error>.
+Methods die with a L<Postfix::QueueWatch::Error>, which names the file and line of your call. That something in a spool
+could not be read is no error: see C<problems> of the snapshot, and each figure's quality.
 
-=head1 THREADS
+=head1 THREADS, PROCESSES, EMBEDDED PERL
 
-Objects belong to the thread that made them; a new thread does not get them. No method exits or keeps global state, so
-that it can be used under the embedded Perl of a monitoring system.
+Objects belong to the interpreter that made them: in a new thread they are closed. A child process may scan by itself. No
+method exits, prints, or changes anything of the process, so that it can be used under the embedded Perl of a monitoring
+system; C<scan> returns when its own threads have ended.
+
+=head1 SEE ALSO
+
+L<Postfix::QueueWatch::Snapshot>, L<Postfix::QueueWatch::Messages>, L<Postfix::QueueWatch::Shape>,
+L<Postfix::QueueWatch::Verdict>, L<Postfix::QueueWatch::Error>, C<queuewatch.h>
 
 =cut

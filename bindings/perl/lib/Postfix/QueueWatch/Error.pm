@@ -35,6 +35,12 @@ sub _throw {
     die $self;
 }
 
+# For a wrong argument that the library is not even asked about.
+sub _refuse {
+    my ($message) = @_;
+    return _throw(INVALID(), 0, $message);
+}
+
 sub code    { my ($self) = @_; return $self->{code} }
 sub errno   { my ($self) = @_; return $self->{errno} }
 sub message { my ($self) = @_; return $self->{message} }
@@ -59,16 +65,97 @@ Postfix::QueueWatch::Error - what failed, why, and what to do about it
 
 =head1 SYNOPSIS
 
-    my $q = eval { Postfix::QueueWatch->scan(queue_directory => $directory) };
-    if (my $error = $@) {
-        warn $error;                    # with your file and line
-        warn $error->remedy if ref $error && defined $error->remedy;
+    use Postfix::QueueWatch;
+
+    my $q = eval { Postfix::QueueWatch->scan(queue_directory => '/var/spool/postfix') };
+    if (ref $@ && $@->isa('Postfix::QueueWatch::Error')) {
+        warn "run me as root\n" if $@->code == Postfix::QueueWatch::Error::DENIED;
+        warn $@;                        # the message, with your file and line
     }
+
+=head1 DESCRIPTION
+
+What the methods of L<Postfix::QueueWatch> die with. It is true, and as a text it is the message with the place of your
+call.
 
 =head1 METHODS
 
-C<code> (QW_ERR_ of queuewatch.h), C<errno> (0 if the system gave none), C<message> (whole, with cause and remedy),
-C<remedy>, C<path> (bytes), C<offset> (of the first wrong byte of a rule), C<file> and C<line> of your call. As a text it
-is the message with that place.
+=head2 code
+
+What kind of failure: one of the constants below.
+
+=head2 errno
+
+The errno of the system; 0 if it gave none.
+
+=head2 message
+
+The whole text with cause and remedy, printable ASCII.
+
+=head2 remedy
+
+What to do about it, by itself; C<undef> if nothing is known.
+
+=head2 path
+
+The path that it is about, in bytes; C<undef> if it is about none.
+
+=head2 offset
+
+The offset of the first wrong byte of a rule, a measure or an option's value, from 0; C<undef> if it is about none.
+
+=head2 file
+
+The file of your call.
+
+=head2 line
+
+And the line.
+
+=head2 text
+
+The message with that place, and a newline: what it is as a text.
+
+=head1 CONSTANTS
+
+=head2 INVALID
+
+An argument that may not be.
+
+=head2 SYNTAX
+
+A rule, a measure or an option's value does not parse; C<offset> tells where.
+
+=head2 NOT_FOUND
+
+No such option, instance, file or directory.
+
+=head2 DENIED
+
+The system refused access.
+
+=head2 IO
+
+Another failure of the system.
+
+=head2 NOT_A_SPOOL
+
+The directory has none of the queues.
+
+=head2 TIMEOUT
+
+The time was up before anything could be told.
+
+=head2 STATE
+
+An object is closed, or of another thread; or a call is out of order.
+
+=head2 UNSUPPORTED
+
+Known, but not to be had here.
+
+=head2 PANIC
+
+A bug in the library.
 
 =cut

@@ -4,20 +4,24 @@ use 5.014;
 use strict;
 use warnings;
 
-our $VERSION = '0.001000';
+use overload ();
 
-# An object holds a pointer, which a new thread must not share.
-sub CLONE_SKIP { return 1 }
+our $VERSION = '0.001000';
 
 # Options by keyword: an array sets a repeatable one once for each, undef sets nothing.
 sub new {
-    my ($class, %options) = @_;
-    my $self = $class->_new;
+    my ($class, @options) = @_;
+    Postfix::QueueWatch::Error::_refuse('options are pairs of a name and a value') if @options % 2;
+    my %options = @options;
+    my $self    = $class->_new;
     for my $keyword (sort keys %options) {
         (my $name = $keyword) =~ tr/_/-/;
         my $value = $options{$keyword};
         for my $one (ref $value eq 'ARRAY' ? @{$value} : $value) {
             next if !defined $one;
+            if (ref $one && !overload::Method($one, q{""})) {
+                Postfix::QueueWatch::Error::_refuse("$keyword: a text, a number, or an array of them, not a reference");
+            }
             $self->_set($name, $one);
         }
     }
@@ -34,6 +38,14 @@ Postfix::QueueWatch::Options - options of a scan and a check
 
 =head1 DESCRIPTION
 
-What the keywords of L<Postfix::QueueWatch> become. Not for use by itself.
+What the keywords of L<Postfix::QueueWatch/scan> become. Not for use by itself.
+
+=head1 METHODS
+
+=head2 new
+
+    my $options = Postfix::QueueWatch::Options->new(queue_directory => '/var/spool/postfix');
+
+Which options there are and what they take, only the library knows.
 
 =cut

@@ -9,31 +9,36 @@ our $VERSION = '0.001000';
 # Flags of queuewatch.h.
 my %FLAGS = (senders => 2, parents => 4);
 
-# An object holds a pointer, which a new thread must not share.
-sub CLONE_SKIP { return 1 }
-
-sub _flags {
-    my ($how) = @_;
+# The table to be made: flags, min_subdomains, width.
+sub _how {
+    my ($width, @how) = @_;
+    Postfix::QueueWatch::Error::_refuse('options are pairs of a name and a value') if @how % 2;
+    my %how   = @how;
     my $flags = 0;
-    for my $name (keys %FLAGS) {
-        $flags |= $FLAGS{$name} if $how->{$name};
+    for my $name (sort keys %FLAGS) {
+        $flags |= $FLAGS{$name} if delete $how{$name};
     }
-    return $flags;
+    my $min = delete $how{min_subdomains} // 0;
+    $width = delete $how{width} // 0 if defined $width;
+    for my $unknown (sort keys %how) {
+        Postfix::QueueWatch::Error::_refuse("a table takes senders, parents, min_subdomains and width, not $unknown");
+    }
+    return ($flags, $min, $width // ());
 }
 
 sub text {
-    my ($self, $queue, %how) = @_;
-    return $self->_text($queue, _flags(\%how), $how{min_subdomains} // 0, $how{width} // 0);
+    my ($self, $queue, @how) = @_;
+    return _text($self, $queue, _how(0, @how));
 }
 
 sub json {
-    my ($self, $queue, %how) = @_;
-    return $self->_json($queue, _flags(\%how), $how{min_subdomains} // 0);
+    my ($self, $queue, @how) = @_;
+    return _json($self, $queue, _how(undef, @how));
 }
 
 sub rows {
-    my ($self, $queue, %how) = @_;
-    return $self->_rows($queue, _flags(\%how), $how{min_subdomains} // 0);
+    my ($self, $queue, @how) = @_;
+    return _rows($self, $queue, _how(undef, @how));
 }
 
 1;
@@ -44,8 +49,44 @@ __END__
 
 Postfix::QueueWatch::Shape - recipients and senders by domain and age
 
+=head1 SYNOPSIS
+
+    use Postfix::QueueWatch;
+
+    my $shape = Postfix::QueueWatch->shape(queue_directory => '/var/spool/postfix');
+    print $shape->text('deferred');
+    print $shape->text('deferred', senders => 1);
+    my ($total) = grep { $_->{domain} eq 'TOTAL' } $shape->rows('hold');
+
 =head1 DESCRIPTION
 
-Made by C<< Postfix::QueueWatch->shape >>; see L<Postfix::QueueWatch/The shape>.
+Made by L<Postfix::QueueWatch/shape>, for every queue and both directions in one pass. It does not change.
+
+The first argument of its methods is a queue, C<backlog> or C<total>, or C<undef> for all queues. Pairs may follow:
+C<senders> counts messages by sender domain, C<parents> adds rows for parent domains, C<min_subdomains> (5) and, for the
+text, C<width> (80) are C<-m> and C<-w> of qshape.
+
+=head1 METHODS
+
+=head2 text
+
+The table that qshape prints, byte for byte.
+
+=head2 rows
+
+Its rows, in its order, C<TOTAL> among them: a list of hash references with C<domain> (with a leading dot a parent
+domain), C<total>, and C<counts>, an array reference with a number for each column.
+
+=head2 json
+
+The same as a document, schema queuewatch/1.
+
+=head2 complete
+
+True if everything could be read; if not, figures are lower bounds.
+
+=head2 close
+
+Gives back its memory now. Otherwise that happens when it is forgotten. Twice is no harm.
 
 =cut
