@@ -106,6 +106,41 @@
 #define QW_SHAPE_PARENTS 4
 
 /**
+ * Kind of an event: a message is there that was not.
+ */
+#define QW_EVENT_ARRIVED 0
+
+/**
+ * A message went from one queue to another.
+ */
+#define QW_EVENT_MOVED 1
+
+/**
+ * A message is gone: delivered, bounced, expired or deleted.
+ */
+#define QW_EVENT_LEFT 2
+
+/**
+ * A message in its place is another than before: a recipient done with, a new delay reason, a mode.
+ */
+#define QW_EVENT_CHANGED 3
+
+/**
+ * All was read anew, for the reason told: events may lack.
+ */
+#define QW_EVENT_RESCANNED 4
+
+/**
+ * Events can no longer be had, for the reason told: the queues are scanned every minute.
+ */
+#define QW_EVENT_BLIND 5
+
+/**
+ * Events were dropped, for nobody pulled them.
+ */
+#define QW_EVENT_DROPPED 6
+
+/**
  * Level of qw_log_set: errors.
  */
 #define QW_LOG_ERROR 1
@@ -174,6 +209,11 @@ typedef struct qw_text qw_text;
  * The judgement of a snapshot. Immutable: any number of threads may use it.
  */
 typedef struct qw_verdict qw_verdict;
+
+/**
+ * The queues' live state. One thread at a time.
+ */
+typedef struct qw_watch qw_watch;
 
 /**
  * Bytes that belong to somebody else, each function says to whom and until when. `data` is NULL where
@@ -396,6 +436,52 @@ typedef struct {
    */
   qw_quality quality;
 } qw_finding;
+
+/**
+ * One event. The bytes live until the next call of qw_watch_next, or until the watch is freed.
+ */
+typedef struct {
+  /**
+   * The name of the instance; empty where it is about none.
+   */
+  qw_bytes instance;
+  /**
+   * The queue ID; empty where it is about no message.
+   */
+  qw_bytes queue_id;
+  /**
+   * Why, printable ASCII: of events that are about no message.
+   */
+  qw_bytes reason;
+  /**
+   * When the message arrived, in seconds of the epoch; 0 if that is not known.
+   */
+  int64_t arrival;
+  /**
+   * Its size as mailq prints it, in bytes.
+   */
+  uint64_t size;
+  /**
+   * Its recipients still to be delivered.
+   */
+  uint64_t recipients;
+  /**
+   * QW_EVENT_.
+   */
+  int32_t kind;
+  /**
+   * Where the message is, or was when it left; QW_QUEUE_.
+   */
+  qw_queue queue;
+  /**
+   * Where a moved message was before; QW_QUEUE_.
+   */
+  qw_queue from;
+  /**
+   * 0.
+   */
+  int32_t reserved;
+} qw_event;
 
 /**
  * A log function: its `user` pointer, the level (QW_LOG_), the part of the library, the message. The
@@ -912,6 +998,72 @@ qw_status qw_verdict_finding(const qw_verdict *verdict,
  * Frees a verdict. NULL is a no-op. Since 0.1.
  */
 void qw_verdict_free(qw_verdict *verdict);
+
+/**
+ * Begins to watch what `options` says by inotify, and reads all of it once, as qw_scan does; the options
+ * `timeout` and `previous` mean nothing here. It holds file descriptors, and no thread. Free it with
+ * qw_watch_free. Errors: as qw_scan. Since 0.1.
+ */
+qw_status qw_watch_open(const qw_options *options,
+                        qw_watch **out,
+                        qw_error **err);
+
+/**
+ * The descriptor to wait for with poll, select or epoll: readable whenever qw_watch_dispatch has something to
+ * do, and every ten seconds, since ages grow. It belongs to the watch: do not read or close it.
+ * -1 for NULL. Since 0.1.
+ */
+int32_t qw_watch_fd(const qw_watch *watch);
+
+/**
+ * Waits until the descriptor is readable, at most `timeout_ms` milliseconds (negative: for ever), for hosts
+ * without a loop of their own. QW_OK: it is; QW_END: the time is up, or a signal came. Errors:
+ * QW_ERR_INVALID, QW_ERR_IO. Since 0.1.
+ */
+qw_status qw_watch_wait(const qw_watch *watch,
+                        int32_t timeout_ms,
+                        qw_error **err);
+
+/**
+ * Takes in what has happened. Never waits for anything but the disk; calls for nothing do no harm.
+ * Errors: QW_ERR_INVALID, and those of qw_scan if all had to be read anew: the next call tries again.
+ * Since 0.1.
+ */
+qw_status qw_watch_dispatch(qw_watch *watch,
+                            qw_error **err);
+
+/**
+ * Fills `row` with the next event that was taken in, or returns QW_END if there is none (more).
+ * `row_size` is sizeof *row. Some thousands are kept for you. Errors: QW_ERR_INVALID. Since 0.1.
+ */
+qw_status qw_watch_next(qw_watch *watch,
+                        qw_event *row,
+                        size_t row_size,
+                        qw_error **err);
+
+/**
+ * The snapshot of this moment, the same that qw_scan would take; news that wait are taken in first. Free it
+ * with qw_snapshot_free; it lives on without the watch. Errors: as qw_watch_dispatch. Since 0.1.
+ */
+qw_status qw_watch_snapshot(qw_watch *watch,
+                            qw_snapshot **out,
+                            qw_error **err);
+
+/**
+ * The verdict of this moment by the rules in `options`, or (NULL) in those that the watch was opened with.
+ * It costs the same for any number of messages; its long output lacks the table of domains by age, which
+ * qw_check of qw_watch_snapshot has. Free it with qw_verdict_free. Errors: as qw_watch_dispatch and qw_check.
+ * Since 0.1.
+ */
+qw_status qw_watch_check(qw_watch *watch,
+                         const qw_options *options,
+                         qw_verdict **out,
+                         qw_error **err);
+
+/**
+ * Frees a watch; snapshots and verdicts made from it live on. NULL is a no-op. Since 0.1.
+ */
+void qw_watch_free(qw_watch *watch);
 
 /**
  * Sets the log function of the process, for records up to `max_level` (QW_LOG_); a NULL function

@@ -35,8 +35,10 @@ pub enum ErrorKind {
 }
 
 /// A failure: what, where, why, and the remedy.
+#[derive(Clone)]
 pub struct Error(Box<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     message: String,

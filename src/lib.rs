@@ -25,6 +25,7 @@
 //! | [`measure`] | the catalogue: every figure, its unit, its quality |
 //! | [`rules`] | ranges, rules, the verdict |
 //! | [`options`] | all of the above by option name, for every face |
+//! | [`watch`] | the same snapshot, kept by inotify |
 //! | [`state`] | the file that keeps what the last check knew |
 //! | [`doctor`] | what stands in the way of a true figure, and what mends it |
 //! | [`render`] | service output and performance data, JSON, OpenMetrics |
@@ -92,6 +93,8 @@ pub mod measure;
 pub mod rules;
 
 pub mod options;
+
+pub mod watch;
 
 pub mod state;
 

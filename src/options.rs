@@ -301,7 +301,11 @@ impl Options {
         rules
     }
 
-    fn request(&self, purpose: Purpose) -> Result<Request> {
+    /// What to take a snapshot of.
+    ///
+    /// # Errors
+    /// If a rule contradicts another option.
+    pub(crate) fn request(&self, purpose: Purpose) -> Result<Request> {
         let queues = self.queues();
         let given = self.given_rules()?;
         let (plan, wanted) = if self.counts {
@@ -463,6 +467,16 @@ impl Options {
             return Err(broken.swap_remove(0));
         }
         Ok((request, broken))
+    }
+
+    /// The queues that are left out.
+    pub(crate) fn excluded(&self) -> QueueSet {
+        self.excluded
+    }
+
+    /// What a snapshot is compared with.
+    pub(crate) fn previous(&self) -> &Previous {
+        &self.previous
     }
 
     /// The queues that are not left out.

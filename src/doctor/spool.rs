@@ -13,7 +13,7 @@ use crate::options::Options;
 use crate::postfix::envelope::Visitor;
 use crate::postfix::queue::Queue;
 use crate::scan::{Depth, Gap, GapKind, Message, Observer, Plan, Spool};
-use crate::sys::{self, Inode};
+use crate::sys;
 
 /// Things of which the places are kept and told; all are counted.
 const MAX_EXAMPLES: usize = 20;
@@ -251,8 +251,8 @@ impl Observer for Finds {
         }
     }
 
-    fn not_ready(&mut self, queue: Queue, inode: Inode) {
-        if queue != Queue::Maildrop && inode.mode & 0o077 != 0 {
+    fn not_ready(&mut self, file: &Message<'_>) {
+        if file.queue != Queue::Maildrop && file.inode.mode & 0o077 != 0 {
             self.altered_count += 1;
         }
     }

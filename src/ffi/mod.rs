@@ -35,6 +35,8 @@ mod shape;
 
 mod verdict;
 
+mod watch;
+
 mod log;
 
 use std::ffi::c_char;
@@ -70,6 +72,12 @@ pub use verdict::{
     qw_check, qw_finding, qw_verdict, qw_verdict_finding, qw_verdict_finding_count,
     qw_verdict_free, qw_verdict_json, qw_verdict_output, qw_verdict_perfdata, qw_verdict_state,
     qw_verdict_summary,
+};
+
+pub use watch::{
+    QW_EVENT_ARRIVED, QW_EVENT_BLIND, QW_EVENT_CHANGED, QW_EVENT_DROPPED, QW_EVENT_LEFT,
+    QW_EVENT_MOVED, QW_EVENT_RESCANNED, qw_event, qw_watch, qw_watch_check, qw_watch_dispatch,
+    qw_watch_fd, qw_watch_free, qw_watch_next, qw_watch_open, qw_watch_snapshot, qw_watch_wait,
 };
 
 /// What a function came to: QW_OK, QW_END, or one of QW_ERR_.

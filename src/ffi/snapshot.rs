@@ -13,7 +13,7 @@ use super::{
 };
 use crate::error::{Error, ErrorKind};
 use crate::measure::{Measure, Quality};
-use crate::options::Purpose;
+use crate::options::{Options, Purpose};
 use crate::render::json;
 use crate::snapshot::{Problem, ProblemKind, Snapshot};
 
@@ -85,14 +85,19 @@ pub unsafe extern "C" fn qw_scan(
         guard(err, poisoned, || {
             let (out, options) = (out?, &options?.options);
             let snapshot = options.scan(Purpose::Everything)?;
-            *out = handle::give(qw_snapshot {
-                problems: snapshot.problems(),
-                measures: options.measures().to_vec(),
-                snapshot: Arc::new(snapshot),
-            });
+            *out = give_snapshot(snapshot, options);
             Ok(QW_OK)
         })
     }
+}
+
+/// Hands `snapshot`, taken by `options`, to the caller.
+pub(super) fn give_snapshot(snapshot: Snapshot, options: &Options) -> *mut qw_snapshot {
+    handle::give(qw_snapshot {
+        problems: snapshot.problems(),
+        measures: options.measures().to_vec(),
+        snapshot: Arc::new(snapshot),
+    })
 }
 
 /// 1 if all that was to be read was read; 0 if not, or for NULL. Since 0.1.

@@ -71,20 +71,29 @@ pub unsafe extern "C" fn qw_check(
             let (out, options) = (out?, &options?.options);
             let snapshot = Arc::clone(&snapshot?.snapshot);
             let verdict = options.check(&snapshot)?;
-            let texts = verdict.findings.iter().map(|finding| Texts {
-                measure: finding.rule.measure.to_string(),
-                range: finding.rule.range.spelling().to_owned(),
-                text: finding.text(),
-            });
-            *out = handle::give(qw_verdict {
-                texts: texts.collect(),
-                counts: options.counts(),
-                snapshot,
-                verdict,
-            });
+            *out = give_verdict(snapshot, verdict, options.counts());
             Ok(QW_OK)
         })
     }
+}
+
+/// Hands `verdict` on `snapshot` to the caller; `counts`: only names were counted.
+pub(super) fn give_verdict(
+    snapshot: Arc<Snapshot>,
+    verdict: Verdict,
+    counts: bool,
+) -> *mut qw_verdict {
+    let texts = verdict.findings.iter().map(|finding| Texts {
+        measure: finding.rule.measure.to_string(),
+        range: finding.rule.range.spelling().to_owned(),
+        text: finding.text(),
+    });
+    handle::give(qw_verdict {
+        texts: texts.collect(),
+        counts,
+        snapshot,
+        verdict,
+    })
 }
 
 /// The worst state found; QW_STATE_UNKNOWN for NULL. Since 0.1.

@@ -11,3 +11,4 @@ pub mod plugin;
 pub mod postqueue;
 pub mod shape;
 pub mod status;
+pub mod watch;

@@ -4,7 +4,7 @@
 //! directory buffer lists, so that a queue of any length streams.
 
 use std::collections::VecDeque;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -273,7 +273,7 @@ impl Finder for Later<'_> {
         self.0.push(work);
     }
     fn name(&mut self, _directory: &Directory) {}
-    fn stray(&mut self, _directory: &Directory) {}
+    fn stray(&mut self, _directory: &Directory, _name: &CStr) {}
 }
 
 /// Gaps that a cursor holds; the rest are counted.

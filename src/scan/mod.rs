@@ -17,10 +17,10 @@ mod logged;
 mod logs;
 mod messages;
 mod read;
-mod walk;
+pub(crate) mod walk;
 
-use std::ffi::OsStr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::ffi::{CStr, OsStr};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -167,9 +167,9 @@ pub trait Observer: Visitor + Send {
     /// A message.
     fn message(&mut self, message: &Message<'_>);
 
-    /// A regular file of `queue` that is not ready, and so no message.
-    fn not_ready(&mut self, queue: Queue, inode: Inode) {
-        let _ = (queue, inode);
+    /// A regular file that is not ready, and so no message; without an envelope.
+    fn not_ready(&mut self, file: &Message<'_>) {
+        let _ = file;
     }
 
     /// A file in `queue` that counts by its name alone.
@@ -295,8 +295,21 @@ impl Spool {
         sys::disk(&self.fd).ok()
     }
 
+    /// The descriptor of its directory.
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// A reader of its files as deep as `plan` says, without a deadline, and what stands in its way.
+    pub(crate) fn reader(&self, plan: &Plan) -> (FileReader, Vec<Gap>) {
+        let mut gaps = Vec::new();
+        let logs = self.logs(*plan, &mut Noatime::default(), |gap| gaps.push(gap));
+        let reader = FileReader::new(logs, Deadline::NEVER, plan.as_showq);
+        (reader, gaps)
+    }
+
     /// Opens the directories of `queues`; what cannot be opened is a gap, what is absent is empty.
-    fn queue_directories(
+    pub(crate) fn queue_directories(
         &self,
         queues: QueueSet,
         noatime: &mut Noatime,
@@ -462,7 +475,7 @@ impl<O: Observer> walk::Finder for Lister<'_, '_, '_, O> {
         self.reader.observer.name(directory.queue);
     }
 
-    fn stray(&mut self, directory: &Directory) {
+    fn stray(&mut self, directory: &Directory, _name: &CStr) {
         self.reader.observer.stray(directory.queue);
     }
 }

@@ -42,6 +42,12 @@ impl FileReader {
         }
     }
 
+    /// Another reader of the same files.
+    pub(crate) fn another(&self) -> Self {
+        FileReader::new(Arc::clone(&self.logs), self.deadline, self.as_showq)
+            .logs_until(self.logs_until)
+    }
+
     /// The same, but that no log is read after `deadline`.
     pub(super) fn logs_until(mut self, deadline: Deadline) -> Self {
         self.logs_until = deadline;
@@ -61,7 +67,7 @@ impl FileReader {
             Ok(Some(message)) if is_ready(message.queue, message.inode) => {
                 observer.message(&message);
             }
-            Ok(Some(message)) => observer.not_ready(message.queue, message.inode),
+            Ok(Some(message)) => observer.not_ready(&message),
             Ok(None) => {}
             // Moved to another queue or delivered meanwhile; a link put in its place is no mail.
             Err(Errno::NOENT | Errno::LOOP) => observer.vanished(directory.queue),

@@ -103,7 +103,7 @@ fn gap(queue: Queue, path: PathBuf, errno: Errno) -> Gap {
 }
 
 /// `directory/name`.
-pub(super) fn join(directory: &Path, name: &CStr) -> PathBuf {
+pub(crate) fn join(directory: &Path, name: &CStr) -> PathBuf {
     use std::os::unix::ffi::OsStrExt;
     directory.join(std::ffi::OsStr::from_bytes(name.to_bytes()))
 }
@@ -155,7 +155,7 @@ pub enum Work {
 }
 
 /// What a listing finds.
-pub(super) trait Finder {
+pub(crate) trait Finder {
     /// A piece of work for later.
     fn work(&mut self, work: Work);
 
@@ -163,12 +163,12 @@ pub(super) trait Finder {
     fn name(&mut self, directory: &Directory);
 
     /// A file that Postfix never looks at, for it lies in a directory that is not listed.
-    fn stray(&mut self, directory: &Directory);
+    fn stray(&mut self, directory: &Directory, name: &CStr);
 }
 
 /// Lists one buffer full of `directory`, telling `finder` what is there; returns whether there may be
 /// more. `names_only`: files are counted by name, not bundled for reading.
-pub(super) fn list(
+pub(crate) fn list(
     directory: &Arc<Directory>,
     names_only: bool,
     memory: &mut Vec<u8>,
@@ -186,7 +186,7 @@ pub(super) fn list(
                 finder.work(Work::Open(Arc::clone(directory), name.to_owned()));
             }
             EntryKind::File if !queue_id::is_valid(name.to_bytes()) => {}
-            EntryKind::File if !directory.listed => finder.stray(directory),
+            EntryKind::File if !directory.listed => finder.stray(directory, name),
             EntryKind::File if names_only => finder.name(directory),
             EntryKind::File => {
                 bundle.push(name);

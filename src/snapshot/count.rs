@@ -20,12 +20,17 @@ use crate::sys::Inode;
 /// Names that a thread adds before it hands them over.
 const LOCAL_NAMES: usize = 4096;
 
-const DAY: i64 = 86_400;
+pub(crate) const DAY: i64 = 86_400;
 
 /// Whether group or other mode bits are set, which Postfix reads as commands. Maildrop's files are
 /// readable to all by design.
 fn is_altered(queue: Queue, inode: Inode) -> bool {
-    inode.mode & 0o077 != 0 && queue != Queue::Maildrop
+    mode_is_altered(queue, inode.mode)
+}
+
+/// The same of the mode alone.
+pub(crate) fn mode_is_altered(queue: Queue, mode: u32) -> bool {
+    mode & 0o077 != 0 && queue != Queue::Maildrop
 }
 
 /// What all observers of one scan share.
@@ -243,10 +248,10 @@ impl Observer for Counter<'_> {
         self.times(queue, envelope);
     }
 
-    fn not_ready(&mut self, queue: Queue, inode: Inode) {
-        let tally = &mut self.tallies[queue.index()];
+    fn not_ready(&mut self, file: &Message<'_>) {
+        let tally = &mut self.tallies[file.queue.index()];
         tally.not_ready += 1;
-        if is_altered(queue, inode) {
+        if is_altered(file.queue, file.inode) {
             tally.altered += 1;
         }
     }

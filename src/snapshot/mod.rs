@@ -3,24 +3,26 @@
 //! A [`Snapshot`] is immutable and says of everything whether it is whole. Merging what several
 //! threads counted gives the same values in any order, as long as no table of names is full.
 
-mod count;
+pub(crate) mod count;
 pub mod earlier;
 mod messages;
 pub mod names;
 mod problem;
 pub mod reasons;
+pub mod seconds;
 pub mod shape;
 mod tally;
 
 use std::ops::{Index, IndexMut};
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub use earlier::{Change, Earlier, Previous, Traffic};
 pub use messages::SnapshotMessages;
-pub use names::{Names, Seconds};
+pub use names::Names;
 pub use problem::{Problem, ProblemKind};
 pub use reasons::{Reason, Why};
+pub use seconds::Seconds;
 pub use tally::{RETRY_EDGES, Tally};
 
 use crate::clock::Deadline;
@@ -151,9 +153,9 @@ pub struct InstanceSnapshot {
     pub plan: Plan,
     /// Which tables were made.
     pub wanted: Wanted,
-    tallies: [Tally; Queue::ALL.len()],
+    pub(crate) tallies: [Tally; Queue::ALL.len()],
     /// The tables.
-    pub tables: Tables,
+    pub tables: Arc<Tables>,
     /// The first [`MAX_EXAMPLES`] gaps, by queue and path.
     pub gaps: Vec<Gap>,
     /// The first [`MAX_EXAMPLES`] damaged files, by queue and path.
@@ -209,7 +211,7 @@ impl InstanceSnapshot {
             plan: request.plan,
             wanted: request.wanted,
             tallies,
-            tables,
+            tables: Arc::new(tables),
             gaps,
             damaged,
             disk: spool.disk(),

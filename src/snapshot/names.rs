@@ -1,4 +1,4 @@
-//! Counts by name: destination domains, sender addresses, arrival seconds.
+//! Counts by name: destination domains, sender addresses, status codes.
 //!
 //! Names are chosen by strangers, so the tables are bounded: past [`MAX_NAMES`] names or
 //! [`MAX_NAME_BYTES`] bytes of them a new name is not taken in but added to [`Names::others`], and
@@ -14,13 +14,22 @@ pub const MAX_NAME_BYTES: usize = 16 << 20;
 /// Bytes of one name; a longer one is counted under its first so many bytes. No domain or address
 /// that SMTP accepts is longer.
 pub const MAX_NAME: usize = 1024;
-/// Arrival or expiry seconds that one table holds: more than ten days of a message each second.
-pub const MAX_SECONDS: usize = 1 << 20;
-
 /// What is counted for a name.
 pub trait Count: Clone + Default + for<'a> AddAssign<&'a Self> {
     /// The count that says which name has most.
     fn total(&self) -> u64;
+}
+
+/// What can be taken away again.
+pub trait Uncount: Count {
+    /// Takes `other` away, which was added once; there is never less than none.
+    fn take_away(&mut self, other: &Self);
+}
+
+impl Uncount for u64 {
+    fn take_away(&mut self, other: &u64) {
+        *self = self.saturating_sub(*other);
+    }
 }
 
 impl Count for u64 {
@@ -49,6 +58,24 @@ impl<C: Count> Names<C> {
             self.counts.insert(name.into(), count.clone());
         } else {
             self.others += count;
+        }
+    }
+
+    /// Takes `count` away from `name`, which it was added to; a name without any is dropped. What is not
+    /// in the table was counted among the others.
+    pub fn remove(&mut self, name: &[u8], count: &C)
+    where
+        C: Uncount,
+    {
+        let name = name.get(..MAX_NAME).unwrap_or(name);
+        let Some(sum) = self.counts.get_mut(name) else {
+            self.others.take_away(count);
+            return;
+        };
+        sum.take_away(count);
+        if sum.total() == 0 {
+            self.bytes -= name.len();
+            self.counts.remove(name);
         }
     }
 
@@ -101,54 +128,6 @@ impl<C: Count> Names<C> {
     }
 }
 
-/// Counts by second of the epoch, exact to the second.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Seconds {
-    counts: HashMap<i64, u64>,
-    /// Messages whose second was not taken in.
-    pub others: u64,
-}
-
-impl Seconds {
-    /// Adds `count` messages at `second`.
-    pub fn add(&mut self, second: i64, count: u64) {
-        if let Some(sum) = self.counts.get_mut(&second) {
-            *sum += count;
-        } else if self.counts.len() < MAX_SECONDS {
-            self.counts.insert(second, count);
-        } else {
-            self.others += count;
-        }
-    }
-
-    /// Adds all of `other`.
-    pub fn merge(&mut self, other: &Self) {
-        for (second, count) in &other.counts {
-            self.add(*second, *count);
-        }
-        self.others += other.others;
-    }
-
-    /// How many different seconds.
-    pub fn len(&self) -> usize {
-        self.counts.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.counts.is_empty()
-    }
-
-    /// Messages before `second`.
-    pub fn before(&self, second: i64) -> u64 {
-        self.counts
-            .iter()
-            .filter(|(at, _)| **at < second)
-            .map(|(_, count)| count)
-            .sum()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,14 +170,5 @@ mod tests {
             );
         }
         assert_eq!(long.len(), 1, "all zeros in front: one name once cut");
-    }
-
-    #[test]
-    fn seconds_are_counted_strictly_before() {
-        let mut seconds = Seconds::default();
-        for (second, count) in [(10, 1), (20, 2), (20, 3)] {
-            seconds.add(second, count);
-        }
-        assert_eq!([10, 11, 20, 21].map(|at| seconds.before(at)), [0, 1, 1, 6]);
     }
 }

@@ -48,7 +48,7 @@ impl Count for Why {
 }
 
 /// Puts the key of `domain`, `code` and `reason` (raw) together in `key`, which is cleared first.
-pub(super) fn make_key(domain: &[u8], code: &[u8], reason: &[u8], key: &mut Vec<u8>) {
+pub(crate) fn make_key(domain: &[u8], code: &[u8], reason: &[u8], key: &mut Vec<u8>) {
     normalise(reason, key);
     let mut head = Vec::with_capacity(code.len() + domain.len() + 2);
     head.extend(code.iter().take(MAX_CODE).filter(|byte| **byte != 0));

@@ -2,7 +2,7 @@
 
 use std::ops::AddAssign;
 
-use super::names::Count;
+use super::names::{Count, Uncount};
 
 /// Columns of the table, with qshape's defaults.
 pub const COLUMNS: usize = 10;
@@ -28,6 +28,27 @@ impl Ages {
         };
         ages.columns[column(age)] = 1;
         ages
+    }
+}
+
+impl Ages {
+    /// The same for `count` of that age.
+    #[must_use]
+    pub fn times(self, count: u64) -> Self {
+        let few = u32::try_from(count).unwrap_or(u32::MAX);
+        Ages {
+            total: self.total.saturating_mul(count),
+            columns: self.columns.map(|column| column.saturating_mul(few)),
+        }
+    }
+}
+
+impl Uncount for Ages {
+    fn take_away(&mut self, other: &Ages) {
+        self.total = self.total.saturating_sub(other.total);
+        for (sum, count) in self.columns.iter_mut().zip(other.columns) {
+            *sum = sum.saturating_sub(count);
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include <pthread.h>
 #include <queuewatch.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -45,6 +46,8 @@ static void nulls(void)
     qw_message row;
     qw_problem problem;
     qw_finding finding;
+    qw_watch *watch = NULL;
+    qw_event event;
     double value;
     qw_quality quality;
 
@@ -76,6 +79,14 @@ static void nulls(void)
     CHECK(qw_text_bytes(NULL).data == NULL);
     CHECK(qw_error_code(NULL) == QW_OK && qw_error_errno(NULL) == 0 && qw_error_offset(NULL) == QW_NUL);
     CHECK(qw_error_message(NULL)[0] == '\0' && qw_error_remedy(NULL) == NULL && qw_error_path(NULL).data == NULL);
+    FAILS(qw_watch_open(NULL, &watch, &err), QW_ERR_INVALID);
+    FAILS(qw_watch_dispatch(NULL, &err), QW_ERR_INVALID);
+    FAILS(qw_watch_wait(NULL, 0, &err), QW_ERR_INVALID);
+    FAILS(qw_watch_next(NULL, &event, sizeof event, &err), QW_ERR_INVALID);
+    FAILS(qw_watch_snapshot(NULL, &snapshot, &err), QW_ERR_INVALID);
+    FAILS(qw_watch_check(NULL, NULL, &verdict, &err), QW_ERR_INVALID);
+    CHECK(qw_watch_fd(NULL) == -1 && watch == NULL);
+    qw_watch_free(NULL);
     qw_options_free(NULL);
     qw_snapshot_free(NULL);
     qw_messages_free(NULL);
@@ -376,6 +387,76 @@ static void logs(const char *spool)
     WORKS(qw_log_set(NULL, NULL, 0, &err));
 }
 
+/* A message goes from hold to active and back, seen by the one descriptor. */
+static void watches(const char *spool)
+{
+    qw_options *options = NULL;
+    qw_watch *watch = NULL;
+    qw_snapshot *snapshot = NULL;
+    qw_verdict *verdict = NULL;
+    qw_messages *messages = NULL;
+    qw_message row;
+    qw_event event;
+    struct { qw_event event; char more[16]; } larger;
+    char from[4096], to[4096], name[256];
+    double hold;
+    int way;
+
+    WORKS(qw_options_new(&options, &err));
+    set(options, "queue-directory", "/nonexistent/spool");
+    FAILS(qw_watch_open(options, &watch, &err), QW_ERR_NOT_FOUND);
+    CHECK(watch == NULL);
+    set(options, "queue-directory", spool);
+    set(options, "now", "1795461304");
+    set(options, "critical", "hold.messages=5");
+    WORKS(qw_watch_open(options, &watch, &err));
+    CHECK(qw_watch_fd(watch) >= 0);
+    CHECK(qw_watch_wait(watch, 0, NULL) == QW_END);
+    CHECK(qw_watch_next(watch, &event, sizeof event, NULL) == QW_END);
+    FAILS(qw_watch_next(watch, NULL, sizeof event, &err), QW_ERR_INVALID);
+    FAILS(qw_watch_snapshot(watch, NULL, &err), QW_ERR_INVALID);
+    WORKS(qw_watch_snapshot(watch, &snapshot, &err));
+    hold = measure(snapshot, "hold.messages");
+    CHECK(hold > 5);
+    WORKS(qw_messages_open(snapshot, "hold", QW_NUL, &messages, &err));
+    WORKS(qw_messages_next(messages, &row, sizeof row, &err));
+    CHECK(row.queue_id.len < sizeof name);
+    memcpy(name, row.queue_id.data, row.queue_id.len);
+    name[row.queue_id.len] = '\0';
+    qw_messages_free(messages);
+    qw_snapshot_free(snapshot);
+    CHECK(snprintf(from, sizeof from, "%s/hold/%s", spool, name) < (int)sizeof from);
+    CHECK(snprintf(to, sizeof to, "%s/active/%s", spool, name) < (int)sizeof to);
+    for (way = 0; way < 2; way++) {
+        CHECK(rename(way == 0 ? from : to, way == 0 ? to : from) == 0);
+        WORKS(qw_watch_wait(watch, 10000, &err));
+        WORKS(qw_watch_dispatch(watch, &err));
+        memset(&larger, 0x55, sizeof larger);
+        WORKS(qw_watch_next(watch, &larger.event, sizeof larger, &err));
+        CHECK(larger.more[0] == 0 && larger.event.kind == QW_EVENT_MOVED);
+        CHECK(larger.event.from == (way == 0 ? QW_QUEUE_HOLD : QW_QUEUE_ACTIVE));
+        CHECK(larger.event.queue == (way == 0 ? QW_QUEUE_ACTIVE : QW_QUEUE_HOLD));
+        CHECK(larger.event.queue_id.len == strlen(name));
+        CHECK(memcmp(larger.event.queue_id.data, name, strlen(name)) == 0);
+        CHECK(qw_watch_next(watch, &event, sizeof event, NULL) == QW_END);
+        WORKS(qw_watch_snapshot(watch, &snapshot, &err));
+        CHECK(measure(snapshot, "hold.messages") == (way == 0 ? hold - 1 : hold));
+        qw_snapshot_free(snapshot);
+        while (qw_watch_wait(watch, 100, NULL) == QW_OK)
+            WORKS(qw_watch_dispatch(watch, &err));
+    }
+    WORKS(qw_watch_check(watch, NULL, &verdict, &err));
+    CHECK(qw_verdict_state(verdict) == QW_STATE_CRITICAL);
+    qw_verdict_free(verdict);
+    WORKS(qw_watch_check(watch, options, &verdict, &err));
+    WORKS(qw_watch_snapshot(watch, &snapshot, &err));
+    qw_options_free(options);
+    qw_watch_free(watch);
+    CHECK(qw_verdict_state(verdict) == QW_STATE_CRITICAL && measure(snapshot, "hold.messages") == hold);
+    qw_verdict_free(verdict);
+    qw_snapshot_free(snapshot);
+}
+
 int main(int argc, char **argv)
 {
     CHECK(argc == 2);
@@ -388,5 +469,6 @@ int main(int argc, char **argv)
     reasons(scan(argv[1]));
     threads(argv[1]);
     logs(argv[1]);
+    watches(argv[1]);
     return 0;
 }

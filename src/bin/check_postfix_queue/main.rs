@@ -14,10 +14,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use queuewatch::error::{Error, ErrorKind, Result};
+use queuewatch::escape;
 use queuewatch::instance::Settings;
 use queuewatch::measure::CATALOGUE;
 use queuewatch::options::{OPTIONS, OptionRow, Options, Purpose, SHAPE_OPTIONS, Takes};
-use queuewatch::render::{json, openmetrics, plugin};
+use queuewatch::render::{json, openmetrics, plugin, watch};
+use queuewatch::replace;
 use queuewatch::rules::{State, defaults};
 use queuewatch::snapshot::Wanted;
 use queuewatch::state::StateFile;
@@ -27,14 +29,30 @@ use words::{Flag, Word};
 const TIMEOUT: &str = "10";
 /// How long after the deadline a call that hangs in the kernel is given up, in seconds.
 const GRACE: u64 = 1;
+/// How old a status file may be, in seconds, unless it is said.
+const MAX_AGE: i64 = 60;
+/// The longest status file that is read, in bytes.
+const MAX_STATUS: usize = 1 << 20;
 
 /// Flags of the plugin beside the options of the library.
-const OWN: [Flag; 5] = [
+const OWN: [Flag; 7] = [
     Flag {
         short: None,
         name: "state",
         takes: Takes::One("FILE"),
         help: "keep in FILE what the next check needs to tell QUEUE.growth",
+    },
+    Flag {
+        short: None,
+        name: "status",
+        takes: Takes::One("FILE"),
+        help: "answer from FILE, which queuewatch watch keeps; needs no right on the spool",
+    },
+    Flag {
+        short: None,
+        name: "max-age",
+        takes: Takes::One("SECONDS"),
+        help: "how old that file may be (default 60)",
     },
     Flag {
         short: None,
@@ -137,6 +155,9 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
     let mut format = Format::Plugin;
     let mut verbosity = 0_u8;
     let mut state = None;
+    let mut status = None;
+    let mut max_age = MAX_AGE;
+    let mut others = false;
     for word in words::parse(arguments, &flags)? {
         match word {
             Word::Flag("help", _) => return Ok((help(&flags), State::Unknown)),
@@ -145,6 +166,8 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
                 return Ok((version, State::Unknown));
             }
             Word::Flag("verbose", _) => verbosity = verbosity.saturating_add(1),
+            Word::Flag("status", value) => status = Some(words::file("status", value)?),
+            Word::Flag("max-age", value) => max_age = seconds(&value)?,
             Word::Flag("state", value) => state = Some(words::file("state", value)?),
             Word::Flag("format", value) => {
                 format = match value.as_slice() {
@@ -154,7 +177,10 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
                     _ => return Err(words::usage("--format wants plugin, json or openmetrics")),
                 };
             }
-            Word::Flag(name, value) => options.set(name, &value)?,
+            Word::Flag(name, value) => {
+                others |= !matches!(name, "timeout" | "now");
+                options.set(name, &value)?;
+            }
             Word::Plain(word) => {
                 return Err(words::usage(&format!(
                     "{} is no option",
@@ -164,6 +190,14 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
         }
     }
     give_up_after(&options);
+    if let Some(path) = status {
+        if others || state.is_some() || format != Format::Plugin {
+            return Err(words::usage(
+                "--status answers as queuewatch watch judged: rules and instances are given there",
+            ));
+        }
+        return answer(&path, &options, max_age, verbosity);
+    }
     let tables = Wanted {
         domains: verbosity > 0 || format == Format::Json,
         senders: verbosity > 0 || format == Format::Json,
@@ -200,6 +234,26 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
         Format::OpenMetrics => openmetrics::exposition(&snapshot),
     };
     Ok((text, verdict.state))
+}
+
+/// What the status file at `path` says.
+fn answer(path: &Path, options: &Options, max_age: i64, verbosity: u8) -> Result<(String, State)> {
+    let document = replace::read(path, MAX_STATUS)?;
+    let document = document.ok_or_else(|| {
+        let shown = escape::path(path);
+        Error::new(ErrorKind::NotFound, format!("there is no {shown}"))
+            .with_remedy("start queuewatch watch --status FILE")
+    })?;
+    watch::answer(&document, options.now(), max_age, verbosity)
+        .map_err(|error| error.within(&escape::path(path)))
+}
+
+fn seconds(value: &[u8]) -> Result<i64> {
+    let text = std::str::from_utf8(value).ok();
+    let seconds = text.and_then(|text| text.parse::<i64>().ok());
+    seconds
+        .filter(|seconds| (1..=86_400).contains(seconds))
+        .ok_or_else(|| words::usage("--max-age wants seconds, 1 to 86400"))
 }
 
 /// A disk that does not answer holds a system call for ever; the monitoring system must still hear

@@ -4,9 +4,11 @@
 mod doctor;
 mod drill;
 mod list;
+mod notify;
 mod reasons;
 mod shape;
 mod status;
+mod watch;
 #[path = "../words.rs"]
 mod words;
 
@@ -37,6 +39,7 @@ Usage: queuewatch COMMAND [OPTIONS] [QUEUE ...]
   shape     destination domains by age, as qshape prints them
   list      the messages, as postqueue -j and -p print them, without a daemon
   reasons   why mail waits: destination, status code and reason
+  watch     the queues live: what comes and goes, and every change of the state
   doctor    what keeps us from reading a spool, and the least that mends it
   drill     rehearse an alert on made-up mail
 
@@ -52,7 +55,7 @@ struct Command {
     run: fn(Vec<Word>) -> Result<ExitCode>,
 }
 
-const COMMANDS: [Command; 6] = [
+const COMMANDS: [Command; 7] = [
     Command {
         name: "status",
         help: status::HELP,
@@ -76,6 +79,12 @@ const COMMANDS: [Command; 6] = [
         help: reasons::HELP,
         flags: reasons::flags,
         run: reasons::run,
+    },
+    Command {
+        name: "watch",
+        help: watch::HELP,
+        flags: watch::flags,
+        run: watch::run,
     },
     Command {
         name: "doctor",

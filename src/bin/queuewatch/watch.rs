@@ -1,0 +1,345 @@
+//! `queuewatch watch`: the queues live, for a person, a program, or a monitoring system.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use queuewatch::clock;
+use queuewatch::error::{Error, ErrorKind, Result};
+use queuewatch::measure::{Unit, number};
+use queuewatch::options::{Options, Purpose, Takes};
+use queuewatch::render::{openmetrics, plugin, watch as render};
+use queuewatch::replace;
+use queuewatch::rules::{State, Verdict};
+use queuewatch::snapshot::{Snapshot, Wanted};
+use queuewatch::watch::{Changes, TICK, Watch};
+
+use crate::notify::Supervisor;
+use crate::words::{self, Flag, Word};
+use crate::{WHICH, of_library};
+
+pub(crate) const HELP: &str = "\
+Usage: queuewatch watch [OPTIONS]
+
+Watches the queues by inotify: prints a line for each message that arrives, moves, changes or leaves, and
+for each change of the state by the rules given, else by the defaults of check_postfix_queue. It reads
+the queues once, and again only when it must, which it says. It ends when it is told to (SIGTERM, SIGINT).
+";
+
+/// Mode of files that other programs read.
+const MODE: u32 = 0o644;
+/// The least time between two verdicts.
+const PACE: Duration = Duration::from_secs(1);
+/// A passive result is sent so often though nothing changed, for the freshness that others check.
+const REPEAT: Duration = Duration::from_secs(60);
+
+#[rustfmt::skip]
+const FLAGS: [Flag; 9] = [
+    Flag { short: Some('j'), name: "json", takes: Takes::Nothing,
+        help: "print an event a line as JSON (schema queuewatch/1)" },
+    Flag { short: Some('s'), name: "states", takes: Takes::Nothing,
+        help: "print changes of the state alone" },
+    Flag { short: None, name: "for", takes: Takes::One("DURATION"),
+        help: "a change of the state counts once it has lasted so long, such as 5m (default 0)" },
+    Flag { short: None, name: "status", takes: Takes::One("FILE"),
+        help: "keep FILE, which check_postfix_queue --status answers from" },
+    Flag { short: None, name: "openmetrics", takes: Takes::One("FILE"),
+        help: "keep FILE as OpenMetrics text" },
+    Flag { short: None, name: "nagios-command", takes: Takes::One("FILE"),
+        help: "send passive results to this external command file; wants --host and --service" },
+    Flag { short: None, name: "host", takes: Takes::One("NAME"),
+        help: "the host_name of passive results" },
+    Flag { short: None, name: "service", takes: Takes::One("NAME"),
+        help: "the service_description of passive results" },
+    Flag { short: None, name: "exec", takes: Takes::One("PROGRAM"),
+        help: "run PROGRAM STATE BEFORE OUTPUT at each change of the state (never by a shell)" },
+];
+
+pub(crate) fn flags() -> Vec<Flag> {
+    let mut flags = FLAGS.to_vec();
+    flags.extend(of_library(&["warning", "critical", "exclude"]));
+    // Ages are those of the moment.
+    flags.extend(
+        of_library(&WHICH)
+            .into_iter()
+            .filter(|flag| flag.name != "timeout"),
+    );
+    flags
+}
+
+/// Where news go.
+#[derive(Default)]
+struct Outputs {
+    json: bool,
+    states_only: bool,
+    status: Option<PathBuf>,
+    openmetrics: Option<PathBuf>,
+    nagios: Option<Nagios>,
+    exec: Option<PathBuf>,
+    child: Option<Child>,
+    /// A change that waits for the child before to end.
+    waiting: Option<[String; 3]>,
+    /// What went wrong last, so that it is said once.
+    trouble: Vec<(&'static str, String)>,
+}
+
+struct Nagios {
+    file: PathBuf,
+    host: String,
+    service: String,
+    sent: Option<Instant>,
+}
+
+pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
+    let mut options = Options::default();
+    let mut outputs = Outputs::default();
+    let mut lasting = Duration::ZERO;
+    let (mut command, mut host, mut service) = (None, None, None);
+    for word in words {
+        match word {
+            Word::Flag("json", _) => outputs.json = true,
+            Word::Flag("states", _) => outputs.states_only = true,
+            Word::Flag("for", value) => lasting = duration(&value)?,
+            Word::Flag("status", value) => outputs.status = Some(words::file("status", value)?),
+            Word::Flag("openmetrics", value) => {
+                outputs.openmetrics = Some(words::file("openmetrics", value)?);
+            }
+            Word::Flag("nagios-command", value) => {
+                command = Some(words::file("nagios-command", value)?);
+            }
+            Word::Flag("host", value) => host = Some(name("host", value)?),
+            Word::Flag("service", value) => service = Some(name("service", value)?),
+            Word::Flag("exec", value) => outputs.exec = Some(words::file("exec", value)?),
+            Word::Flag(name, value) => options.set(name, &value)?,
+            Word::Plain(word) => {
+                let text = format!("{} is no option of watch", word.to_string_lossy());
+                return Err(words::usage(&text));
+            }
+        }
+    }
+    outputs.nagios = match (command, host, service) {
+        (None, None, None) => None,
+        (Some(file), Some(host), Some(service)) => Some(Nagios {
+            file,
+            host,
+            service,
+            sent: None,
+        }),
+        _ => {
+            return Err(words::usage(
+                "--nagios-command, --host and --service go together",
+            ));
+        }
+    };
+    follow(&options, outputs, lasting)
+}
+
+/// Watches until the process is ended or nobody reads what is printed.
+fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<ExitCode> {
+    let mut watch = Watch::open(options, Purpose::Check(Wanted::default()))?;
+    let supervisor = Supervisor::from_environment();
+    let mut changes = Changes::new(lasting);
+    let mut judged: Option<Instant> = None;
+    let mut first = true;
+    // Whether something happened since the last verdict.
+    let mut news = true;
+    loop {
+        if let Err(error) = watch.dispatch() {
+            outputs.complain("spool", &error.to_string());
+        }
+        while let Some(event) = watch.next_event() {
+            news = true;
+            if outputs.states_only {
+                continue;
+            }
+            let now = clock::now();
+            let printed = match outputs.json {
+                true => print(&render::event(&event, now).to_string()),
+                false => print(&stamped(now, &render::event_line(&event))),
+            };
+            if !printed {
+                return Ok(ExitCode::SUCCESS);
+            }
+        }
+        let since = judged.map_or(TICK, |judged| judged.elapsed());
+        if news && since >= PACE || since >= TICK {
+            judged = Some(Instant::now());
+            news = false;
+            match watch.check(options) {
+                Ok((snapshot, mut verdict)) => {
+                    if let Some(why) = watch.blind() {
+                        verdict.note(format!("read anew every minute: {why}"), false);
+                    }
+                    let change = changes.follow(verdict.state, Instant::now());
+                    if !outputs.report(change, &snapshot, &verdict) {
+                        return Ok(ExitCode::SUCCESS);
+                    }
+                }
+                Err(error) => outputs.complain("spool", &error.to_string()),
+            }
+            supervisor.alive(first);
+            first = false;
+        }
+        outputs.reap();
+        let waiting = judged.map_or(PACE, |judged| PACE.saturating_sub(judged.elapsed()));
+        watch.wait(Some(if news { waiting } else { TICK }))?;
+    }
+}
+
+impl Outputs {
+    /// Tells of the moment's verdict wherever it is wanted; false if nobody reads what is printed.
+    fn report(&mut self, change: Option<State>, snapshot: &Snapshot, verdict: &Verdict) -> bool {
+        if let Some(before) = change {
+            let printed = match self.json {
+                true => print(&render::state(before, snapshot, verdict).to_string()),
+                false => print(&stamped(
+                    snapshot.now,
+                    &render::state_line(before, snapshot, verdict),
+                )),
+            };
+            if !printed {
+                return false;
+            }
+            // The first state is news only if it is bad.
+            if self.exec.is_some() && (before != verdict.state || before != State::Ok) {
+                self.waiting = Some([
+                    verdict.state.to_string(),
+                    before.to_string(),
+                    plugin::service_output(snapshot, verdict),
+                ]);
+            }
+        }
+        if let Some(path) = self.status.clone() {
+            let text = format!("{}\n", render::status(snapshot, verdict));
+            self.keep("status", &path, &text);
+        }
+        if let Some(path) = self.openmetrics.clone() {
+            self.keep("openmetrics", &path, &openmetrics::exposition(snapshot));
+        }
+        self.send(change.is_some(), snapshot, verdict);
+        true
+    }
+
+    fn keep(&mut self, what: &'static str, path: &Path, text: &str) {
+        match replace::replace(path, text.as_bytes(), MODE) {
+            Ok(()) => self.well(what),
+            Err(error) => self.complain(what, &error.to_string()),
+        }
+    }
+
+    fn send(&mut self, changed: bool, snapshot: &Snapshot, verdict: &Verdict) {
+        let Some(nagios) = &mut self.nagios else {
+            return;
+        };
+        if !changed && nagios.sent.is_some_and(|sent| sent.elapsed() < REPEAT) {
+            return;
+        }
+        let line = render::passive_result(&nagios.host, &nagios.service, snapshot, verdict);
+        let outcome = send(&nagios.file, line.as_bytes());
+        match outcome {
+            Ok(()) => {
+                nagios.sent = Some(Instant::now());
+                self.well("nagios-command");
+            }
+            Err(error) => self.complain("nagios-command", &error.to_string()),
+        }
+    }
+
+    /// Lets a program that has ended go, and runs the next.
+    fn reap(&mut self) {
+        if let Some(child) = &mut self.child {
+            match child.try_wait() {
+                Ok(None) => return,
+                Ok(Some(status)) if status.success() => self.well("exec"),
+                Ok(Some(status)) => self.complain("exec", &format!("--exec: {status}")),
+                Err(error) => self.complain("exec", &format!("--exec: {error}")),
+            }
+            self.child = None;
+        }
+        let (Some(program), Some([state, before, output])) = (&self.exec, self.waiting.take())
+        else {
+            return;
+        };
+        let spawned = Command::new(program)
+            .args([&state, &before, &output])
+            .env("QUEUEWATCH_STATE", &state)
+            .env("QUEUEWATCH_BEFORE", &before)
+            .env("QUEUEWATCH_OUTPUT", &output)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn();
+        match spawned {
+            Ok(child) => self.child = Some(child),
+            Err(error) => self.complain("exec", &format!("--exec: {error}")),
+        }
+    }
+
+    /// Says on standard error what goes wrong, once.
+    fn complain(&mut self, what: &'static str, text: &str) {
+        let known = self.trouble.iter().find(|(one, _)| *one == what);
+        if known.is_some_and(|(_, said)| said == text) {
+            return;
+        }
+        eprintln!("queuewatch: {text}");
+        self.trouble.retain(|(one, _)| *one != what);
+        self.trouble.push((what, text.to_owned()));
+    }
+
+    fn well(&mut self, what: &'static str) {
+        self.trouble.retain(|(one, _)| *one != what);
+    }
+}
+
+/// Writes to a command pipe, as a whole and without waiting for whoever reads it.
+fn send(path: &Path, line: &[u8]) -> Result<()> {
+    let failed = |action: &str, cause: &std::io::Error| {
+        let error = Error::io(action, path, cause);
+        match cause.raw_os_error() {
+            Some(libc::ENXIO) => error.with_remedy("start the monitoring system that reads it"),
+            _ => error,
+        }
+    };
+    let mut pipe = OpenOptions::new()
+        .write(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW | libc::O_NOCTTY)
+        .open(path)
+        .map_err(|cause| failed("open", &cause))?;
+    let metadata = pipe.metadata().map_err(|cause| failed("stat", &cause))?;
+    if !metadata.file_type().is_fifo() {
+        let shown = queuewatch::escape::path(path);
+        let error = Error::new(ErrorKind::Io, format!("{shown} is no named pipe"));
+        return Err(error.with_remedy("name the command_file of the monitoring system"));
+    }
+    pipe.write_all(line)
+        .map_err(|cause| failed("write to", &cause))
+}
+
+fn duration(value: &[u8]) -> Result<Duration> {
+    let wrong = || words::usage("--for wants a duration such as 90, 5m or 1h");
+    let text = std::str::from_utf8(value).map_err(|_| wrong())?;
+    let seconds = number::parse(text, Unit::Seconds).map_err(|_| wrong())?;
+    Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
+}
+
+fn name(what: &str, value: Vec<u8>) -> Result<String> {
+    String::from_utf8(value)
+        .ok()
+        .filter(|name| !name.is_empty() && !name.contains([';', '\n']))
+        .ok_or_else(|| words::usage(&format!("--{what} wants a name without ;")))
+}
+
+/// A line with its local time, as in a system log.
+fn stamped(at: i64, text: &str) -> String {
+    let time = queuewatch::sys::local_time(at).unwrap_or_default();
+    let time = time.get(4..19).unwrap_or_default();
+    format!("{time} {text}")
+}
+
+/// Prints a line; false if nobody reads it any more.
+fn print(line: &str) -> bool {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush()).is_ok()
+}

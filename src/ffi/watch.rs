@@ -1,0 +1,348 @@
+//! The watch: one descriptor, dispatch, events, snapshots and verdicts of the live state.
+
+use std::os::fd::AsRawFd as _;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use super::bytes::qw_bytes;
+use super::error::qw_error;
+use super::guard::{guard, guard_value};
+use super::options::qw_options;
+use super::snapshot::{give_snapshot, qw_snapshot};
+use super::verdict::{give_verdict, qw_verdict};
+use super::{QW_END, QW_OK, QW_QUEUE_NONE, handle, qw_queue, qw_status};
+use crate::options::Purpose;
+use crate::postfix::queue::Queue;
+use crate::watch::{Event, EventKind, Watch};
+
+/// The queues' live state. One thread at a time.
+pub struct qw_watch {
+    watch: Watch,
+    /// The event that was told last.
+    event: Option<Event>,
+    poisoned: AtomicBool,
+}
+
+/// Kind of an event: a message is there that was not.
+pub const QW_EVENT_ARRIVED: i32 = 0;
+/// A message went from one queue to another.
+pub const QW_EVENT_MOVED: i32 = 1;
+/// A message is gone: delivered, bounced, expired or deleted.
+pub const QW_EVENT_LEFT: i32 = 2;
+/// A message in its place is another than before: a recipient done with, a new delay reason, a mode.
+pub const QW_EVENT_CHANGED: i32 = 3;
+/// All was read anew, for the reason told: events may lack.
+pub const QW_EVENT_RESCANNED: i32 = 4;
+/// Events can no longer be had, for the reason told: the queues are scanned every minute.
+pub const QW_EVENT_BLIND: i32 = 5;
+/// Events were dropped, for nobody pulled them.
+pub const QW_EVENT_DROPPED: i32 = 6;
+
+/// One event. The bytes live until the next call of qw_watch_next, or until the watch is freed.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct qw_event {
+    /// The name of the instance; empty where it is about none.
+    pub instance: qw_bytes,
+    /// The queue ID; empty where it is about no message.
+    pub queue_id: qw_bytes,
+    /// Why, printable ASCII: of events that are about no message.
+    pub reason: qw_bytes,
+    /// When the message arrived, in seconds of the epoch; 0 if that is not known.
+    pub arrival: i64,
+    /// Its size as mailq prints it, in bytes.
+    pub size: u64,
+    /// Its recipients still to be delivered.
+    pub recipients: u64,
+    /// QW_EVENT_.
+    pub kind: i32,
+    /// Where the message is, or was when it left; QW_QUEUE_.
+    pub queue: qw_queue,
+    /// Where a moved message was before; QW_QUEUE_.
+    pub from: qw_queue,
+    /// 0.
+    pub reserved: i32,
+}
+
+/// Begins to watch what `options` says by inotify, and reads all of it once, as qw_scan does; the options
+/// `timeout` and `previous` mean nothing here. It holds file descriptors, and no thread. Free it with
+/// qw_watch_free. Errors: as qw_scan. Since 0.1.
+///
+/// # Safety
+/// `options` is NULL or from qw_options_new; `out` and `err` are NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_watch_open(
+    options: *const qw_options,
+    out: *mut *mut qw_watch,
+    err: *mut *mut qw_error,
+) -> qw_status {
+    // SAFETY: the caller's promise.
+    let out = unsafe { handle::out(out) };
+    // SAFETY: the caller's promise.
+    let options = unsafe { handle::shared(options) };
+    let poisoned = options.as_ref().ok().map(|options| &options.poisoned);
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(err, poisoned, || {
+            let (out, options) = (out?, &options?.options);
+            *out = handle::give(qw_watch {
+                watch: Watch::open(options, Purpose::Everything)?,
+                event: None,
+                poisoned: AtomicBool::new(false),
+            });
+            Ok(QW_OK)
+        })
+    }
+}
+
+/// The descriptor to wait for with poll, select or epoll: readable whenever qw_watch_dispatch has something to
+/// do, and every ten seconds, since ages grow. It belongs to the watch: do not read or close it.
+/// -1 for NULL. Since 0.1.
+///
+/// # Safety
+/// `watch` is NULL or from qw_watch_open and not freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_watch_fd(watch: *const qw_watch) -> i32 {
+    // SAFETY: the caller's promise.
+    let watch = unsafe { handle::shared(watch) };
+    guard_value(-1, || Ok(watch?.watch.fd().as_raw_fd()))
+}
+
+/// Waits until the descriptor is readable, at most `timeout_ms` milliseconds (negative: for ever), for hosts
+/// without a loop of their own. QW_OK: it is; QW_END: the time is up, or a signal came. Errors:
+/// QW_ERR_INVALID, QW_ERR_IO. Since 0.1.
+///
+/// # Safety
+/// `watch` is NULL or from qw_watch_open; `err` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_watch_wait(
+    watch: *const qw_watch,
+    timeout_ms: i32,
+    err: *mut *mut qw_error,
+) -> qw_status {
+    // SAFETY: the caller's promise.
+    let watch = unsafe { handle::shared(watch) };
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(err, None, || {
+            let within = u64::try_from(timeout_ms).ok().map(Duration::from_millis);
+            match watch?.watch.wait(within)? {
+                true => Ok(QW_OK),
+                false => Ok(QW_END),
+            }
+        })
+    }
+}
+
+/// Takes in what has happened. Never waits for anything but the disk; calls for nothing do no harm.
+/// Errors: QW_ERR_INVALID, and those of qw_scan if all had to be read anew: the next call tries again.
+/// Since 0.1.
+///
+/// # Safety
+/// `watch` is NULL or from qw_watch_open; `err` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_watch_dispatch(
+    watch: *mut qw_watch,
+    err: *mut *mut qw_error,
+) -> qw_status {
+    // SAFETY: the caller's promise.
+    let watch = unsafe { handle::exclusive(watch) };
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(err, None, || {
+            let watch = watch?;
+            watch.usable()?.dispatch()?;
+            Ok(QW_OK)
+        })
+    }
+}
+
+/// Fills `row` with the next event that was taken in, or returns QW_END if there is none (more).
+/// `row_size` is sizeof *row. Some thousands are kept for you. Errors: QW_ERR_INVALID. Since 0.1.
+///
+/// # Safety
+/// `watch` is NULL or from qw_watch_open; `row` is NULL or has `row_size` writable bytes; `err` is NULL or
+/// may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_watch_next(
+    watch: *mut qw_watch,
+    row: *mut qw_event,
+    row_size: usize,
+    err: *mut *mut qw_error,
+) -> qw_status {
+    // SAFETY: the caller's promise.
+    let watch = unsafe { handle::exclusive(watch) };
+    // SAFETY: the caller's promise.
+    let give = |filled| unsafe { handle::give_row(row, row_size, filled) };
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(err, None, || {
+            let watch = watch?;
+            if row.is_null() {
+                // An event is not to be lost by a wrong call.
+                give(EMPTY)?;
+            }
+            let next = watch.usable()?.next_event();
+            watch.event = next;
+            let Some(event) = &watch.event else {
+                return Ok(QW_END);
+            };
+            give(row_of(event))?;
+            Ok(QW_OK)
+        })
+    }
+}
+
+const EMPTY: qw_event = qw_event {
+    instance: qw_bytes::ABSENT,
+    queue_id: qw_bytes::ABSENT,
+    reason: qw_bytes::ABSENT,
+    arrival: 0,
+    size: 0,
+    recipients: 0,
+    kind: 0,
+    queue: QW_QUEUE_NONE,
+    from: QW_QUEUE_NONE,
+    reserved: 0,
+};
+
+fn row_of(event: &Event) -> qw_event {
+    let number = |queue: Option<Queue>| queue.map_or(QW_QUEUE_NONE, |queue| queue as qw_queue);
+    qw_event {
+        instance: qw_bytes::of(event.instance.as_bytes()),
+        queue_id: qw_bytes::of(&event.queue_id),
+        reason: qw_bytes::of(event.reason.as_bytes()),
+        arrival: event.arrival.unwrap_or(0),
+        size: event.size,
+        recipients: event.recipients,
+        kind: match event.kind {
+            EventKind::Arrived => QW_EVENT_ARRIVED,
+            EventKind::Moved => QW_EVENT_MOVED,
+            EventKind::Left => QW_EVENT_LEFT,
+            EventKind::Changed => QW_EVENT_CHANGED,
+            EventKind::Rescanned => QW_EVENT_RESCANNED,
+            EventKind::Blind => QW_EVENT_BLIND,
+            EventKind::Dropped => QW_EVENT_DROPPED,
+        },
+        queue: number(event.queue),
+        from: number(event.from),
+        reserved: 0,
+    }
+}
+
+/// The snapshot of this moment, the same that qw_scan would take; news that wait are taken in first. Free it
+/// with qw_snapshot_free; it lives on without the watch. Errors: as qw_watch_dispatch. Since 0.1.
+///
+/// # Safety
+/// `watch` is NULL or from qw_watch_open; `out` and `err` are NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_watch_snapshot(
+    watch: *mut qw_watch,
+    out: *mut *mut qw_snapshot,
+    err: *mut *mut qw_error,
+) -> qw_status {
+    // SAFETY: the caller's promise.
+    let out = unsafe { handle::out(out) };
+    // SAFETY: the caller's promise.
+    let watch = unsafe { handle::exclusive(watch) };
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(err, None, || {
+            let (out, watch) = (out?, watch?);
+            let snapshot = watch.usable()?.snapshot()?;
+            *out = give_snapshot(snapshot, watch.watch.options());
+            Ok(QW_OK)
+        })
+    }
+}
+
+/// The verdict of this moment by the rules in `options`, or (NULL) in those that the watch was opened with.
+/// It costs the same for any number of messages; its long output lacks the table of domains by age, which
+/// qw_check of qw_watch_snapshot has. Free it with qw_verdict_free. Errors: as qw_watch_dispatch and qw_check.
+/// Since 0.1.
+///
+/// # Safety
+/// `watch` is NULL or from qw_watch_open; `options` is NULL or from qw_options_new; `out` and `err` are NULL or
+/// may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_watch_check(
+    watch: *mut qw_watch,
+    options: *const qw_options,
+    out: *mut *mut qw_verdict,
+    err: *mut *mut qw_error,
+) -> qw_status {
+    // SAFETY: the caller's promise.
+    let out = unsafe { handle::out(out) };
+    // SAFETY: the caller's promise.
+    let watch = unsafe { handle::exclusive(watch) };
+    // SAFETY: the caller's promise.
+    let options = unsafe { options.as_ref() };
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(err, None, || {
+            let (out, watch) = (out?, watch?);
+            let rules = match options {
+                Some(options) => options.options.clone(),
+                None => watch.watch.options().clone(),
+            };
+            let (snapshot, verdict) = watch.usable()?.check(&rules)?;
+            *out = give_verdict(snapshot.into(), verdict, rules.counts());
+            Ok(QW_OK)
+        })
+    }
+}
+
+/// Frees a watch; snapshots and verdicts made from it live on. NULL is a no-op. Since 0.1.
+///
+/// # Safety
+/// `watch` is NULL or from qw_watch_open and not freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_watch_free(watch: *mut qw_watch) {
+    // SAFETY: the caller's promise.
+    unsafe { handle::free(watch) }
+}
+
+impl qw_watch {
+    /// The watch, for one call. One that a bug left half changed is not used again.
+    fn usable(&mut self) -> crate::error::Result<Mark<'_>> {
+        use std::sync::atomic::Ordering;
+        if self.poisoned.load(Ordering::Relaxed) {
+            return Err(crate::error::Error::new(
+                crate::error::ErrorKind::State,
+                "an earlier call on this handle ended in a bug; free it and make a new one",
+            ));
+        }
+        Ok(Mark {
+            watch: &mut self.watch,
+            poisoned: &self.poisoned,
+        })
+    }
+}
+
+/// A watch in use; a panic while it is poisons the handle.
+struct Mark<'w> {
+    watch: &'w mut Watch,
+    poisoned: &'w AtomicBool,
+}
+
+impl std::ops::Deref for Mark<'_> {
+    type Target = Watch;
+    fn deref(&self) -> &Watch {
+        self.watch
+    }
+}
+
+impl std::ops::DerefMut for Mark<'_> {
+    fn deref_mut(&mut self) -> &mut Watch {
+        self.watch
+    }
+}
+
+impl Drop for Mark<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.poisoned
+                .store(true, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! The directories that are watched, and their watches.
+//!
+//! A place is a spool, a directory of a queue, or one of the delay logs. Watches are set by way of the
+//! descriptor that is open on it, so that no name below a spool is followed twice.
+
+use std::collections::HashMap;
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use inotify::{Inotify, WatchDescriptor, WatchMask, Watches};
+
+use super::ledger::Place;
+use crate::postfix::queue::Queue;
+use crate::scan::{Directory, Gap};
+
+/// What a place is.
+#[derive(Debug)]
+pub(super) enum What {
+    /// The queue directory of an instance.
+    Spool,
+    /// A directory of a queue; the number is how deep it lies below it.
+    Queue(Arc<Directory>),
+    /// A directory of delay logs.
+    Logs(OwnedFd, PathBuf),
+}
+
+/// A place.
+#[derive(Debug)]
+pub(super) struct PlaceRow {
+    /// The number of its instance.
+    pub(super) instance: usize,
+    pub(super) what: What,
+    /// The directory that it lies in, and its name there; none for a queue's own.
+    pub(super) parent: Option<(Place, Box<CStr>)>,
+    /// Why it could not be listed.
+    pub(super) gap: Option<Gap>,
+    watch: Option<WatchDescriptor>,
+    pub(super) gone: bool,
+}
+
+impl PlaceRow {
+    pub(super) fn queue(&self) -> Option<Queue> {
+        match &self.what {
+            What::Queue(directory) => Some(directory.queue),
+            _ => None,
+        }
+    }
+}
+
+/// Why there can be no events.
+#[derive(Debug)]
+pub(super) struct Blindness(pub(super) String);
+
+/// All places.
+#[derive(Debug)]
+pub(super) struct Places {
+    rows: Vec<PlaceRow>,
+    by_watch: HashMap<i32, Place>,
+    watches: Option<Watches>,
+}
+
+impl Places {
+    /// No places; without an inotify none is watched.
+    pub(super) fn new(inotify: Option<&Inotify>) -> Self {
+        Places {
+            rows: Vec::new(),
+            by_watch: HashMap::new(),
+            watches: inotify.map(Inotify::watches),
+        }
+    }
+
+    pub(super) fn row(&self, place: Place) -> &PlaceRow {
+        &self.rows[place as usize]
+    }
+
+    pub(super) fn row_mut(&mut self, place: Place) -> &mut PlaceRow {
+        &mut self.rows[place as usize]
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Place, &PlaceRow)> {
+        self.rows
+            .iter()
+            .enumerate()
+            .map(|(place, row)| (place as Place, row))
+            .filter(|(_, row)| !row.gone)
+    }
+
+    /// The place of a watch.
+    pub(super) fn of_watch(&self, watch: &WatchDescriptor) -> Option<Place> {
+        let place = *self.by_watch.get(&watch.get_watch_descriptor_id())?;
+        (!self.row(place).gone).then_some(place)
+    }
+
+    /// Takes a place in and watches it, before anybody lists it. With an error it is taken in, too.
+    pub(super) fn add(
+        &mut self,
+        instance: usize,
+        what: What,
+        parent: Option<(Place, Box<CStr>)>,
+        path: &Path,
+        fd: BorrowedFd<'_>,
+    ) -> (Place, Result<(), Blindness>) {
+        let place = self.rows.len() as Place;
+        let mask = mask_of(&what);
+        let outcome = self.watch(place, mask, path, fd);
+        let (watch, outcome) = match outcome {
+            Ok(watch) => (watch, Ok(())),
+            Err(blindness) => (None, Err(blindness)),
+        };
+        self.rows.push(PlaceRow {
+            instance,
+            what,
+            parent,
+            gap: None,
+            watch,
+            gone: false,
+        });
+        (place, outcome)
+    }
+
+    /// Takes a place in without a watch.
+    pub(super) fn add_unwatched(
+        &mut self,
+        instance: usize,
+        what: What,
+        parent: Option<(Place, Box<CStr>)>,
+    ) -> Place {
+        self.rows.push(PlaceRow {
+            instance,
+            what,
+            parent,
+            gap: None,
+            watch: None,
+            gone: false,
+        });
+        (self.rows.len() - 1) as Place
+    }
+
+    fn watch(
+        &mut self,
+        place: Place,
+        mask: WatchMask,
+        path: &Path,
+        fd: BorrowedFd<'_>,
+    ) -> Result<Option<WatchDescriptor>, Blindness> {
+        let needed = self.rows.len() + 1;
+        let Some(watches) = &mut self.watches else {
+            return Ok(None);
+        };
+        let by_descriptor = format!("/proc/self/fd/{}", fd.as_raw_fd());
+        let added = match watches.add(&by_descriptor, mask) {
+            // No /proc here.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => watches.add(path, mask),
+            added => added,
+        };
+        match added {
+            Ok(watch) => {
+                let number = watch.get_watch_descriptor_id();
+                if let Some(other) = self.by_watch.insert(number, place) {
+                    if !self.rows[other as usize].gone {
+                        return Err(Blindness(format!(
+                            "{} is watched already by another name",
+                            crate::escape::path(path)
+                        )));
+                    }
+                }
+                Ok(Some(watch))
+            }
+            // Whoever may not read it cannot list it either: that is told as a gap.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(None),
+            Err(error) => Err(Blindness(why_not(&error, path, needed))),
+        }
+    }
+
+    /// Forgets `place` and all below it; returns them.
+    pub(super) fn forget(&mut self, place: Place) -> Vec<Place> {
+        let mut forgotten = vec![place];
+        let mut index = 0;
+        while let Some(here) = forgotten.get(index).copied() {
+            index += 1;
+            let below = self
+                .iter()
+                .filter(|(_, row)| row.parent.as_ref().is_some_and(|(up, _)| *up == here));
+            let below: Vec<Place> = below.map(|(place, _)| place).collect();
+            forgotten.extend(below);
+            let row = &mut self.rows[here as usize];
+            row.gone = true;
+            row.gap = None;
+            if let (Some(watch), Some(watches)) = (row.watch.take(), &mut self.watches) {
+                self.by_watch.remove(&watch.get_watch_descriptor_id());
+                // It may have gone with its directory.
+                let _ = watches.remove(watch);
+            }
+        }
+        forgotten
+    }
+
+    /// The directory called `name` in `parent`.
+    pub(super) fn child(&self, parent: Place, name: &CStr) -> Option<Place> {
+        let is = |row: &PlaceRow| {
+            let (up, own) = row.parent.as_ref()?;
+            (*up == parent && **own == *name).then_some(())
+        };
+        self.iter()
+            .find(|(_, row)| is(row).is_some())
+            .map(|(place, _)| place)
+    }
+}
+
+/// The descriptor of a place of logs.
+pub(super) fn logs_fd(row: &PlaceRow) -> Option<(BorrowedFd<'_>, &Path)> {
+    match &row.what {
+        What::Logs(fd, path) => Some((fd.as_fd(), path)),
+        _ => None,
+    }
+}
+
+fn mask_of(what: &What) -> WatchMask {
+    let entries = WatchMask::CREATE | WatchMask::DELETE | WatchMask::MOVE | WatchMask::ATTRIB;
+    let itself = WatchMask::DELETE_SELF | WatchMask::MOVE_SELF | WatchMask::ONLYDIR;
+    match what {
+        What::Spool => entries | itself,
+        // Where mail is written there would be an event for each piece of it.
+        What::Queue(directory) if matches!(directory.queue, Queue::Incoming | Queue::Maildrop) => {
+            entries | itself | WatchMask::EXCL_UNLINK | WatchMask::CLOSE_WRITE
+        }
+        What::Logs(..) => entries | itself | WatchMask::EXCL_UNLINK | WatchMask::CLOSE_WRITE,
+        // Delivery agents keep a file open, and mark recipients as they are done with; and a file whose
+        // modification time alone is set is said to be modified.
+        What::Queue(_) => {
+            entries | itself | WatchMask::EXCL_UNLINK | WatchMask::CLOSE_WRITE | WatchMask::MODIFY
+        }
+    }
+}
+
+/// Why a watch cannot be had, and what helps.
+pub(super) fn why_not(error: &io::Error, path: &Path, needed: usize) -> String {
+    let limit = |name: &str| {
+        let value = std::fs::read_to_string(format!("/proc/sys/fs/inotify/{name}"));
+        let value = value.unwrap_or_default();
+        format!("fs.inotify.{name} is {}", value.trim())
+    };
+    match error.raw_os_error() {
+        Some(libc::ENOSPC) => format!(
+            "no more watches may be had: {}, and {needed} or more are needed here; raise it by \
+             sysctl",
+            limit("max_user_watches")
+        ),
+        Some(libc::EMFILE) => format!(
+            "no inotify may be had: {}, or too many files are open",
+            limit("max_user_instances")
+        ),
+        _ => format!("cannot watch {}: {error}", crate::escape::path(path)),
+    }
+}

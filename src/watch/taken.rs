@@ -1,0 +1,152 @@
+//! The snapshot of the moment, made of the sums and, when it is to be whole, of the ledger.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::time::Instant;
+
+use super::ledger::{EntryId, Place};
+use super::places::What;
+use super::{GROWTH_SPAN, Watch};
+use crate::instance::master;
+use crate::postfix::queue::Queue;
+use crate::scan::{Gap, GapKind};
+use crate::snapshot::{Damaged, Earlier, InstanceSnapshot, MAX_EXAMPLES, Previous, Snapshot};
+
+impl Watch {
+    /// The snapshot of the moment; unless it is to be `whole`, with the tables alone that rules ask for.
+    pub(super) fn taken(&mut self, whole: bool) -> Snapshot {
+        let now = self.options.now();
+        let previous = match self.options.previous() {
+            Previous::NotAsked => self
+                .earlier
+                .iter()
+                .rev()
+                .find(|(at, _)| at.elapsed() >= GROWTH_SPAN)
+                .map_or(Previous::None, |(_, earlier)| Previous::At(earlier.clone())),
+            given => given.clone(),
+        };
+        let request = self.options.request(self.purpose).unwrap_or(self.request);
+        let since = previous.earlier().map(|earlier| earlier.now);
+        let instances = (0..self.watched.len())
+            .map(|number| self.instance_taken(number, now, since, whole))
+            .collect();
+        let snapshot = Snapshot {
+            now,
+            since_boot: request.since_boot,
+            previous,
+            excluded: self.options.excluded(),
+            instances,
+            broken: self.broken.clone(),
+        };
+        self.remember(&snapshot);
+        snapshot
+    }
+
+    /// Keeps what growth is told by: the younger of two is on its way to be old enough.
+    fn remember(&mut self, snapshot: &Snapshot) {
+        let due = self
+            .earlier
+            .back()
+            .is_none_or(|(at, _)| at.elapsed() >= GROWTH_SPAN);
+        if !due {
+            return;
+        }
+        if let Ok(earlier) = Earlier::parse(snapshot.state().to_string().as_bytes()) {
+            self.earlier.push_back((Instant::now(), earlier));
+        }
+        while self.earlier.len() > 3 {
+            self.earlier.pop_front();
+        }
+    }
+
+    fn instance_taken(
+        &self,
+        number: usize,
+        now: i64,
+        since: Option<i64>,
+        whole: bool,
+    ) -> InstanceSnapshot {
+        let watched = &self.watched[number];
+        let book = &self.book;
+        let settings = &watched.instance.settings;
+        let of_instance = |place: Place| {
+            let row = book.places.row(place);
+            (row.instance == number).then(|| row.queue()).flatten()
+        };
+        let mut gaps: Vec<Gap> = book
+            .places
+            .iter()
+            .filter(|(_, row)| row.instance == number)
+            .filter_map(|(_, row)| row.gap.clone())
+            .collect();
+        let lost = book.lost.iter().filter(|(instance, _)| *instance == number);
+        gaps.extend(lost.map(|(_, gap)| gap.clone()));
+        gaps.extend(watched.gaps.iter().cloned());
+        let tallies = Queue::ALL.map(|queue| {
+            let of_queue = |gap: &&Gap| gap.queue == queue;
+            let directories = gaps
+                .iter()
+                .filter(of_queue)
+                .filter(|gap| gap.kind == GapKind::Directory);
+            let directories = directories.count() as u64;
+            let mut tally = watched.live.tally(queue, now, since, settings, directories);
+            tally.logs_closed = gaps
+                .iter()
+                .filter(of_queue)
+                .any(|gap| gap.kind == GapKind::LogDirectory);
+            tally
+        });
+        let ledger = &book.ledger;
+        let own = |id: &EntryId| of_instance(ledger.entry(*id).place).is_some();
+        for beside in [&ledger.gaps, &ledger.log_gaps] {
+            gaps.extend(
+                beside
+                    .iter()
+                    .filter(|(id, _)| own(id))
+                    .map(|(_, gap)| gap.clone()),
+            );
+        }
+        gaps.sort();
+        gaps.dedup_by(|a, b| {
+            a.kind == GapKind::LogDirectory && b.kind == a.kind && a.path == b.path
+        });
+        gaps.truncate(MAX_EXAMPLES);
+        let mut damaged: Vec<Damaged> = ledger
+            .damage
+            .iter()
+            .filter_map(|(id, damage)| {
+                let row = book.places.row(ledger.entry(*id).place);
+                let What::Queue(directory) = &row.what else {
+                    return None;
+                };
+                (row.instance == number && directory.queue != Queue::Corrupt).then(|| Damaged {
+                    queue: directory.queue,
+                    path: directory.path.join(OsStr::from_bytes(ledger.name(*id))),
+                    damage: *damage,
+                })
+            })
+            .collect();
+        damaged.sort_by(|a, b| (a.queue, &a.path).cmp(&(b.queue, &b.path)));
+        damaged.truncate(MAX_EXAMPLES);
+        let tables = match whole {
+            true => watched
+                .live
+                .whole_tables(ledger, now, |entry| of_instance(entry.place)),
+            false => watched.live.tables(),
+        };
+        let mut wanted = watched.live.wanted;
+        // Their rows are of a whole snapshot only.
+        wanted.reasons &= whole;
+        InstanceSnapshot {
+            plan: watched.live.plan,
+            wanted,
+            tallies,
+            tables,
+            gaps,
+            damaged,
+            disk: watched.spool.disk(),
+            master: master(&watched.instance.queue_directory),
+            instance: watched.instance.clone(),
+        }
+    }
+}

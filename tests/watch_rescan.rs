@@ -1,0 +1,681 @@
+//! The best property of a watch: after any script of file operations its snapshot equals a fresh scan.
+//!
+//! Scripts are random, of what Postfix does and of what nobody should do, at full speed, with news taken in
+//! at random moments. More rounds: `QUEUEWATCH_WATCH_SCRIPTS=1000`, from another start:
+//! `QUEUEWATCH_WATCH_SEED=7`.
+
+#![allow(
+    clippy::format_push_string,
+    reason = "a report of differences, piece by piece"
+)]
+
+#[path = "support/spool.rs"]
+mod spool;
+
+use std::collections::HashMap;
+use std::ffi::CString;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use queuewatch::options::{Options, Purpose};
+use queuewatch::snapshot::{InstanceSnapshot, Snapshot};
+use queuewatch::watch::{Event, EventKind, Watch};
+use rustix::event::{PollFd, PollFlags, poll};
+use spool::Spool;
+
+const NOW: i64 = 1_795_461_304;
+const QUEUES: [&str; 6] = [
+    "active", "deferred", "incoming", "hold", "maildrop", "corrupt",
+];
+
+fn options(spool: &Path) -> Options {
+    let mut options = Options::default();
+    options
+        .set("queue-directory", spool.as_os_str().as_bytes())
+        .unwrap();
+    options.set("now", NOW.to_string().as_bytes()).unwrap();
+    options
+}
+
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name)
+        .ok()
+        .and_then(|value| value.parse().ok())
+        .unwrap_or(default)
+}
+
+/// Random figures, the same for a seed.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 16) as usize % end.max(1)
+    }
+
+    fn one<'t, T>(&mut self, of: &'t [T]) -> &'t T {
+        &of[self.below(of.len())]
+    }
+}
+
+/// What differs between two views of one instance; empty if nothing does.
+fn difference(watched: &InstanceSnapshot, scanned: &InstanceSnapshot) -> String {
+    let mut told = String::new();
+    for queue in queuewatch::postfix::queue::Queue::ALL {
+        let (mut ours, theirs) = (watched.tally(queue).clone(), scanned.tally(queue).clone());
+        // A watch has an earlier moment to compare with, of its own.
+        ours.arrived = 0;
+        if ours != theirs {
+            told += &format!("{queue}: {ours:?}\n  scan {theirs:?}\n");
+        }
+        let (ours, theirs) = (&watched.tables[queue], &scanned.tables[queue]);
+        if ours == theirs {
+            continue;
+        }
+        told += &format!("{queue}: tables\n");
+        for (name, count) in ours.domains.iter() {
+            if theirs.domains.get(name) != Some(count) {
+                let name = name.escape_ascii();
+                told += &format!("  domain {name}: {count:?}\n");
+            }
+        }
+        for (name, count) in theirs.domains.iter() {
+            if ours.domains.get(name) != Some(count) {
+                let name = name.escape_ascii();
+                told += &format!("  domain {name}: scan {count:?}\n");
+            }
+        }
+        for (name, why) in ours.reasons.iter() {
+            if theirs.reasons.get(name) != Some(why) {
+                told += &format!("  reason {}: {why:?}\n", name.escape_ascii());
+            }
+        }
+        for (name, why) in theirs.reasons.iter() {
+            if ours.reasons.get(name) != Some(why) {
+                told += &format!("  reason {}: scan {why:?}\n", name.escape_ascii());
+            }
+        }
+        for (what, same) in [
+            ("senders", ours.senders == theirs.senders),
+            ("codes", ours.codes == theirs.codes),
+            ("arrivals", ours.arrivals == theirs.arrivals),
+            ("expiries", ours.expiries == theirs.expiries),
+            ("unexplained", ours.unexplained == theirs.unexplained),
+        ] {
+            if !same {
+                told += &format!("  {what} differ\n");
+            }
+        }
+    }
+    if watched.gaps != scanned.gaps {
+        told += &format!("gaps: {:?}\n  scan {:?}\n", watched.gaps, scanned.gaps);
+    }
+    if watched.damaged != scanned.damaged {
+        told += &format!(
+            "damaged: {:?}\n  scan {:?}\n",
+            watched.damaged, scanned.damaged
+        );
+    }
+    told
+}
+
+fn compare(watched: &Snapshot, scanned: &Snapshot) -> String {
+    assert_eq!(watched.instances.len(), scanned.instances.len());
+    watched
+        .instances
+        .iter()
+        .zip(&scanned.instances)
+        .map(|(ours, theirs)| difference(ours, theirs))
+        .collect()
+}
+
+/// Every regular file below the queues.
+fn files(spool: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut waiting: Vec<PathBuf> = QUEUES.iter().map(|queue| spool.join(queue)).collect();
+    while let Some(directory) = waiting.pop() {
+        for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => waiting.push(entry.path()),
+                Ok(kind) if kind.is_file() => found.push(entry.path()),
+                _ => {}
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// One random script on a spool.
+struct Script {
+    dice: Dice,
+    spool: PathBuf,
+    /// Real queue files to make new ones from.
+    models: Vec<Vec<u8>>,
+    made: usize,
+    done: Vec<String>,
+}
+
+impl Script {
+    fn name(&mut self) -> String {
+        self.made += 1;
+        match self.dice.below(20) {
+            0 => format!("long{}", "x".repeat(30 + self.made % 60)),
+            1 => format!("4Dr{:07}z{}", self.made, self.made % 50),
+            _ => format!("{:05X}{:X}", self.dice.below(0xF_FFFF), 0x1000 + self.made),
+        }
+    }
+
+    /// A directory in which a file of that name may lie in `queue`.
+    fn directory(&mut self, queue: &str, name: &str) -> PathBuf {
+        let mut directory = self.spool.join(queue);
+        let levels = match queue {
+            "deferred" => 1 + self.dice.below(2),
+            _ => usize::from(self.dice.below(8) == 0),
+        };
+        for letter in name.chars().take(levels) {
+            directory.push(letter.to_string());
+        }
+        let _ = fs::create_dir_all(&directory);
+        directory
+    }
+
+    fn any_file(&mut self) -> Option<PathBuf> {
+        let files = files(&self.spool);
+        (!files.is_empty()).then(|| self.dice.one(&files).clone())
+    }
+
+    fn log_of(&mut self, name: &str) -> PathBuf {
+        let mut directory = self.spool.join("defer");
+        directory.extend(name.chars().next().map(|letter| letter.to_string()));
+        let _ = fs::create_dir_all(&directory);
+        directory.join(name)
+    }
+
+    /// Writes a new message as cleanup(8) does.
+    fn arrive(&mut self) {
+        let queue = *self
+            .dice
+            .one(&["incoming", "maildrop", "hold", "active", "deferred"]);
+        let name = self.name();
+        let directory = self.directory(queue, &name);
+        let bytes = self.dice.one(&self.models).clone();
+        let temporary = self.spool.join(queue).join(format!("{}.{}", self.made, 77));
+        let path = directory.join(&name);
+        let part = self.dice.below(bytes.len().max(1));
+        let _ = fs::write(&temporary, &bytes[..part]);
+        let _ = fs::set_permissions(&temporary, fs::Permissions::from_mode(0o600));
+        let _ = fs::rename(&temporary, &path);
+        if let Ok(mut file) = OpenOptions::new().append(true).open(&path) {
+            let _ = file.write_all(&bytes[part..]);
+            if self.dice.below(10) > 0 {
+                let _ = file.set_permissions(fs::Permissions::from_mode(0o700));
+            }
+        }
+        self.done.push(format!("arrive {}", path.display()));
+    }
+
+    fn rename(&mut self) {
+        let Some(from) = self.any_file() else { return };
+        let queue = *self.dice.one(&QUEUES);
+        let mut name = from.file_name().unwrap().to_string_lossy().into_owned();
+        if self.dice.below(15) == 0 {
+            name = self.name();
+        }
+        let to = self.directory(queue, &name).join(&name);
+        if self.dice.below(3) == 0 {
+            self.retry_at(&from);
+        }
+        let _ = fs::rename(&from, &to);
+        self.done
+            .push(format!("rename {} {}", from.display(), to.display()));
+    }
+
+    fn retry_at(&mut self, path: &Path) {
+        let at = NOW - 5000 + self.dice.below(10_000) as i64;
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(at as u64);
+        if let Ok(file) = fs::File::open(path) {
+            let _ = file.set_modified(at);
+        }
+        self.done.push(format!("utime {}", path.display()));
+    }
+
+    /// Marks one recipient as done with, in place.
+    fn deliver_one(&mut self) {
+        let Some(path) = self.any_file() else { return };
+        let Ok(bytes) = fs::read(&path) else { return };
+        let marks: Vec<usize> = (0..bytes.len().saturating_sub(3))
+            .filter(|at| bytes[*at] == b'R' && usize::from(bytes[at + 1]) < bytes.len() - at)
+            .filter(|at| {
+                bytes[at + 2..]
+                    .first()
+                    .is_some_and(u8::is_ascii_alphanumeric)
+            })
+            .collect();
+        if let (Some(at), Ok(file)) = (
+            (!marks.is_empty()).then(|| *self.dice.one(&marks)),
+            OpenOptions::new().write(true).open(&path),
+        ) {
+            let _ = file.write_all_at(b"D", at as u64);
+        }
+        self.done.push(format!("deliver one of {}", path.display()));
+    }
+
+    fn defer_log(&mut self) {
+        let Some(path) = self.any_file() else { return };
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let log = self.log_of(&name);
+        if self.dice.below(4) == 0 {
+            let _ = fs::remove_file(&log);
+        } else {
+            let text = format!(
+                "<user@alpha.example>: host {} said: 4.7.{} try later (in reply to RCPT)\n\
+                     recipient=user@alpha.example\noffset={}\ndsn_orig_rcpt=\nstatus=4.7.{}\n\
+                     action=delayed\nreason=host said no {}\n\n",
+                self.dice.below(9),
+                self.dice.below(3),
+                self.dice.below(400),
+                self.dice.below(3),
+                self.dice.below(4),
+            );
+            if let Ok(mut file) = OpenOptions::new().append(true).create(true).open(&log) {
+                let _ = file.write_all(text.as_bytes());
+            }
+        }
+        self.done.push(format!("log {}", log.display()));
+    }
+
+    /// What nobody should do.
+    fn mischief(&mut self) {
+        let queue = *self.dice.one(&QUEUES);
+        let base = self.spool.join(queue);
+        let letter = ["0", "A", "4", "z"][self.dice.below(4)];
+        let what = self.dice.below(13);
+        match what {
+            0 => drop(fs::create_dir(base.join(letter))),
+            1 => drop(fs::remove_dir(base.join(letter))),
+            2 => drop(fs::rename(base.join(letter), base.join("Q"))),
+            3 => drop(fs::rename(
+                base.join(letter),
+                self.spool.join(format!("away{}", self.made)),
+            )),
+            4 => drop(fs::create_dir(base.join("stray"))),
+            5 => {
+                let _ = fs::create_dir(base.join("stray"));
+                let _ = fs::write(base.join("stray").join(self.name()), "x");
+            }
+            6 => drop(fs::remove_dir_all(base.join("stray"))),
+            7 => drop(symlink("/etc/passwd", base.join(self.name()))),
+            8 => {
+                let name = CString::new(base.join(self.name()).as_os_str().as_bytes()).unwrap();
+                let _ = rustix::fs::mknodat(
+                    rustix::fs::CWD,
+                    &name,
+                    rustix::fs::FileType::Fifo,
+                    rustix::fs::Mode::from_raw_mode(0o700),
+                    0,
+                );
+            }
+            9 => {
+                if let Some(path) = self.any_file() {
+                    let mode = *self
+                        .dice
+                        .one(&[0o700, 0o600, 0o400, 0o740, 0o710, 0o777, 0o0]);
+                    let _ = fs::set_permissions(path, fs::Permissions::from_mode(mode));
+                }
+            }
+            10 => {
+                if let Some(path) = self.any_file() {
+                    let length = self.dice.below(300) as u64;
+                    if let Ok(file) = OpenOptions::new().write(true).open(path) {
+                        let _ = file.set_len(length);
+                    }
+                }
+            }
+            11 => {
+                if let (Some(path), Some(other)) = (self.any_file(), self.any_file()) {
+                    // The second name stays the only one: what is done by another name makes no event.
+                    let name = self.name();
+                    let _ = fs::hard_link(&path, other.with_file_name(name));
+                    let _ = fs::remove_file(path);
+                }
+            }
+            _ => {
+                // A whole hash directory, filled before it is in its place.
+                let aside = self.spool.join(format!("aside{}", self.made));
+                let _ = fs::create_dir_all(aside.join("B"));
+                for _ in 0..self.dice.below(5) {
+                    let bytes = self.dice.one(&self.models).clone();
+                    let path = aside.join("B").join(self.name());
+                    let _ = fs::write(&path, bytes);
+                    let _ = fs::set_permissions(&path, fs::Permissions::from_mode(0o700));
+                }
+                let _ = fs::rename(aside, base.join("N"));
+            }
+        }
+        self.done.push(format!("mischief {what} {queue} {letter}"));
+    }
+
+    /// What makes a watch begin anew.
+    fn upheaval(&mut self) {
+        let queue = *self.dice.one(&["corrupt", "hold", "deferred"]);
+        let base = self.spool.join(queue);
+        match self.dice.below(4) {
+            0 => {
+                let _ = fs::rename(&base, self.spool.join(format!("old{}", self.made)));
+                let _ = fs::create_dir(&base);
+            }
+            1 => drop(fs::remove_dir_all(&base)),
+            2 => drop(fs::create_dir(&base)),
+            _ => {
+                let _ = fs::rename(
+                    self.spool.join("defer"),
+                    self.spool.join(format!("logs{}", self.made)),
+                );
+                let _ = fs::create_dir(self.spool.join("defer"));
+            }
+        }
+        self.done.push(format!("upheaval {queue}"));
+    }
+
+    fn step(&mut self) {
+        self.made += 1;
+        match self.dice.below(100) {
+            0..25 => self.arrive(),
+            25..55 => self.rename(),
+            55..65 => {
+                if let Some(path) = self.any_file() {
+                    self.done.push(format!("unlink {}", path.display()));
+                    let _ = fs::remove_file(path);
+                }
+            }
+            65..72 => self.deliver_one(),
+            72..82 => self.defer_log(),
+            82..86 => {
+                if let Some(path) = self.any_file() {
+                    self.retry_at(&path);
+                }
+            }
+            86..99 => self.mischief(),
+            _ => self.upheaval(),
+        }
+    }
+}
+
+fn models() -> Vec<Vec<u8>> {
+    let bank = Spool::of_corpus("short-mixed");
+    let odd = Spool::of_corpus("odd");
+    let mut models: Vec<Vec<u8>> = [bank.path(), odd.path()]
+        .iter()
+        .flat_map(|spool| files(spool))
+        .filter_map(|path| fs::read(path).ok())
+        .filter(|bytes| bytes.len() < 20_000)
+        .collect();
+    models.sort();
+    models
+}
+
+#[test]
+fn after_any_script_the_watch_says_what_a_scan_says() {
+    let (first, scripts) = (
+        setting("QUEUEWATCH_WATCH_SEED", 1),
+        setting("QUEUEWATCH_WATCH_SCRIPTS", 25),
+    );
+    let models = models();
+    assert!(models.len() > 100);
+    let mut carried = 0;
+    for seed in first..first + scripts {
+        let spool = match seed % 3 {
+            0 => Spool::empty(),
+            _ => Spool::of_corpus("short-mixed"),
+        };
+        let options = options(&spool.path());
+        let mut watch = Watch::open(&options, Purpose::Everything).unwrap();
+        assert_eq!(watch.blind(), None);
+        let mut script = Script {
+            dice: Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1),
+            spool: spool.path(),
+            models: models.clone(),
+            made: 0,
+            done: Vec::new(),
+        };
+        for _ in 0..12 {
+            for _ in 0..=script.dice.below(40) {
+                script.step();
+                match script.dice.below(6) {
+                    0 => watch.dispatch().unwrap(),
+                    1 => drop(watch.snapshot().unwrap()),
+                    _ => {}
+                }
+                while let Some(event) = watch.next_event() {
+                    carried += usize::from(event.kind == EventKind::Moved);
+                }
+            }
+            let watched = watch.snapshot().unwrap();
+            let scanned = options.scan(Purpose::Everything).unwrap();
+            let difference = compare(&watched, &scanned);
+            assert!(
+                difference.is_empty(),
+                "seed {seed}, after:\n{}\n{difference}",
+                script.done[script.done.len().saturating_sub(60)..].join("\n")
+            );
+        }
+    }
+    assert!(carried > 20, "{carried} renames were carried along");
+}
+
+/// More than the kernel keeps events of, while nobody takes them in.
+#[test]
+fn an_overflow_is_told_and_made_good() {
+    let limit: usize = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events")
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    let spool = Spool::of_corpus("short-mixed");
+    let options = options(&spool.path());
+    let mut watch = Watch::open(&options, Purpose::Everything).unwrap();
+    let model = models().swap_remove(3);
+    let hold = spool.path().join("hold");
+    for number in 0..=limit / 2 {
+        let path = hold.join(format!("F{number:08X}"));
+        fs::File::create(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+    }
+    fs::write(hold.join("ABCDEF1"), &model).unwrap();
+    fs::set_permissions(hold.join("ABCDEF1"), fs::Permissions::from_mode(0o700)).unwrap();
+    let watched = watch.snapshot().unwrap();
+    let told: Vec<Event> = std::iter::from_fn(|| watch.next_event()).collect();
+    assert!(
+        told.iter().any(|event| event.kind == EventKind::Rescanned
+            && event.reason.contains("more happened than the kernel keeps")),
+        "{told:?}"
+    );
+    let scanned = options.scan(Purpose::Everything).unwrap();
+    assert_eq!(compare(&watched, &scanned), "");
+}
+
+fn is_readable(watch: &Watch, within: Duration) -> bool {
+    let fd = watch.fd();
+    let mut fds = [PollFd::new(&fd, PollFlags::IN)];
+    let timeout = rustix::event::Timespec {
+        tv_sec: within.as_secs() as _,
+        tv_nsec: within.subsec_nanos().into(),
+    };
+    poll(&mut fds, Some(&timeout)).unwrap() > 0
+}
+
+/// The descriptor is readable when there is something to do, and quiet when there is not.
+#[test]
+fn one_descriptor_says_when_to_look() {
+    let spool = Spool::of_corpus("short-mixed");
+    let options = options(&spool.path());
+    let mut watch = Watch::open(&options, Purpose::Everything).unwrap();
+    let short = Duration::from_millis(200);
+    assert!(!is_readable(&watch, short), "nothing happened");
+    let hold = spool.path().join("hold");
+    let first = fs::read_dir(&hold).unwrap().next().unwrap().unwrap().path();
+    fs::rename(
+        &first,
+        spool.path().join("active").join(first.file_name().unwrap()),
+    )
+    .unwrap();
+    assert!(is_readable(&watch, short), "a message moved");
+    let begun = Instant::now();
+    let mut events = Vec::new();
+    while is_readable(&watch, short) {
+        watch.dispatch().unwrap();
+        events.extend(std::iter::from_fn(|| watch.next_event()));
+        assert!(begun.elapsed() < Duration::from_secs(5), "never quiet");
+    }
+    let [moved] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!(moved.kind, EventKind::Moved);
+    assert_eq!(
+        moved.from.map(queuewatch::postfix::queue::Queue::name),
+        Some("hold")
+    );
+    assert_eq!(
+        moved.queue.map(queuewatch::postfix::queue::Queue::name),
+        Some("active")
+    );
+    assert_eq!(moved.queue_id, first.file_name().unwrap().as_bytes());
+    let before = watch.looks();
+    watch.dispatch().unwrap();
+    watch.dispatch().unwrap();
+    assert_eq!(watch.looks(), before, "spurious calls do nothing");
+}
+
+/// The way of a message: what is told of it, and in which order.
+#[test]
+fn events_tell_the_way_of_a_message() {
+    let spool = Spool::empty();
+    let options = options(&spool.path());
+    let mut watch = Watch::open(&options, Purpose::Everything).unwrap();
+    let bank = Spool::of_corpus("short-mixed");
+    let model = fs::read(
+        files(&bank.path())
+            .into_iter()
+            .find(|path| path.starts_with(bank.path().join("deferred")))
+            .unwrap(),
+    )
+    .unwrap();
+    let told = |watch: &mut Watch| -> Vec<String> {
+        watch.snapshot().unwrap();
+        std::iter::from_fn(|| watch.next_event())
+            .map(|event| {
+                let queue = |queue: Option<queuewatch::postfix::queue::Queue>| {
+                    queue.map_or("", queuewatch::postfix::queue::Queue::name)
+                };
+                format!(
+                    "{} {} {}",
+                    event.kind.name(),
+                    queue(event.from),
+                    queue(event.queue)
+                )
+            })
+            .collect()
+    };
+    let at = |place: &str| spool.path().join(place);
+    let mode = |place: &str, mode| {
+        fs::set_permissions(at(place), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    fs::create_dir(at("defer")).unwrap();
+    assert_eq!(
+        told(&mut watch),
+        ["rescanned  "],
+        "a directory of logs has come"
+    );
+    fs::write(at("incoming/12345.678"), &model).unwrap();
+    mode("incoming/12345.678", 0o600);
+    fs::rename(at("incoming/12345.678"), at("incoming/ABCDEF")).unwrap();
+    assert_eq!(told(&mut watch), [""; 0], "not ready");
+    mode("incoming/ABCDEF", 0o700);
+    assert_eq!(told(&mut watch), ["arrived  incoming"]);
+    fs::rename(at("incoming/ABCDEF"), at("active/ABCDEF")).unwrap();
+    assert_eq!(told(&mut watch), ["moved incoming active"]);
+    fs::create_dir_all(at("deferred/A")).unwrap();
+    fs::create_dir_all(at("defer/A")).unwrap();
+    fs::write(
+        at("defer/A/ABCDEF"),
+        "recipient=x@y\nstatus=4.4.1\nreason=no\n\n",
+    )
+    .unwrap();
+    filetime(&at("active/ABCDEF"), NOW + 300);
+    fs::rename(at("active/ABCDEF"), at("deferred/A/ABCDEF")).unwrap();
+    assert_eq!(told(&mut watch), ["moved active deferred"]);
+    fs::rename(at("deferred/A/ABCDEF"), at("incoming/ABCDEF")).unwrap();
+    fs::rename(at("incoming/ABCDEF"), at("active/ABCDEF")).unwrap();
+    fs::remove_file(at("active/ABCDEF")).unwrap();
+    let last = told(&mut watch);
+    assert_eq!(
+        last.last().map(String::as_str),
+        Some("left  active"),
+        "{last:?}"
+    );
+    let snapshot = watch.snapshot().unwrap();
+    let messages: u64 = queuewatch::postfix::queue::Queue::ALL
+        .into_iter()
+        .map(|queue| snapshot.instances[0].tally(queue).messages)
+        .sum();
+    assert_eq!(messages, 0);
+}
+
+fn filetime(path: &Path, at: i64) {
+    let at = SystemTime::UNIX_EPOCH + Duration::from_secs(at as u64);
+    fs::File::open(path).unwrap().set_modified(at).unwrap();
+}
+
+/// A verdict of the live state, by rules on everything, equals that of a scan.
+#[test]
+fn a_verdict_of_the_live_state_is_that_of_a_scan() {
+    let spool = Spool::of_corpus("short-mixed");
+    let mut options = options(&spool.path());
+    for rule in [
+        "deferred.messages=1000",
+        "deferred.oldest=4h",
+        "deferred.older(4h)=10",
+        "deferred.top_domain=5",
+        "deferred.domain(alpha.example)=1",
+        "deferred.top_sender=1",
+        "hold.sender(sender.example)=0",
+        "deferred.reason(4.7)=10",
+        "deferred.overdue=1",
+        "total.expiring(10d)=1",
+        "active.fill=10%",
+        "total.recipients=1",
+        "total.bytes=1k",
+        "spool.damaged=0",
+        "spool.altered=0",
+        "corrupt.messages=0",
+    ] {
+        options.set("warning", rule.as_bytes()).unwrap();
+    }
+    let everything = Purpose::Check(queuewatch::snapshot::Wanted::default());
+    let mut watch = Watch::open(&options, everything).unwrap();
+    let mut rounds: HashMap<String, u32> = HashMap::new();
+    for _ in 0..5 {
+        let (_, verdict) = watch.check(&options).unwrap();
+        let scanned = options.check(&options.scan(everything).unwrap()).unwrap();
+        let text = |verdict: &queuewatch::rules::Verdict| {
+            let lines = verdict
+                .findings
+                .iter()
+                .map(queuewatch::rules::Finding::text);
+            lines.collect::<Vec<_>>().join("\n")
+        };
+        assert_eq!(text(&verdict), text(&scanned));
+        assert!(verdict.findings.len() > 8, "{}", text(&verdict));
+        *rounds.entry(text(&verdict)).or_default() += 1;
+        let victim = files(&spool.path()).swap_remove(17);
+        fs::remove_file(victim).unwrap();
+    }
+    assert!(rounds.len() > 2, "the figures change");
+}
