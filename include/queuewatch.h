@@ -476,7 +476,7 @@ typedef struct {
   /**
    * Where a moved message was before; QW_QUEUE_.
    */
-  qw_queue from;
+  qw_queue from_queue;
   /**
    * 0.
    */

@@ -283,6 +283,7 @@ OBJECT_CLASS(qw_snapshot);
 OBJECT_CLASS(qw_messages);
 OBJECT_CLASS(qw_shape);
 OBJECT_CLASS(qw_verdict);
+OBJECT_CLASS(qw_watch);
 OBJECT_CLASS(qw_text);
 OBJECT_CLASS(qw_reasons);
 OBJECT_CLASS(qw_shape_rows);
@@ -343,12 +344,13 @@ static void *pointer_of(pTHX_ SV *object, const MGVTBL *table, const char *class
 #define SNAPSHOT(object) ((qw_snapshot *)pointer_of(aTHX_ (object), &of_qw_snapshot, "Snapshot"))
 #define MESSAGES(object) ((qw_messages *)pointer_of(aTHX_ (object), &of_qw_messages, "Messages"))
 #define SHAPE(object)    ((qw_shape *)pointer_of(aTHX_ (object), &of_qw_shape, "Shape"))
+#define WATCH(object)    ((qw_watch *)pointer_of(aTHX_ (object), &of_qw_watch, "Watch"))
 #define VERDICT(object)  ((qw_verdict *)pointer_of(aTHX_ (object), &of_qw_verdict, "Verdict"))
 
 /* Closes one object of any class. */
 static void close_object(pTHX_ SV *object)
 {
-    static const MGVTBL *const tables[] = { &of_qw_snapshot, &of_qw_messages, &of_qw_shape, &of_qw_verdict };
+    static const MGVTBL *const tables[] = { &of_qw_snapshot, &of_qw_messages, &of_qw_shape, &of_qw_verdict, &of_qw_watch };
     size_t index;
 
     for (index = 0; index < sizeof tables / sizeof *tables; index++) {
@@ -464,6 +466,24 @@ static SV *finding_sv(pTHX_ const qw_finding *row)
     put(aTHX_ fields, "value", known ? number_sv(aTHX_ row->value) : newSV(0));
     put(aTHX_ fields, "state", state_sv(aTHX_ row->state));
     put(aTHX_ fields, "quality", quality_sv(aTHX_ row->quality));
+    return sv_2mortal(newRV_noinc((SV *)fields));
+}
+
+static SV *event_sv(pTHX_ const qw_event *row)
+{
+    static const char *const kinds[] = { "arrived", "moved", "left", "changed", "rescanned", "blind", "dropped" };
+    HV *fields = newHV();
+    bool known = row->kind >= QW_EVENT_ARRIVED && row->kind <= QW_EVENT_DROPPED;
+
+    put(aTHX_ fields, "kind", known ? string_sv(aTHX_ kinds[row->kind]) : newSViv(row->kind));
+    put(aTHX_ fields, "instance", bytes_sv(aTHX_ row->instance));
+    put(aTHX_ fields, "queue", queue_sv(aTHX_ row->queue));
+    put(aTHX_ fields, "from", queue_sv(aTHX_ row->from_queue));
+    put(aTHX_ fields, "queue_id", bytes_sv(aTHX_ row->queue_id));
+    put(aTHX_ fields, "recipients", integer_sv(aTHX_ (int64_t)row->recipients));
+    put(aTHX_ fields, "size", integer_sv(aTHX_ (int64_t)row->size));
+    put(aTHX_ fields, "arrival", row->arrival == 0 ? newSV(0) : integer_sv(aTHX_ row->arrival));
+    put(aTHX_ fields, "reason", bytes_sv(aTHX_ row->reason));
     return sv_2mortal(newRV_noinc((SV *)fields));
 }
 
@@ -619,6 +639,35 @@ _shape(self, all)
         options = OPTIONS(self);
         RETVAL = NEW_OBJECT(CLASS "::Shape", qw_shape);
         FILL(RETVAL, qw_shape, qw_shape_scan(options, all ? QW_SHAPE_ALL : 0, &made, &err));
+        SvREFCNT_inc_simple_void_NN(RETVAL);
+    OUTPUT:
+        RETVAL
+
+SV *
+_watch(self)
+        SV *self
+    PREINIT:
+        qw_options *options;
+    CODE:
+        options = OPTIONS(self);
+        RETVAL = NEW_OBJECT(CLASS "::Watch", qw_watch);
+        FILL(RETVAL, qw_watch, qw_watch_open(options, &made, &err));
+        SvREFCNT_inc_simple_void_NN(RETVAL);
+    OUTPUT:
+        RETVAL
+
+SV *
+_check_live(self, watch)
+        SV *self
+        SV *watch
+    PREINIT:
+        qw_options *options;
+        qw_watch *judged;
+    CODE:
+        options = OPTIONS(self);
+        judged = WATCH(watch);
+        RETVAL = NEW_OBJECT(CLASS "::Verdict", qw_verdict);
+        FILL(RETVAL, qw_verdict, qw_watch_check(judged, options, &made, &err));
         SvREFCNT_inc_simple_void_NN(RETVAL);
     OUTPUT:
         RETVAL
@@ -874,6 +923,89 @@ _rows(self, queue, flags, min_subdomains)
                 break;
             XPUSHs(shape_row_sv(aTHX_ &row));
         }
+
+void
+close(self)
+        SV *self
+    CODE:
+        close_object(aTHX_ self);
+
+MODULE = Postfix::QueueWatch    PACKAGE = Postfix::QueueWatch::Watch
+
+void
+_keep(self, settings)
+        SV *self
+        SV *settings
+    CODE:
+        WATCH(self);
+        sv_magicext(SvRV(self), settings, PERL_MAGIC_ext, &of_settings, NULL, 0);
+
+SV *
+_kept(self)
+        SV *self
+    PREINIT:
+        MAGIC *magic;
+    CODE:
+        WATCH(self);
+        magic = magic_of(aTHX_ self, &of_settings);
+        RETVAL = magic == NULL ? newSV(0) : newSVsv(magic->mg_obj);
+    OUTPUT:
+        RETVAL
+
+int
+fileno(self)
+        SV *self
+    CODE:
+        RETVAL = qw_watch_fd(WATCH(self));
+    OUTPUT:
+        RETVAL
+
+bool
+_wait(self, milliseconds)
+        SV *self
+        IV milliseconds
+    PREINIT:
+        qw_watch *watch;
+        qw_status status;
+    CODE:
+        watch = WATCH(self);
+        TRY(status, qw_watch_wait(watch, (int32_t)milliseconds, &err));
+        RETVAL = status == QW_OK;
+    OUTPUT:
+        RETVAL
+
+void
+dispatch(self)
+        SV *self
+    PREINIT:
+        qw_watch *watch;
+        qw_event row;
+        qw_status status;
+        qw_error *err = NULL;
+    PPCODE:
+        watch = WATCH(self);
+        CALL(status, qw_watch_dispatch(watch, &err));
+        while (status == QW_OK) {
+            CALL(status, qw_watch_next(watch, &row, sizeof row, &err));
+            if (status == QW_OK)
+                XPUSHs(event_sv(aTHX_ &row));
+        }
+        PUTBACK;
+        settle(aTHX_ status, err);
+        SPAGAIN;
+
+SV *
+_snapshot(self)
+        SV *self
+    PREINIT:
+        qw_watch *watch;
+    CODE:
+        watch = WATCH(self);
+        RETVAL = NEW_OBJECT(CLASS "::Snapshot", qw_snapshot);
+        FILL(RETVAL, qw_snapshot, qw_watch_snapshot(watch, &made, &err));
+        SvREFCNT_inc_simple_void_NN(RETVAL);
+    OUTPUT:
+        RETVAL
 
 void
 close(self)

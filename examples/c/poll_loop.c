@@ -25,7 +25,7 @@ static void print_events(qw_watch *watch)
     while (qw_watch_next(watch, &event, sizeof event, NULL) == QW_OK)
         printf("%s %.*s %s %s %.*s\n", event.kind < 7 ? kinds[event.kind] : "?",
                (int)event.queue_id.len, (const char *)event.queue_id.data,
-               queue_name(event.from), queue_name(event.queue),
+               queue_name(event.from_queue), queue_name(event.queue),
                (int)event.reason.len, (const char *)event.reason.data);
 }
 

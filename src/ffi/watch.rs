@@ -59,7 +59,7 @@ pub struct qw_event {
     /// Where the message is, or was when it left; QW_QUEUE_.
     pub queue: qw_queue,
     /// Where a moved message was before; QW_QUEUE_.
-    pub from: qw_queue,
+    pub from_queue: qw_queue,
     /// 0.
     pub reserved: i32,
 }
@@ -202,7 +202,7 @@ const EMPTY: qw_event = qw_event {
     recipients: 0,
     kind: 0,
     queue: QW_QUEUE_NONE,
-    from: QW_QUEUE_NONE,
+    from_queue: QW_QUEUE_NONE,
     reserved: 0,
 };
 
@@ -225,7 +225,7 @@ fn row_of(event: &Event) -> qw_event {
             EventKind::Dropped => QW_EVENT_DROPPED,
         },
         queue: number(event.queue),
-        from: number(event.from),
+        from_queue: number(event.from),
         reserved: 0,
     }
 }

@@ -434,7 +434,7 @@ static void watches(const char *spool)
         memset(&larger, 0x55, sizeof larger);
         WORKS(qw_watch_next(watch, &larger.event, sizeof larger, &err));
         CHECK(larger.more[0] == 0 && larger.event.kind == QW_EVENT_MOVED);
-        CHECK(larger.event.from == (way == 0 ? QW_QUEUE_HOLD : QW_QUEUE_ACTIVE));
+        CHECK(larger.event.from_queue == (way == 0 ? QW_QUEUE_HOLD : QW_QUEUE_ACTIVE));
         CHECK(larger.event.queue == (way == 0 ? QW_QUEUE_ACTIVE : QW_QUEUE_HOLD));
         CHECK(larger.event.queue_id.len == strlen(name));
         CHECK(memcmp(larger.event.queue_id.data, name, strlen(name)) == 0);

@@ -45,6 +45,6 @@ for my $path (sort 'lib/Postfix/QueueWatch.pm', glob 'lib/Postfix/QueueWatch/*.p
     is_deeply(\@warnings, [], "$path: runs");
     like($output, qr/\S/, "$path: prints") if $path !~ /Error/;
 }
-is($count, 6, 'every class has one');
+is($count, 7, 'every class has one');
 
 done_testing();

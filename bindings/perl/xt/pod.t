@@ -7,7 +7,7 @@ use Test::More;
 use Test::Pod::Coverage;
 
 my @modules = Test::Pod::Coverage::all_modules('lib');
-is(scalar @modules, 7, 'all modules');
+is(scalar @modules, 8, 'all modules');
 for my $module (@modules) {
     pod_coverage_ok($module, { also_private => [qr/\ACLONE\z/] });
     (my $path = "lib/$module.pm") =~ s{::}{/}g;

@@ -18,6 +18,7 @@ from queuewatch._library import lib
 HEADER = ROOT / "include/queuewatch.h"
 OPAQUE = (
     "options",
+    "watch",
     "snapshot",
     "messages",
     "reasons",
@@ -27,7 +28,7 @@ OPAQUE = (
     "text",
     "error",
 )
-ROWS = ("bytes", "problem", "message", "delay", "reason", "shape_row", "finding")
+ROWS = ("bytes", "problem", "message", "delay", "reason", "shape_row", "finding", "event")
 SCALARS: dict[str, Any] = {
     "void": None,
     "int32_t": ctypes.c_int32,

@@ -15,6 +15,7 @@ use Postfix::QueueWatch::Options;
 use Postfix::QueueWatch::Shape;
 use Postfix::QueueWatch::Snapshot;
 use Postfix::QueueWatch::Verdict;
+use Postfix::QueueWatch::Watch;
 
 # Levels of the log function, by number (queuewatch.h).
 my %LEVEL = (error => 1, warn => 2, info => 3, debug => 4, trace => 5);
@@ -30,6 +31,14 @@ sub scan {
 sub check {
     my ($class, @options) = @_;
     return $class->scan(@options)->check;
+}
+
+sub watch {
+    my ($class, @options) = @_;
+    my $options = Postfix::QueueWatch::Options->new(@options);
+    my $watch   = $options->_watch;
+    $watch->_keep({@options});
+    return $watch;
 }
 
 sub shape {
@@ -112,6 +121,13 @@ Counts recipients and senders of every queue by domain and age, as qshape does, 
 L<Postfix::QueueWatch::Shape>. Beside the options of C<scan> it takes C<bucket_count>, C<bucket_time> and C<linear>, which
 make the columns, and C<all>, which counts what qshape leaves out.
 
+=head2 watch
+
+    my $watch = Postfix::QueueWatch->watch(queue_directory => '/var/spool/postfix', warning => 'deferred.oldest=4h');
+
+Begins to watch the queues by inotify, and returns a L<Postfix::QueueWatch::Watch>. It takes the options of C<scan> and
+C<check>.
+
 =head2 log_to
 
     Postfix::QueueWatch->log_to(sub { my ($level, $target, $message) = @_; warn "$level: $message\n" }, 'debug');
@@ -156,6 +172,6 @@ system; C<scan> returns when its own threads have ended.
 =head1 SEE ALSO
 
 L<Postfix::QueueWatch::Snapshot>, L<Postfix::QueueWatch::Messages>, L<Postfix::QueueWatch::Shape>,
-L<Postfix::QueueWatch::Verdict>, L<Postfix::QueueWatch::Error>, C<queuewatch.h>
+L<Postfix::QueueWatch::Verdict>, L<Postfix::QueueWatch::Watch>, L<Postfix::QueueWatch::Error>, C<queuewatch.h>
 
 =cut

@@ -48,6 +48,7 @@ from ._errors import (
 )
 from ._model import (
     Delay,
+    Event,
     Finding,
     Instance,
     Json,
@@ -62,12 +63,14 @@ from ._model import (
 )
 from ._objects import Messages, Shape, Snapshot, Verdict, check, scan, shape
 from ._options import Option
+from ._watch import Watch, watch
 
 __all__ = [
     "TRACE",
     "AccessDenied",
     "Closed",
     "Delay",
+    "Event",
     "Finding",
     "Incomplete",
     "Instance",
@@ -96,11 +99,13 @@ __all__ = [
     "TimedOut",
     "Unsupported",
     "Verdict",
+    "Watch",
     "__version__",
     "check",
     "log_to",
     "scan",
     "shape",
+    "watch",
 ]
 
 # Tracebacks and pickles say the public names; what the files inside are called may change.

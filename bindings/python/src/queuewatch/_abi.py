@@ -69,6 +69,14 @@ QW_SHAPE_ALL = 1
 QW_SHAPE_SENDERS = 2
 QW_SHAPE_PARENTS = 4
 
+QW_EVENT_ARRIVED = 0
+QW_EVENT_MOVED = 1
+QW_EVENT_LEFT = 2
+QW_EVENT_CHANGED = 3
+QW_EVENT_RESCANNED = 4
+QW_EVENT_BLIND = 5
+QW_EVENT_DROPPED = 6
+
 QW_LOG_ERROR = 1
 QW_LOG_WARN = 2
 QW_LOG_INFO = 3
@@ -101,6 +109,10 @@ class qw_shape_rows(Structure):
 
 
 class qw_verdict(Structure):
+    """Opaque."""
+
+
+class qw_watch(Structure):
     """Opaque."""
 
 
@@ -193,6 +205,23 @@ class qw_finding(Structure):
     )
 
 
+class qw_event(Structure):
+    """A row of qw_watch_next."""
+
+    _fields_ = (
+        ("instance", qw_bytes),
+        ("queue_id", qw_bytes),
+        ("reason", qw_bytes),
+        ("arrival", c_int64),
+        ("size", c_uint64),
+        ("recipients", c_uint64),
+        ("kind", c_int32),
+        ("queue", c_int32),
+        ("from_queue", c_int32),
+        ("reserved", c_int32),
+    )
+
+
 options_p = POINTER(qw_options)
 snapshot_p = POINTER(qw_snapshot)
 messages_p = POINTER(qw_messages)
@@ -200,6 +229,7 @@ reasons_p = POINTER(qw_reasons)
 shape_p = POINTER(qw_shape)
 shape_rows_p = POINTER(qw_shape_rows)
 verdict_p = POINTER(qw_verdict)
+watch_p = POINTER(qw_watch)
 text_p = POINTER(qw_text)
 error_p = POINTER(qw_error)
 
@@ -268,6 +298,14 @@ PROTOTYPES: dict[str, tuple[Any, tuple[Any, ...]]] = {
         (verdict_p, c_size_t, POINTER(qw_finding), c_size_t, _error_out),
     ),
     "qw_verdict_free": (None, (verdict_p,)),
+    "qw_watch_open": (_status, (options_p, POINTER(watch_p), _error_out)),
+    "qw_watch_fd": (c_int32, (watch_p,)),
+    "qw_watch_wait": (_status, (watch_p, c_int32, _error_out)),
+    "qw_watch_dispatch": (_status, (watch_p, _error_out)),
+    "qw_watch_next": (_status, (watch_p, POINTER(qw_event), c_size_t, _error_out)),
+    "qw_watch_snapshot": (_status, (watch_p, POINTER(snapshot_p), _error_out)),
+    "qw_watch_check": (_status, (watch_p, options_p, POINTER(verdict_p), _error_out)),
+    "qw_watch_free": (None, (watch_p,)),
     "qw_text_bytes": (qw_bytes, (text_p,)),
     "qw_text_free": (None, (text_p,)),
     "qw_error_code": (_status, (error_p,)),

@@ -213,6 +213,42 @@ class Message:
         return tuple(address.decode("utf-8", "surrogateescape") for address in self.recipients)
 
 
+@dataclass(frozen=True)
+class Event:
+    """What a watch saw happen."""
+
+    kind: str
+    """arrived, moved, left or changed, of a message; rescanned, blind or dropped, of the watch itself."""
+    instance: str
+    queue: str | None
+    """Where the message is, or was when it left."""
+    moved_from: str | None
+    """Where a moved message was before."""
+    queue_id: str
+    """Empty where it is about no message."""
+    recipients: int
+    """Still to be delivered."""
+    size: int
+    """In bytes, as mailq prints it."""
+    arrival: int | None
+    """Second of the epoch."""
+    reason: str
+    """Why; of events that are about no message."""
+
+    def __str__(self) -> str:
+        place = f"{self.moved_from} to {self.queue}" if self.moved_from else self.queue
+        return f"{self.kind} {self.queue_id} {place}" if self.queue_id else f"{self.kind}: {self.reason}"
+
+
+EVENTS = {
+    _abi.QW_EVENT_ARRIVED: "arrived",
+    _abi.QW_EVENT_MOVED: "moved",
+    _abi.QW_EVENT_LEFT: "left",
+    _abi.QW_EVENT_CHANGED: "changed",
+    _abi.QW_EVENT_RESCANNED: "rescanned",
+    _abi.QW_EVENT_BLIND: "blind",
+    _abi.QW_EVENT_DROPPED: "dropped",
+}
 QUEUES = {
     _abi.QW_QUEUE_ACTIVE: "active",
     _abi.QW_QUEUE_DEFERRED: "deferred",

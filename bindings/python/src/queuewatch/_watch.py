@@ -1,0 +1,105 @@
+"""Watch: the queues live, for a loop that waits for descriptors."""
+
+from __future__ import annotations
+
+import os
+from ctypes import byref, sizeof
+
+from . import _abi, _options
+from ._call import call
+from ._errors import OutOfOrder
+from ._handle import Handle
+from ._library import lib
+from ._model import EVENTS, QUEUES, Event
+from ._objects import Snapshot, Verdict, _Closable, _here, _words
+from ._options import Option
+
+
+class Watch(_Closable):
+    """The queues' live state by inotify, for the thread and the process that made it.
+
+    `fileno()` is readable when `dispatch()` has something to do, so a Watch goes into selectors, select and
+    `loop.add_reader`. No thread is behind it.
+
+    >>> import queuewatch
+    >>> with queuewatch.watch(queue_directory="spool", now=1795461304) as live:
+    ...     live.dispatch(), live.snapshot()["deferred.messages"]
+    ((), 194)
+    """
+
+    def __init__(self, handle: Handle, settings: _options.Settings) -> None:
+        super().__init__(handle)
+        self._owner = _here()
+        self._settings = settings
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __repr__(self) -> str:
+        if self._owner != _here():
+            return "<queuewatch.Watch of another thread or process>"
+        return self._described(lambda: f"fileno={self.fileno()}")
+
+    @property
+    def _handle(self) -> Handle:
+        if self._owner != _here():
+            raise OutOfOrder("this Watch belongs to another thread or process; call watch() in this one")
+        return super()._handle
+
+    def fileno(self) -> int:
+        """Return the descriptor to wait for. It belongs to the watch: do not read or close it."""
+        return int(lib.qw_watch_fd(self._handle))
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until there is something to do, at most `timeout` seconds; return whether there is.
+
+        Python handles signals, Ctrl-C too, when the wait is over.
+        """
+        limit = -1 if timeout is None else min(max(int(timeout * 1000), 0), 2**31 - 1)
+        return call(lib.qw_watch_wait, self._handle, limit) != _abi.QW_END
+
+    def dispatch(self) -> tuple[Event, ...]:
+        """Take in what has happened, and return it. Never waits for anything but the disk."""
+        handle = self._handle
+        call(lib.qw_watch_dispatch, handle)
+        row, events = _abi.qw_event(), []
+        while call(lib.qw_watch_next, handle, byref(row), sizeof(row)) != _abi.QW_END:
+            events.append(
+                Event(
+                    kind=EVENTS.get(row.kind, str(row.kind)),
+                    instance=os.fsdecode(_abi.copied(row.instance) or b""),
+                    queue=QUEUES.get(row.queue),
+                    moved_from=QUEUES.get(row.from_queue),
+                    queue_id=_words(row.queue_id),
+                    recipients=row.recipients,
+                    size=row.size,
+                    arrival=row.arrival or None,
+                    reason=_words(row.reason),
+                )
+            )
+        return tuple(events)
+
+    def snapshot(self) -> Snapshot:
+        """Return the snapshot of this moment, the same that `scan` would take."""
+        return Snapshot(
+            Handle.made(lib.qw_watch_snapshot, _abi.snapshot_p, lib.qw_snapshot_free, self._handle),
+            self._settings,
+        )
+
+    def check(self, **options: Option) -> Verdict:
+        """Judge this moment by `warning` and `critical` rules, else by those that it was opened with.
+
+        It costs the same for any number of messages; long output lacks the table of domains by age.
+        """
+        settings = {**self._settings, **_options.settings(options)}
+        rules = _options.handle(settings)
+        return Verdict(
+            Handle.made(lib.qw_watch_check, _abi.verdict_p, lib.qw_verdict_free, self._handle, rules)
+        )
+
+
+def watch(**options: Option) -> Watch:
+    """Begin to watch what the options say, and read all of it once; takes those of `scan` and `check`."""
+    settings = _options.settings(options)
+    handle = _options.handle(settings)
+    return Watch(Handle.made(lib.qw_watch_open, _abi.watch_p, lib.qw_watch_free, handle), settings)
