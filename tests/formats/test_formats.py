@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,27 @@ def test_every_document_is_of_the_schema(spool: str, tmp_path: Path) -> None:
     validated(told(TOOL, "reasons", *at, "--json"))
     for words in (["deferred"], ["-s", "--all", "hold", "maildrop"], ["-b", "2", "-p", "deferred"]):
         validated(told(TOOL, "shape", "--json", *at, *words))
+
+
+def test_what_a_watch_tells_is_of_the_schema(tmp_path: Path) -> None:
+    subprocess.run(
+        ["tar", "-xpJf", str(ROOT / "tests/corpus/short-mixed/spool.tar.xz"), "-C", str(tmp_path)], check=True
+    )
+    spool, status = tmp_path / "spool", tmp_path / "status"
+    words = ["watch", "--json", "--queue-directory", str(spool), "--status", str(status)]
+    with subprocess.Popen(
+        [str(ROOT / "target/release" / TOOL), *words], stdout=subprocess.PIPE, text=True
+    ) as watch:
+        threading.Timer(20, watch.kill).start()
+        assert watch.stdout is not None
+        assert validated(watch.stdout.readline())["event"] == "state"
+        one = next(path for path in (spool / "hold").iterdir() if path.is_file())
+        one.rename(spool / "active" / one.name)
+        assert validated(watch.stdout.readline())["event"] == "moved"
+        (spool / "corrupt").rename(spool / "elsewhere")
+        assert validated(watch.stdout.readline())["event"] == "rescanned"
+        validated(status.read_text())
+        watch.kill()
 
 
 def test_a_failure_is_a_document_too(tmp_path: Path) -> None:

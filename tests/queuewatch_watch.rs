@@ -1,0 +1,402 @@
+//! `queuewatch watch` as systemd, a monitoring system or a person runs it, and the plugin's `--status`.
+
+#[path = "support/rights.rs"]
+mod rights;
+#[path = "support/spool.rs"]
+mod spool;
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rights::{PublicProgram, as_nobody};
+use serde_json::Value;
+use spool::Spool;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_queuewatch");
+const PLUGIN: &str = env!("CARGO_BIN_EXE_check_postfix_queue");
+
+/// A watch that runs, and is killed with the test.
+struct Running {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+}
+
+impl Running {
+    fn on(spool: &Spool, words: &[&str]) -> Running {
+        Running::with(Command::new(PROGRAM), spool, words)
+    }
+
+    fn with(mut command: Command, spool: &Spool, words: &[&str]) -> Running {
+        let mut child = command
+            .args(["watch", "--queue-directory"])
+            .arg(spool.path())
+            .args(words)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it runs");
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        Running { child, lines }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).unwrap();
+        line
+    }
+
+    /// The next line, without its time.
+    fn told(&mut self) -> String {
+        let line = self.line();
+        line.get(16..).unwrap_or(&line).trim_end().to_owned()
+    }
+
+    fn end(mut self) -> String {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let mut complaints = String::new();
+        let mut stderr = self.child.stderr.take().unwrap();
+        stderr.read_to_string(&mut complaints).unwrap();
+        complaints
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Moves a message from hold to active; its queue ID.
+fn move_one(spool: &Spool) -> String {
+    let hold = spool.path().join("hold");
+    let mut names: Vec<PathBuf> = fs::read_dir(hold)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
+        .collect();
+    names.sort();
+    let name = names[0].file_name().unwrap().to_owned();
+    fs::rename(&names[0], spool.path().join("active").join(&name)).unwrap();
+    name.into_string().unwrap()
+}
+
+fn wait_for(what: &str, mut is: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "no {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn plugin(words: &[&str]) -> (i32, String) {
+    let output = Command::new(PLUGIN).args(words).output().unwrap();
+    (
+        output.status.code().unwrap(),
+        String::from_utf8(output.stdout).unwrap(),
+    )
+}
+
+#[test]
+fn a_person_sees_what_comes_and_goes_and_each_change_of_the_state() {
+    let spool = Spool::of_corpus("short-mixed");
+    let mut running = Running::on(&spool, &["--critical", "hold.messages=6"]);
+    let first = running.told();
+    assert!(
+        first
+            .starts_with("state CRITICAL: POSTFIX QUEUE CRITICAL: hold.messages is 7 (critical 6)"),
+        "{first}"
+    );
+    let id = move_one(&spool);
+    let moved = running.told();
+    assert!(
+        moved.starts_with(&format!("moved postfix/{id} hold to active, ")),
+        "{moved}"
+    );
+    let well = running.told();
+    assert!(
+        well.starts_with("state CRITICAL to OK: POSTFIX QUEUE OK: "),
+        "{well}"
+    );
+    fs::remove_file(spool.path().join("active").join(&id)).unwrap();
+    let left = running.told();
+    assert!(
+        left.starts_with(&format!("left postfix/{id} active, ")),
+        "{left}"
+    );
+    assert_eq!(running.end(), "");
+}
+
+#[test]
+fn a_program_gets_an_event_a_line() {
+    let spool = Spool::of_corpus("short-mixed");
+    let mut running = Running::on(&spool, &["--json", "--critical", "hold.messages=6"]);
+    let state: Value = serde_json::from_str(&running.line()).unwrap();
+    assert_eq!(state["event"], "state");
+    assert_eq!(state["state_code"], 2);
+    let id = move_one(&spool);
+    let moved: Value = serde_json::from_str(&running.line()).unwrap();
+    assert_eq!(moved["schema"], "queuewatch/1");
+    assert_eq!(
+        (
+            &moved["event"],
+            &moved["from"],
+            &moved["queue"],
+            &moved["queue_id"]
+        ),
+        (
+            &"moved".into(),
+            &"hold".into(),
+            &"active".into(),
+            &id.into()
+        )
+    );
+    assert!(moved["recipients"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn a_change_counts_once_it_has_lasted() {
+    let spool = Spool::of_corpus("short-mixed");
+    let words = ["--states", "--for", "3", "--critical", "hold.messages=6"];
+    let mut running = Running::on(&spool, &words);
+    assert!(running.told().starts_with("state CRITICAL: "));
+    move_one(&spool);
+    let begun = Instant::now();
+    // Somebody must look again: ages are looked at every ten seconds, events at once.
+    while begun.elapsed() < Duration::from_secs(5) {
+        std::thread::sleep(Duration::from_millis(500));
+        let path = spool.path().join("active/TOUCHED1");
+        fs::write(&path, "").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+        std::thread::sleep(Duration::from_millis(500));
+        fs::remove_file(&path).unwrap();
+    }
+    let line = running.told();
+    assert!(line.starts_with("state CRITICAL to OK: "), "{line}");
+    assert!(begun.elapsed() >= Duration::from_secs(3));
+}
+
+#[test]
+fn the_plugin_answers_from_the_status_file_without_a_right_on_the_spool() {
+    let spool = Spool::of_corpus("short-mixed");
+    spool.reachable();
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let file = folder.path().join("status.json");
+    let (file, metrics) = (file.to_str().unwrap(), folder.path().join("queue.prom"));
+    let words = [
+        "--status",
+        file,
+        "--openmetrics",
+        metrics.to_str().unwrap(),
+        "--critical",
+        "hold.messages=6",
+    ];
+    let mut running = Running::on(&spool, &words);
+    running.told();
+    wait_for("status file", || Path::new(file).exists());
+    let public = PublicProgram::copy(PLUGIN);
+    let mut command = public.command();
+    command.args(["--status", file]);
+    let output = as_nobody(&command).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(
+        text.starts_with("POSTFIX QUEUE CRITICAL: hold.messages is 7 (critical 6) | "),
+        "{text}"
+    );
+    assert_eq!(text.lines().count(), 1);
+    assert!(plugin(&["--status", file, "-v"]).1.lines().count() > 1);
+    let text = fs::read_to_string(&metrics).unwrap();
+    assert!(text.contains("queue=\"hold\"} 7"), "{text}");
+    move_one(&spool);
+    wait_for("change", || plugin(&["--status", file]).0 == 0);
+
+    // Nobody keeps it any more: killed at any moment, it is stale and not false.
+    drop(running);
+    assert_eq!(plugin(&["--status", file]).0, 0);
+    std::thread::sleep(Duration::from_millis(2100));
+    let (code, text) = plugin(&["--status", file, "--max-age", "1"]);
+    assert_eq!(code, 3);
+    assert!(
+        text.contains("s old, and may be 1; look whether queuewatch watch runs"),
+        "{text}"
+    );
+    // Begun again, it knows all.
+    let mut again = Running::on(&spool, &words);
+    assert!(again.told().starts_with("state OK: "));
+    wait_for("fresh status", || {
+        plugin(&["--status", file, "--max-age", "1"]).0 == 0
+    });
+
+    for (words, told) in [
+        (
+            &["--status", "/nonexistent/x"][..],
+            "there is no /nonexistent/x",
+        ),
+        (&["--status", "/etc/passwd"], "this is no status"),
+        (
+            &["--status", file, "-c", "5"],
+            "rules and instances are given there",
+        ),
+        (
+            &["--status", file, "--format", "json"],
+            "rules and instances are given there",
+        ),
+        (
+            &["--status", file, "--max-age", "0"],
+            "--max-age wants seconds",
+        ),
+    ] {
+        let (code, text) = plugin(words);
+        assert_eq!(code, 3, "{words:?}");
+        assert!(text.contains(told), "{words:?}: {text}");
+    }
+}
+
+#[test]
+fn nagios_a_program_and_systemd_hear_of_it() {
+    let spool = Spool::of_corpus("short-mixed");
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name);
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        place("nagios.cmd"),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::from_raw_mode(0o600),
+        0,
+    )
+    .unwrap();
+    // Nagios holds it open for reading and writing.
+    let pipe = fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(place("nagios.cmd"))
+        .unwrap();
+    let script = format!(
+        "#!/bin/sh\nprintf '%s|%s|%s|%s\\n' \"$1\" \"$2\" \"$3\" \"$QUEUEWATCH_STATE\" >> {}\n",
+        place("heard").display()
+    );
+    fs::write(place("script"), script).unwrap();
+    fs::set_permissions(place("script"), fs::Permissions::from_mode(0o755)).unwrap();
+    let socket = UnixDatagram::bind(place("notify")).unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+
+    let (command, exec) = (place("nagios.cmd"), place("script"));
+    let words = [
+        "--nagios-command",
+        command.to_str().unwrap(),
+        "--host",
+        "mx1",
+        "--service",
+        "Postfix queue",
+        "--exec",
+        exec.to_str().unwrap(),
+        "--critical",
+        "hold.messages=6",
+    ];
+    let mut program = Command::new(PROGRAM);
+    program.env("NOTIFY_SOCKET", place("notify"));
+    let mut running = Running::with(program, &spool, &words);
+    running.told();
+    let mut word = [0; 100];
+    let length = socket.recv(&mut word).unwrap();
+    assert_eq!(&word[..length], b"READY=1\nWATCHDOG=1");
+    let mut passive = String::new();
+    wait_for("passive result", || {
+        let mut bytes = [0; 8192];
+        if let Ok(length) = (&pipe).read(&mut bytes) {
+            passive.push_str(&String::from_utf8_lossy(&bytes[..length]));
+        }
+        passive.ends_with('\n')
+    });
+    let (head, rest) = passive.split_once("] ").unwrap();
+    assert!(
+        head[1..].parse::<i64>().unwrap() > 1_700_000_000,
+        "{passive}"
+    );
+    assert!(
+        rest.starts_with(
+            "PROCESS_SERVICE_CHECK_RESULT;mx1;Postfix queue;2;POSTFIX QUEUE CRITICAL: hold.messages is 7 (critical 6) | active="
+        ),
+        "{passive}"
+    );
+    let all_heard = || fs::read_to_string(place("heard")).unwrap_or_default();
+    wait_for("program", || all_heard().lines().count() == 1);
+    move_one(&spool);
+    wait_for("second run", || all_heard().lines().count() == 2);
+    let text = all_heard();
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(
+        lines[0].starts_with("CRITICAL|CRITICAL|POSTFIX QUEUE CRITICAL: "),
+        "{text}"
+    );
+    assert!(
+        lines[1].starts_with("OK|CRITICAL|POSTFIX QUEUE OK: "),
+        "{text}"
+    );
+    assert!(lines[1].ends_with("|OK"), "{text}");
+    assert_eq!(running.end(), "");
+}
+
+#[test]
+fn what_goes_wrong_is_said_once() {
+    let spool = Spool::of_corpus("short-mixed");
+    let folder = tempfile::tempdir().unwrap();
+    let plain = folder.path().join("plain");
+    fs::write(&plain, "x").unwrap();
+    let words = [
+        "--nagios-command",
+        plain.to_str().unwrap(),
+        "--host",
+        "h",
+        "--service",
+        "s",
+        "--status",
+        "/nonexistent/place/status",
+        "--exec",
+        "/nonexistent/program",
+        "--critical",
+        "hold.messages=6",
+    ];
+    let mut running = Running::on(&spool, &words);
+    running.told();
+    move_one(&spool);
+    running.told();
+    running.told();
+    std::thread::sleep(Duration::from_millis(500));
+    let complaints = running.end();
+    for told in [
+        "plain is no named pipe; name the command_file",
+        "/nonexistent/place",
+        "--exec: ",
+    ] {
+        assert_eq!(complaints.matches(told).count(), 1, "{told}: {complaints}");
+    }
+    assert_eq!(fs::read_to_string(plain).unwrap(), "x");
+
+    for (words, told) in [
+        (&["watch", "--host", "h"][..], "go together"),
+        (&["watch", "--for", "soon"], "--for wants a duration"),
+        (&["watch", "--timeout", "5"], "there is no option --timeout"),
+        (&["watch", "deferred"], "deferred is no option of watch"),
+        (
+            &["watch", "--queue-directory", "/nonexistent"],
+            "cannot open queue directory",
+        ),
+    ] {
+        let output = Command::new(PROGRAM).args(words).output().unwrap();
+        assert!(matches!(output.status.code(), Some(1 | 2)), "{words:?}");
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(text.contains(told), "{words:?}: {text}");
+    }
+}
