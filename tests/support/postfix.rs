@@ -253,6 +253,24 @@ impl Postfix {
         }
     }
 
+    /// The port of its SMTP server on loopback.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Runs `postsuper ACTION QUEUE_ID`, whatever it says: mail may move meanwhile.
+    pub(crate) fn operate(&self, action: &str, queue_id: &str) {
+        let _ = self
+            .command("postsuper", "-c")
+            .args([action, queue_id])
+            .output();
+    }
+
+    /// Makes master(8) and its daemons begin anew.
+    pub(crate) fn reload(&self) {
+        let _ = self.command("postfix", "-c").arg("reload").output();
+    }
+
     /// What `postqueue -j` prints: one object per message, in its order.
     pub(crate) fn postqueue_j(&self) -> Vec<Value> {
         let mut command = self.command("postqueue", "-c");
