@@ -348,6 +348,44 @@ fn nagios_a_program_and_systemd_hear_of_it() {
     assert_eq!(running.end(), "");
 }
 
+/// In a user namespace with few watches: it says so, and what helps, and still knows what is there.
+#[test]
+fn exhausted_watches_are_told_and_all_is_read_from_time_to_time() {
+    let spool = Spool::of_corpus("short-mixed");
+    // The namespace maps root alone.
+    let mut chown = Command::new("chown");
+    let owned = chown
+        .args(["-R", "0:0"])
+        .arg(spool.path())
+        .status()
+        .unwrap();
+    assert!(owned.success());
+    for (limit, told) in [
+        (
+            "max_inotify_watches=3",
+            "no more watches may be had: user.max_inotify_watches is 3, and ",
+        ),
+        (
+            "max_inotify_instances=0",
+            "no inotify may be had: user.max_inotify_instances is 0",
+        ),
+    ] {
+        let (name, value) = limit.split_once('=').unwrap();
+        let script = format!("echo {value} > /proc/sys/user/{name}; exec \"$@\"");
+        let mut command = Command::new("unshare");
+        command.args(["--user", "--map-root-user", "sh", "-c", &script, "sh"]);
+        command.arg(PROGRAM);
+        let mut running = Running::with(command, &spool, &["--critical", "hold.messages=6"]);
+        let blind = running.told();
+        assert!(blind.starts_with(&format!("blind: {told}")), "{blind}");
+        let state = running.told();
+        assert!(
+            state.contains("hold.messages is 7 (critical 6), read anew every minute: no "),
+            "{state}"
+        );
+    }
+}
+
 #[test]
 fn what_goes_wrong_is_said_once() {
     let spool = Spool::of_corpus("short-mixed");

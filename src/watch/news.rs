@@ -2,6 +2,7 @@
 
 use std::ffi::{CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use inotify::EventMask;
@@ -19,15 +20,21 @@ impl Watch {
         let mut any = false;
         let mut memory = std::mem::take(&mut self.memory);
         while let Some(inotify) = &mut self.inotify {
-            // The crate panics on a flag of a newer kernel; then all is read anew.
             let Ok(events) = inotify.read_events(&mut memory) else {
                 break;
             };
             let mut news = Vec::new();
-            for event in events {
-                any = true;
-                let name = event.name.map(|name| Box::from(name.as_bytes()));
-                news.push((event.wd, event.mask, event.cookie, name));
+            let read = catch_unwind(AssertUnwindSafe(|| {
+                for event in events {
+                    let name = event.name.map(|name| Box::from(name.as_bytes()));
+                    news.push((event.wd, event.mask, event.cookie, name));
+                }
+            }));
+            any |= read.is_err() || !news.is_empty();
+            if read.is_err() {
+                // The crate does not know every flag that a newer kernel may set.
+                self.reload_for("there was an event of an unknown kind");
+                break;
             }
             if news.is_empty() {
                 break;

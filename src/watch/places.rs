@@ -238,20 +238,30 @@ fn mask_of(what: &What) -> WatchMask {
 
 /// Why a watch cannot be had, and what helps.
 pub(super) fn why_not(error: &io::Error, path: &Path, needed: usize) -> String {
-    let limit = |name: &str| {
-        let value = std::fs::read_to_string(format!("/proc/sys/fs/inotify/{name}"));
-        let value = value.unwrap_or_default();
-        format!("fs.inotify.{name} is {}", value.trim())
+    // The host's limit, and that of this user namespace.
+    let limit = |host: &str, own: &str| {
+        let value = |name: &str| {
+            let text = std::fs::read_to_string(format!("/proc/sys/{}", name.replace('.', "/")));
+            text.ok().and_then(|text| text.trim().parse::<u64>().ok())
+        };
+        match (value(host), value(own)) {
+            (Some(most), Some(least)) if least < most => format!("{own} is {least}"),
+            (Some(most), _) => format!("{host} is {most}"),
+            (None, _) => format!("{host} is not known"),
+        }
     };
     match error.raw_os_error() {
         Some(libc::ENOSPC) => format!(
             "no more watches may be had: {}, and {needed} or more are needed here; raise it by \
              sysctl",
-            limit("max_user_watches")
+            limit("fs.inotify.max_user_watches", "user.max_inotify_watches")
         ),
         Some(libc::EMFILE) => format!(
             "no inotify may be had: {}, or too many files are open",
-            limit("max_user_instances")
+            limit(
+                "fs.inotify.max_user_instances",
+                "user.max_inotify_instances"
+            )
         ),
         _ => format!("cannot watch {}: {error}", crate::escape::path(path)),
     }
