@@ -27,7 +27,6 @@ class Monitor:
 
 
 async def main(options):
-    """Run until SIGTERM or SIGINT."""
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
