@@ -103,7 +103,7 @@ def test_the_schema_refuses_what_is_none(spool: str) -> None:
 def test_openmetrics_are_parsed_and_say_what_json_says(spool: str) -> None:
     at = ("--queue-directory", spool)
     text = told(TOOL, "status", *at, "--openmetrics")
-    assert text == told(CHECK, *at, "--format", "openmetrics")
+    assert figures_of_the_queue(text) == figures_of_the_queue(told(CHECK, *at, "--format", "openmetrics"))
     families = {family.name: family for family in text_string_to_metric_families(text)}
     assert all(name.startswith("postfix_spool_") for name in families)
     assert all(family.documentation and family.type == "gauge" for family in families.values())
@@ -121,6 +121,11 @@ def test_openmetrics_are_parsed_and_say_what_json_says(spool: str) -> None:
             told_samples += 1
     assert told_samples >= 16
     assert [s.value for s in families["postfix_spool_scan_time_seconds"].samples] == [float(NOW)]
+
+
+def figures_of_the_queue(text: str) -> list[str]:
+    """The lines of a text, without the file system's figures, which others change between two runs."""
+    return [line for line in text.splitlines() if not line.startswith("postfix_spool_disk_free_")]
 
 
 def test_a_failure_is_told_to_the_collector(tmp_path: Path) -> None:
