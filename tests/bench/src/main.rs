@@ -9,6 +9,7 @@
 
 mod bare;
 mod contest;
+mod live;
 mod machine;
 mod process;
 mod spool;
@@ -27,6 +28,8 @@ Usage: tests/bench/run [OPTIONS]
 
   --messages N      messages in the spool (default 100000)
   --million         1000000 messages in 3 rounds, for the target on memory
+  --live            what the watch costs: on that spool, where nothing happens, and
+                    on a Postfix of its own that is busy (needs root and Postfix)
   --rounds N        rounds that count (default 7)
   --save FILE       also write the report to FILE
   --directory DIR   make the spool in a new folder below DIR, which must be on a
@@ -43,6 +46,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 struct Options {
     messages: u64,
     rounds: usize,
+    live: bool,
     save: Option<PathBuf>,
     directory: PathBuf,
     plugin: PathBuf,
@@ -80,6 +84,20 @@ fn run() -> Result<ExitCode> {
             spool::make(&path(&words, 1)?, messages)?;
             return Ok(ExitCode::SUCCESS);
         }
+        Some("still") => {
+            let messages = words.get(2).and_then(|word| word.to_str());
+            let messages = messages.ok_or("how many messages?")?.parse()?;
+            let number = words.get(3).and_then(|word| word.to_str());
+            let number = number.ok_or("which purpose?")?.parse()?;
+            print!("{}", live::still(&path(&words, 1)?, messages, number)?);
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some("at-work") => {
+            let messages = words.get(1).and_then(|word| word.to_str());
+            let messages = messages.ok_or("how many messages?")?.parse()?;
+            print!("{}", live::at_work(messages)?);
+            return Ok(ExitCode::SUCCESS);
+        }
         _ => {}
     }
     let Some(options) = parse(words)? else {
@@ -87,6 +105,14 @@ fn run() -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     machine::refuse_memory(&options.directory)?;
+    if options.live {
+        let report = live::report(&std::env::current_exe()?, &options)?;
+        print!("{report}");
+        if let Some(file) = &options.save {
+            fs::write(file, &report)?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let contest = Contest::prepare(&options)?;
     let outcome = contest.run(options.rounds)?;
     let report = outcome.report();
@@ -106,7 +132,7 @@ fn path(words: &[OsString], index: usize) -> Result<PathBuf> {
 
 /// `None`: help is wanted.
 fn parse(words: Vec<OsString>) -> Result<Option<Options>> {
-    let (mut messages, mut rounds) = (100_000, None);
+    let (mut messages, mut rounds, mut live) = (100_000, None, false);
     let (mut save, mut directory, mut plugin) = (None, None, None);
     let mut parser = lexopt::Parser::from_args(words);
     while let Some(word) = parser.next()? {
@@ -116,6 +142,7 @@ fn parse(words: Vec<OsString>) -> Result<Option<Options>> {
                 messages = 1_000_000;
                 rounds = rounds.or(Some(3));
             }
+            Long("live") => live = true,
             Long("rounds") => rounds = Some(parser.value()?.to_string_lossy().parse()?),
             Long("save") => save = Some(parser.value()?.into()),
             Long("in") => directory = Some(parser.value()?.into()),
@@ -131,6 +158,7 @@ fn parse(words: Vec<OsString>) -> Result<Option<Options>> {
     Ok(Some(Options {
         messages,
         rounds,
+        live,
         save,
         directory: directory.ok_or("start it with tests/bench/run")?,
         plugin: plugin.ok_or("start it with tests/bench/run")?,

@@ -67,7 +67,7 @@ impl Row {
     }
 }
 
-fn median(figures: impl Iterator<Item = f64>) -> f64 {
+pub(crate) fn median(figures: impl Iterator<Item = f64>) -> f64 {
     let mut figures: Vec<f64> = figures.collect();
     figures.sort_by(f64::total_cmp);
     match figures.len() {
@@ -78,8 +78,9 @@ fn median(figures: impl Iterator<Item = f64>) -> f64 {
 }
 
 /// Seconds, in a unit that leaves three figures or so.
-fn time(seconds: f64) -> String {
+pub(crate) fn time(seconds: f64) -> String {
     match seconds {
+        tiny if tiny < 0.001 => format!("{:.1} us", tiny * 1e6),
         short if short < 0.1 => format!("{:.2} ms", short * 1e3),
         middle if middle < 1.0 => format!("{:.0} ms", middle * 1e3),
         long => format!("{long:.2} s"),

@@ -1,0 +1,181 @@
+//! The watch: what it costs to keep the live state, of a spool that lies still and of a Postfix at work.
+//!
+//! Each is measured in a process of its own, which reports lines of text. What is right is verified: the
+//! watch must know as many messages as the drill made, and at rest none that has been delivered.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use queuewatch::options::{Options, Purpose};
+use queuewatch::snapshot::Wanted;
+use queuewatch::watch::Watch;
+
+use crate::process::Line;
+use crate::table::{median, time};
+use crate::{Result, machine, spool};
+
+#[allow(
+    clippy::pedantic,
+    reason = "the test suite's, which is judged by its own settings"
+)]
+#[path = "../../support/postfix.rs"]
+mod postfix;
+
+/// How long nothing happens.
+const IDLE: Duration = Duration::from_secs(30);
+/// Verdicts of which the median is told.
+const VERDICTS: usize = 1001;
+/// Messages that Postfix takes.
+const AT_WORK: u64 = 5000;
+/// Sessions that smtp-source holds open at a time.
+const SESSIONS: &str = "10";
+
+/// The purposes: what `queuewatch watch` reads by default, and all that there is.
+fn purposes() -> [(&'static str, Purpose); 2] {
+    [
+        ("default rules", Purpose::Check(Wanted::default())),
+        ("all tables and reasons", Purpose::Everything),
+    ]
+}
+
+/// Measures both; `bench` is this program.
+pub(crate) fn report(bench: &Path, options: &crate::Options) -> Result<String> {
+    let spool = options.directory.join("spool");
+    let messages = options.messages.to_string();
+    eprintln!("bench: making {messages} messages");
+    spool::make_apart(bench, &spool, options.messages)?;
+    let mut report = machine::words(&options.directory);
+    writeln!(report, "\n\nNothing happens to {messages} messages")?;
+    let mut lines = Vec::new();
+    for number in 0..purposes().len() {
+        let line = Line::new(bench).with("still").with(&spool);
+        lines.push(line.with(&messages).with(number.to_string()));
+    }
+    lines.push(Line::new(bench).with("at-work").with(AT_WORK.to_string()));
+    for line in lines {
+        let ended = line.run()?;
+        if ended.code != Some(0) {
+            return Err("nothing could be measured".into());
+        }
+        report.push_str(&ended.output);
+    }
+    Ok(report)
+}
+
+/// A watch of a made-up spool where nothing happens; `number` of the purposes.
+pub(crate) fn still(spool: &Path, messages: u64, number: usize) -> Result<String> {
+    let mut report = String::new();
+    if let Some((words, purpose)) = purposes().into_iter().nth(number) {
+        let mut options = Options::default();
+        options.set("queue-directory", spool.as_os_str().as_encoded_bytes())?;
+        let before = memory()?;
+        let begun = Instant::now();
+        let mut watch = Watch::open(&options, purpose)?;
+        let opened = begun.elapsed();
+        if watch.files() as u64 != messages {
+            return Err(format!("{} messages known, not {messages}", watch.files()).into());
+        }
+        let held = memory()?.saturating_sub(before);
+        let mut seconds = Vec::with_capacity(VERDICTS);
+        for _ in 0..VERDICTS {
+            let begun = Instant::now();
+            let (_, verdict) = watch.check(&options)?;
+            seconds.push(begun.elapsed().as_secs_f64());
+            std::hint::black_box(verdict);
+        }
+        let begun = Instant::now();
+        std::hint::black_box(watch.snapshot()?);
+        let whole = begun.elapsed();
+        let before = processor_time();
+        let begun = Instant::now();
+        while let Some(left) = IDLE.checked_sub(begun.elapsed()) {
+            if watch.wait(Some(left))? {
+                watch.dispatch()?;
+            }
+        }
+        let idle = processor_time() - before;
+        writeln!(
+            report,
+            "  {words:<24} opened in {}; {:.1} bytes a message; verdict {}, whole snapshot {}; \
+             {:.3} ms of processor time in {} s",
+            time(opened.as_secs_f64()),
+            held as f64 / messages as f64,
+            time(median(seconds.into_iter())),
+            time(whole.as_secs_f64()),
+            idle * 1e3,
+            IDLE.as_secs(),
+        )?;
+    }
+    Ok(report)
+}
+
+/// A watch of a Postfix that takes and delivers mail as fast as it can.
+pub(crate) fn at_work(messages: u64) -> Result<String> {
+    let mut report = format!("A Postfix takes {messages} messages, and delivers or defers them\n");
+    for (words, purpose) in purposes() {
+        for (what, domain) in [
+            ("delivered", postfix::DELIVERED),
+            ("deferred", postfix::GREYLISTED),
+        ] {
+            let postfix = postfix::Postfix::start(&postfix::Options::default());
+            let mut options = Options::default();
+            let directory = postfix.queue_directory();
+            options.set("queue-directory", directory.as_os_str().as_encoded_bytes())?;
+            let mut watch = Watch::open(&options, purpose)?;
+            let mut source = Command::new("/usr/sbin/smtp-source")
+                .args(["-s", SESSIONS, "-m", &messages.to_string(), "-N"])
+                .args(["-f", "sender@ok.example", "-t", &format!("user@{domain}")])
+                .arg(format!("127.0.0.1:{}", postfix.port()))
+                .stdout(Stdio::null())
+                .spawn()?;
+            let (begun, before) = (Instant::now(), processor_time());
+            let mut events = 0_u64;
+            let mut quiet = Instant::now();
+            let mut sent = false;
+            // Over when all were sent, and nothing has happened for a while.
+            while !sent || quiet.elapsed() < Duration::from_secs(3) {
+                if watch.wait(Some(Duration::from_millis(500)))? {
+                    watch.dispatch()?;
+                }
+                while watch.next_event().is_some() {
+                    events += 1;
+                    quiet = Instant::now();
+                }
+                sent |= source.try_wait()?.is_some();
+            }
+            let used = processor_time() - before;
+            let took = begun.elapsed().saturating_sub(Duration::from_secs(3));
+            let known = watch.files() as u64;
+            let right = if what == "deferred" { messages } else { 0 };
+            if known != right {
+                return Err(format!("{known} messages known at rest, not {right}").into());
+            }
+            writeln!(
+                report,
+                "  {words:<24} {what:<10} {:>6.1} us of processor time a message; {:.2} looks and {:.2} \
+                 events each; {:.0} messages a second",
+                used * 1e6 / messages as f64,
+                watch.looks() as f64 / messages as f64,
+                events as f64 / messages as f64,
+                messages as f64 / took.as_secs_f64(),
+            )?;
+        }
+    }
+    Ok(report)
+}
+
+/// Bytes of memory that this process has, by /proc.
+fn memory() -> Result<u64> {
+    let text = fs::read_to_string("/proc/self/statm")?;
+    let pages: u64 = text.split(' ').nth(1).ok_or("no figure")?.parse()?;
+    Ok(pages * rustix::param::page_size() as u64)
+}
+
+/// Seconds of processor time of this process.
+fn processor_time() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
