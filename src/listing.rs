@@ -18,7 +18,9 @@ use crate::postfix::queue::{Queue, QueueSet};
 use crate::postfix::queue_id::hash_path;
 use crate::postfix::reason::has_code;
 use crate::postfix::{address, defer_log};
-use crate::scan::{Depth, Gap, GapKind, Logged, MessageRow, Plan, Reread, Rows, Spool, Tell};
+use crate::scan::{
+    Depth, Gap, GapKind, Logged, MessageRow, Plan, Readers, Reread, Rows, Spool, Tell,
+};
 
 /// The order of queues in showq(8).
 pub const ORDER: [Queue; 6] = [
@@ -140,7 +142,7 @@ pub struct Request {
     /// The second of the epoch that ages count from.
     pub now: i64,
     /// How many threads may read at once.
-    pub readers: usize,
+    pub readers: Readers,
     /// When to stop.
     pub deadline: Deadline,
 }

@@ -16,7 +16,7 @@ use crate::instance::{self, Instance, Selection};
 use crate::measure::{Kind, Measure, Unit, number};
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::rules::{Level, Rule, Verdict, defaults};
-use crate::scan::{Depth, MAX_READERS, Messages, Plan, Spool};
+use crate::scan::{Depth, MAX_READERS, Messages, Plan, Readers, Spool};
 use crate::shape::{self, Buckets, Place, Shape};
 use crate::snapshot::{Earlier, Previous, Request, Snapshot, Wanted};
 use crate::sys;
@@ -45,7 +45,7 @@ pub struct OptionRow {
 
 /// Every option that [`Options::set`] knows, in the order of help texts.
 #[rustfmt::skip]
-pub const OPTIONS: [OptionRow; 16] = [
+pub const OPTIONS: [OptionRow; 17] = [
     OptionRow { name: "config-directory", takes: Takes::One("DIR"),
         help: "the instance whose main.cf is in DIR (default: $MAIL_CONFIG, else /etc/postfix)" },
     OptionRow { name: "queue-directory", takes: Takes::One("DIR"),
@@ -71,7 +71,9 @@ pub const OPTIONS: [OptionRow; 16] = [
     OptionRow { name: "previous", takes: Takes::One("STATE"),
         help: "the state of an earlier snapshot to compare with (empty: there is none yet)" },
     OptionRow { name: "readers", takes: Takes::One("N"),
-        help: "at most N threads read at once (1 to 16, default 16)" },
+        help: "at most N threads read at once (1 to 16, default 16; 2 if gentle)" },
+    OptionRow { name: "gentle", takes: Takes::Nothing,
+        help: "read at the lowest priority, so that everybody else goes first" },
     OptionRow { name: "bucket-count", takes: Takes::One("N"),
         help: "columns of a shape (default 10)" },
     OptionRow { name: "bucket-time", takes: Takes::One("MINUTES"),
@@ -82,6 +84,9 @@ pub const OPTIONS: [OptionRow; 16] = [
 
 /// The options that are about shapes alone.
 pub const SHAPE_OPTIONS: [&str; 3] = ["bucket-count", "bucket-time", "linear"];
+
+/// Threads of a gentle scan: few reads in flight, for a disk that mail waits for.
+const GENTLE_READERS: usize = 2;
 
 /// Options of a scan and a check.
 #[derive(Clone, Debug, Default)]
@@ -98,6 +103,7 @@ pub struct Options {
     now: Option<i64>,
     previous: Previous,
     readers: Option<usize>,
+    gentle: bool,
     buckets: Buckets,
 }
 
@@ -158,6 +164,7 @@ impl Options {
                 let what = "a number from 1 to 16 is wanted";
                 self.readers = Some(readers.ok_or_else(|| bad(name, value, what))?);
             }
+            "gentle" => self.gentle = switch(name, value)?,
             "bucket-count" => {
                 let count = positive(name, value)?;
                 self.buckets
@@ -193,9 +200,16 @@ impl Options {
         self.timeout
     }
 
-    /// How many threads may read at once.
-    pub fn readers(&self) -> usize {
-        self.readers.unwrap_or(MAX_READERS)
+    /// Who reads.
+    pub fn readers(&self) -> Readers {
+        let most = match self.gentle {
+            true => GENTLE_READERS,
+            false => MAX_READERS,
+        };
+        Readers {
+            most: self.readers.unwrap_or(most),
+            gentle: self.gentle,
+        }
     }
 
     /// Whether only names are to be counted.

@@ -2,7 +2,7 @@
 //!
 //! Everything is opened read-only, close-on-exec, without locks, and (where the kernel lets us)
 //! without touching access times; queue files also without following links and without blocking on
-//! a FIFO. rustix makes the calls; the three that it lacks are at the end, the only `unsafe` outside
+//! a FIFO. rustix makes the calls; those that it lacks are at the end, the only `unsafe` outside
 //! `ffi`.
 
 use std::ffi::CStr;
@@ -313,6 +313,22 @@ pub fn local_time(seconds: i64) -> Option<String> {
         time.tm_sec,
         1900 + i64::from(time.tm_year)
     ))
+}
+
+/// Lets everybody else go first: the calling thread, and those that it starts, get the lowest priority
+/// for a processor and the idle class for the disk (ioprio_set(2); the schedulers BFQ and mq-deadline
+/// heed it). Cannot be undone without a privilege, so it is for threads of our own. What the system
+/// refuses is left as it was.
+#[allow(unsafe_code)]
+pub fn step_back() {
+    /// Of linux/ioprio.h: the calling thread; the class in the upper bits.
+    const WHO_PROCESS: libc::c_int = 1;
+    const IDLE: libc::c_int = 3 << 13;
+    // On Linux a priority is a thread's own, and 0 is the calling one (setpriority(2), "C
+    // library/kernel differences").
+    let _ = rustix::process::setpriority_process(None, 19);
+    // SAFETY: ioprio_set takes three integers and touches no memory.
+    unsafe { libc::syscall(libc::SYS_ioprio_set, WHO_PROCESS, 0, IDLE) };
 }
 
 /// Keeps the host's signal handlers off the calling thread, which is one of ours: a host such as

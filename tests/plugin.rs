@@ -710,8 +710,8 @@ fn json_and_openmetrics_say_the_same() {
 #[test]
 fn a_scan_with_any_number_of_readers_is_the_same() {
     let spool = Spool::of_corpus("short-mixed");
-    let with = |readers: &str| {
-        let (_, text) = check(&spool, &["--format", "json", "--readers", readers]);
+    let with = |words: &[&str]| {
+        let (_, text) = check(&spool, &[&["--format", "json"], words].concat());
         let mut document: serde_json::Value = serde_json::from_str(&text).unwrap();
         // The disk is everybody's.
         document["instances"][0]["disk"] = serde_json::Value::Null;
@@ -720,9 +720,11 @@ fn a_scan_with_any_number_of_readers_is_the_same() {
         }
         document
     };
-    let one = with("1");
+    let one = with(&["--readers", "1"]);
     for readers in ["2", "3", "16"] {
-        assert_eq!(with(readers), one, "{readers} readers");
+        assert_eq!(with(&["--readers", readers]), one, "{readers} readers");
+        let gentle = with(&["--gentle", "--readers", readers]);
+        assert_eq!(gentle, one, "{readers} gentle readers");
     }
 }
 

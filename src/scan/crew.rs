@@ -33,15 +33,50 @@ pub(crate) trait Share<J> {
     fn offer(&mut self, job: J) -> Option<J>;
 }
 
-/// Works through `first` and all that is found on the way, with at most `readers` threads, the
-/// caller's among them; `worker` makes one worker for each thread. Returns the workers.
+/// Who reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Readers {
+    /// The most threads at once.
+    pub most: usize,
+    /// Whether they step back for everything else on the host: at the lowest priority for a processor,
+    /// and for the disk only when nobody else wants it. The caller's thread, whose priority could not
+    /// be given back, then waits and reads nothing itself.
+    pub gentle: bool,
+}
+
+/// Works through `first` and all that is found on the way, with at most so many threads as `readers`
+/// says, the caller's among them; `worker` makes one worker for each thread. Returns the workers.
 pub(crate) fn run<W: Worker>(
-    readers: usize,
+    readers: Readers,
     first: Vec<W::Job>,
     worker: impl Fn() -> W + Sync,
 ) -> Vec<W> {
+    if !readers.gentle {
+        return run_here(readers.most, first, worker);
+    }
+    let first = Mutex::new(Some(first));
+    let take = || first.lock().unwrap_or_else(PoisonError::into_inner).take();
+    std::thread::scope(|threads| {
+        // Threads that this one starts inherit what it asks for.
+        let thread = Builder::new()
+            .name("queuewatch-scan".to_owned())
+            .spawn_scoped(threads, || {
+                sys::block_signals();
+                sys::step_back();
+                run_here(readers.most, take().unwrap_or_default(), &worker)
+            });
+        match thread.map(ScopedJoinHandle::join) {
+            Ok(Ok(workers)) => workers,
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            // No thread to be had: better to answer than to be kind.
+            Err(_) => run_here(1, take().unwrap_or_default(), &worker),
+        }
+    })
+}
+
+fn run_here<W: Worker>(most: usize, first: Vec<W::Job>, worker: impl Fn() -> W + Sync) -> Vec<W> {
     let crew = Crew {
-        readers: readers.clamp(1, MAX_READERS),
+        readers: most.clamp(1, MAX_READERS),
         board: Mutex::new(Board {
             waiting: Vec::new(),
             idle: 0,
@@ -231,10 +266,44 @@ mod tests {
     #[test]
     fn all_work_is_done_once_by_any_number_of_threads() {
         for readers in [0, 1, 2, 5, 100] {
-            let workers = run(readers, vec![12, 12], || Count(0));
-            assert!(workers.len() <= readers.clamp(1, MAX_READERS));
-            let done: u64 = workers.iter().map(|worker| worker.0).sum();
-            assert_eq!(done, 2 * (2_u64.pow(13) - 1), "{readers} readers");
+            for gentle in [false, true] {
+                let readers = Readers {
+                    most: readers,
+                    gentle,
+                };
+                let workers = run(readers, vec![12, 12], || Count(0));
+                assert!(workers.len() <= readers.most.clamp(1, MAX_READERS));
+                let done: u64 = workers.iter().map(|worker| worker.0).sum();
+                assert_eq!(done, 2 * (2_u64.pow(13) - 1), "{readers:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_threads_of_a_gentle_crew_step_back() {
+        struct Priority(Vec<i32>);
+        impl Worker for Priority {
+            type Job = u32;
+            fn perform(&mut self, job: u32, hands: &mut dyn Share<u32>) {
+                self.0
+                    .push(rustix::process::getpriority_process(None).unwrap());
+                if job > 0 {
+                    hands.put(job - 1);
+                    hands.put(job - 1);
+                }
+            }
+        }
+        let own = rustix::process::getpriority_process(None).unwrap();
+        for (gentle, wanted) in [(true, 19), (false, own)] {
+            let readers = Readers { most: 3, gentle };
+            let workers = run(readers, vec![6], || Priority(Vec::new()));
+            assert!(
+                workers
+                    .iter()
+                    .flat_map(|worker| &worker.0)
+                    .all(|priority| *priority == wanted)
+            );
+            assert_eq!(rustix::process::getpriority_process(None), Ok(own));
         }
     }
 
@@ -252,7 +321,10 @@ mod tests {
                 }
             }
         }
-        let fallen = std::panic::catch_unwind(|| run(4, vec![0], || Fall).len());
-        assert!(fallen.is_err());
+        for gentle in [false, true] {
+            let readers = Readers { most: 4, gentle };
+            let fallen = std::panic::catch_unwind(|| run(readers, vec![0], || Fall).len());
+            assert!(fallen.is_err());
+        }
     }
 }

@@ -31,7 +31,7 @@ use rustix::io::Errno;
 use crew::{Share, Worker};
 use logs::Logs;
 
-pub use crew::MAX_READERS;
+pub use crew::{MAX_READERS, Readers};
 pub use gap::{Gap, GapKind};
 pub use logged::{LogEntries, Logged};
 pub use messages::{MessageRow, Messages, Reread, Rows, Tell};
@@ -325,12 +325,11 @@ impl Spool {
         open
     }
 
-    /// Scans as `plan` says, with at most `readers` threads (the caller's among them), until
-    /// `deadline`; `observer` makes one observer for each thread. Returns them.
+    /// Scans as `plan` says, with the threads that `readers` says, until `deadline`; `observer` makes one observer for each thread. Returns them.
     pub fn scan<O: Observer>(
         &self,
         plan: &Plan,
-        readers: usize,
+        readers: Readers,
         deadline: Deadline,
         observer: impl Fn() -> O + Sync,
     ) -> Vec<O> {

@@ -23,7 +23,7 @@ pub use table::{MAX_CELLS, MAX_NAME_BYTES, MAX_ROWS, Row, Table};
 use crate::clock::Deadline;
 use crate::error::Error;
 use crate::postfix::queue::Queue;
-use crate::scan::crew;
+use crate::scan::crew::{self, Readers};
 use walk::{Job, Reader};
 
 /// What could not be read, of which a shape keeps the place; all is counted.
@@ -58,7 +58,7 @@ pub struct Request {
     /// Whether to take in what qshape hides.
     pub all: bool,
     /// How many threads may read at once, the caller's among them.
-    pub readers: usize,
+    pub readers: Readers,
     /// When to stop.
     pub deadline: Deadline,
 }

@@ -30,7 +30,7 @@ use crate::error::{Error, Result};
 use crate::instance::{Instance, Master, master};
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::postfix::record::Damage;
-use crate::scan::{Gap, GapKind, Plan, Spool};
+use crate::scan::{Gap, GapKind, Plan, Readers, Spool};
 use crate::sys::{self, Disk, SinceBoot};
 use count::{Common, Counter};
 use shape::Ages;
@@ -276,7 +276,7 @@ pub struct Request {
     /// Which tables to make.
     pub wanted: Wanted,
     /// How many threads may read at once, the caller's among them.
-    pub readers: usize,
+    pub readers: Readers,
     /// When to stop.
     pub deadline: Deadline,
 }
@@ -355,7 +355,10 @@ fn side_by_side(
     }
     let threads = instances.len().min(SIDE_BY_SIDE);
     let request = Request {
-        readers: (request.readers / threads).max(1),
+        readers: Readers {
+            most: (request.readers.most / threads).max(1),
+            ..request.readers
+        },
         ..*request
     };
     let waiting = Mutex::new(instances.into_iter().enumerate());

@@ -14,7 +14,7 @@ use super::book::Book;
 use crate::postfix::queue::Queue;
 use crate::scan::crew::{self, Share, Worker};
 use crate::scan::walk::{self, Finder};
-use crate::scan::{Bundle, Depth, Directory, FileReader, Plan, Work};
+use crate::scan::{Bundle, Depth, Directory, FileReader, Plan, Readers, Work};
 use crate::snapshot::Wanted;
 use crate::sys::{self, Noatime};
 
@@ -25,13 +25,13 @@ enum Job {
     Files(Place, Arc<Directory>, Bundle),
 }
 
-/// Reads the queues of `watched`, whose number is `instance`, with at most `readers` threads.
+/// Reads the queues of `watched`, whose number is `instance`, with the threads that `readers` says.
 pub(super) fn load(
     book: &mut Book,
     instance: usize,
     watched: &mut Watched,
     directories: Vec<Arc<Directory>>,
-    readers: usize,
+    readers: Readers,
 ) {
     let (plan, wanted) = (watched.live.plan, watched.live.wanted);
     let mut first = Vec::new();
@@ -112,7 +112,7 @@ fn read(
     instance: usize,
     watched: &mut Watched,
     first: Vec<Job>,
-    readers: usize,
+    readers: Readers,
     plan: Plan,
     wanted: Wanted,
 ) {

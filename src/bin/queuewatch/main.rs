@@ -132,7 +132,7 @@ fn of_library(names: &[&str]) -> Vec<Flag> {
 }
 
 /// The options that say which spool, when, and how hard to read.
-const WHICH: [&str; 7] = [
+const WHICH: [&str; 8] = [
     "config-directory",
     "queue-directory",
     "all-instances",
@@ -140,6 +140,7 @@ const WHICH: [&str; 7] = [
     "now",
     "timeout",
     "readers",
+    "gentle",
 ];
 
 fn main() -> ExitCode {
