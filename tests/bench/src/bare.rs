@@ -2,14 +2,17 @@
 //! is looked at, so with warm caches and idle cores no reader can be much faster. Where a disk is waited
 //! for, or others want the cores, a reader with more threads can.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
+use io_uring::opcode;
+use io_uring::squeue::Entry;
+use io_uring::types::Fd;
 use queuewatch::postfix::queue::Queue;
 use rustix::fs::{CWD, FileType, Mode, OFlags, RawDir, fstat, open, openat};
 use rustix::io::{Errno, read};
@@ -20,6 +23,70 @@ const ENTRIES: usize = 32_768;
 const PAGE: usize = 4096;
 /// Threads that read.
 const THREADS: usize = 2;
+/// Files that are on their way at once in one ring of io_uring.
+const IN_FLIGHT: usize = 64;
+
+/// How it is done: one of the ways that were tried.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Way {
+    /// Threads that read.
+    pub(crate) threads: usize,
+    /// Whether defer logs are read, too.
+    pub(crate) logs: bool,
+    /// Whether the inode is asked for.
+    pub(crate) fstat: bool,
+    /// Whether times of access are left alone.
+    pub(crate) noatime: bool,
+    /// Whether files are read in the order of their inodes, not in that of the directory.
+    pub(crate) by_inode: bool,
+    /// Whether opening, reading and closing goes through io_uring.
+    pub(crate) ring: bool,
+    /// Bytes that are read of each file.
+    pub(crate) bytes: usize,
+}
+
+impl Default for Way {
+    fn default() -> Self {
+        Way {
+            threads: THREADS,
+            logs: false,
+            fstat: true,
+            noatime: true,
+            by_inode: false,
+            ring: false,
+            bytes: PAGE,
+        }
+    }
+}
+
+impl Way {
+    /// Words such as `threads=8`, `no-fstat`, `atime`, `by-inode`, `ring`, `bytes=1024`, `logs`.
+    pub(crate) fn parse<'w>(words: impl Iterator<Item = &'w str>) -> Option<Way> {
+        let mut way = Way::default();
+        for word in words {
+            match word.split_once('=').unwrap_or((word, "")) {
+                ("threads", count) => way.threads = count.parse().ok()?,
+                ("bytes", bytes) => {
+                    way.bytes = bytes.parse().ok().filter(|bytes| *bytes <= PAGE)?
+                }
+                ("no-fstat", _) => way.fstat = false,
+                ("atime", _) => way.noatime = false,
+                ("by-inode", _) => way.by_inode = true,
+                ("ring", _) => way.ring = true,
+                ("logs", _) => way.logs = true,
+                _ => return None,
+            }
+        }
+        Some(way)
+    }
+
+    fn flags(self) -> OFlags {
+        match self.noatime {
+            true => FILE,
+            false => FILE.difference(OFlags::NOATIME),
+        }
+    }
+}
 
 type Result<T> = std::result::Result<T, Errno>;
 
@@ -52,13 +119,13 @@ fn queues(spool: &Path) -> Result<Vec<OwnedFd>> {
 fn list(
     directory: &OwnedFd,
     buffer: &mut [MaybeUninit<u8>],
-    mut each: impl FnMut(FileType, &CStr) -> Result<()>,
+    mut each: impl FnMut(FileType, &CStr, u64) -> Result<()>,
 ) -> Result<()> {
     let mut entries = RawDir::new(directory, buffer);
     while let Some(entry) = entries.next() {
         let entry = entry?;
         if !entry.file_name().to_bytes().starts_with(b".") {
-            each(entry.file_type(), entry.file_name())?;
+            each(entry.file_type(), entry.file_name(), entry.ino())?;
         }
     }
     Ok(())
@@ -70,7 +137,7 @@ pub(crate) fn count_names(spool: &Path) -> Result<u64> {
     let mut buffer = vec![MaybeUninit::uninit(); ENTRIES];
     let mut files = 0;
     while let Some(directory) = stack.pop() {
-        list(&directory, &mut buffer, |file_type, name| {
+        list(&directory, &mut buffer, |file_type, name, _| {
             match file_type {
                 FileType::RegularFile => files += 1,
                 FileType::Directory => {
@@ -102,11 +169,11 @@ impl Work {
     }
 }
 
-/// Lists every queue, and opens, stats, reads a page of and closes every file, on two threads; tells
-/// how many. With `logs` it does the same with the defer logs.
-pub(crate) fn read_all(spool: &Path, logs: bool) -> Result<u64> {
+/// Lists every queue, and opens, stats, reads a page of and closes every file, the way it is said; tells
+/// how many.
+pub(crate) fn read_all(spool: &Path, way: Way) -> Result<u64> {
     let mut stack = queues(spool)?;
-    if logs {
+    if way.logs {
         stack.insert(0, open(spool.join("defer"), DIRECTORY, Mode::empty())?);
     }
     let work = Work {
@@ -114,8 +181,8 @@ pub(crate) fn read_all(spool: &Path, logs: bool) -> Result<u64> {
         stack: Mutex::new(stack),
     };
     thread::scope(|scope| {
-        let threads: Vec<_> = (0..THREADS)
-            .map(|_| scope.spawn(|| read_share(&work)))
+        let threads: Vec<_> = (0..way.threads)
+            .map(|_| scope.spawn(|| read_share(&work, way)))
             .collect();
         let shares = threads.into_iter().map(|thread| match thread.join() {
             Ok(share) => share,
@@ -125,10 +192,16 @@ pub(crate) fn read_all(spool: &Path, logs: bool) -> Result<u64> {
     })
 }
 
-fn read_share(work: &Work) -> Result<u64> {
+fn read_share(work: &Work, way: Way) -> Result<u64> {
     let mut entries = vec![MaybeUninit::uninit(); ENTRIES];
     let mut page = [0; PAGE];
+    let page = &mut page[..way.bytes];
     let mut files = 0;
+    let mut names: Vec<(u64, CString)> = Vec::new();
+    let mut ring = match way.ring {
+        true => Some(Ring::new(way).map_err(|_| Errno::NOSYS)?),
+        false => None,
+    };
     loop {
         let Some(directory) = work.lock().pop() else {
             match work.open.load(Ordering::SeqCst) {
@@ -137,12 +210,12 @@ fn read_share(work: &Work) -> Result<u64> {
             }
             continue;
         };
-        let listed = list(&directory, &mut entries, |file_type, name| {
+        let by_name = way.by_inode || way.ring;
+        let listed = list(&directory, &mut entries, |file_type, name, inode| {
             match file_type {
+                FileType::RegularFile if by_name => names.push((inode, name.to_owned())),
                 FileType::RegularFile => {
-                    let file = openat(&directory, name, FILE, Mode::empty())?;
-                    fstat(file.as_fd())?;
-                    read(file.as_fd(), &mut page)?;
+                    read_file(&directory, name, page, way)?;
                     files += 1;
                 }
                 FileType::Directory => {
@@ -154,6 +227,94 @@ fn read_share(work: &Work) -> Result<u64> {
         });
         work.open.fetch_sub(1, Ordering::SeqCst);
         listed?;
+        if way.by_inode {
+            names.sort_unstable();
+        }
+        files += names.len() as u64;
+        if let Some(ring) = &mut ring {
+            for names in names.chunks(IN_FLIGHT) {
+                ring.read(&directory, names).map_err(|_| Errno::IO)?;
+            }
+        } else {
+            for (_, name) in &names {
+                read_file(&directory, name, page, way)?;
+            }
+        }
+        names.clear();
+    }
+}
+
+fn read_file(directory: &OwnedFd, name: &CStr, page: &mut [u8], way: Way) -> Result<()> {
+    let file = openat(directory, name, way.flags(), Mode::empty())?;
+    if way.fstat {
+        fstat(file.as_fd())?;
+    }
+    read(file.as_fd(), page)?;
+    Ok(())
+}
+
+/// A ring of io_uring, in which some files are opened, then read, then closed. Their inodes are asked
+/// for by calls: statx in a ring always goes to a thread of the kernel's.
+struct Ring {
+    ring: io_uring::IoUring,
+    pages: Vec<[u8; PAGE]>,
+    way: Way,
+}
+
+impl Ring {
+    fn new(way: Way) -> std::io::Result<Ring> {
+        Ok(Ring {
+            ring: io_uring::IoUring::new(IN_FLIGHT as u32)?,
+            pages: vec![[0; PAGE]; IN_FLIGHT],
+            way,
+        })
+    }
+
+    /// Submits all of `entries`, waits for them, and tells their results in order.
+    fn all(&mut self, entries: impl Iterator<Item = Entry>) -> std::io::Result<Vec<i32>> {
+        let mut count = 0;
+        for (number, entry) in entries.enumerate() {
+            let entry = entry.user_data(number as u64);
+            // SAFETY: what the entry points to (a name, a page) is held by the callers until all have
+            // completed, which this function waits for.
+            unsafe { self.ring.submission().push(&entry) }
+                .map_err(|_| std::io::ErrorKind::QuotaExceeded)?;
+            count = number + 1;
+        }
+        let mut results = vec![0; count];
+        self.ring.submit_and_wait(count)?;
+        for completion in self.ring.completion() {
+            results[completion.user_data() as usize] = completion.result();
+        }
+        Ok(results)
+    }
+
+    fn read(&mut self, directory: &OwnedFd, names: &[(u64, CString)]) -> std::io::Result<()> {
+        let (flags, at) = (self.way.flags(), Fd(directory.as_raw_fd()));
+        let flags = flags.bits().cast_signed();
+        let opened = self.all(
+            names
+                .iter()
+                .map(|(_, name)| opcode::OpenAt::new(at, name.as_ptr()).flags(flags).build()),
+        )?;
+        if let Some(errno) = opened.iter().find(|fd| **fd < 0) {
+            return Err(std::io::Error::from_raw_os_error(-errno));
+        }
+        if self.way.fstat {
+            for fd in &opened {
+                // SAFETY: the ring has just opened it, and nobody closes it before the end of this call.
+                fstat(unsafe { std::os::fd::BorrowedFd::borrow_raw(*fd) })?;
+            }
+        }
+        let bytes = self.way.bytes as u32;
+        let reads: Vec<Entry> = opened
+            .iter()
+            .zip(&mut self.pages)
+            .map(|(fd, page)| opcode::Read::new(Fd(*fd), page.as_mut_ptr(), bytes).build())
+            .collect();
+        self.all(reads.into_iter())?;
+        self.all(opened.iter().map(|fd| opcode::Close::new(Fd(*fd)).build()))?;
+        Ok(())
     }
 }
 

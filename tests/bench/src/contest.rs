@@ -10,11 +10,36 @@ use crate::spool::{self, Contents};
 use crate::table::{self, Goal, Row};
 use crate::{Options, Result, machine};
 
+/// Rounds in which the disk is asked.
+const COLD_ROUNDS: usize = 3;
 /// How often a start is measured: it takes a millisecond.
 const STARTS: usize = 201;
 /// More messages than this, and qshape has one turn only: it takes a minute a million and more.
 const FEW: u64 = 200_000;
 const QSHAPE: &str = "/usr/sbin/qshape";
+const CHECK_MAILQ: &str = "/usr/lib/nagios/plugins/check_mailq";
+/// Ways to read a cold disk, of which the fastest is the reference.
+const COLD_WAYS: [&[&str]; 8] = [
+    &["threads=1"],
+    &["threads=4"],
+    &["threads=8"],
+    &["threads=16"],
+    &["threads=32"],
+    &["threads=64"],
+    &["threads=16", "by-inode"],
+    &["threads=64", "by-inode"],
+];
+/// What many monitoring scripts do.
+const WALK: &str = "\
+import os, sys
+files, oldest = 0, None
+for folder, _, names in os.walk(sys.argv[1]):
+    for name in names:
+        files += 1
+        changed = os.stat(os.path.join(folder, name)).st_mtime
+        oldest = changed if oldest is None else min(oldest, changed)
+print(files)
+";
 
 type Verify = Box<dyn Fn(&Ended) -> std::result::Result<(), String>>;
 
@@ -27,6 +52,8 @@ struct Contender {
     rounds: usize,
     goals: Vec<Goal>,
     runs: Vec<Ended>,
+    /// System calls for each message.
+    calls: Option<f64>,
 }
 
 impl Contender {
@@ -42,7 +69,14 @@ impl Contender {
             rounds: usize::MAX,
             goals: Vec::new(),
             runs: Vec::new(),
+            calls: None,
         }
+    }
+
+    /// Once, however many rounds there are: it takes long.
+    fn once(mut self) -> Contender {
+        self.rounds = 1;
+        self
     }
 
     fn goals(mut self, goals: &[Goal]) -> Contender {
@@ -54,14 +88,43 @@ impl Contender {
 /// Contenders with the same question; the others are compared with one of them.
 struct Group {
     title: &'static str,
-    reference: usize,
+    /// The reference is the fastest of so many, from the first on.
+    references: usize,
     contenders: Vec<Contender>,
+    /// Whether the kernel forgets the disk before each.
+    cold: bool,
+}
+
+impl Group {
+    fn new(title: &'static str, contenders: Vec<Contender>) -> Group {
+        Group {
+            title,
+            references: 1,
+            contenders,
+            cold: false,
+        }
+    }
+
+    /// The fastest of those that may be the reference.
+    fn reference(&self) -> &Contender {
+        let mut fastest = &self.contenders[0];
+        for contender in &self.contenders[..self.references] {
+            let time = |of: &Contender| table::median(of.runs.iter().map(|run| run.seconds));
+            if time(contender) < time(fastest) {
+                fastest = contender;
+            }
+        }
+        fastest
+    }
 }
 
 pub(crate) struct Contest {
     heading: String,
     spool_groups: Vec<Group>,
+    cold_groups: Vec<Group>,
     start: Group,
+    /// Of how many messages system calls are counted.
+    calls_of: Option<u64>,
     wrong: Vec<String>,
 }
 
@@ -95,8 +158,13 @@ impl Contest {
             spool_groups: vec![
                 envelopes(&bench, &options.plugin, &spool, &contents),
                 lists(&bench, options, &spool, &contents)?,
-                counts(&bench, &options.plugin, &spool, &contents),
+                counts(&bench, options, &spool, &contents)?,
             ],
+            cold_groups: match options.cold {
+                true => cold(&bench, options, &spool, &contents)?,
+                false => Vec::new(),
+            },
+            calls_of: options.calls.then_some(options.messages),
             start: start(&options.plugin, &empty, &nothing),
             wrong: Vec::new(),
         })
@@ -113,13 +181,30 @@ impl Contest {
                 turn(group, round, &mut self.wrong)?;
             }
         }
+        if let Some(messages) = self.calls_of {
+            eprintln!("bench: counting system calls");
+            for group in &mut self.spool_groups {
+                for contender in &mut group.contenders {
+                    contender.calls = Some(contender.line.calls()? as f64 / messages as f64);
+                }
+            }
+        }
+        if !self.cold_groups.is_empty() {
+            for round in 1..=COLD_ROUNDS {
+                eprintln!("bench: cold, round {round} of {COLD_ROUNDS}");
+                for group in &mut self.cold_groups {
+                    turn(group, round, &mut self.wrong)?;
+                }
+            }
+        }
         eprintln!("bench: starting {STARTS} times");
         for round in 0..=STARTS {
             turn(&mut self.start, round, &mut self.wrong)?;
         }
+        self.spool_groups.append(&mut self.cold_groups);
         self.spool_groups.push(self.start);
         let groups = self.spool_groups.iter().map(|group| {
-            let reference = &group.contenders[group.reference];
+            let reference = group.reference();
             let row = |contender: &Contender| Row {
                 name: match contender.runs.len() {
                     all if all == reference.runs.len() => contender.name.clone(),
@@ -128,6 +213,8 @@ impl Contest {
                 runs: contender.runs.clone(),
                 reference: reference.runs.clone(),
                 goals: contender.goals.clone(),
+                calls: contender.calls,
+                cold: group.cold,
             };
             (group.title, group.contenders.iter().map(row).collect())
         });
@@ -144,6 +231,9 @@ fn turn(group: &mut Group, round: usize, wrong: &mut Vec<String>) -> Result<()> 
     for contender in &mut group.contenders {
         if round > contender.rounds || (round == 0 && contender.rounds != usize::MAX) {
             continue;
+        }
+        if group.cold {
+            machine::forget_disk()?;
         }
         let ended = contender.line.run()?;
         if let Err(what) = (contender.verify)(&ended) {
@@ -216,7 +306,7 @@ fn envelopes(bench: &Path, program: &Path, spool: &Path, contents: &Contents) ->
         Contender::new("queuewatch shape", shape, move |ended| {
             is_shape(ended, recipients)
         })
-        .goals(&[Goal::Ratio(1.3), Goal::Peak(64)]),
+        .goals(&[Goal::Ratio(1.2), Goal::Peak(64)]),
     );
     if Path::new(QSHAPE).exists() {
         let line = queues.iter().fold(Line::new(QSHAPE), |line, queue| {
@@ -226,11 +316,52 @@ fn envelopes(bench: &Path, program: &Path, spool: &Path, contents: &Contents) ->
         qshape.rounds = if messages > FEW { 1 } else { 3 };
         contenders.push(qshape);
     }
-    Group {
-        title: "Envelopes: how old, how many recipients, how large",
-        reference: 0,
+    Group::new(
+        "Envelopes: how old, how many recipients, how large",
         contenders,
+    )
+}
+
+/// The same questions, when the kernel has to ask the disk.
+fn cold(bench: &Path, options: &Options, spool: &Path, contents: &Contents) -> Result<Vec<Group>> {
+    let messages = contents.messages();
+    let read = |words: &[&str]| {
+        let line = Line::new(bench).with("read").with(spool);
+        let line = words.iter().fold(line, |line, word| line.with(word));
+        let name = format!("bare, {}", words.join(" "));
+        Contender::new(&name, line, move |ended| is_figure(ended, messages))
+    };
+    let mut ages = envelopes(bench, &options.plugin, spool, contents);
+    ages.title = "Cold: envelopes";
+    ages.contenders.remove(0);
+    ages.contenders.insert(0, read(&["ring", "threads=16"]));
+    ages.contenders
+        .splice(0..0, COLD_WAYS.iter().map(|words| read(words)));
+    ages.references = COLD_WAYS.len();
+    let mut lists = lists(bench, options, spool, contents)?;
+    lists.title = "Cold: lists";
+    lists.contenders[0] = Contender::new(
+        "bare, threads=16, of defer logs, too",
+        Line::new(bench)
+            .with("read")
+            .with(spool)
+            .with("logs")
+            .with("threads=16"),
+        |ended| match ended.code {
+            Some(0) => Ok(()),
+            code => Err(format!("exit code {code:?}")),
+        },
+    );
+    let mut groups = vec![ages, lists];
+    for group in &mut groups {
+        group.cold = true;
+        for contender in &mut group.contenders {
+            if contender.rounds != usize::MAX {
+                contender.rounds = 1;
+            }
+        }
     }
+    Ok(groups)
 }
 
 /// Every message with its recipients and delay reasons. Lists are counted by `wc -l`, which all pay.
@@ -249,7 +380,7 @@ fn lists(bench: &Path, options: &Options, spool: &Path, contents: &Contents) -> 
     let mut contenders = vec![
         Contender::new(
             "bare list, open, fstat, read 4096, close, of defer logs, too",
-            Line::new(bench).with("read-logs").with(spool),
+            Line::new(bench).with("read").with(spool).with("logs"),
             |ended| match ended.code {
                 Some(0) => Ok(()),
                 code => Err(format!("exit code {code:?}")),
@@ -262,37 +393,51 @@ fn lists(bench: &Path, options: &Options, spool: &Path, contents: &Contents) -> 
                 .with(spool),
             move |ended| is_figure(ended, listed),
         )
-        .goals(&[Goal::Peak(64)]),
+        .goals(&[Goal::Ratio(1.5), Goal::Peak(64)]),
     ];
     if Path::new("/usr/sbin/postqueue").exists() {
-        let folder = options.directory.join("postfix");
-        std::fs::create_dir_all(folder.join("data"))?;
-        let main_cf = format!(
-            "compatibility_level = 3.6\nqueue_directory = {}\ndata_directory = {}\n",
-            spool.display(),
-            folder.join("data").display()
-        );
-        let path = folder.join("main.cf");
-        std::fs::write(&path, main_cf)?;
-        // Postfix waits for a main.cf that somebody may still be writing.
-        let before = std::time::SystemTime::now() - std::time::Duration::new(60, 0);
-        std::fs::File::open(&path)?.set_modified(before)?;
+        let folder = configured(options, spool)?;
         let line = lines("postqueue -c \"$1\" -j").with(&folder);
         let mut postqueue = Contender::new("postqueue -j (master down)", line, move |ended| {
             is_figure(ended, listed)
         });
         postqueue.rounds = if listed > FEW { 1 } else { 3 };
         contenders.push(postqueue);
+        let line = Line::new("sh")
+            .with("-c")
+            .with("postqueue -c \"$1\" -p 2>/dev/null | sed -n 's/^-- .* in \\([0-9]*\\) Requests*\\.$/\\1/p'")
+            .with("sh")
+            .with(&folder);
+        let postqueue = Contender::new("postqueue -p (master down)", line, move |ended| {
+            is_figure(ended, listed)
+        });
+        contenders.push(postqueue.once());
     }
-    Ok(Group {
-        title: "Lists: every message, for whom and why",
-        reference: 0,
+    Ok(Group::new(
+        "Lists: every message, for whom and why",
         contenders,
-    })
+    ))
+}
+
+/// A configuration for the real tools, whose spool is `spool`.
+fn configured(options: &Options, spool: &Path) -> Result<std::path::PathBuf> {
+    let folder = options.directory.join("postfix");
+    std::fs::create_dir_all(folder.join("data"))?;
+    let main_cf = format!(
+        "compatibility_level = 3.6\nqueue_directory = {}\ndata_directory = {}\n",
+        spool.display(),
+        folder.join("data").display()
+    );
+    let path = folder.join("main.cf");
+    std::fs::write(&path, main_cf)?;
+    // Postfix waits for a main.cf that somebody may still be writing.
+    let before = std::time::SystemTime::now() - std::time::Duration::new(60, 0);
+    std::fs::File::open(&path)?.set_modified(before)?;
+    Ok(folder)
 }
 
 /// How many messages.
-fn counts(bench: &Path, program: &Path, spool: &Path, contents: &Contents) -> Group {
+fn counts(bench: &Path, options: &Options, spool: &Path, contents: &Contents) -> Result<Group> {
     let messages = contents.messages();
     let deferred = contents.of(Queue::Deferred).messages;
     let right = contents.clone();
@@ -302,35 +447,61 @@ fn counts(bench: &Path, program: &Path, spool: &Path, contents: &Contents) -> Gr
         .with("find \"$1\" -type f | wc -l")
         .with("sh")
         .with(spool.join("deferred"));
-    Group {
-        title: "Counts: how many messages",
-        reference: 1,
-        contenders: vec![
+    let mut contenders = vec![
+        Contender::new(
+            "bare getdents over all queues",
+            Line::new(bench).with("names").with(spool),
+            move |ended| is_figure(ended, messages),
+        ),
+        Contender::new(
+            "check_postfix_queue --counts",
+            plugin(&options.plugin, spool).with("--counts"),
+            move |ended| is_perfdata(ended, &right, false),
+        )
+        .goals(&[Goal::Ratio(1.3), Goal::Peak(32)]),
+        Contender::new("find deferred -type f | wc -l", find, move |ended| {
+            is_figure(ended, deferred)
+        }),
+        Contender::new(
+            "Python: os.walk and os.stat over deferred",
+            Line::new("python3")
+                .with("-c")
+                .with(WALK)
+                .with(spool.join("deferred")),
+            move |ended| is_figure(ended, deferred),
+        ),
+    ];
+    if Path::new(CHECK_MAILQ).exists() && messages > 0 {
+        let listed: u64 = QueueSet::TOTAL
+            .iter()
+            .map(|queue| contents.of(queue).messages)
+            .sum();
+        let mut directory = std::ffi::OsString::from("MAIL_CONFIG=");
+        directory.push(configured(options, spool)?);
+        let line = Line::new("env").with(directory).with(CHECK_MAILQ);
+        let line = ["-M", "postfix", "-w", "1", "-c", "2", "-t", "600"]
+            .into_iter()
+            .fold(line, |line, word| line.with(word));
+        let check =
             Contender::new(
-                "bare getdents over all queues",
-                Line::new(bench).with("names").with(spool),
-                move |ended| is_figure(ended, messages),
-            ),
-            Contender::new("find deferred -type f | wc -l", find, move |ended| {
-                is_figure(ended, deferred)
-            }),
-            Contender::new(
-                "check_postfix_queue --counts",
-                plugin(program, spool).with("--counts"),
-                move |ended| is_perfdata(ended, &right, false),
-            )
-            .goals(&[Goal::Ratio(1.0), Goal::Peak(32)]),
-        ],
+                "check_mailq -M postfix (master down)",
+                line,
+                move |ended| match ended.output.contains(&format!("unsent={listed};")) {
+                    true => Ok(()),
+                    false => Err(ended.output.clone()),
+                },
+            );
+        contenders.push(check.once());
     }
+    Ok(Group::new("Counts: how many messages", contenders))
 }
 
 /// What it costs to be asked every minute.
 fn start(program: &Path, empty: &Path, nothing: &Contents) -> Group {
     let nothing = nothing.clone();
-    Group {
-        title: "Start: an empty spool",
-        reference: 0,
-        contenders: vec![
+    Group::new(
+        "Start: an empty spool",
+        vec![
             Contender::new("true", Line::new("true"), |ended| match ended.code {
                 Some(0) => Ok(()),
                 code => Err(format!("exit code {code:?}")),
@@ -342,7 +513,7 @@ fn start(program: &Path, empty: &Path, nothing: &Contents) -> Group {
             )
             .goals(&[Goal::Cpu(0.005)]),
         ],
-    }
+    )
 }
 
 fn is_figure(ended: &Ended, right: u64) -> std::result::Result<(), String> {

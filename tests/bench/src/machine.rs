@@ -13,6 +13,13 @@ pub(crate) fn refuse_memory(directory: &Path) -> Result<()> {
     }
 }
 
+/// Has the kernel forget what it has read of all disks.
+pub(crate) fn forget_disk() -> Result<()> {
+    rustix::fs::sync();
+    fs::write("/proc/sys/vm/drop_caches", "3")
+        .map_err(|error| format!("--cold: the caches cannot be dropped: {error}").into())
+}
+
 /// Cores, memory, kernel and the file system of `directory`.
 pub(crate) fn words(directory: &Path) -> String {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);

@@ -30,6 +30,9 @@ Usage: tests/bench/run [OPTIONS]
   --million         1000000 messages in 3 rounds, for the target on memory
   --live            what the watch costs: on that spool, where nothing happens, and
                     on a Postfix of its own that is busy (needs root and Postfix)
+  --cold            then 3 rounds with the caches dropped before each program, too
+                    (needs root)
+  --calls           count system calls, too (needs strace)
   --rounds N        rounds that count (default 7)
   --save FILE       also write the report to FILE
   --directory DIR   make the spool in a new folder below DIR, which must be on a
@@ -47,6 +50,8 @@ struct Options {
     messages: u64,
     rounds: usize,
     live: bool,
+    cold: bool,
+    calls: bool,
     save: Option<PathBuf>,
     directory: PathBuf,
     plugin: PathBuf,
@@ -67,11 +72,9 @@ fn run() -> Result<ExitCode> {
     // What is measured as a process, and what would make the measuring process big.
     match words.first().and_then(|word| word.to_str()) {
         Some("read") => {
-            println!("{}", bare::read_all(&path(&words, 1)?, false)?);
-            return Ok(ExitCode::SUCCESS);
-        }
-        Some("read-logs") => {
-            println!("{}", bare::read_all(&path(&words, 1)?, true)?);
+            let way = words[2..].iter().filter_map(|word| word.to_str());
+            let way = bare::Way::parse(way).ok_or("there is no such way to read")?;
+            println!("{}", bare::read_all(&path(&words, 1)?, way)?);
             return Ok(ExitCode::SUCCESS);
         }
         Some("names") => {
@@ -133,6 +136,7 @@ fn path(words: &[OsString], index: usize) -> Result<PathBuf> {
 /// `None`: help is wanted.
 fn parse(words: Vec<OsString>) -> Result<Option<Options>> {
     let (mut messages, mut rounds, mut live) = (100_000, None, false);
+    let (mut cold, mut calls) = (false, false);
     let (mut save, mut directory, mut plugin) = (None, None, None);
     let mut parser = lexopt::Parser::from_args(words);
     while let Some(word) = parser.next()? {
@@ -143,6 +147,8 @@ fn parse(words: Vec<OsString>) -> Result<Option<Options>> {
                 rounds = rounds.or(Some(3));
             }
             Long("live") => live = true,
+            Long("cold") => cold = true,
+            Long("calls") => calls = true,
             Long("rounds") => rounds = Some(parser.value()?.to_string_lossy().parse()?),
             Long("save") => save = Some(parser.value()?.into()),
             Long("in") => directory = Some(parser.value()?.into()),
@@ -159,6 +165,8 @@ fn parse(words: Vec<OsString>) -> Result<Option<Options>> {
         messages,
         rounds,
         live,
+        cold,
+        calls,
         save,
         directory: directory.ok_or("start it with tests/bench/run")?,
         plugin: plugin.ok_or("start it with tests/bench/run")?,

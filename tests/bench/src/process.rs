@@ -38,6 +38,28 @@ impl Line {
         self
     }
 
+    /// Runs it under strace(1), and tells how many system calls it and its children made.
+    pub(crate) fn calls(&self) -> io::Result<u64> {
+        let ended = Line::new("strace")
+            .with("-f")
+            .with("-c")
+            .with("-o")
+            .with("/dev/stdout");
+        let ended = self
+            .0
+            .iter()
+            .fold(ended, |line, word| line.with(word))
+            .run()?;
+        // % time, seconds, usecs/call, calls, errors, total
+        let total = ended
+            .output
+            .lines()
+            .rev()
+            .find(|line| line.ends_with(" total"));
+        let calls = total.and_then(|line| line.split_whitespace().nth(3)?.parse().ok());
+        calls.ok_or_else(|| io::Error::other("strace counted nothing"))
+    }
+
     /// Runs it.
     pub(crate) fn run(&self) -> io::Result<Ended> {
         let [program, words @ ..] = self.0.as_slice() else {
