@@ -614,7 +614,7 @@ mod tests {
                 "exclude" => "hold",
                 "measure" => "deferred.messages",
                 "timeout" | "now" | "readers" | "bucket-count" | "bucket-time" => "5",
-                "all-instances" | "counts" | "linear" | "previous" => "",
+                "all-instances" | "counts" | "gentle" | "linear" | "previous" => "",
                 _ => "/somewhere",
             };
             Options::default()
