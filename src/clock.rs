@@ -5,7 +5,9 @@
 //! clock.
 
 use std::fmt;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::sys::monotonic;
 
 /// The present second of the epoch. For the outermost callers.
 pub fn now() -> i64 {
@@ -15,9 +17,10 @@ pub fn now() -> i64 {
     }
 }
 
-/// The moment at which a scan stops and says what it knows.
+/// The moment at which a scan stops and says what it knows, on the monotonic clock; exact to the
+/// kernel's tick, some milliseconds, since it is asked for before every file.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Deadline(Option<Instant>);
+pub struct Deadline(Option<Duration>);
 
 impl Deadline {
     /// No deadline.
@@ -25,19 +28,20 @@ impl Deadline {
 
     /// A deadline this long after the present moment.
     pub fn after(duration: Duration) -> Self {
-        Deadline(Instant::now().checked_add(duration))
+        Deadline(monotonic().checked_add(duration))
     }
 
     /// The moment halfway from now to it.
     #[must_use]
     pub fn halfway(self) -> Self {
-        let now = Instant::now();
-        Deadline(self.0.map(|at| now + at.saturating_duration_since(now) / 2))
+        let now = monotonic();
+        let rest = |at: Duration| at.saturating_sub(now) / 2;
+        Deadline(self.0.map(|at| now.saturating_add(rest(at))))
     }
 
     /// Whether it has passed.
     pub fn passed(self) -> bool {
-        self.0.is_some_and(|at| Instant::now() >= at)
+        self.0.is_some_and(|at| monotonic() >= at)
     }
 }
 

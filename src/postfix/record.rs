@@ -223,6 +223,16 @@ impl<'b, S: Source> RecordReader<'b, S> {
         if !self.window.load(1)? {
             return Ok(None);
         }
+        // Nearly all records: short, and read already.
+        if let [kind, length @ 0..=0x7f, data @ ..] = self.window.ahead() {
+            let (kind, length) = (*kind, usize::from(*length));
+            if length <= data.len() {
+                return match self.take(kind, offset, 2, length.saturating_add(2)) {
+                    None => damage(DamageKind::PointerLoop),
+                    span => Ok(span),
+                };
+            }
+        }
         let kind = self.window.byte(0);
         let mut length: u64 = 0;
         let mut header: usize = 1;
@@ -250,17 +260,22 @@ impl<'b, S: Source> RecordReader<'b, S> {
         if !self.window.load(whole)? {
             return damage(DamageKind::Truncated);
         }
-        let Some(budget) = self.budget.checked_sub(whole as u64) else {
-            return damage(DamageKind::PointerLoop);
-        };
-        self.budget = budget;
+        match self.take(kind, offset, header, whole) {
+            None => damage(DamageKind::PointerLoop),
+            span => Ok(span),
+        }
+    }
+
+    /// Goes over a record that is loaded; `None` if more has been read than the budget allows.
+    fn take(&mut self, kind: u8, offset: u64, header: usize, whole: usize) -> Option<Span> {
+        self.budget = self.budget.checked_sub(whole as u64)?;
         let (start, end) = self.window.pass(header, whole);
-        Ok(Some(Span {
+        Some(Span {
             kind,
             offset,
             start,
             end,
-        }))
+        })
     }
 }
 

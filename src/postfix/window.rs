@@ -108,7 +108,16 @@ impl<'b, S: Source> Window<'b, S> {
     }
 
     /// Makes `wanted` bytes from the present place lie in the buffer; false if the file ends before.
+    #[inline]
     pub(crate) fn load(&mut self, wanted: usize) -> io::Result<bool> {
+        if self.filled.saturating_sub(self.at) >= wanted {
+            return Ok(true);
+        }
+        self.fill(wanted)
+    }
+
+    /// Reads on until `wanted` bytes lie there.
+    fn fill(&mut self, wanted: usize) -> io::Result<bool> {
         while self.filled.saturating_sub(self.at) < wanted {
             if self.ended {
                 return Ok(false);
@@ -149,6 +158,12 @@ impl<'b, S: Source> Window<'b, S> {
         Ok(true)
     }
 
+    /// What is loaded from the present place on.
+    #[inline]
+    pub(crate) fn ahead(&self) -> &[u8] {
+        self.buffer.get(self.at..self.filled).unwrap_or_default()
+    }
+
     /// The byte `ahead` of the present place; 0 if it is not loaded.
     pub(crate) fn byte(&self, ahead: usize) -> u8 {
         self.buffer
@@ -159,6 +174,7 @@ impl<'b, S: Source> Window<'b, S> {
 
     /// Goes over a record of `whole` bytes, its `header` included, which are loaded. Returns where its
     /// data begins and ends, for [`Window::bytes`] until the window moves.
+    #[inline]
     pub(crate) fn pass(&mut self, header: usize, whole: usize) -> (usize, usize) {
         let start = self.at.saturating_add(header);
         let end = self.at.saturating_add(whole).min(self.filled);

@@ -258,6 +258,13 @@ impl<'b, S: Source> Reading<'b, S> {
         if !self.window.load(1)? {
             return Ok(None);
         }
+        // Nearly all records: short, and read already.
+        if let [kind, length @ 0..=0x7f, data @ ..] = self.window.ahead() {
+            let (kind, length) = (*kind, usize::from(*length));
+            if kind != b'0' && length <= data.len() {
+                return Ok(self.take(kind, 2, length.saturating_add(2)));
+            }
+        }
         let kind = self.window.byte(0);
         if kind == b'0' {
             return Ok(None);
@@ -282,12 +289,14 @@ impl<'b, S: Source> Reading<'b, S> {
         if length > 0 && !self.window.load(whole)? {
             return Ok(None);
         }
-        let Some(budget) = self.budget.checked_sub(whole as u64) else {
-            return Ok(None);
-        };
-        self.budget = budget;
+        Ok(self.take(kind, header, whole))
+    }
+
+    /// Goes over a record that is loaded, if the budget allows.
+    fn take(&mut self, kind: u8, header: usize, whole: usize) -> Option<Record> {
+        self.budget = self.budget.checked_sub(whole as u64)?;
         let (start, end) = self.window.pass(header, whole);
-        Ok(Some(Record { kind, start, end }))
+        Some(Record { kind, start, end })
     }
 }
 
