@@ -343,6 +343,23 @@ pub fn step_back() {
     unsafe { libc::syscall(libc::SYS_ioprio_set, WHO_PROCESS, 0, IDLE) };
 }
 
+/// How often the kernel has taken the processor from the calling thread for somebody else: its
+/// involuntary context switches (getrusage(2)). 0 where the system does not count them by thread.
+#[allow(unsafe_code)]
+pub fn pushed_aside() -> u64 {
+    #[cfg(target_os = "linux")]
+    {
+        let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+        // SAFETY: the pointer leads to an rusage, which the kernel fills.
+        unsafe { libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr()) };
+        // SAFETY: every bit pattern is an rusage, and it was zeroed.
+        let usage = unsafe { usage.assume_init() };
+        u64::try_from(usage.ru_nivcsw).unwrap_or_default()
+    }
+    #[cfg(not(target_os = "linux"))]
+    0
+}
+
 /// Keeps the host's signal handlers off the calling thread, which is one of ours: a host such as
 /// perl must not be entered on a thread that it did not make.
 #[allow(unsafe_code)]

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
+use super::pace::Pace;
 use crate::sys;
 
 /// The most threads of one crew.
@@ -39,7 +40,7 @@ pub struct Readers {
     /// The most threads at once.
     pub most: usize,
     /// Whether they step back for everything else on the host: at the lowest priority for a processor,
-    /// and for the disk only when nobody else wants it. The caller's thread, whose priority could not
+    /// with a rest whenever somebody else wants it, and for the disk only when nobody else does. The caller's thread, whose priority could not
     /// be given back, then waits and reads nothing itself.
     pub gentle: bool,
 }
@@ -52,7 +53,7 @@ pub(crate) fn run<W: Worker>(
     worker: impl Fn() -> W + Sync,
 ) -> Vec<W> {
     if !readers.gentle {
-        return run_here(readers.most, first, worker);
+        return run_here(readers, first, worker);
     }
     let first = Mutex::new(Some(first));
     let take = || first.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -63,20 +64,31 @@ pub(crate) fn run<W: Worker>(
             .spawn_scoped(threads, || {
                 sys::block_signals();
                 sys::step_back();
-                run_here(readers.most, take().unwrap_or_default(), &worker)
+                run_here(readers, take().unwrap_or_default(), &worker)
             });
         match thread.map(ScopedJoinHandle::join) {
             Ok(Ok(workers)) => workers,
             Ok(Err(panic)) => std::panic::resume_unwind(panic),
             // No thread to be had: better to answer than to be kind.
-            Err(_) => run_here(1, take().unwrap_or_default(), &worker),
+            Err(_) => {
+                let alone = Readers {
+                    most: 1,
+                    gentle: false,
+                };
+                run_here(alone, take().unwrap_or_default(), &worker)
+            }
         }
     })
 }
 
-fn run_here<W: Worker>(most: usize, first: Vec<W::Job>, worker: impl Fn() -> W + Sync) -> Vec<W> {
+fn run_here<W: Worker>(
+    readers: Readers,
+    first: Vec<W::Job>,
+    worker: impl Fn() -> W + Sync,
+) -> Vec<W> {
     let crew = Crew {
-        readers: most.clamp(1, MAX_READERS),
+        readers: readers.most.clamp(1, MAX_READERS),
+        gentle: readers.gentle,
         board: Mutex::new(Board {
             waiting: Vec::new(),
             idle: 0,
@@ -92,6 +104,7 @@ fn run_here<W: Worker>(most: usize, first: Vec<W::Job>, worker: impl Fn() -> W +
         let mut hands = Hands {
             crew: &crew,
             threads,
+            pace: Pace::new(crew.gentle),
             started: Vec::new(),
         };
         let leave = Leave(&crew);
@@ -116,6 +129,7 @@ struct Board<J> {
 /// What the threads share.
 struct Crew<'s, W: Worker, F> {
     readers: usize,
+    gentle: bool,
     board: Mutex<Board<W::Job>>,
     news: Condvar,
     started: AtomicUsize,
@@ -133,6 +147,7 @@ impl<W: Worker, F: Fn() -> W + Sync> Crew<'_, W, F> {
         let leave = Leave(self);
         while let Some(job) = self.next() {
             worker.perform(job, &mut hands);
+            hands.pace.step();
         }
         drop(leave);
         for thread in hands.started {
@@ -184,6 +199,7 @@ impl<W: Worker, F: Fn() -> W + Sync> Drop for Leave<'_, '_, W, F> {
 struct Hands<'s, 't, 'e, W: Worker, F> {
     crew: &'s Crew<'s, W, F>,
     threads: &'t Scope<'t, 'e>,
+    pace: Pace,
     /// The threads that this one started, to be waited for: the end of a scope waits only for their
     /// work, and a host that forks next must find no thread that is still ending.
     started: Vec<ScopedJoinHandle<'t, ()>>,
@@ -211,6 +227,7 @@ impl<'s: 't, 't, W: Worker, F: Fn() -> W + Sync> Hands<'s, 't, '_, W, F> {
                     let hands = Hands {
                         crew,
                         threads,
+                        pace: Pace::new(crew.gentle),
                         started: Vec::new(),
                     };
                     crew.work((crew.worker)(), hands);
@@ -235,6 +252,9 @@ impl<'s: 't, 't, W: Worker, F: Fn() -> W + Sync> Share<W::Job> for Hands<'s, 't,
     fn offer(&mut self, job: W::Job) -> Option<W::Job> {
         let board = self.crew.board();
         if board.waiting.len() >= MAX_WAITING {
+            drop(board);
+            // Between the piece that was done at once before and this one.
+            self.pace.step();
             return Some(job);
         }
         self.share(board, job);

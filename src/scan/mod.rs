@@ -16,6 +16,7 @@ mod gap;
 mod logged;
 mod logs;
 mod messages;
+mod pace;
 mod read;
 pub(crate) mod walk;
 

@@ -28,6 +28,10 @@ const IN_FLIGHT: usize = 64;
 
 /// How it is done: one of the ways that were tried.
 #[derive(Clone, Copy, Debug)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a question of its own"
+)]
 pub(crate) struct Way {
     /// Threads that read.
     pub(crate) threads: usize,
@@ -67,7 +71,7 @@ impl Way {
             match word.split_once('=').unwrap_or((word, "")) {
                 ("threads", count) => way.threads = count.parse().ok()?,
                 ("bytes", bytes) => {
-                    way.bytes = bytes.parse().ok().filter(|bytes| *bytes <= PAGE)?
+                    way.bytes = bytes.parse().ok().filter(|bytes| *bytes <= PAGE)?;
                 }
                 ("no-fstat", _) => way.fstat = false,
                 ("atime", _) => way.noatime = false,
@@ -256,7 +260,7 @@ fn read_file(directory: &OwnedFd, name: &CStr, page: &mut [u8], way: Way) -> Res
 /// A ring of io_uring, in which some files are opened, then read, then closed. Their inodes are asked
 /// for by calls: statx in a ring always goes to a thread of the kernel's.
 struct Ring {
-    ring: io_uring::IoUring,
+    queues: io_uring::IoUring,
     pages: Vec<[u8; PAGE]>,
     way: Way,
 }
@@ -264,7 +268,7 @@ struct Ring {
 impl Ring {
     fn new(way: Way) -> std::io::Result<Ring> {
         Ok(Ring {
-            ring: io_uring::IoUring::new(IN_FLIGHT as u32)?,
+            queues: io_uring::IoUring::new(IN_FLIGHT as u32)?,
             pages: vec![[0; PAGE]; IN_FLIGHT],
             way,
         })
@@ -277,13 +281,13 @@ impl Ring {
             let entry = entry.user_data(number as u64);
             // SAFETY: what the entry points to (a name, a page) is held by the callers until all have
             // completed, which this function waits for.
-            unsafe { self.ring.submission().push(&entry) }
+            unsafe { self.queues.submission().push(&entry) }
                 .map_err(|_| std::io::ErrorKind::QuotaExceeded)?;
             count = number + 1;
         }
         let mut results = vec![0; count];
-        self.ring.submit_and_wait(count)?;
-        for completion in self.ring.completion() {
+        self.queues.submit_and_wait(count)?;
+        for completion in self.queues.completion() {
             results[completion.user_data() as usize] = completion.result();
         }
         Ok(results)

@@ -8,10 +8,8 @@ use queuewatch::postfix::queue::{Queue, QueueSet};
 use crate::process::{Ended, Line};
 use crate::spool::{self, Contents};
 use crate::table::{self, Goal, Row};
-use crate::{Options, Result, machine};
+use crate::{Options, Result, depth, machine};
 
-/// Rounds in which the disk is asked.
-const COLD_ROUNDS: usize = 3;
 /// How often a start is measured: it takes a millisecond.
 const STARTS: usize = 201;
 /// More messages than this, and qshape has one turn only: it takes a minute a million and more.
@@ -122,7 +120,10 @@ pub(crate) struct Contest {
     heading: String,
     spool_groups: Vec<Group>,
     cold_groups: Vec<Group>,
+    cold_rounds: usize,
     start: Group,
+    /// What is not a matter of time.
+    depth: String,
     /// Of how many messages system calls are counted.
     calls_of: Option<u64>,
     wrong: Vec<String>,
@@ -131,7 +132,8 @@ pub(crate) struct Contest {
 /// What came out.
 pub(crate) struct Outcome {
     heading: String,
-    groups: Vec<(&'static str, Vec<Row>)>,
+    pub(crate) groups: Vec<(&'static str, Vec<Row>)>,
+    depth: String,
     /// Answers that were wrong.
     pub(crate) wrong: Vec<String>,
 }
@@ -143,30 +145,44 @@ impl Contest {
         let spool = options.directory.join("spool");
         let empty = options.directory.join("empty");
         eprintln!("bench: making {} messages", options.messages);
-        let contents = spool::make_apart(&bench, &spool, options.messages)?;
+        let contents = match options.real {
+            true => spool::fill_apart(&bench, &spool, options.messages)?,
+            false => spool::make_apart(&bench, &spool, options.messages)?,
+        };
         let nothing = spool::make_apart(&bench, &empty, 0)?;
+        let maker = match options.real {
+            true => " that a Postfix took and deferred",
+            false => "",
+        };
         let heading = format!(
-            "{} messages, {} rounds after one that warms the caches; {}\n\
+            "{} messages{maker}, {} rounds after one that warms the caches; {}\n\
              Medians of time and of CPU time (user and system), peak of memory, median of what was\n\
              read from the disk, medians of the ratios of time within a round.",
             options.messages,
             options.rounds,
             machine::words(&options.directory)
         );
+        let mut wrong = Vec::new();
+        let depth = match options.calls && options.messages <= FEW {
+            true => depth::report(options, &spool, &contents, &mut wrong)?,
+            false => String::new(),
+        };
         Ok(Contest {
             heading,
+            depth,
             spool_groups: vec![
                 envelopes(&bench, &options.plugin, &spool, &contents),
                 lists(&bench, options, &spool, &contents)?,
                 counts(&bench, options, &spool, &contents)?,
             ],
+            cold_rounds: options.cold_rounds,
             cold_groups: match options.cold {
                 true => cold(&bench, options, &spool, &contents)?,
                 false => Vec::new(),
             },
             calls_of: options.calls.then_some(options.messages),
             start: start(&options.plugin, &empty, &nothing),
-            wrong: Vec::new(),
+            wrong,
         })
     }
 
@@ -190,8 +206,8 @@ impl Contest {
             }
         }
         if !self.cold_groups.is_empty() {
-            for round in 1..=COLD_ROUNDS {
-                eprintln!("bench: cold, round {round} of {COLD_ROUNDS}");
+            for round in 1..=self.cold_rounds {
+                eprintln!("bench: cold, round {round} of {}", self.cold_rounds);
                 for group in &mut self.cold_groups {
                     turn(group, round, &mut self.wrong)?;
                 }
@@ -206,10 +222,7 @@ impl Contest {
         let groups = self.spool_groups.iter().map(|group| {
             let reference = group.reference();
             let row = |contender: &Contender| Row {
-                name: match contender.runs.len() {
-                    all if all == reference.runs.len() => contender.name.clone(),
-                    fewer => format!("{} ({fewer} of the rounds)", contender.name),
-                },
+                name: contender.name.clone(),
                 runs: contender.runs.clone(),
                 reference: reference.runs.clone(),
                 goals: contender.goals.clone(),
@@ -221,6 +234,7 @@ impl Contest {
         Ok(Outcome {
             heading: self.heading,
             groups: groups.collect(),
+            depth: self.depth,
             wrong: self.wrong,
         })
     }
@@ -247,8 +261,20 @@ fn turn(group: &mut Group, round: usize, wrong: &mut Vec<String>) -> Result<()> 
 }
 
 impl Outcome {
+    /// The name of the fastest bare loop of the group `title`: what its rows are compared with.
+    pub(crate) fn fastest_of(&self, title: &str) -> Option<&str> {
+        let (_, rows) = self.groups.iter().find(|group| group.0 == title)?;
+        let seconds = |row: &Row| row.median(|run| run.seconds);
+        let bare = rows
+            .iter()
+            .filter(|row| row.name.starts_with("bare, threads"));
+        let fastest = bare.min_by(|a, b| seconds(a).total_cmp(&seconds(b)))?;
+        Some(&fastest.name)
+    }
+
     pub(crate) fn report(&self) -> String {
         let mut report = table::print(&self.heading, &self.groups);
+        report.push_str(&self.depth);
         match self.wrong.as_slice() {
             [] => report.push_str("\nEvery answer was right.\n"),
             wrong => {
@@ -262,12 +288,13 @@ impl Outcome {
     }
 }
 
-fn plugin(plugin: &Path, spool: &Path) -> Line {
+/// The plugin asked about a spool, without a timeout that would cut it short.
+pub(crate) fn plugin(plugin: &Path, spool: &Path, contents: &Contents) -> Line {
     Line::new(plugin)
         .with("--queue-directory")
         .with(spool)
         .with("--now")
-        .with(spool::now().to_string())
+        .with(contents.now.to_string())
         .with("--timeout")
         .with("3600")
 }
@@ -284,7 +311,7 @@ fn envelopes(bench: &Path, program: &Path, spool: &Path, contents: &Contents) ->
         ),
         Contender::new(
             "check_postfix_queue",
-            plugin(program, spool),
+            plugin(program, spool, contents),
             move |ended| is_perfdata(ended, &right, true),
         )
         .goals(&[Goal::Ratio(1.5), Goal::Peak(32)]),
@@ -327,7 +354,7 @@ fn cold(bench: &Path, options: &Options, spool: &Path, contents: &Contents) -> R
     let messages = contents.messages();
     let read = |words: &[&str]| {
         let line = Line::new(bench).with("read").with(spool);
-        let line = words.iter().fold(line, |line, word| line.with(word));
+        let line = words.iter().fold(line, Line::with);
         let name = format!("bare, {}", words.join(" "));
         Contender::new(&name, line, move |ended| is_figure(ended, messages))
     };
@@ -352,7 +379,25 @@ fn cold(bench: &Path, options: &Options, spool: &Path, contents: &Contents) -> R
             code => Err(format!("exit code {code:?}")),
         },
     );
-    let mut groups = vec![ages, lists];
+    let deadline = Contender::new(
+        "check_postfix_queue -t 1",
+        Line::new(&options.plugin)
+            .with("--queue-directory")
+            .with(spool)
+            .with("-t1")
+            .with("-w")
+            .with("total.messages=1"),
+        |ended| {
+            let cut = ended.output.contains("at least");
+            match (ended.code, cut || ended.seconds < 1.0) {
+                (Some(1), true) => Ok(()),
+                _ => Err(ended.output.clone()),
+            }
+        },
+    )
+    .goals(&[Goal::Seconds(1.05)]);
+    let deadline = Group::new("Cold: a deadline of one second", vec![deadline]);
+    let mut groups = vec![ages, lists, deadline];
     for group in &mut groups {
         group.cold = true;
         for contender in &mut group.contenders {
@@ -455,7 +500,7 @@ fn counts(bench: &Path, options: &Options, spool: &Path, contents: &Contents) ->
         ),
         Contender::new(
             "check_postfix_queue --counts",
-            plugin(&options.plugin, spool).with("--counts"),
+            plugin(&options.plugin, spool, contents).with("--counts"),
             move |ended| is_perfdata(ended, &right, false),
         )
         .goals(&[Goal::Ratio(1.3), Goal::Peak(32)]),
@@ -481,7 +526,7 @@ fn counts(bench: &Path, options: &Options, spool: &Path, contents: &Contents) ->
         let line = Line::new("env").with(directory).with(CHECK_MAILQ);
         let line = ["-M", "postfix", "-w", "1", "-c", "2", "-t", "600"]
             .into_iter()
-            .fold(line, |line, word| line.with(word));
+            .fold(line, Line::with);
         let check =
             Contender::new(
                 "check_mailq -M postfix (master down)",
@@ -508,7 +553,7 @@ fn start(program: &Path, empty: &Path, nothing: &Contents) -> Group {
             }),
             Contender::new(
                 "check_postfix_queue",
-                plugin(program, empty),
+                plugin(program, empty, &nothing),
                 move |ended| is_perfdata(ended, &nothing, true),
             )
             .goals(&[Goal::Cpu(0.005)]),
@@ -545,7 +590,7 @@ fn is_perfdata(ended: &Ended, right: &Contents, ages: bool) -> std::result::Resu
         let totals = right.of(queue);
         wanted.push(format!("{}={};", queue.name(), totals.messages));
         if ages && queue != Queue::Corrupt {
-            let age = totals.oldest.map_or(0, |oldest| spool::now() - oldest);
+            let age = totals.oldest.map_or(0, |oldest| right.now - oldest);
             wanted.push(format!("{}_oldest={age}s;", queue.name()));
         }
     }

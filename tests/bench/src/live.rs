@@ -15,14 +15,7 @@ use queuewatch::watch::Watch;
 
 use crate::process::Line;
 use crate::table::{median, time};
-use crate::{Result, machine, spool};
-
-#[allow(
-    clippy::pedantic,
-    reason = "the test suite's, which is judged by its own settings"
-)]
-#[path = "../../support/postfix.rs"]
-mod postfix;
+use crate::{Result, machine, postfix, spool};
 
 /// How long nothing happens.
 const IDLE: Duration = Duration::from_secs(30);
@@ -44,25 +37,43 @@ fn purposes() -> [(&'static str, Purpose); 2] {
 /// Measures both; `bench` is this program.
 pub(crate) fn report(bench: &Path, options: &crate::Options) -> Result<String> {
     let spool = options.directory.join("spool");
-    let messages = options.messages.to_string();
-    eprintln!("bench: making {messages} messages");
+    eprintln!("bench: making {} messages", options.messages);
     spool::make_apart(bench, &spool, options.messages)?;
     let mut report = machine::words(&options.directory);
-    writeln!(report, "\n\nNothing happens to {messages} messages")?;
+    report.push('\n');
+    report.push_str(&of_spool(bench, &spool, options.messages)?);
+    report.push_str(&of_postfix(bench)?);
+    Ok(report)
+}
+
+/// What the watch costs of a made-up spool where nothing happens.
+pub(crate) fn of_spool(bench: &Path, spool: &Path, messages: u64) -> Result<String> {
+    eprintln!("bench: a watch of {messages} messages");
+    let mut report = format!("\nA watch, while nothing happens to {messages} messages\n");
     let mut lines = Vec::new();
     for number in 0..purposes().len() {
-        let line = Line::new(bench).with("still").with(&spool);
-        lines.push(line.with(&messages).with(number.to_string()));
+        let line = Line::new(bench).with("still").with(spool);
+        lines.push(line.with(messages.to_string()).with(number.to_string()));
     }
-    lines.push(Line::new(bench).with("at-work").with(AT_WORK.to_string()));
     for line in lines {
-        let ended = line.run()?;
-        if ended.code != Some(0) {
-            return Err("nothing could be measured".into());
-        }
-        report.push_str(&ended.output);
+        report.push_str(&output(&line)?);
     }
     Ok(report)
+}
+
+/// What it costs while a Postfix is at work.
+pub(crate) fn of_postfix(bench: &Path) -> Result<String> {
+    eprintln!("bench: a watch of a Postfix at work");
+    let line = Line::new(bench).with("at-work").with(AT_WORK.to_string());
+    Ok(format!("\n{}", output(&line)?))
+}
+
+fn output(line: &Line) -> Result<String> {
+    let ended = line.run()?;
+    match ended.code {
+        Some(0) => Ok(ended.output),
+        _ => Err("nothing could be measured".into()),
+    }
 }
 
 /// A watch of a made-up spool where nothing happens; `number` of the purposes.

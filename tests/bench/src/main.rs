@@ -8,12 +8,22 @@
 //! is missed is told, and only a wrong answer is a failure.
 
 mod bare;
+mod busy;
 mod contest;
+mod depth;
 mod live;
 mod machine;
 mod process;
 mod spool;
+mod suite;
 mod table;
+
+#[allow(
+    clippy::pedantic,
+    reason = "the test suite's, which is judged by its own settings"
+)]
+#[path = "../../support/postfix.rs"]
+mod postfix;
 
 use std::ffi::OsString;
 use std::fs;
@@ -26,11 +36,19 @@ use lexopt::Arg::{Long, Short, Value};
 const HELP: &str = "\
 Usage: tests/bench/run [OPTIONS]
 
+  --suite           all of it: 1000, 100000 and 1000000 messages, warm and cold, a real
+                    Postfix's spool, the watch, a busy Postfix; half an hour and more.
+                    Writes tests/bench/results.md and the table of README.md (needs
+                    root, Postfix and strace)
   --messages N      messages in the spool (default 100000)
   --million         1000000 messages in 3 rounds, for the target on memory
+  --real            mail that a Postfix took and deferred, instead of made-up files
+                    (needs root and Postfix)
+  --busy            how much mail a Postfix delivers while its host is scanned; with
+                    --cold while the disk is asked for everything (needs root and Postfix)
   --live            what the watch costs: on that spool, where nothing happens, and
                     on a Postfix of its own that is busy (needs root and Postfix)
-  --cold            then 3 rounds with the caches dropped before each program, too
+  --cold            then 3 rounds (--cold-rounds N) with the caches dropped before each program, too
                     (needs root)
   --calls           count system calls, too (needs strace)
   --rounds N        rounds that count (default 7)
@@ -46,11 +64,20 @@ Exit code: 0 measured, whether targets are met or not; 1 an answer was wrong;
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// What was asked for on the command line.
+#[derive(Clone)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 struct Options {
     messages: u64,
     rounds: usize,
     live: bool,
+    busy: bool,
+    real: bool,
+    suite: Option<suite::Paths>,
     cold: bool,
+    cold_rounds: usize,
     calls: bool,
     save: Option<PathBuf>,
     directory: PathBuf,
@@ -87,6 +114,12 @@ fn run() -> Result<ExitCode> {
             spool::make(&path(&words, 1)?, messages)?;
             return Ok(ExitCode::SUCCESS);
         }
+        Some("fill") => {
+            let messages = words.get(2).and_then(|word| word.to_str());
+            let messages = messages.ok_or("how many messages?")?.parse()?;
+            spool::fill(&path(&words, 1)?, messages)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         Some("still") => {
             let messages = words.get(2).and_then(|word| word.to_str());
             let messages = messages.ok_or("how many messages?")?.parse()?;
@@ -108,25 +141,25 @@ fn run() -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     machine::refuse_memory(&options.directory)?;
-    if options.live {
-        let report = live::report(&std::env::current_exe()?, &options)?;
-        print!("{report}");
-        if let Some(file) = &options.save {
-            fs::write(file, &report)?;
-        }
-        return Ok(ExitCode::SUCCESS);
-    }
-    let contest = Contest::prepare(&options)?;
-    let outcome = contest.run(options.rounds)?;
-    let report = outcome.report();
+    let bench = std::env::current_exe()?;
+    let (report, wrong) = if let Some(paths) = &options.suite {
+        suite::run(&bench, &options, paths)?
+    } else if options.live {
+        (live::report(&bench, &options)?, false)
+    } else if options.busy {
+        let spool = options.directory.join("spool");
+        let contents = spool::make_apart(&bench, &spool, options.messages)?;
+        let report = busy::report(&options, &spool, &contents, options.cold)?;
+        (report, false)
+    } else {
+        let outcome = Contest::prepare(&options)?.run(options.rounds)?;
+        (outcome.report(), !outcome.wrong.is_empty())
+    };
     print!("{report}");
     if let Some(file) = &options.save {
         fs::write(file, &report)?;
     }
-    Ok(match outcome.wrong.is_empty() {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::from(1),
-    })
+    Ok(ExitCode::from(u8::from(wrong)))
 }
 
 fn path(words: &[OsString], index: usize) -> Result<PathBuf> {
@@ -136,7 +169,8 @@ fn path(words: &[OsString], index: usize) -> Result<PathBuf> {
 /// `None`: help is wanted.
 fn parse(words: Vec<OsString>) -> Result<Option<Options>> {
     let (mut messages, mut rounds, mut live) = (100_000, None, false);
-    let (mut cold, mut calls) = (false, false);
+    let (mut cold, mut calls, mut busy, mut real) = (false, false, false, false);
+    let (mut cold_rounds, mut suite) = (3, None);
     let (mut save, mut directory, mut plugin) = (None, None, None);
     let mut parser = lexopt::Parser::from_args(words);
     while let Some(word) = parser.next()? {
@@ -147,7 +181,19 @@ fn parse(words: Vec<OsString>) -> Result<Option<Options>> {
                 rounds = rounds.or(Some(3));
             }
             Long("live") => live = true,
+            Long("busy") => busy = true,
+            Long("real") => real = true,
+            Long("suite") => {
+                let date = parser.value()?.to_string_lossy().into_owned();
+                let (results, readme) = (parser.value()?.into(), parser.value()?.into());
+                suite = Some(suite::Paths {
+                    date,
+                    results,
+                    readme,
+                });
+            }
             Long("cold") => cold = true,
+            Long("cold-rounds") => cold_rounds = parser.value()?.to_string_lossy().parse()?,
             Long("calls") => calls = true,
             Long("rounds") => rounds = Some(parser.value()?.to_string_lossy().parse()?),
             Long("save") => save = Some(parser.value()?.into()),
@@ -165,7 +211,11 @@ fn parse(words: Vec<OsString>) -> Result<Option<Options>> {
         messages,
         rounds,
         live,
+        busy,
+        real,
+        suite,
         cold,
+        cold_rounds,
         calls,
         save,
         directory: directory.ok_or("start it with tests/bench/run")?,

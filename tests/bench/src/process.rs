@@ -38,6 +38,11 @@ impl Line {
         self
     }
 
+    /// The same behind `before`, a program that starts it.
+    pub(crate) fn after(&self, before: Line) -> Line {
+        self.0.iter().fold(before, Line::with)
+    }
+
     /// Runs it under strace(1), and tells how many system calls it and its children made.
     pub(crate) fn calls(&self) -> io::Result<u64> {
         let ended = Line::new("strace")
@@ -45,11 +50,7 @@ impl Line {
             .with("-c")
             .with("-o")
             .with("/dev/stdout");
-        let ended = self
-            .0
-            .iter()
-            .fold(ended, |line, word| line.with(word))
-            .run()?;
+        let ended = self.after(ended).run()?;
         // % time, seconds, usecs/call, calls, errors, total
         let total = ended
             .output

@@ -12,6 +12,8 @@ const MOST_FROM_DISK: f64 = 1.0;
 pub(crate) enum Goal {
     /// At most this many times the reference's time.
     Ratio(f64),
+    /// Less than these seconds, in every run.
+    Seconds(f64),
     /// Less than these seconds of processor time.
     Cpu(f64),
     /// Less than this many MiB at once, in every run.
@@ -31,17 +33,17 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    fn median(&self, of: impl Fn(&Ended) -> f64) -> f64 {
+    pub(crate) fn median(&self, of: impl Fn(&Ended) -> f64) -> f64 {
         median(self.runs.iter().map(of))
     }
 
     /// Of the time to that of the reference in the same round.
-    fn ratio(&self) -> f64 {
+    pub(crate) fn ratio(&self) -> f64 {
         let pairs = self.runs.iter().zip(&self.reference);
         median(pairs.map(|(run, reference)| run.seconds / reference.seconds))
     }
 
-    fn peak_mib(&self) -> f64 {
+    pub(crate) fn peak_mib(&self) -> f64 {
         let peak = self.runs.iter().map(|run| run.peak_kib).max();
         peak.unwrap_or(0) as f64 / 1024.0
     }
@@ -64,6 +66,10 @@ impl Row {
             Goal::Cpu(most) => (
                 format!("CPU < {:.0} ms", most * 1e3),
                 self.median(|run| run.cpu) < most,
+            ),
+            Goal::Seconds(most) => (
+                format!("time < {most:.2} s"),
+                self.runs.iter().all(|run| run.seconds < most),
             ),
             Goal::Peak(most) => (format!("peak < {most} MiB"), self.peak_mib() < most as f64),
         };
@@ -103,9 +109,12 @@ pub(crate) fn print(heading: &str, groups: &[(&str, Vec<Row>)]) -> String {
         for row in rows {
             let fastest = row.runs.iter().map(|run| run.seconds);
             let goals: Vec<String> = row.goals.iter().map(|goal| row.judge(*goal)).collect();
+            let name = match row.runs.len() {
+                all if all == row.reference.len() => row.name.clone(),
+                fewer => format!("{} ({fewer} of the rounds)", row.name),
+            };
             let line = format!(
-                "  {:<60} {:>9} {:>9} {:>9} {:>7.2} {:>5.1} MiB {:>5.0} MiB {:>6}  {}",
-                row.name,
+                "  {name:<60} {:>9} {:>9} {:>9} {:>7.2} {:>5.1} MiB {:>5.0} MiB {:>6}  {}",
                 time(row.median(|run| run.seconds)),
                 time(fastest.fold(f64::INFINITY, f64::min)),
                 time(row.median(|run| run.cpu)),
