@@ -73,7 +73,7 @@ pub const OPTIONS: [OptionRow; 17] = [
     OptionRow { name: "readers", takes: Takes::One("N"),
         help: "at most N threads read at once (1 to 16, default 16; 2 if gentle)" },
     OptionRow { name: "gentle", takes: Takes::Nothing,
-        help: "read at the lowest priority, so that everybody else goes first" },
+        help: "read at the lowest priority, and rest while others want the processor" },
     OptionRow { name: "bucket-count", takes: Takes::One("N"),
         help: "columns of a shape (default 10)" },
     OptionRow { name: "bucket-time", takes: Takes::One("MINUTES"),

@@ -10,6 +10,7 @@ use std::io::Write as _;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use rustix::io::Errno;
 
@@ -51,12 +52,14 @@ pub(super) struct LogReader {
 }
 
 impl Logs {
-    /// The logs of the spool; `levels` are those of its hash directories, if known.
+    /// The logs of the spool; `levels` are those of its hash directories, if known. Else the most that
+    /// there are is taken from `seen`, or looked for and left there.
     pub(super) fn open(
         spool: BorrowedFd<'_>,
         spool_path: &Path,
         log: Log,
         levels: Option<usize>,
+        seen: &OnceLock<usize>,
         noatime: &mut Noatime,
     ) -> Result<Logs, Errno> {
         let mut name = log.directory().as_bytes().to_vec();
@@ -67,10 +70,14 @@ impl Logs {
             Err(Errno::NOENT) if !sys::exists_at(spool, log.directory()) => None,
             Err(errno) => return Err(errno),
         };
-        let levels = match (levels, &fd) {
-            (Some(levels), _) => Levels::Known(levels),
-            (None, Some(fd)) => Levels::AtMost(levels_below(fd.as_fd(), noatime)?),
-            (None, None) => Levels::Known(0),
+        let levels = match (levels, &fd, seen.get()) {
+            (Some(levels), ..) => Levels::Known(levels),
+            (None, None, _) => Levels::Known(0),
+            (None, _, Some(seen)) => Levels::AtMost(*seen),
+            (None, Some(fd), None) => {
+                let levels = levels_below(fd.as_fd(), noatime)?;
+                Levels::AtMost(*seen.get_or_init(|| levels))
+            }
         };
         Ok(Logs {
             log,

@@ -24,7 +24,7 @@ use std::ffi::{CStr, OsStr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::io::Errno;
@@ -204,6 +204,9 @@ pub struct Spool {
     fd: OwnedFd,
     path: PathBuf,
     log_levels: Option<(usize, usize)>,
+    /// The most levels of each log directory, as far as they had to be looked for: the same for all
+    /// scans of one opened spool.
+    levels_seen: [OnceLock<usize>; 2],
 }
 
 impl Spool {
@@ -237,6 +240,7 @@ impl Spool {
             fd,
             path: path.to_owned(),
             log_levels: None,
+            levels_seen: Default::default(),
         })
     }
 
@@ -267,7 +271,8 @@ impl Spool {
                 Log::Defer => levels.0,
                 Log::Bounce => levels.1,
             });
-            match Logs::open(self.fd.as_fd(), &self.path, log, levels, noatime) {
+            let seen = &self.levels_seen[usize::from(log == Log::Bounce)];
+            match Logs::open(self.fd.as_fd(), &self.path, log, levels, seen, noatime) {
                 Ok(logs) => open.push(logs),
                 Err(errno) => {
                     for queue in plan.queues().iter() {

@@ -137,7 +137,15 @@ fn list(
 
 /// Lists every queue, one thread, and counts the files by their type in the directory.
 pub(crate) fn count_names(spool: &Path) -> Result<u64> {
-    let mut stack = queues(spool)?;
+    count(queues(spool)?)
+}
+
+/// The same of one directory, such as a queue's.
+pub(crate) fn count_below(directory: &Path) -> Result<u64> {
+    count(vec![open(directory, DIRECTORY, Mode::empty())?])
+}
+
+fn count(mut stack: Vec<OwnedFd>) -> Result<u64> {
     let mut buffer = vec![MaybeUninit::uninit(); ENTRIES];
     let mut files = 0;
     while let Some(directory) = stack.pop() {

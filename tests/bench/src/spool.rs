@@ -58,7 +58,7 @@ pub(crate) fn fill(directory: &Path, messages: u64) -> Result<()> {
     }
     let begun = Instant::now();
     let spool = postfix.queue_directory();
-    while bare::count_names(&spool.join("deferred"))? < messages {
+    while bare::count_below(&spool.join("deferred"))? < messages {
         if begun.elapsed() > Duration::from_mins(10) {
             return Err("mail was not deferred".into());
         }

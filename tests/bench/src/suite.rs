@@ -43,7 +43,7 @@ pub(crate) fn run(bench: &Path, options: &Options, paths: &Paths) -> Result<(Str
             cold_rounds,
             real,
             cold: true,
-            calls: true,
+            calls: messages <= 10_000,
             directory: options.directory.join(messages.to_string()),
             ..options.clone()
         };
@@ -86,8 +86,14 @@ fn table(outcomes: &[(u64, Outcome)]) -> String {
     for (messages, _) in outcomes {
         let _ = write!(text, " {} |", thousands(*messages));
     }
-    text.push_str(" 100,000, cold | 1,000,000, cold | peak at 1,000,000 |\n|");
-    text.push_str(&"---|".repeat(outcomes.len() + 5));
+    // Caches matter where there is something to be cached.
+    let large = &outcomes[outcomes.len().saturating_sub(2)..];
+    for (messages, _) in large {
+        let _ = write!(text, " {}, cold |", thousands(*messages));
+    }
+    let most = large.last().map_or(0, |(messages, _)| *messages);
+    let _ = write!(text, " peak at {} |\n|", thousands(most));
+    text.push_str(&"---|".repeat(outcomes.len() + large.len() + 3));
     text.push('\n');
     let row_of = |messages: u64, title: &str, name: &str| {
         let outcome = outcomes.iter().find(|(size, _)| *size == messages)?;
@@ -120,21 +126,16 @@ fn table(outcomes: &[(u64, Outcome)]) -> String {
             for (messages, _) in outcomes {
                 cell(&mut text, row_of(*messages, title, &row.name));
             }
-            for messages in [100_000, 1_000_000] {
+            for (messages, outcome) in large {
                 // The fastest of the bare loops is what cold rows are compared with.
                 let name = match index {
-                    0 => outcomes
-                        .iter()
-                        .find(|(size, _)| *size == messages)
-                        .and_then(|(_, outcome)| outcome.fastest_of(cold)),
+                    0 => outcome.fastest_of(cold),
                     _ => Some(row.name.as_str()),
                 };
-                cell(
-                    &mut text,
-                    name.and_then(|name| row_of(messages, cold, name)),
-                );
+                let row = name.and_then(|name| row_of(*messages, cold, name));
+                cell(&mut text, row);
             }
-            match row_of(1_000_000, title, &row.name) {
+            match row_of(most, title, &row.name) {
                 Some(row) => {
                     let _ = writeln!(text, " {:.1} MiB |", row.peak_mib());
                 }
