@@ -93,3 +93,17 @@ fn help_names_every_option_measure_and_default() {
         assert!(help.contains(&format!("{}={}", rule.measure, rule.range.spelling())));
     }
 }
+
+#[test]
+fn the_table_of_benchmarks_is_that_of_the_results() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bench/results.md");
+    let results = fs::read_to_string(path).unwrap();
+    let readme = readme();
+    let (_, rest) = readme.split_once("run --suite: begin -->\n").unwrap();
+    let (table, _) = rest.split_once("<!-- ").unwrap();
+    assert!(table.lines().count() > 10, "{table}");
+    assert!(
+        results.contains(table),
+        "made by tests/bench/run --suite, and not by hand:\n{table}"
+    );
+}

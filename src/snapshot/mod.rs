@@ -16,6 +16,7 @@ mod tally;
 use std::ops::{Index, IndexMut};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, ScopedJoinHandle};
 
 pub use earlier::{Change, Earlier, Previous, Traffic};
 pub use messages::SnapshotMessages;
@@ -181,8 +182,10 @@ impl InstanceSnapshot {
             plan: request.plan,
             tables: Mutex::default(),
         };
-        let counters = spool.scan(&request.plan, request.readers, request.deadline, || {
-            Counter::new(&common)
+        let (master, counters) = master_meanwhile(&instance, request.readers.most > 1, || {
+            spool.scan(&request.plan, request.readers, request.deadline, || {
+                Counter::new(&common)
+            })
         });
         let mut tallies: [Tally; Queue::ALL.len()] = Default::default();
         let mut gaps = Vec::new();
@@ -215,7 +218,7 @@ impl InstanceSnapshot {
             gaps,
             damaged,
             disk: spool.disk(),
-            master: master(&instance.queue_directory),
+            master,
             instance,
         })
     }
@@ -260,6 +263,37 @@ impl InstanceSnapshot {
             .filter(|queue| self.tally(*queue).cut)
             .fold(QueueSet::NONE, QueueSet::with)
     }
+}
+
+/// Whether master runs on the instance's spool, and what `scan` gives. With `another` thread allowed, one
+/// asks while the other scans: to read /proc/locks the kernel waits some 10 ms for all processors
+/// (locks_start() in its fs/locks.c).
+fn master_meanwhile<T>(
+    instance: &Instance,
+    another: bool,
+    scan: impl FnOnce() -> T,
+) -> (Master, T) {
+    let ask = || master(&instance.queue_directory);
+    // Where master was never started there is no lock to be looked for.
+    if !another || !instance.queue_directory.join("pid/master.pid").exists() {
+        return (ask(), scan());
+    }
+    std::thread::scope(|threads| {
+        let asking = Builder::new()
+            .name("queuewatch-master".to_owned())
+            .stack_size(256 * 1024)
+            .spawn_scoped(threads, || {
+                sys::block_signals();
+                ask()
+            });
+        let scanned = scan();
+        match asking.map(ScopedJoinHandle::join) {
+            Ok(Ok(master)) => (master, scanned),
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            // No thread to be had.
+            Err(_) => (ask(), scanned),
+        }
+    })
 }
 
 /// What to take a snapshot of.
