@@ -7,7 +7,7 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::sys::monotonic;
+use rustix::time::{ClockId, clock_gettime};
 
 /// The present second of the epoch. For the outermost callers.
 pub fn now() -> i64 {
@@ -15,6 +15,16 @@ pub fn now() -> i64 {
         Ok(since) => i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
         Err(before) => -i64::try_from(before.duration().as_secs()).unwrap_or(i64::MAX),
     }
+}
+
+/// The monotonic clock as the kernel's last tick left it: some milliseconds late, and read in a fraction
+/// of the time that the exact one takes.
+fn monotonic() -> Duration {
+    #[cfg(target_os = "linux")]
+    let clock = ClockId::MonotonicCoarse;
+    #[cfg(not(target_os = "linux"))]
+    let clock = ClockId::Monotonic;
+    clock_gettime(clock).try_into().unwrap_or_default()
 }
 
 /// The moment at which a scan stops and says what it knows, on the monotonic clock; exact to the

@@ -231,18 +231,6 @@ impl Source for OpenFile<'_> {
     }
 }
 
-/// The monotonic clock as the kernel's last tick left it: some milliseconds late, and read in a fraction
-/// of the time that the exact one takes.
-pub fn monotonic() -> std::time::Duration {
-    #[cfg(target_os = "linux")]
-    let clock = rustix::time::ClockId::MonotonicCoarse;
-    #[cfg(not(target_os = "linux"))]
-    let clock = rustix::time::ClockId::Monotonic;
-    rustix::time::clock_gettime(clock)
-        .try_into()
-        .unwrap_or_default()
-}
-
 /// How long this boot of the kernel has lasted: a clock that nobody sets.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SinceBoot {
