@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -170,6 +171,15 @@ def test_bytes_of_any_kind_become_text(handled: Any) -> None:
     assert seen == ["", "\ufffd%s%d\0"]
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Whatever started the tests may have had SIGINT ignored, as shells do in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_during_a_call_that_logs_is_raised(tmp_path: Path) -> None:
     """A signal waits while the library works, and is handled at the first step of Python: in the callback."""
     header = ROOT / "include/queuewatch.h"
