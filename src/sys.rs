@@ -157,6 +157,61 @@ pub fn inode_at(directory: BorrowedFd<'_>, name: &CStr) -> Result<Inode, Errno> 
     rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).map(Inode::from)
 }
 
+/// What tells an unchanged file from a changed one, whoever changed it: inode number, size, and the
+/// time of the last change of the inode (ctime), which no program can set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    number: u64,
+    size: u64,
+    /// Nanoseconds of the epoch.
+    changed: i64,
+}
+
+impl Identity {
+    /// That of no file.
+    pub const NONE: Identity = Identity {
+        number: 0,
+        size: 0,
+        changed: 0,
+    };
+
+    /// Whether the last change lay so far before `now`, in nanoseconds of the epoch, that another one
+    /// would have another time: clocks of file systems tick every few milliseconds, those of old ones
+    /// every second.
+    pub fn is_settled(self, now: i64) -> bool {
+        self == Identity::NONE || self.changed.saturating_add(2_000_000_000) <= now
+    }
+}
+
+/// The identity of the file at the relative `path` below `directory`, the last link not followed, asked
+/// of the server where a network file system would answer from memory.
+///
+/// # Errors
+/// Those of statx(2); `ENOSYS` where there is no such call, `EOVERFLOW` if its time is beyond 1677 to 2262.
+pub fn identity_at(directory: BorrowedFd<'_>, path: &CStr) -> Result<Identity, Errno> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{StatxFlags, statx};
+        let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_FORCE_SYNC;
+        let wanted = StatxFlags::INO | StatxFlags::SIZE | StatxFlags::CTIME;
+        let stat = statx(directory, path, flags, wanted)?;
+        let seconds = stat.stx_ctime.tv_sec;
+        let changed = seconds
+            .checked_mul(1_000_000_000)
+            .and_then(|time| time.checked_add(i64::from(stat.stx_ctime.tv_nsec)));
+        Ok(Identity {
+            number: stat.stx_ino,
+            size: stat.stx_size,
+            changed: changed.ok_or(Errno::OVERFLOW)?,
+        })
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (directory, path);
+        Err(Errno::NOSYS)
+    }
+}
+
 /// Whether `name` exists, as anything.
 pub fn exists_at(directory: BorrowedFd<'_>, name: &str) -> bool {
     !matches!(

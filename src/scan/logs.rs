@@ -19,7 +19,7 @@ use crate::clock::Deadline;
 use crate::postfix::defer_log::{self, Entry, Log, LogBuffer};
 use crate::postfix::queue::Queue;
 use crate::postfix::queue_id;
-use crate::sys::{self, EntryKind, Noatime, OpenFile};
+use crate::sys::{self, EntryKind, Identity, Noatime, OpenFile};
 
 /// Levels of hash directories that are looked for where main.cf is not known.
 const MAX_LEVELS: usize = 8;
@@ -42,6 +42,22 @@ pub(super) struct Logs {
 enum Levels {
     Known(usize),
     AtMost(usize),
+}
+
+impl Levels {
+    /// The least that there may be.
+    fn least(self) -> usize {
+        match self {
+            Levels::Known(levels) => levels,
+            Levels::AtMost(_) => 0,
+        }
+    }
+
+    /// All that there may be, the most first.
+    fn to_try(self) -> impl Iterator<Item = usize> {
+        let (Levels::Known(most) | Levels::AtMost(most)) = self;
+        (self.least()..=most).rev()
+    }
 }
 
 /// What one reader keeps from log to log.
@@ -104,11 +120,8 @@ impl Logs {
             return Err(self.gap(queue, c"", Errno::TIMEDOUT));
         }
         let LogReader { buffer, name } = reader;
-        let (most, least) = match self.levels {
-            Levels::Known(levels) => (levels, levels),
-            Levels::AtMost(levels) => (levels, 0),
-        };
-        for levels in (least..=most).rev() {
+        let least = self.levels.least();
+        for levels in self.levels.to_try() {
             let path = path_of(queue_id, levels, name);
             let file = match noatime.open_below(directory.as_fd(), path) {
                 Ok(file) => file,
@@ -144,6 +157,26 @@ impl Logs {
             };
         }
         Ok(())
+    }
+
+    /// The identity of the log of `queue_id`; [`Identity::NONE`] if there is none.
+    pub(super) fn identity(
+        &self,
+        queue_id: &[u8],
+        reader: &mut LogReader,
+    ) -> Result<Identity, Errno> {
+        let Some(directory) = &self.fd else {
+            return Ok(Identity::NONE);
+        };
+        for levels in self.levels.to_try() {
+            let path = path_of(queue_id, levels, &mut reader.name);
+            match sys::identity_at(directory.as_fd(), path) {
+                Err(Errno::NOENT) => {}
+                Err(Errno::NOTDIR) if levels > self.levels.least() => {}
+                found => return found,
+            }
+        }
+        Ok(Identity::NONE)
     }
 
     fn gap(&self, queue: Queue, path: &CStr, errno: Errno) -> Gap {

@@ -37,7 +37,7 @@ pub use gap::{Gap, GapKind};
 pub use logged::{LogEntries, Logged};
 pub use messages::{MessageRow, Messages, Reread, Rows, Tell};
 pub use read::FileReader;
-pub(crate) use read::is_ready;
+pub(crate) use read::{Identities, is_ready};
 pub use walk::{Bundle, Directory, Work};
 
 use crate::clock::Deadline;
@@ -205,7 +205,7 @@ pub struct Spool {
     path: PathBuf,
     log_levels: Option<(usize, usize)>,
     /// The most levels of each log directory, as far as they had to be looked for: the same for all
-    /// scans of one opened spool.
+    /// scans of one opened spool, until somebody knows of a new one.
     levels_seen: [OnceLock<usize>; 2],
 }
 
@@ -299,6 +299,11 @@ impl Spool {
     /// Free space of the file system that holds it.
     pub fn disk(&self) -> Option<sys::Disk> {
         sys::disk(&self.fd).ok()
+    }
+
+    /// Has the levels of log directories looked for again: there is a new directory among them.
+    pub(crate) fn forget_levels(&mut self) {
+        self.levels_seen = Default::default();
     }
 
     /// The descriptor of its directory.

@@ -14,7 +14,7 @@ use crate::clock::Deadline;
 use crate::postfix::envelope::{self, Writer};
 use crate::postfix::queue::Queue;
 use crate::postfix::record::{Buffer, RecordReader};
-use crate::sys::{self, Inode, Noatime, OpenFile};
+use crate::sys::{self, Identity, Inode, Noatime, OpenFile};
 
 /// What one reader keeps from file to file.
 #[derive(Debug, Default)]
@@ -143,7 +143,39 @@ impl FileReader {
     }
 }
 
+/// What tells whether a queue file and its log of delay reasons are the same as before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Identities {
+    /// That of the queue file.
+    pub(crate) file: Identity,
+    /// That of its log; [`Identity::NONE`] if there is none, or it is not read.
+    pub(crate) log: Identity,
+}
+
 impl FileReader {
+    /// The identities of the file `name` of `directory` and of what else `depth` reads of it, as they
+    /// are before it is read; `None` if the system does not tell.
+    pub(crate) fn identities(
+        &mut self,
+        directory: &Directory,
+        name: &CStr,
+        depth: Depth,
+    ) -> Option<Identities> {
+        let file = sys::identity_at(directory.fd(), name).ok()?;
+        let mut log = Identity::NONE;
+        if depth == Depth::Reasons && directory.queue != Queue::Corrupt {
+            match self.logs.as_slice() {
+                [] => {}
+                [logs] => {
+                    let found = logs.identity(name.to_bytes(), &mut self.log_reader);
+                    log = found.ok()?;
+                }
+                _ => return None,
+            }
+        }
+        Some(Identities { file, log })
+    }
+
     fn read_log(&mut self, logs: &Logs, queue: Queue, name: &CStr, observer: &mut impl Observer) {
         let (reader, noatime) = (&mut self.log_reader, &mut self.noatime);
         let each = |log, entry: &_| observer.logged(log, entry);

@@ -6,6 +6,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use inotify::Inotify;
+
 use super::Watched;
 use super::capture::Facts;
 use super::ledger::{EntryId, Ledger, Place};
@@ -24,9 +26,22 @@ pub(super) struct Book {
     pub(super) lost: Vec<(usize, Gap)>,
     /// Why there are no events.
     pub(super) blind: Option<String>,
+    /// Files that were not read, for they were known and had not changed.
+    pub(super) kept: u64,
 }
 
 impl Book {
+    /// An empty book; places are watched by way of `inotify`.
+    pub(super) fn new(inotify: Option<&Inotify>, blind: Option<String>) -> Self {
+        Book {
+            ledger: Ledger::default(),
+            places: Places::new(inotify),
+            lost: Vec::new(),
+            blind,
+            kept: 0,
+        }
+    }
+
     /// Notes that a watch could not be set.
     pub(super) fn note(&mut self, outcome: Result<(), Blindness>) {
         if let Err(Blindness(why)) = outcome {

@@ -11,8 +11,10 @@ use hashbrown::HashTable;
 
 use super::capture::{Facts, File, Part};
 use super::pool::{Id, NONE, Pool, UNNAMED};
+use crate::postfix::envelope::Envelope;
 use crate::postfix::record::Damage;
-use crate::scan::Gap;
+use crate::scan::{Gap, Identities};
+use crate::sys::Inode;
 
 /// The number of a watched directory.
 pub(super) type Place = u32;
@@ -149,6 +151,8 @@ pub(super) struct Ledger {
     causes: Pool,
     /// Causes and how many recipients, each 32 bits.
     lists: Pool,
+    /// What the files were when they were read, by entry; where that is kept.
+    identities: Vec<Identities>,
 }
 
 impl Ledger {
@@ -297,7 +301,7 @@ impl Ledger {
     /// Makes an entry for a file where Postfix does not look.
     pub(super) fn insert_stray(&mut self, place: Place, name: &[u8]) -> EntryId {
         let nothing = File {
-            inode: crate::sys::Inode {
+            inode: Inode {
                 number: 0,
                 mode: 0,
                 regular: true,
@@ -427,8 +431,81 @@ impl Ledger {
         }
     }
 
+    /// Notes what its file was just before it was read.
+    pub(super) fn set_identities(&mut self, id: EntryId, identities: Identities) {
+        let place = id as usize;
+        if self.identities.len() <= place {
+            self.identities.resize(place + 1, Identities::default());
+        }
+        self.identities[place] = identities;
+    }
+
+    /// Gives back the memory of what the files were.
+    pub(super) fn forget_identities(&mut self) {
+        self.identities = Vec::new();
+    }
+
+    /// Whether the file was the same when it was read.
+    pub(super) fn has_identities(&self, id: EntryId, identities: Identities) -> bool {
+        let noted = self.identities.get(id as usize).copied();
+        noted == Some(identities) && identities != Identities::default()
+    }
+
+    /// What [`Ledger::insert`] was told of a message in order, all of whose names are held; else `None`.
+    pub(super) fn file(&self, id: EntryId) -> Option<File> {
+        let entry = self.entry(id);
+        let whole = READY | ENVELOPE;
+        let odd = UNREADABLE | STRAY | DAMAGED | TORN | LOG_UNREAD;
+        if entry.flags & (whole | odd) != whole || entry.list == UNNAMED {
+            return None;
+        }
+        let sender = match self.sender(id) {
+            Sender::None => None,
+            Sender::Unnamed => return None,
+            Sender::Named(name) => Some(name.to_vec()),
+        };
+        let mut parts = Vec::new();
+        for (cause, recipients) in pairs(self.lists.text(entry.list)) {
+            let mut ids = self.causes.text(cause).chunks_exact(4).map(number);
+            let (domain, code, reason) = (ids.next()?, ids.next()?, ids.next()?);
+            if [domain, code, reason].contains(&UNNAMED) {
+                return None;
+            }
+            let text = |id: Id| self.names.text(id).to_vec();
+            parts.push(Part {
+                domain: Some(text(domain)),
+                why: (code != NONE).then(|| (text(code), text(reason))),
+                recipients,
+            });
+        }
+        Some(File {
+            inode: Inode {
+                number: 0,
+                mode: u32::from(entry.mode),
+                regular: true,
+                size: entry.size,
+                mtime: i64::from(entry.mtime),
+            },
+            ready: true,
+            envelope: Some(Envelope {
+                arrival: entry.arrival(),
+                created: self.born(id),
+                null_sender: entry.is_from_null_sender(),
+                recipients: self.recipients(id),
+                ..Envelope::default()
+            }),
+            size: entry.size,
+            sender,
+            parts,
+            log_gap: None,
+        })
+    }
+
     /// Takes an entry out. Its number may be used again.
     pub(super) fn remove(&mut self, id: EntryId) {
+        if let Some(noted) = self.identities.get_mut(id as usize) {
+            *noted = Identities::default();
+        }
         let hash = self.hasher.hash_one(self.name(id));
         if let Ok(found) = self.by_name.find_entry(hash, |other| *other == id) {
             found.remove();
@@ -497,8 +574,6 @@ fn pairs(list: &[u8]) -> impl Iterator<Item = (Id, u32)> + '_ {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::postfix::envelope::Envelope;
-    use crate::sys::Inode;
 
     fn file(arrival: i64, recipients: &[(&str, u32)]) -> Facts {
         let parts = recipients

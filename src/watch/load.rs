@@ -6,16 +6,15 @@
 use std::ffi::{CStr, CString};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::capture::{Capture, Facts};
-use super::ledger::Place;
-
 use super::Watched;
 use super::book::Book;
+use super::capture::{Capture, Facts};
+use super::kept::{self, Kept};
+use super::ledger::Place;
 use crate::postfix::queue::Queue;
 use crate::scan::crew::{self, Share, Worker};
 use crate::scan::walk::{self, Finder};
-use crate::scan::{Bundle, Depth, Directory, FileReader, Plan, Readers, Work};
-use crate::snapshot::Wanted;
+use crate::scan::{Bundle, Depth, Directory, FileReader, Identities, Plan, Readers, Work};
 use crate::sys::{self, Noatime};
 
 /// A piece of work: [`Work`] in a place.
@@ -25,13 +24,16 @@ enum Job {
     Files(Place, Arc<Directory>, Bundle),
 }
 
-/// Reads the queues of `watched`, whose number is `instance`, with the threads that `readers` says.
+/// Reads the queues of `watched`, whose number is `instance`, with the threads that `readers` says. What
+/// `before` knows of unchanged files is taken over, and what files are now is noted for the next time,
+/// if there is a `before` or there are no events.
 pub(super) fn load(
     book: &mut Book,
     instance: usize,
     watched: &mut Watched,
     directories: Vec<Arc<Directory>>,
     readers: Readers,
+    before: Option<&Kept>,
 ) {
     let (plan, wanted) = (watched.live.plan, watched.live.wanted);
     let mut first = Vec::new();
@@ -39,7 +41,20 @@ pub(super) fn load(
         let place = book.add_directory(instance, &directory, None);
         first.push(Job::List(place, directory));
     }
-    read(book, instance, watched, first, readers, plan, wanted);
+    let known = before.and_then(|kept| Some((kept, kept.instance(watched.identity)?)));
+    let notes = before.is_some() || book.blind.is_some();
+    let files = watched.files.another();
+    let shared = Mutex::new(Shared { book, watched });
+    crew::run(readers, first, || Loader {
+        shared: &shared,
+        instance,
+        plan,
+        capture: Capture::new(plan, wanted),
+        files: files.another(),
+        listing: Vec::new(),
+        known,
+        notes,
+    });
 }
 
 /// Takes in the directory `name` of `parent`, which has turned up, and all below it: watched, then listed.
@@ -107,27 +122,6 @@ impl Finder for Found {
     }
 }
 
-fn read(
-    book: &mut Book,
-    instance: usize,
-    watched: &mut Watched,
-    first: Vec<Job>,
-    readers: Readers,
-    plan: Plan,
-    wanted: Wanted,
-) {
-    let files = watched.files.another();
-    let shared = Mutex::new(Shared { book, watched });
-    crew::run(readers, first, || Loader {
-        shared: &shared,
-        instance,
-        plan,
-        capture: Capture::new(plan, wanted),
-        files: files.another(),
-        listing: Vec::new(),
-    });
-}
-
 /// What the threads share.
 struct Shared<'w> {
     book: &'w mut Book,
@@ -142,6 +136,18 @@ struct Loader<'s, 'w> {
     capture: Capture,
     files: FileReader,
     listing: Vec<u8>,
+    /// What was known before, and which instance this was there.
+    known: Option<(&'s Kept, usize)>,
+    /// Whether to note what files are.
+    notes: bool,
+}
+
+/// What a file says, what it was just before it was read, and whether it was not read but known.
+struct Read<'n> {
+    name: &'n CStr,
+    facts: Facts,
+    identities: Option<Identities>,
+    known: bool,
 }
 
 impl Worker for Loader<'_, '_> {
@@ -197,20 +203,54 @@ impl<'w> Loader<'_, 'w> {
             return;
         };
         let depth = depth.max(Depth::Inodes);
-        let mut read: Vec<(&CStr, Facts)> = Vec::with_capacity(bundle.len());
-        for index in 0..bundle.len() {
-            if let Some(name) = bundle.name(index) {
-                self.files.read(directory, name, depth, &mut self.capture);
-                if let Some(facts) = self.capture.take() {
-                    read.push((name, facts));
-                }
-            }
-        }
+        let names = (0..bundle.len()).filter_map(|index| bundle.name(index));
+        let read: Vec<Read<'_>> = names
+            .filter_map(|name| self.file(directory, name, depth))
+            .collect();
         let mut shared = self.shared();
         let Shared { book, watched } = &mut *shared;
-        for (name, facts) in read {
-            book.put(watched, place, directory.queue, name.to_bytes(), facts);
+        for one in read {
+            let name = one.name.to_bytes();
+            let id = book.put(watched, place, directory.queue, name, one.facts);
+            if let Some(identities) = one.identities {
+                book.ledger.set_identities(id, identities);
+            }
+            book.kept += u64::from(one.known);
         }
+    }
+
+    /// Reads a file, or takes over what is known of it.
+    fn file<'n>(
+        &mut self,
+        directory: &Directory,
+        name: &'n CStr,
+        depth: Depth,
+    ) -> Option<Read<'n>> {
+        let mut identities = None;
+        let mut now = 0;
+        if self.notes && depth >= Depth::Envelopes {
+            now = kept::now();
+            identities = self.files.identities(directory, name, depth);
+        }
+        if let (Some(same), Some((kept, instance))) = (identities, self.known) {
+            if let Some(facts) = kept.facts(instance, directory.queue, name.to_bytes(), same) {
+                return Some(Read {
+                    name,
+                    facts,
+                    identities,
+                    known: true,
+                });
+            }
+        }
+        self.files.read(directory, name, depth, &mut self.capture);
+        let facts = self.capture.take()?;
+        identities = identities.filter(|found| kept::may_stand(*found, &facts, now));
+        Some(Read {
+            name,
+            facts,
+            identities,
+            known: false,
+        })
     }
 }
 

@@ -20,6 +20,7 @@ mod book;
 mod capture;
 mod change;
 mod event;
+mod kept;
 mod ledger;
 mod load;
 mod look;
@@ -53,8 +54,9 @@ use crate::snapshot::{Earlier, Request, Snapshot};
 use crate::sys::{self, Noatime};
 use book::Book;
 use capture::Capture;
-use ledger::{Ledger, Place};
-use places::{Places, What};
+use kept::Kept;
+use ledger::Place;
+use places::What;
 use sums::Live;
 
 /// How long a busy queue is left alone between two looks.
@@ -199,12 +201,7 @@ impl Watch {
             settling: false,
             watched: Vec::new(),
             broken: Vec::new(),
-            book: Book {
-                ledger: Ledger::default(),
-                places: Places::new(None),
-                lost: Vec::new(),
-                blind: None,
-            },
+            book: Book::new(None, None),
             pending: HashMap::new(),
             order: Vec::new(),
             halves: VecDeque::new(),
@@ -242,6 +239,21 @@ impl Watch {
     /// How many files were looked at since the beginning, all those that a rescan reads aside.
     pub fn looks(&self) -> u64 {
         self.looks
+    }
+
+    /// How many of the files were known before all was read last, and not read again: where there are no
+    /// events, a message is known by the inode number, size and time of change of its file, and of its
+    /// log of delay reasons.
+    pub fn kept(&self) -> u64 {
+        self.book.kept
+    }
+
+    /// Reads all queues anew now, whatever events have told or not.
+    ///
+    /// # Errors
+    /// As [`Watch::open`]; the next call of [`Watch::dispatch`] tries again.
+    pub fn read_again(&mut self) -> Result<()> {
+        self.load_again("somebody asked for it".to_owned())
     }
 
     /// Waits until the descriptor is readable, at most `within`; whether it is. A signal ends it.
@@ -370,13 +382,23 @@ impl Watch {
         self.events.push(Event::of_watch(EventKind::Blind, "", why));
     }
 
-    /// Forgets all, watches all directories, and reads all queues.
+    /// Forgets all, watches all directories, and reads all queues; but what a watch without events knows of
+    /// unchanged files is kept.
     fn load(&mut self) -> Result<()> {
         self.pending.clear();
         self.order.clear();
         self.halves.clear();
-        self.watched.clear();
         self.broken.clear();
+        let spools = std::mem::take(&mut self.watched);
+        let spools = spools.iter().map(|watched| watched.identity).collect();
+        let Book {
+            ledger,
+            places,
+            blind,
+            ..
+        } = std::mem::replace(&mut self.book, Book::new(None, None));
+        let before = blind.map(|_| Kept::new(ledger, &places, spools));
+        drop(places);
         if let Some(old) = self.inotify.take() {
             let _ = epoll::delete(&self.epoll, &old);
         }
@@ -394,12 +416,7 @@ impl Watch {
                 blind = Some(places::why_not(&error, std::path::Path::new("/"), 0));
             }
         }
-        self.book = Book {
-            ledger: Ledger::default(),
-            places: Places::new(self.inotify.as_ref()),
-            lost: Vec::new(),
-            blind,
-        };
+        self.book = Book::new(self.inotify.as_ref(), blind);
         self.loaded = Instant::now();
         self.settling = false;
         for instance in self.options.instances()? {
@@ -408,14 +425,20 @@ impl Watch {
                 Ok((instance, spool))
             });
             match opened {
-                Ok((instance, spool)) => self.load_instance(instance, spool),
+                Ok((instance, spool)) => self.load_instance(instance, spool, before.as_ref()),
                 Err(error) => self.broken.push(error),
             }
+        }
+        if self.book.blind.is_none() {
+            self.book.ledger.forget_identities();
+        } else if before.is_some() {
+            let (kept, all) = (self.kept(), self.files());
+            log::info!("{kept} of {all} files have not changed and were not read");
         }
         Ok(())
     }
 
-    fn load_instance(&mut self, instance: Instance, spool: Spool) {
+    fn load_instance(&mut self, instance: Instance, spool: Spool, before: Option<&Kept>) {
         let number = self.watched.len();
         let (plan, wanted) = (self.request.plan, self.request.wanted);
         let (files, mut gaps) = spool.reader(&plan);
@@ -460,6 +483,7 @@ impl Watch {
             &mut watched,
             directories,
             self.request.readers,
+            before,
         );
         self.watched.push(watched);
     }

@@ -171,6 +171,7 @@ impl Watch {
         if let Some(found) = self.book.add_logs_below(instance, place, &name) {
             // Where main.cf does not say how deep logs lie, the directories do.
             if let Some(watched) = self.watched.get_mut(instance) {
+                watched.spool.forget_levels();
                 (watched.files, _) = watched.spool.reader(&watched.live.plan);
             }
             let mut names = Vec::new();

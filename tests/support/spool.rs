@@ -20,7 +20,7 @@ impl Spool {
         };
         let archive = corpus(name).join("spool.tar.xz");
         let output = Command::new("tar")
-            .arg("-xpJf")
+            .args(["--no-same-owner", "-xpJf"])
             .arg(&archive)
             .arg("-C")
             .arg(spool.folder.path())
