@@ -126,12 +126,12 @@
 #define QW_EVENT_CHANGED 3
 
 /**
- * All was read anew, for the reason told: events may lack.
+ * All was looked at anew, for the reason told: there may have been changes without events.
  */
 #define QW_EVENT_RESCANNED 4
 
 /**
- * Events can no longer be had, for the reason told: the queues are scanned every minute.
+ * Events cannot be had, for the reason told: all is looked at anew twice a minute.
  */
 #define QW_EVENT_BLIND 5
 
@@ -694,7 +694,8 @@ qw_status qw_options_new(qw_options **out, qw_error **err);
 /**
  * Sets an option: `name` is a long option of check_postfix_queue without dashes (queue-directory,
  * config-directory, all-instances, instance, warning, critical, exclude, counts, timeout, now, readers,
- * gentle) or `measure`, which limits a scan to what that measure needs. Those that may be repeated accumulate.
+ * gentle), or `measure`, which limits a scan to what that measure needs, or `poll`, which has a watch look
+ * for changes itself, so many seconds apart, instead of by inotify. Those that may be repeated accumulate.
  * One that takes nothing is switched by an empty value, yes or no. Both texts are copied.
  * Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND (no such option), QW_ERR_SYNTAX (with the offset). After an
  * error the options are as before. Since 0.1.
@@ -1001,7 +1002,9 @@ void qw_verdict_free(qw_verdict *verdict);
 
 /**
  * Begins to watch what `options` says by inotify, and reads all of it once, as qw_scan does; the options
- * `timeout` and `previous` mean nothing here. It holds file descriptors, and no thread. Free it with
+ * `timeout` and `previous` mean nothing here. With the option `poll`, or where there are no events to be
+ * had, it looks at all files from time to time and reads those that have changed (by inode number, size
+ * and ctime, of the file and of its log of delay reasons); what it tells is then as old as the last look. It holds file descriptors, and no thread. Free it with
  * qw_watch_free. Errors: as qw_scan. Since 0.1.
  */
 qw_status qw_watch_open(const qw_options *options,
@@ -1010,7 +1013,7 @@ qw_status qw_watch_open(const qw_options *options,
 
 /**
  * The descriptor to wait for with poll, select or epoll: readable whenever qw_watch_dispatch has something to
- * do, and every ten seconds, since ages grow. It belongs to the watch: do not read or close it.
+ * do, and every ten seconds or more often, since ages grow. It belongs to the watch: do not read or close it.
  * -1 for NULL. Since 0.1.
  */
 int32_t qw_watch_fd(const qw_watch *watch);

@@ -45,7 +45,7 @@ pub struct OptionRow {
 
 /// Every option that [`Options::set`] knows, in the order of help texts.
 #[rustfmt::skip]
-pub const OPTIONS: [OptionRow; 17] = [
+pub const OPTIONS: [OptionRow; 18] = [
     OptionRow { name: "config-directory", takes: Takes::One("DIR"),
         help: "the instance whose main.cf is in DIR (default: $MAIL_CONFIG, else /etc/postfix)" },
     OptionRow { name: "queue-directory", takes: Takes::One("DIR"),
@@ -74,6 +74,8 @@ pub const OPTIONS: [OptionRow; 17] = [
         help: "at most N threads read at once (1 to 16, default 16; 2 if gentle)" },
     OptionRow { name: "gentle", takes: Takes::Nothing,
         help: "read at the lowest priority, and rest while others want the processor" },
+    OptionRow { name: "poll", takes: Takes::One("SECONDS"),
+        help: "without inotify: look every SECONDS (1 to 86400) which files have changed, and read those" },
     OptionRow { name: "bucket-count", takes: Takes::One("N"),
         help: "columns of a shape (default 10)" },
     OptionRow { name: "bucket-time", takes: Takes::One("MINUTES"),
@@ -81,6 +83,9 @@ pub const OPTIONS: [OptionRow; 17] = [
     OptionRow { name: "linear", takes: Takes::Nothing,
         help: "all columns of a shape are as long as the first" },
 ];
+
+/// The options that are for programs which stay: what they ask for, keep between two snapshots, or watch.
+pub const HOST_OPTIONS: [&str; 3] = ["measure", "previous", "poll"];
 
 /// The options that are about shapes alone.
 pub const SHAPE_OPTIONS: [&str; 3] = ["bucket-count", "bucket-time", "linear"];
@@ -104,6 +109,7 @@ pub struct Options {
     previous: Previous,
     readers: Option<usize>,
     gentle: bool,
+    poll: Option<Duration>,
     buckets: Buckets,
 }
 
@@ -146,7 +152,7 @@ impl Options {
                 let measure = Measure::parse(text(name, value)?)?;
                 self.measures.push(measure);
             }
-            "timeout" => self.timeout = Some(timeout(name, value)?),
+            "timeout" => self.timeout = Some(seconds(name, value, 0.0)?),
             "now" => {
                 let now = text(name, value)?.parse();
                 self.now =
@@ -165,6 +171,7 @@ impl Options {
                 self.readers = Some(readers.ok_or_else(|| bad(name, value, what))?);
             }
             "gentle" => self.gentle = switch(name, value)?,
+            "poll" => self.poll = Some(seconds(name, value, 1.0)?),
             "bucket-count" => {
                 let count = positive(name, value)?;
                 self.buckets
@@ -210,6 +217,11 @@ impl Options {
             most: self.readers.unwrap_or(most),
             gentle: self.gentle,
         }
+    }
+
+    /// How often a watch looks for changes by itself, if it is to do without events.
+    pub fn poll(&self) -> Option<Duration> {
+        self.poll
     }
 
     /// Whether only names are to be counted.
@@ -588,16 +600,16 @@ fn positive(name: &str, value: &[u8]) -> Result<f64> {
         .ok_or_else(|| bad(name, value, "a number above 0 is wanted"))
 }
 
-fn timeout(name: &str, value: &[u8]) -> Result<Duration> {
+/// A time of at least so many seconds, and never of none. At most a day: nobody waits longer for a check.
+fn seconds(name: &str, value: &[u8], least: f64) -> Result<Duration> {
     let seconds = number::parse(text(name, value)?, Unit::Seconds)
         .map_err(|(_, what)| bad(name, value, &what))?;
-    // A day: nobody waits longer for a check.
-    if !(0.0..=86_400.0).contains(&seconds) || seconds == 0.0 {
-        return Err(bad(
-            name,
-            value,
-            "more than 0 and at most 86400 seconds are wanted",
-        ));
+    if !(least..=86_400.0).contains(&seconds) || seconds == 0.0 {
+        let what = match least {
+            0.0 => "more than 0 and at most 86400 seconds are wanted".to_owned(),
+            least => format!("{least} to 86400 seconds are wanted"),
+        };
+        return Err(bad(name, value, &what));
     }
     Ok(Duration::from_secs_f64(seconds))
 }
@@ -613,7 +625,7 @@ mod tests {
                 "warning" | "critical" => "10",
                 "exclude" => "hold",
                 "measure" => "deferred.messages",
-                "timeout" | "now" | "readers" | "bucket-count" | "bucket-time" => "5",
+                "timeout" | "now" | "readers" | "poll" | "bucket-count" | "bucket-time" => "5",
                 "all-instances" | "counts" | "gentle" | "linear" | "previous" => "",
                 _ => "/somewhere",
             };
@@ -635,6 +647,11 @@ mod tests {
                 "timeout",
                 "0",
                 "--timeout \"0\": more than 0 and at most 86400 seconds are wanted",
+            ),
+            (
+                "poll",
+                "0.5",
+                "--poll \"0.5\": 1 to 86400 seconds are wanted",
             ),
             (
                 "timeout",

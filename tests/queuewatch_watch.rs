@@ -380,7 +380,7 @@ fn exhausted_watches_are_told_and_all_is_read_from_time_to_time() {
         assert!(blind.starts_with(&format!("blind: {told}")), "{blind}");
         let state = running.told();
         assert!(
-            state.contains("hold.messages is 7 (critical 6), read anew every minute: no "),
+            state.contains("hold.messages is 7 (critical 6), looked at every 30 s: no "),
             "{state}"
         );
     }

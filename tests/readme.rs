@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use queuewatch::measure::CATALOGUE;
-use queuewatch::options::{OPTIONS, OptionRow, SHAPE_OPTIONS};
+use queuewatch::options::{HOST_OPTIONS, OPTIONS, OptionRow, SHAPE_OPTIONS};
 use queuewatch::rules::defaults;
 
 fn readme() -> String {
@@ -58,7 +58,7 @@ fn every_default_stands_there_and_no_other() {
 }
 
 fn options_of_the_plugin() -> impl Iterator<Item = &'static OptionRow> {
-    let of_hosts = |name| matches!(name, "measure" | "previous") || SHAPE_OPTIONS.contains(&name);
+    let of_hosts = |name| HOST_OPTIONS.contains(&name) || SHAPE_OPTIONS.contains(&name);
     OPTIONS.iter().filter(move |row| !of_hosts(row.name))
 }
 

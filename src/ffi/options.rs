@@ -43,7 +43,8 @@ pub unsafe extern "C" fn qw_options_new(
 
 /// Sets an option: `name` is a long option of check_postfix_queue without dashes (queue-directory,
 /// config-directory, all-instances, instance, warning, critical, exclude, counts, timeout, now, readers,
-/// gentle) or `measure`, which limits a scan to what that measure needs. Those that may be repeated accumulate.
+/// gentle), or `measure`, which limits a scan to what that measure needs, or `poll`, which has a watch look
+/// for changes itself, so many seconds apart, instead of by inotify. Those that may be repeated accumulate.
 /// One that takes nothing is switched by an empty value, yes or no. Both texts are copied.
 /// Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND (no such option), QW_ERR_SYNTAX (with the offset). After an
 /// error the options are as before. Since 0.1.

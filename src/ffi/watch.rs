@@ -31,9 +31,9 @@ pub const QW_EVENT_MOVED: i32 = 1;
 pub const QW_EVENT_LEFT: i32 = 2;
 /// A message in its place is another than before: a recipient done with, a new delay reason, a mode.
 pub const QW_EVENT_CHANGED: i32 = 3;
-/// All was read anew, for the reason told: events may lack.
+/// All was looked at anew, for the reason told: there may have been changes without events.
 pub const QW_EVENT_RESCANNED: i32 = 4;
-/// Events can no longer be had, for the reason told: the queues are scanned every minute.
+/// Events cannot be had, for the reason told: all is looked at anew twice a minute.
 pub const QW_EVENT_BLIND: i32 = 5;
 /// Events were dropped, for nobody pulled them.
 pub const QW_EVENT_DROPPED: i32 = 6;
@@ -65,7 +65,9 @@ pub struct qw_event {
 }
 
 /// Begins to watch what `options` says by inotify, and reads all of it once, as qw_scan does; the options
-/// `timeout` and `previous` mean nothing here. It holds file descriptors, and no thread. Free it with
+/// `timeout` and `previous` mean nothing here. With the option `poll`, or where there are no events to be
+/// had, it looks at all files from time to time and reads those that have changed (by inode number, size
+/// and ctime, of the file and of its log of delay reasons); what it tells is then as old as the last look. It holds file descriptors, and no thread. Free it with
 /// qw_watch_free. Errors: as qw_scan. Since 0.1.
 ///
 /// # Safety
@@ -96,7 +98,7 @@ pub unsafe extern "C" fn qw_watch_open(
 }
 
 /// The descriptor to wait for with poll, select or epoll: readable whenever qw_watch_dispatch has something to
-/// do, and every ten seconds, since ages grow. It belongs to the watch: do not read or close it.
+/// do, and every ten seconds or more often, since ages grow. It belongs to the watch: do not read or close it.
 /// -1 for NULL. Since 0.1.
 ///
 /// # Safety

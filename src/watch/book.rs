@@ -26,7 +26,7 @@ pub(super) struct Book {
     pub(super) lost: Vec<(usize, Gap)>,
     /// Why there are no events.
     pub(super) blind: Option<String>,
-    /// Files that were not read, for they were known and had not changed.
+    /// Files that were not read when all was looked at last, for they were known and had not changed.
     pub(super) kept: u64,
 }
 
@@ -124,14 +124,16 @@ impl Book {
         place: Place,
         queue: Queue,
         name: &[u8],
-    ) {
-        if self.ledger.find(place, name).is_none() {
-            let id = self.ledger.insert_stray(place, name);
-            let settings = &watched.instance.settings;
-            watched
-                .live
-                .apply(&self.ledger, id, queue, settings, Sign::Add);
+    ) -> EntryId {
+        if let Some(id) = self.ledger.find(place, name) {
+            return id;
         }
+        let id = self.ledger.insert_stray(place, name);
+        let settings = &watched.instance.settings;
+        watched
+            .live
+            .apply(&self.ledger, id, queue, settings, Sign::Add);
+        id
     }
 
     pub(super) fn drop_entry(&mut self, watched: &mut Watched, queue: Queue, id: EntryId) {

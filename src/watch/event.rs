@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::ledger::{EntryId, Ledger};
 use crate::postfix::queue::Queue;
 
 /// Events that wait to be pulled; the oldest are dropped, and counted, when there are more.
@@ -18,9 +19,9 @@ pub enum EventKind {
     Left,
     /// A message in its place is another than before: a recipient done with, a new delay reason, a mode.
     Changed,
-    /// All was read anew, for the reason told: events may lack.
+    /// All was looked at anew, for the reason told: there may have been changes without events.
     Rescanned,
-    /// Events can no longer be had, for the reason told: the queues are scanned from time to time.
+    /// Events of the kernel cannot be had, for the reason told: all is looked at anew from time to time.
     Blind,
     /// So many events were dropped, for nobody pulled them.
     Dropped,
@@ -77,6 +78,28 @@ impl Event {
             size: 0,
             arrival: None,
             reason,
+        }
+    }
+
+    /// An event of the message that `ledger` has as `id`, in the first queue, and before in the second.
+    pub(super) fn of_message(
+        kind: EventKind,
+        instance: &str,
+        (queue, from): (Queue, Option<Queue>),
+        ledger: &Ledger,
+        id: EntryId,
+    ) -> Event {
+        let entry = ledger.entry(id);
+        Event {
+            kind,
+            instance: instance.to_owned(),
+            queue: Some(queue),
+            from,
+            queue_id: ledger.name(id).to_vec(),
+            recipients: ledger.recipients(id),
+            size: entry.size,
+            arrival: entry.arrival(),
+            reason: String::new(),
         }
     }
 }

@@ -11,7 +11,6 @@ use hashbrown::HashTable;
 
 use super::capture::{Facts, File, Part};
 use super::pool::{Id, NONE, Pool, UNNAMED};
-use crate::postfix::envelope::Envelope;
 use crate::postfix::record::Damage;
 use crate::scan::{Gap, Identities};
 use crate::sys::Inode;
@@ -451,56 +450,6 @@ impl Ledger {
         noted == Some(identities) && identities != Identities::default()
     }
 
-    /// What [`Ledger::insert`] was told of a message in order, all of whose names are held; else `None`.
-    pub(super) fn file(&self, id: EntryId) -> Option<File> {
-        let entry = self.entry(id);
-        let whole = READY | ENVELOPE;
-        let odd = UNREADABLE | STRAY | DAMAGED | TORN | LOG_UNREAD;
-        if entry.flags & (whole | odd) != whole || entry.list == UNNAMED {
-            return None;
-        }
-        let sender = match self.sender(id) {
-            Sender::None => None,
-            Sender::Unnamed => return None,
-            Sender::Named(name) => Some(name.to_vec()),
-        };
-        let mut parts = Vec::new();
-        for (cause, recipients) in pairs(self.lists.text(entry.list)) {
-            let mut ids = self.causes.text(cause).chunks_exact(4).map(number);
-            let (domain, code, reason) = (ids.next()?, ids.next()?, ids.next()?);
-            if [domain, code, reason].contains(&UNNAMED) {
-                return None;
-            }
-            let text = |id: Id| self.names.text(id).to_vec();
-            parts.push(Part {
-                domain: Some(text(domain)),
-                why: (code != NONE).then(|| (text(code), text(reason))),
-                recipients,
-            });
-        }
-        Some(File {
-            inode: Inode {
-                number: 0,
-                mode: u32::from(entry.mode),
-                regular: true,
-                size: entry.size,
-                mtime: i64::from(entry.mtime),
-            },
-            ready: true,
-            envelope: Some(Envelope {
-                arrival: entry.arrival(),
-                created: self.born(id),
-                null_sender: entry.is_from_null_sender(),
-                recipients: self.recipients(id),
-                ..Envelope::default()
-            }),
-            size: entry.size,
-            sender,
-            parts,
-            log_gap: None,
-        })
-    }
-
     /// Takes an entry out. Its number may be used again.
     pub(super) fn remove(&mut self, id: EntryId) {
         if let Some(noted) = self.identities.get_mut(id as usize) {
@@ -574,6 +523,7 @@ fn pairs(list: &[u8]) -> impl Iterator<Item = (Id, u32)> + '_ {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::postfix::envelope::Envelope;
 
     fn file(arrival: i64, recipients: &[(&str, u32)]) -> Facts {
         let parts = recipients

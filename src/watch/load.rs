@@ -1,4 +1,5 @@
-//! Reading all queues into the ledger, on several threads: at the start, and whenever events were lost.
+//! Reading all queues into the ledger, on several threads: at the start, whenever events were lost, and, but
+//! for what has not changed, from time to time where there are none.
 //!
 //! Each directory is watched before it is listed, so that what happens meanwhile is told by events; these
 //! are handled afterwards and win.
@@ -7,9 +8,10 @@ use std::ffi::{CStr, CString};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Watched;
+use super::again::{self, Round};
 use super::book::Book;
 use super::capture::{Capture, Facts};
-use super::kept::{self, Kept};
+use super::event::Events;
 use super::ledger::Place;
 use crate::postfix::queue::Queue;
 use crate::scan::crew::{self, Share, Worker};
@@ -24,27 +26,57 @@ enum Job {
     Files(Place, Arc<Directory>, Bundle),
 }
 
-/// Reads the queues of `watched`, whose number is `instance`, with the threads that `readers` says. What
-/// `before` knows of unchanged files is taken over, and what files are now is noted for the next time,
-/// if there is a `before` or there are no events.
+/// Reads the queues of `watched`, whose number is `instance`, with the threads that `readers` says.
 pub(super) fn load(
     book: &mut Book,
     instance: usize,
     watched: &mut Watched,
     directories: Vec<Arc<Directory>>,
     readers: Readers,
-    before: Option<&Kept>,
 ) {
+    read(book, instance, watched, directories, readers, None);
+}
+
+/// Looks at the queues of `watched` again, which were read before without events, and reads what has
+/// changed. What has become of single messages is told to `events`.
+pub(super) fn look_again(
+    book: &mut Book,
+    instance: usize,
+    watched: &mut Watched,
+    directories: Vec<Arc<Directory>>,
+    readers: Readers,
+    events: &mut Events,
+) {
+    book.lost.retain(|(of, _)| *of != instance);
+    let round = Round::new(instance, events);
+    let round = read(book, instance, watched, directories, readers, Some(round));
+    if let Some(round) = round {
+        round.finish(book, watched);
+    }
+}
+
+fn read<'e>(
+    book: &mut Book,
+    instance: usize,
+    watched: &mut Watched,
+    directories: Vec<Arc<Directory>>,
+    readers: Readers,
+    round: Option<Round<'e>>,
+) -> Option<Round<'e>> {
     let (plan, wanted) = (watched.live.plan, watched.live.wanted);
+    let notes = book.blind.is_some();
+    let files = watched.files.another();
+    let mut shared = Shared {
+        book,
+        watched,
+        round,
+    };
     let mut first = Vec::new();
     for directory in directories {
-        let place = book.add_directory(instance, &directory, None);
+        let place = shared.enter(instance, &directory, None);
         first.push(Job::List(place, directory));
     }
-    let known = before.and_then(|kept| Some((kept, kept.instance(watched.identity)?)));
-    let notes = before.is_some() || book.blind.is_some();
-    let files = watched.files.another();
-    let shared = Mutex::new(Shared { book, watched });
+    let shared = Mutex::new(shared);
     crew::run(readers, first, || Loader {
         shared: &shared,
         instance,
@@ -52,9 +84,10 @@ pub(super) fn load(
         capture: Capture::new(plan, wanted),
         files: files.another(),
         listing: Vec::new(),
-        known,
         notes,
     });
+    let shared = shared.into_inner();
+    shared.unwrap_or_else(PoisonError::into_inner).round
 }
 
 /// Takes in the directory `name` of `parent`, which has turned up, and all below it: watched, then listed.
@@ -123,34 +156,88 @@ impl Finder for Found {
 }
 
 /// What the threads share.
-struct Shared<'w> {
+struct Shared<'w, 'e> {
     book: &'w mut Book,
     watched: &'w mut Watched,
+    /// If all was read before.
+    round: Option<Round<'e>>,
+}
+
+impl Shared<'_, '_> {
+    /// Takes in a directory, which is about to be listed.
+    fn enter(
+        &mut self,
+        instance: usize,
+        directory: &Arc<Directory>,
+        inside: Option<(Place, Box<CStr>)>,
+    ) -> Place {
+        let Some(round) = &mut self.round else {
+            return self.book.add_directory(instance, directory, inside);
+        };
+        let places = &mut self.book.places;
+        let place = places
+            .renew(instance, directory, inside.as_ref())
+            .unwrap_or_else(|| self.book.add_directory(instance, directory, inside));
+        round.see_place(place);
+        place
+    }
+
+    /// Whether the file `name` of `place` is known and has not changed; then it is there still.
+    fn is_known(&mut self, place: Place, name: &CStr, now: Identities) -> bool {
+        let Some(round) = &mut self.round else {
+            return false;
+        };
+        let ledger = &self.book.ledger;
+        let known = ledger.find(place, name.to_bytes());
+        let known = known.filter(|id| ledger.has_identities(*id, now));
+        if let Some(id) = known {
+            round.see(id);
+            self.book.kept += 1;
+        }
+        known.is_some()
+    }
+
+    fn put(&mut self, place: Place, queue: Queue, read: Read<'_>) {
+        let (book, watched) = (&mut *self.book, &mut *self.watched);
+        let name = read.name.to_bytes();
+        let id = match &mut self.round {
+            Some(round) => round.put(book, watched, (place, queue), name, read.facts),
+            None => book.put(watched, place, queue, name, read.facts),
+        };
+        if let Some(identities) = read.identities {
+            book.ledger.set_identities(id, identities);
+        }
+    }
+
+    fn put_stray(&mut self, place: Place, queue: Queue, name: &CStr) {
+        let watched = &mut *self.watched;
+        let id = self.book.put_stray(watched, place, queue, name.to_bytes());
+        if let Some(round) = &mut self.round {
+            round.see(id);
+        }
+    }
 }
 
 /// One thread's part.
-struct Loader<'s, 'w> {
-    shared: &'s Mutex<Shared<'w>>,
+struct Loader<'s, 'w, 'e> {
+    shared: &'s Mutex<Shared<'w, 'e>>,
     instance: usize,
     plan: Plan,
     capture: Capture,
     files: FileReader,
     listing: Vec<u8>,
-    /// What was known before, and which instance this was there.
-    known: Option<(&'s Kept, usize)>,
     /// Whether to note what files are.
     notes: bool,
 }
 
-/// What a file says, what it was just before it was read, and whether it was not read but known.
+/// What a file says, and, where that is noted, what it was just before it was read.
 struct Read<'n> {
     name: &'n CStr,
     facts: Facts,
     identities: Option<Identities>,
-    known: bool,
 }
 
-impl Worker for Loader<'_, '_> {
+impl Worker for Loader<'_, '_, '_> {
     type Job = Job;
 
     fn perform(&mut self, job: Job, hands: &mut dyn Share<Job>) {
@@ -158,10 +245,7 @@ impl Worker for Loader<'_, '_> {
             Job::Open(place, parent, name) => match parent.open(&name, &mut self.files.noatime) {
                 Ok(Some(directory)) => {
                     let inside = Some((place, name.into_boxed_c_str()));
-                    let place = self
-                        .shared()
-                        .book
-                        .add_directory(self.instance, &directory, inside);
+                    let place = self.shared().enter(self.instance, &directory, inside);
                     self.list(place, &directory, hands);
                 }
                 Ok(None) => {}
@@ -173,8 +257,8 @@ impl Worker for Loader<'_, '_> {
     }
 }
 
-impl<'w> Loader<'_, 'w> {
-    fn shared(&self) -> MutexGuard<'_, Shared<'w>> {
+impl<'w, 'e> Loader<'_, 'w, 'e> {
+    fn shared(&self) -> MutexGuard<'_, Shared<'w, 'e>> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -204,64 +288,42 @@ impl<'w> Loader<'_, 'w> {
         };
         let depth = depth.max(Depth::Inodes);
         let names = (0..bundle.len()).filter_map(|index| bundle.name(index));
-        let read: Vec<Read<'_>> = names
-            .filter_map(|name| self.file(directory, name, depth))
-            .collect();
-        let mut shared = self.shared();
-        let Shared { book, watched } = &mut *shared;
-        for one in read {
-            let name = one.name.to_bytes();
-            let id = book.put(watched, place, directory.queue, name, one.facts);
-            if let Some(identities) = one.identities {
-                book.ledger.set_identities(id, identities);
-            }
-            book.kept += u64::from(one.known);
-        }
-    }
-
-    /// Reads a file, or takes over what is known of it.
-    fn file<'n>(
-        &mut self,
-        directory: &Directory,
-        name: &'n CStr,
-        depth: Depth,
-    ) -> Option<Read<'n>> {
-        let mut identities = None;
-        let mut now = 0;
+        let mut files: Vec<(&CStr, Option<Identities>)> = names.map(|name| (name, None)).collect();
+        let now = again::now();
         if self.notes && depth >= Depth::Envelopes {
-            now = kept::now();
-            identities = self.files.identities(directory, name, depth);
+            for (name, identities) in &mut files {
+                *identities = self.files.identities(directory, name, depth);
+            }
+            let mut shared = self.shared();
+            files.retain(|(name, now)| !now.is_some_and(|now| shared.is_known(place, name, now)));
         }
-        if let (Some(same), Some((kept, instance))) = (identities, self.known) {
-            if let Some(facts) = kept.facts(instance, directory.queue, name.to_bytes(), same) {
-                return Some(Read {
+        let mut read = Vec::with_capacity(files.len());
+        for (name, identities) in files {
+            self.files.read(directory, name, depth, &mut self.capture);
+            if let Some(facts) = self.capture.take() {
+                let identities = identities.filter(|found| again::may_stand(*found, &facts, now));
+                read.push(Read {
                     name,
                     facts,
                     identities,
-                    known: true,
                 });
             }
         }
-        self.files.read(directory, name, depth, &mut self.capture);
-        let facts = self.capture.take()?;
-        identities = identities.filter(|found| kept::may_stand(*found, &facts, now));
-        Some(Read {
-            name,
-            facts,
-            identities,
-            known: false,
-        })
+        let mut shared = self.shared();
+        for one in read {
+            shared.put(place, directory.queue, one);
+        }
     }
 }
 
 /// Finds work for a thread that lists a directory.
-struct Lister<'l, 's, 'w, 'h> {
-    loader: &'l mut Loader<'s, 'w>,
+struct Lister<'l, 's, 'w, 'e, 'h> {
+    loader: &'l mut Loader<'s, 'w, 'e>,
     place: Place,
     hands: &'h mut dyn Share<Job>,
 }
 
-impl Finder for Lister<'_, '_, '_, '_> {
+impl Finder for Lister<'_, '_, '_, '_, '_> {
     fn work(&mut self, work: Work) {
         let place = self.place;
         match work {
@@ -279,9 +341,9 @@ impl Finder for Lister<'_, '_, '_, '_> {
     fn name(&mut self, _directory: &Directory) {}
 
     fn stray(&mut self, directory: &Directory, name: &CStr) {
-        let mut shared = self.loader.shared();
-        let Shared { book, watched } = &mut *shared;
-        book.put_stray(watched, self.place, directory.queue, name.to_bytes());
+        self.loader
+            .shared()
+            .put_stray(self.place, directory.queue, name);
     }
 }
 

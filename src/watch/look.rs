@@ -95,7 +95,9 @@ impl Watch {
         if !directory.listed {
             let is_file = sys::kind_at(directory.fd(), &c_name) == Ok(EntryKind::File);
             match (before, is_file) {
-                (None, true) => self.book.put_stray(watched, place, queue, &name),
+                (None, true) => {
+                    self.book.put_stray(watched, place, queue, &name);
+                }
                 (Some(id), false) => self.book.drop_entry(watched, queue, id),
                 _ => {}
             }
@@ -166,25 +168,14 @@ impl Watch {
         from: Option<Queue>,
         id: EntryId,
     ) -> Event {
-        let ledger = &self.book.ledger;
-        let entry = ledger.entry(id);
-        Event {
-            kind,
-            instance: self.watched[instance].instance.name.clone(),
-            queue: Some(queue),
-            from,
-            queue_id: ledger.name(id).to_vec(),
-            recipients: ledger.recipients(id),
-            size: entry.size,
-            arrival: entry.arrival(),
-            reason: String::new(),
-        }
+        let name = &self.watched[instance].instance.name;
+        Event::of_message(kind, name, (queue, from), &self.book.ledger, id)
     }
 }
 
 /// What a change of an entry shows by.
 #[derive(PartialEq, Eq)]
-struct Outline {
+pub(super) struct Outline {
     recipients: u64,
     mode: u16,
     size: u64,
@@ -192,7 +183,7 @@ struct Outline {
 }
 
 impl Outline {
-    fn of(ledger: &Ledger, id: EntryId) -> Outline {
+    pub(super) fn of(ledger: &Ledger, id: EntryId) -> Outline {
         let entry = ledger.entry(id);
         let mut reasons = Vec::new();
         ledger.destinations(id, |one| {

@@ -9,18 +9,19 @@
 //! lies on disk, so that after any events it equals a fresh scan. A rename alone carries an entry along
 //! without reading it. Whenever events may lack (the kernel's queue ran over, a directory was replaced,
 //! the file system went away) all is read anew; where there can be none at all (no watches left, a network
-//! file system) all is read anew from time to time. Both are told, as an [`Event`].
+//! file system), or none are wanted ([`Options::poll`]), all is looked at anew from time to time. Both are
+//! told, as an [`Event`].
 //!
 //! There is one descriptor to wait for ([`Watch::fd`]) and one call to make when it is readable
 //! ([`Watch::dispatch`]), which never waits. News are taken in at once when the queue was quiet, and
 //! [`SETTLE`] apart when it is busy: most mail is gone by then, and costs no look at its file.
 //! No thread is left behind by any call.
 
+mod again;
 mod book;
 mod capture;
 mod change;
 mod event;
-mod kept;
 mod ledger;
 mod load;
 mod look;
@@ -32,6 +33,7 @@ mod taken;
 
 use std::collections::{HashMap, VecDeque};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use inotify::Inotify;
@@ -49,12 +51,11 @@ use crate::instance::Instance;
 use crate::options::{Options, Purpose};
 use crate::postfix::queue::Queue;
 use crate::rules::Verdict;
-use crate::scan::{Depth, FileReader, Gap, Spool};
+use crate::scan::{Depth, Directory, FileReader, Gap, Spool};
 use crate::snapshot::{Earlier, Request, Snapshot};
 use crate::sys::{self, Noatime};
 use book::Book;
 use capture::Capture;
-use kept::Kept;
 use ledger::Place;
 use places::What;
 use sums::Live;
@@ -63,8 +64,8 @@ use sums::Live;
 pub const SETTLE: Duration = Duration::from_millis(20);
 /// How often the descriptor is readable though nothing happened: ages grow, and disks fill.
 pub const TICK: Duration = Duration::from_secs(10);
-/// How often all is read anew where there are no events.
-pub const RESCAN: Duration = Duration::from_secs(60);
+/// How often all is looked at where there are no events, unless [`Options::poll`] says it.
+pub const RESCAN: Duration = Duration::from_secs(30);
 /// What [`Watch::snapshot`] compares counts with, for growth, is at least so old.
 pub const GROWTH_SPAN: Duration = Duration::from_secs(60);
 
@@ -85,6 +86,30 @@ struct Watched {
     identity: Option<(u64, u64)>,
     /// What could not be opened at all.
     gaps: Vec<Gap>,
+}
+
+impl Watched {
+    /// Opens its delay logs and the directories of its queues, and notes what stands in the way.
+    fn open(&mut self) -> Vec<Arc<Directory>> {
+        let plan = self.live.plan;
+        let (files, mut gaps) = self.spool.reader(&plan);
+        let mut noatime = Noatime::default();
+        let directories = self
+            .spool
+            .queue_directories(plan.queues(), &mut noatime, |gap| gaps.push(gap));
+        self.files = files;
+        self.gaps = gaps;
+        directories
+    }
+}
+
+/// What was read when all was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    /// All, as at the beginning.
+    OfAll,
+    /// What had changed, and that was told event by event.
+    OfChanges,
 }
 
 /// How a file is to be looked at.
@@ -188,7 +213,10 @@ impl Watch {
             epoll::add(&epoll, timer, data, epoll::EventFlags::IN)
                 .map_err(|errno| system("wait for a timer", errno))?;
         }
-        set_timer(&tick, TICK, TICK);
+        // Polls fall on a tick.
+        let poll = options.poll().unwrap_or(TICK);
+        let often = poll.div_f64(poll.div_duration_f64(TICK).ceil());
+        set_timer(&tick, often, often);
         let mut watch = Watch {
             options: options.clone(),
             purpose,
@@ -215,9 +243,7 @@ impl Watch {
         if watch.watched.is_empty() && !watch.broken.is_empty() {
             return Err(watch.broken.swap_remove(0));
         }
-        if let Some(why) = watch.book.blind.clone() {
-            watch.tell_blind(why);
-        }
+        watch.tell_if_blind();
         Ok(watch)
     }
 
@@ -231,6 +257,11 @@ impl Watch {
         self.book.blind.as_deref()
     }
 
+    /// When all was read or looked at last. What is known where there are no events is as old as that.
+    pub fn looked(&self) -> Instant {
+        self.loaded
+    }
+
     /// How many queue files are known.
     pub fn files(&self) -> usize {
         self.book.ledger.len()
@@ -241,14 +272,14 @@ impl Watch {
         self.looks
     }
 
-    /// How many of the files were known before all was read last, and not read again: where there are no
+    /// How many files were known when all was looked at last, and not read again: where there are no
     /// events, a message is known by the inode number, size and time of change of its file, and of its
     /// log of delay reasons.
     pub fn kept(&self) -> u64 {
         self.book.kept
     }
 
-    /// Reads all queues anew now, whatever events have told or not.
+    /// Reads all queues anew now, whatever events have told or not; where there are none, what has changed.
     ///
     /// # Errors
     /// As [`Watch::open`]; the next call of [`Watch::dispatch`] tries again.
@@ -356,92 +387,131 @@ impl Watch {
                 return self.load_again("an instance can be read again".to_owned());
             }
         }
-        if self.book.blind.is_some() && self.loaded.elapsed() >= RESCAN {
+        // A timer may be a little early.
+        let due = self.options.poll().unwrap_or(RESCAN).mul_f64(0.99);
+        if self.book.blind.is_some() && self.loaded.elapsed() >= due {
             return self.load_again("there are no events".to_owned());
         }
         Ok(())
     }
 
     fn load_again(&mut self, reason: String) -> Result<()> {
-        log::info!("all queues are read anew: {reason}");
+        log::info!("all queues are looked at anew: {reason}");
         let was_blind = self.book.blind.is_some();
         let outcome = self.load();
         if outcome.is_err() {
             self.reload = Some(reason.clone());
         }
-        self.events
-            .push(Event::of_watch(EventKind::Rescanned, "", reason));
-        if let (false, Some(why)) = (was_blind, self.book.blind.clone()) {
-            self.tell_blind(why);
+        if !matches!(outcome, Ok(Reading::OfChanges)) {
+            self.events
+                .push(Event::of_watch(EventKind::Rescanned, "", reason));
         }
-        outcome
+        if !was_blind {
+            self.tell_if_blind();
+        }
+        outcome.map(drop)
     }
 
-    fn tell_blind(&mut self, why: String) {
-        log::warn!("no events: {why}");
-        self.events.push(Event::of_watch(EventKind::Blind, "", why));
+    /// Tells whoever has not asked for it that there are no events.
+    fn tell_if_blind(&mut self) {
+        if let (None, Some(why)) = (self.options.poll(), self.book.blind.clone()) {
+            log::warn!("no events: {why}");
+            self.events.push(Event::of_watch(EventKind::Blind, "", why));
+        }
     }
 
-    /// Forgets all, watches all directories, and reads all queues; but what a watch without events knows of
-    /// unchanged files is kept.
-    fn load(&mut self) -> Result<()> {
+    /// Forgets all, watches all directories, and reads all queues; but where there were no events and are
+    /// none, what is known of unchanged files is kept.
+    fn load(&mut self) -> Result<Reading> {
         self.pending.clear();
         self.order.clear();
         self.halves.clear();
         self.broken.clear();
-        let spools = std::mem::take(&mut self.watched);
-        let spools = spools.iter().map(|watched| watched.identity).collect();
-        let Book {
-            ledger,
-            places,
-            blind,
-            ..
-        } = std::mem::replace(&mut self.book, Book::new(None, None));
-        let before = blind.map(|_| Kept::new(ledger, &places, spools));
-        drop(places);
-        if let Some(old) = self.inotify.take() {
-            let _ = epoll::delete(&self.epoll, &old);
-        }
-        let mut blind = None;
-        match Inotify::init() {
-            Ok(inotify) => {
-                let data = epoll::EventData::new_u64(OF_INOTIFY);
-                let flags = epoll::EventFlags::IN | epoll::EventFlags::ONESHOT;
-                match epoll::add(&self.epoll, &inotify, data, flags) {
-                    Ok(()) => self.inotify = Some(inotify),
-                    Err(errno) => blind = Some(format!("cannot wait for inotify: {errno}")),
-                }
-            }
-            Err(error) => {
-                blind = Some(places::why_not(&error, std::path::Path::new("/"), 0));
-            }
-        }
-        self.book = Book::new(self.inotify.as_ref(), blind);
         self.loaded = Instant::now();
-        self.settling = false;
-        for instance in self.options.instances()? {
-            let opened = instance.and_then(|instance| {
-                let spool = Spool::of(&instance)?;
-                Ok((instance, spool))
-            });
-            match opened {
-                Ok((instance, spool)) => self.load_instance(instance, spool, before.as_ref()),
+        let mut opened = Vec::new();
+        let (found, outcome) = match self.options.instances() {
+            Ok(found) => (found, Ok(Reading::OfAll)),
+            Err(error) => (Vec::new(), Err(error)),
+        };
+        for instance in found {
+            match instance.and_then(|instance| Ok((Spool::of(&instance)?, instance))) {
+                Ok((spool, instance)) => opened.push((instance, spool)),
                 Err(error) => self.broken.push(error),
             }
         }
+        if self.book.blind.is_some() && self.is_of(&opened) && !self.may_hear() {
+            self.look_again(opened);
+            return Ok(Reading::OfChanges);
+        }
+        self.watched.clear();
+        self.book = Book::new(None, None);
+        if let Some(old) = self.inotify.take() {
+            let _ = epoll::delete(&self.epoll, &old);
+        }
+        let blind = self.hear().err();
+        self.book = Book::new(self.inotify.as_ref(), blind);
+        self.settling = false;
+        for (instance, spool) in opened {
+            self.load_instance(instance, spool);
+        }
         if self.book.blind.is_none() {
             self.book.ledger.forget_identities();
-        } else if before.is_some() {
-            let (kept, all) = (self.kept(), self.files());
-            log::info!("{kept} of {all} files have not changed and were not read");
         }
+        outcome
+    }
+
+    /// Whether `opened` are the instances and spools that are watched.
+    fn is_of(&self, opened: &[(Instance, Spool)]) -> bool {
+        let same = |(watched, (instance, _)): (&Watched, &(Instance, Spool))| {
+            watched.instance == *instance
+                && watched.identity.is_some()
+                && watched.identity == identity(&instance.queue_directory)
+        };
+        self.watched.len() == opened.len() && self.watched.iter().zip(opened).all(same)
+    }
+
+    /// Whether there may be events by now, where there were none.
+    fn may_hear(&self) -> bool {
+        let remote = |watched: &Watched| {
+            sys::network_file_system(&watched.instance.queue_directory).is_some()
+        };
+        self.options.poll().is_none()
+            && !self.watched.iter().any(remote)
+            && Inotify::init().is_ok_and(|inotify| self.book.places.can_be_watched(&inotify))
+    }
+
+    /// Looks at all files without having been told of any, and reads those that have changed.
+    fn look_again(&mut self, opened: Vec<(Instance, Spool)>) {
+        self.book.kept = 0;
+        let readers = self.request.readers;
+        for (number, (watched, (_, spool))) in self.watched.iter_mut().zip(opened).enumerate() {
+            watched.spool = spool;
+            let directories = watched.open();
+            let (book, events) = (&mut self.book, &mut self.events);
+            load::look_again(book, number, watched, directories, readers, events);
+        }
+        let (kept, all) = (self.kept(), self.files());
+        log::info!("{kept} of {all} files have not changed and were not read");
+    }
+
+    /// Has the kernel tell events from now on; else why there are none.
+    fn hear(&mut self) -> std::result::Result<(), String> {
+        if self.options.poll().is_some() {
+            return Err("they are not wanted (option poll)".to_owned());
+        }
+        let inotify = Inotify::init()
+            .map_err(|error| places::why_not(&error, std::path::Path::new("/"), 0))?;
+        let data = epoll::EventData::new_u64(OF_INOTIFY);
+        let flags = epoll::EventFlags::IN | epoll::EventFlags::ONESHOT;
+        epoll::add(&self.epoll, &inotify, data, flags)
+            .map_err(|errno| format!("cannot wait for inotify: {errno}"))?;
+        self.inotify = Some(inotify);
         Ok(())
     }
 
-    fn load_instance(&mut self, instance: Instance, spool: Spool, before: Option<&Kept>) {
+    fn load_instance(&mut self, instance: Instance, spool: Spool) {
         let number = self.watched.len();
         let (plan, wanted) = (self.request.plan, self.request.wanted);
-        let (files, mut gaps) = spool.reader(&plan);
         if let Some(kind) = sys::network_file_system(&instance.queue_directory) {
             let path = crate::escape::path(&instance.queue_directory);
             self.book.blind.get_or_insert(format!(
@@ -465,26 +535,18 @@ impl Watch {
                 load::watch_logs(&mut self.book, number, place, &mut Vec::new());
             }
         }
-        let mut noatime = Noatime::default();
-        let directories =
-            spool.queue_directories(plan.queues(), &mut noatime, |gap| gaps.push(gap));
         let mut watched = Watched {
             identity: identity(&path),
             capture: Capture::new(plan, wanted),
             live: Live::new(plan, wanted),
             instance,
             spool,
-            files,
-            gaps,
+            files: FileReader::default(),
+            gaps: Vec::new(),
         };
-        load::load(
-            &mut self.book,
-            number,
-            &mut watched,
-            directories,
-            self.request.readers,
-            before,
-        );
+        let directories = watched.open();
+        let readers = self.request.readers;
+        load::load(&mut self.book, number, &mut watched, directories, readers);
         self.watched.push(watched);
     }
 

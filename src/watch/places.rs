@@ -150,13 +150,7 @@ impl Places {
         let Some(watches) = &mut self.watches else {
             return Ok(None);
         };
-        let by_descriptor = format!("/proc/self/fd/{}", fd.as_raw_fd());
-        let added = match watches.add(&by_descriptor, mask) {
-            // No /proc here.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => watches.add(path, mask),
-            added => added,
-        };
-        match added {
+        match add_watch(watches, mask, path, fd) {
             Ok(watch) => {
                 let number = watch.get_watch_descriptor_id();
                 if let Some(other) = self.by_watch.insert(number, place) {
@@ -173,6 +167,40 @@ impl Places {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(None),
             Err(error) => Err(Blindness(why_not(&error, path, needed))),
         }
+    }
+
+    /// The place of a directory of a queue that was known before, which is `directory` now; `inside` is where
+    /// it lies.
+    pub(super) fn renew(
+        &mut self,
+        instance: usize,
+        directory: &Arc<Directory>,
+        inside: Option<&(Place, Box<CStr>)>,
+    ) -> Option<Place> {
+        let same = |row: &PlaceRow| {
+            row.instance == instance
+                && row.queue() == Some(directory.queue)
+                && row.parent.as_ref() == inside
+        };
+        let place = self.iter().find(|(_, row)| same(row))?.0;
+        let row = self.row_mut(place);
+        row.what = What::Queue(Arc::clone(directory));
+        row.gap = None;
+        Some(place)
+    }
+
+    /// Whether all of them could be watched by way of `inotify`.
+    pub(super) fn can_be_watched(&self, inotify: &Inotify) -> bool {
+        let mut watches = inotify.watches();
+        self.iter().all(|(_, row)| {
+            let (path, fd) = match &row.what {
+                What::Spool => return true,
+                What::Queue(directory) => (directory.path.as_path(), directory.fd()),
+                What::Logs(fd, path) => (path.as_path(), fd.as_fd()),
+            };
+            let added = add_watch(&mut watches, mask_of(&row.what), path, fd);
+            added.is_ok()
+        })
     }
 
     /// Forgets `place` and all below it; returns them.
@@ -207,6 +235,20 @@ impl Places {
         self.iter()
             .find(|(_, row)| is(row).is_some())
             .map(|(place, _)| place)
+    }
+}
+
+/// Watches the directory that is open as `fd`.
+fn add_watch(
+    watches: &mut Watches,
+    mask: WatchMask,
+    path: &Path,
+    fd: BorrowedFd<'_>,
+) -> io::Result<WatchDescriptor> {
+    match watches.add(format!("/proc/self/fd/{}", fd.as_raw_fd()), mask) {
+        // No /proc here.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => watches.add(path, mask),
+        added => added,
     }
 }
 

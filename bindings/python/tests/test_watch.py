@@ -121,6 +121,18 @@ def test_errors_are_those_of_a_scan() -> None:
         queuewatch.watch(critical="x")
 
 
+def test_a_poll_does_without_inotify(own: Path) -> None:
+    with queuewatch.watch(queue_directory=own, poll=1, now=NOW) as watch:
+        assert watch.dispatch() == ()
+        name = move(own)
+        told: tuple[queuewatch.Event, ...] = ()
+        while not told:
+            assert watch.wait(20)
+            told = watch.dispatch()
+        assert [(event.kind, event.queue_id, event.queue) for event in told] == [("moved", name, "active")]
+        assert watch.snapshot()["hold.messages"] == 6
+
+
 def test_nothing_leaks(own: Path) -> None:
     def descriptors() -> int:
         return len(list(Path("/proc/self/fd").iterdir()))

@@ -17,7 +17,9 @@ use queuewatch::error::{Error, ErrorKind, Result};
 use queuewatch::escape;
 use queuewatch::instance::Settings;
 use queuewatch::measure::CATALOGUE;
-use queuewatch::options::{OPTIONS, OptionRow, Options, Purpose, SHAPE_OPTIONS, Takes};
+use queuewatch::options::{
+    HOST_OPTIONS, OPTIONS, OptionRow, Options, Purpose, SHAPE_OPTIONS, Takes,
+};
 use queuewatch::render::{json, openmetrics, plugin, watch};
 use queuewatch::replace;
 use queuewatch::rules::{State, defaults};
@@ -91,11 +93,10 @@ fn short_of(row: &OptionRow) -> Option<char> {
 }
 
 fn flags() -> Vec<Flag> {
-    // A plugin reads what its rules and performance data need, and keeps its own state: asking for
-    // measures and comparing is for hosts.
-    let of_library = OPTIONS.iter().filter(|row| {
-        !matches!(row.name, "measure" | "previous") && !SHAPE_OPTIONS.contains(&row.name)
-    });
+    // A plugin reads what its rules and performance data need, keeps its own state, and goes.
+    let of_library = OPTIONS
+        .iter()
+        .filter(|row| !HOST_OPTIONS.contains(&row.name) && !SHAPE_OPTIONS.contains(&row.name));
     of_library
         .map(|row| Flag {
             short: short_of(row),

@@ -15,7 +15,7 @@ use queuewatch::render::{openmetrics, plugin, watch as render};
 use queuewatch::replace;
 use queuewatch::rules::{State, Verdict};
 use queuewatch::snapshot::{Snapshot, Wanted};
-use queuewatch::watch::{Changes, TICK, Watch};
+use queuewatch::watch::{Changes, RESCAN, TICK, Watch};
 
 use crate::notify::Supervisor;
 use crate::words::{self, Flag, Word};
@@ -26,7 +26,7 @@ Usage: queuewatch watch [OPTIONS]
 
 Watches the queues by inotify: prints a line for each message that arrives, moves, changes or leaves, and
 for each change of the state by the rules given, else by the defaults of check_postfix_queue. It reads
-the queues once, and again only when it must, which it says. It ends when it is told to (SIGTERM, SIGINT).
+the queues once, and again only when it must, which it says; without inotify what has changed. It ends when it is told to (SIGTERM, SIGINT).
 ";
 
 /// Mode of files that other programs read.
@@ -60,7 +60,7 @@ const FLAGS: [Flag; 9] = [
 
 pub(crate) fn flags() -> Vec<Flag> {
     let mut flags = FLAGS.to_vec();
-    flags.extend(of_library(&["warning", "critical", "exclude"]));
+    flags.extend(of_library(&["warning", "critical", "exclude", "poll"]));
     // Ages are those of the moment.
     flags.extend(
         of_library(&WHICH)
@@ -143,7 +143,7 @@ fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<
     let supervisor = Supervisor::from_environment();
     let mut changes = Changes::new(lasting);
     let mut judged: Option<Instant> = None;
-    let mut first = true;
+    let (mut first, mut alive) = (true, None::<Instant>);
     // Whether something happened since the last verdict.
     let mut news = true;
     loop {
@@ -165,13 +165,19 @@ fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<
             }
         }
         let since = judged.map_or(TICK, |judged| judged.elapsed());
-        if news && since >= PACE || since >= TICK {
+        // Without events a state is as old as the last look, and does not pretend to be younger.
+        let due = match watch.blind() {
+            Some(_) => judged.is_none_or(|judged| watch.looked() > judged),
+            None => since >= TICK,
+        };
+        if news && since >= PACE || due {
             judged = Some(Instant::now());
             news = false;
             match watch.check(options) {
                 Ok((snapshot, mut verdict)) => {
-                    if let Some(why) = watch.blind() {
-                        verdict.note(format!("read anew every minute: {why}"), false);
+                    if let (None, Some(why)) = (options.poll(), watch.blind()) {
+                        let often = RESCAN.as_secs();
+                        verdict.note(format!("looked at every {often} s: {why}"), false);
                     }
                     let change = changes.follow(verdict.state, Instant::now());
                     if !outputs.report(change, &snapshot, &verdict) {
@@ -180,8 +186,12 @@ fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<
                 }
                 Err(error) => outputs.complain("spool", &error.to_string()),
             }
+            alive = None;
+        }
+        if alive.is_none_or(|alive| alive.elapsed() >= TICK) {
             supervisor.alive(first);
             first = false;
+            alive = Some(Instant::now());
         }
         outputs.reap();
         let waiting = judged.map_or(PACE, |judged| PACE.saturating_sub(judged.elapsed()));

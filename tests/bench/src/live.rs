@@ -10,7 +10,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use queuewatch::options::{Options, Purpose};
-use queuewatch::snapshot::Wanted;
+use queuewatch::postfix::queue::Queue;
+use queuewatch::snapshot::{InstanceSnapshot, Snapshot, Wanted};
 use queuewatch::watch::Watch;
 
 use crate::process::Line;
@@ -42,6 +43,7 @@ pub(crate) fn report(bench: &Path, options: &crate::Options) -> Result<String> {
     let mut report = machine::words(&options.directory);
     report.push('\n');
     report.push_str(&of_spool(bench, &spool, options.messages)?);
+    report.push_str(&of_repeats(bench, &spool, options.messages)?);
     report.push_str(&of_postfix(bench)?);
     Ok(report)
 }
@@ -56,6 +58,18 @@ pub(crate) fn of_spool(bench: &Path, spool: &Path, messages: u64) -> Result<Stri
         lines.push(line.with(messages.to_string()).with(number.to_string()));
     }
     for line in lines {
+        report.push_str(&output(&line)?);
+    }
+    Ok(report)
+}
+
+/// What a host saves that keeps what it knows of unchanged files, where there is no inotify.
+pub(crate) fn of_repeats(bench: &Path, spool: &Path, messages: u64) -> Result<String> {
+    eprintln!("bench: {messages} messages again and again");
+    let mut report = format!("\nWithout inotify, {messages} messages of which none changes\n");
+    for number in 0..purposes().len() {
+        let line = Line::new(bench).with("again").with(spool);
+        let line = line.with(messages.to_string()).with(number.to_string());
         report.push_str(&output(&line)?);
     }
     Ok(report)
@@ -121,6 +135,63 @@ pub(crate) fn still(spool: &Path, messages: u64, number: usize) -> Result<String
         )?;
     }
     Ok(report)
+}
+
+/// Readings of which the median is told.
+const READINGS: usize = 5;
+
+/// Looks at a made-up spool again and again; `number` of the purposes.
+pub(crate) fn again(spool: &Path, messages: u64, number: usize) -> Result<String> {
+    let mut report = String::new();
+    if let Some((words, purpose)) = purposes().into_iter().nth(number) {
+        let mut options = Options::default();
+        options.set("queue-directory", spool.as_os_str().as_encoded_bytes())?;
+        let mut scans = Vec::new();
+        for _ in 0..=READINGS {
+            let begun = Instant::now();
+            let snapshot = options.scan(purpose)?;
+            scans.push(begun.elapsed().as_secs_f64());
+            let known = known(&snapshot);
+            if known != messages {
+                return Err(format!("{known} messages scanned, not {messages}").into());
+            }
+        }
+        options.set("poll", b"1d")?;
+        let before = memory()?;
+        let mut watch = Watch::open(&options, purpose)?;
+        let mut readings = Vec::new();
+        for _ in 0..=READINGS {
+            let begun = Instant::now();
+            watch.read_again()?;
+            readings.push(begun.elapsed().as_secs_f64());
+            let (known, kept) = (known(&watch.snapshot()?), watch.kept());
+            if known != messages || kept != messages {
+                return Err(format!("{known} messages, {kept} kept, of {messages}").into());
+            }
+        }
+        let held = memory()?.saturating_sub(before);
+        // The first warm the caches.
+        let scan = median(scans.into_iter().skip(1));
+        let reading = median(readings.into_iter().skip(1));
+        writeln!(
+            report,
+            "  {words:<24} a scan {}; looked at again {} ({:.2} of a scan); {:.1} bytes a message",
+            time(scan),
+            time(reading),
+            reading / scan,
+            held as f64 / messages as f64,
+        )?;
+    }
+    Ok(report)
+}
+
+fn known(snapshot: &Snapshot) -> u64 {
+    let instances = snapshot.instances.iter();
+    let of_queue = |queue| move |taken: &InstanceSnapshot| taken.tally(queue).messages;
+    let per_queue = Queue::ALL
+        .into_iter()
+        .map(|queue| instances.clone().map(of_queue(queue)).sum::<u64>());
+    per_queue.sum()
 }
 
 /// A watch of a Postfix that takes and delivers mail as fast as it can.

@@ -46,8 +46,9 @@ Usage: tests/bench/run [OPTIONS]
                     (needs root and Postfix)
   --busy            how much mail a Postfix delivers while its host is scanned; with
                     --cold while the disk is asked for everything (needs root and Postfix)
-  --live            what the watch costs: on that spool, where nothing happens, and
-                    on a Postfix of its own that is busy (needs root and Postfix)
+  --live            what the watch costs: on that spool, where nothing happens, with
+                    inotify and without, and on a Postfix of its own that is busy
+                    (needs root and Postfix)
   --cold            then 3 rounds (--cold-rounds N) with the caches dropped before each program, too
                     (needs root)
   --calls           count system calls, too (needs strace)
@@ -120,12 +121,16 @@ fn run() -> Result<ExitCode> {
             spool::fill(&path(&words, 1)?, messages)?;
             return Ok(ExitCode::SUCCESS);
         }
-        Some("still") => {
+        Some(name @ ("still" | "again")) => {
             let messages = words.get(2).and_then(|word| word.to_str());
             let messages = messages.ok_or("how many messages?")?.parse()?;
             let number = words.get(3).and_then(|word| word.to_str());
             let number = number.ok_or("which purpose?")?.parse()?;
-            print!("{}", live::still(&path(&words, 1)?, messages, number)?);
+            let measure = match name {
+                "still" => live::still,
+                _ => live::again,
+            };
+            print!("{}", measure(&path(&words, 1)?, messages, number)?);
             return Ok(ExitCode::SUCCESS);
         }
         Some("at-work") => {

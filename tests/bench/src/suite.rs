@@ -57,6 +57,7 @@ pub(crate) fn run(bench: &Path, options: &Options, paths: &Paths) -> Result<(Str
         if messages >= 100_000 {
             let spool = options.directory.join("spool");
             reports.push(live::of_spool(bench, &spool, messages)?);
+            reports.push(live::of_repeats(bench, &spool, messages)?);
         }
         fs::remove_dir_all(&options.directory)?;
     }
