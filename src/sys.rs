@@ -286,6 +286,16 @@ impl Source for OpenFile<'_> {
     }
 }
 
+/// Has `out` hold more on its way to a slow reader, if it is a pipe: whoever writes waits less often.
+pub fn widen_pipe(out: impl AsFd) {
+    /// Bytes: all that is allowed without a privilege (pipe(7)).
+    const WIDE: usize = 1 << 20;
+    #[cfg(target_os = "linux")]
+    let _ = rustix::pipe::fcntl_setpipe_size(out, WIDE);
+    #[cfg(not(target_os = "linux"))]
+    let _ = (out, WIDE);
+}
+
 /// How long this boot of the kernel has lasted: a clock that nobody sets.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SinceBoot {
@@ -388,8 +398,19 @@ pub fn step_back() {
 
 /// How often the kernel has taken the processor from the calling thread for somebody else: its
 /// involuntary context switches (getrusage(2)). 0 where the system does not count them by thread.
-#[allow(unsafe_code)]
 pub fn pushed_aside() -> u64 {
+    switches().1
+}
+
+/// How often the calling thread had to wait, for a disk or for another thread: its voluntary context
+/// switches (getrusage(2)). 0 where the system does not count them by thread.
+pub fn waits() -> u64 {
+    switches().0
+}
+
+/// Voluntary and involuntary context switches of the calling thread.
+#[allow(unsafe_code)]
+fn switches() -> (u64, u64) {
     #[cfg(target_os = "linux")]
     {
         let mut usage = MaybeUninit::<libc::rusage>::zeroed();
@@ -397,10 +418,22 @@ pub fn pushed_aside() -> u64 {
         unsafe { libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr()) };
         // SAFETY: every bit pattern is an rusage, and it was zeroed.
         let usage = unsafe { usage.assume_init() };
-        u64::try_from(usage.ru_nivcsw).unwrap_or_default()
+        let count = |switches: libc::c_long| u64::try_from(switches).unwrap_or_default();
+        (count(usage.ru_nvcsw), count(usage.ru_nivcsw))
     }
     #[cfg(not(target_os = "linux"))]
-    0
+    (0, 0)
+}
+
+/// How many processors the calling thread may run on.
+pub fn processors() -> usize {
+    #[cfg(target_os = "linux")]
+    {
+        let set = rustix::thread::sched_getaffinity(None);
+        set.map_or(1, |set| set.count() as usize).max(1)
+    }
+    #[cfg(not(target_os = "linux"))]
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 /// Keeps the host's signal handlers off the calling thread, which is one of ours: a host such as

@@ -30,15 +30,18 @@ pub fn fold(address: &[u8], folded: &mut Vec<u8>) {
 ///
 /// The result is written to `domain`, which is cleared first.
 pub fn destination_domain(address: &[u8], domain: &mut Vec<u8>) {
-    fold(address, domain);
-    if memchr::memchr(b'\n', domain).is_none() {
-        if let Some(at) = memchr::memrchr(b'@', domain) {
-            domain.drain(..=at);
+    if memchr::memchr(b'\n', address).is_none() {
+        match memchr::memrchr(b'@', address).and_then(|at| address.get(at.saturating_add(1)..)) {
+            Some(b"") => domain.clear(),
+            Some(after) => fold(after, domain),
+            None => fold(address, domain),
         }
     } else {
+        fold(address, domain);
         drop_local_part_of_lines(domain);
     }
-    if memchr::memmem::find(domain, b"..").is_some() {
+    let dots = |pair: (&u8, &u8)| *pair.0 == b'.' && *pair.1 == b'.';
+    if domain.iter().zip(domain.iter().skip(1)).any(dots) {
         merge_double_dots(domain);
     }
     drop_outer_dots(domain);
@@ -146,7 +149,22 @@ mod tests {
         }
     }
 
+    /// The three steps one after the other, on the whole address.
+    fn plain_domain(address: &[u8]) -> Vec<u8> {
+        let mut domain = Vec::new();
+        fold(address, &mut domain);
+        drop_local_part_of_lines(&mut domain);
+        merge_double_dots(&mut domain);
+        drop_outer_dots(&mut domain);
+        domain
+    }
+
     proptest! {
+        #[test]
+        fn the_short_way_leads_to_the_same_domain(address in "[aB.@\n]{0,9}") {
+            prop_assert_eq!(domain_of(address.as_bytes()), plain_domain(address.as_bytes()));
+        }
+
         #[test]
         fn a_domain_is_never_longer_than_its_address(address in proptest::collection::vec(any::<u8>(), 1..80)) {
             prop_assert!(domain_of(&address).len() <= address.len());

@@ -158,6 +158,7 @@ impl Log {
 /// Memory that logs use one after the other.
 #[derive(Debug, Default)]
 pub struct LogBuffer {
+    /// Those behind what is held are left over from before.
     bytes: Vec<u8>,
     entry: Entry,
 }
@@ -197,8 +198,8 @@ pub fn read<S: Source>(
         entry.line(line);
     };
 
-    bytes.clear();
     let mut offset: u64 = 0;
+    let mut held = 0_usize;
     // Within a line of which the part that is held has been told.
     let mut cut = false;
     let mut wanted = FIRST_READ;
@@ -206,34 +207,40 @@ pub fn read<S: Source>(
         if deadline.passed() {
             return Err(io::Error::from_raw_os_error(libc::ETIMEDOUT));
         }
-        let held = bytes.len();
-        bytes.resize(held + wanted, 0);
+        if bytes.len() < held + wanted {
+            bytes.resize(held + wanted, 0);
+        }
         let got = loop {
-            match source.read_at(offset, bytes.get_mut(held..).unwrap_or_default()) {
+            let into = bytes.get_mut(held..held + wanted).unwrap_or_default();
+            match source.read_at(offset, into) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => break result?.min(wanted),
             }
         };
-        bytes.truncate(held + got);
+        held += got;
         offset = offset.saturating_add(got as u64);
         let mut at = 0;
-        while let Some(length) = bytes.get(at..).and_then(|rest| memchr::memchr(b'\n', rest)) {
+        while let Some(length) = bytes
+            .get(at..held)
+            .and_then(|rest| memchr::memchr(b'\n', rest))
+        {
             if !std::mem::take(&mut cut) {
                 let end = at + length.min(MAX_LINE);
                 line(bytes.get_mut(at..end).unwrap_or_default());
             }
             at += length + 1;
         }
-        bytes.drain(..at);
+        bytes.copy_within(at..held, 0);
+        held -= at;
         // A regular file gives less than was asked for only at its end.
         if got < wanted {
             break;
         }
-        if bytes.len() >= MAX_LINE {
+        if held >= MAX_LINE {
             if !std::mem::replace(&mut cut, true) {
                 line(bytes.get_mut(..MAX_LINE).unwrap_or_default());
             }
-            bytes.clear();
+            held = 0;
         }
         wanted = (wanted * 4).min(LONGEST_READ);
     }

@@ -202,9 +202,12 @@ struct Recipient<'r> {
 /// Recipients in the order of showq, each address once: what the defer log said of it last, else its
 /// first record.
 fn each_recipient(row: &MessageRow, utf8: bool, keys: Keys, each: &mut dyn FnMut(Recipient<'_>)) {
+    // Most messages need no more memory than this.
+    let some = || Vec::with_capacity(256);
     // All addresses as they are printed, one after the other.
-    let mut text = Vec::new();
-    let mut items: Vec<Item> = Vec::new();
+    let mut text = some();
+    let most = row.logged().len() + row.recipient_count();
+    let mut items: Vec<Item> = Vec::with_capacity(most);
     for (place, entry) in row.logged().enumerate() {
         if keys == Keys::V3_11 || entry.log == Log::Defer {
             let start = text.len();
@@ -216,7 +219,7 @@ fn each_recipient(row: &MessageRow, utf8: bool, keys: Keys, each: &mut dyn FnMut
             });
         }
     }
-    let mut address = Vec::new();
+    let mut address = some();
     for (place, recipient) in row.recipients().enumerate() {
         let start = text.len();
         text.extend_from_slice(printable(recipient, utf8, &mut address));
@@ -228,14 +231,16 @@ fn each_recipient(row: &MessageRow, utf8: bool, keys: Keys, each: &mut dyn FnMut
     }
     let kept = kept(&items, &text);
     let mut entries = row.logged().enumerate();
-    let (mut original, mut reason) = (Vec::new(), Vec::new());
+    let (mut original, mut reason) = (Vec::new(), some());
     for (item, _) in items.iter().zip(kept).filter(|(_, kept)| *kept) {
         original.clear();
         reason.clear();
         let mut log = Log::Defer;
         if item.logged {
             if let Some((_, entry)) = entries.find(|(place, _)| *place == item.place) {
-                mailq_text(entry.original, utf8, &mut original);
+                if keys == Keys::V3_11 {
+                    mailq_text(entry.original, utf8, &mut original);
+                }
                 mailq_text(entry.reason, utf8, &mut reason);
                 log = entry.log;
             }

@@ -1,18 +1,29 @@
 //! Several threads that share work from one stack, for one call.
 //!
 //! Whoever finds more work puts it up for the others and does it itself when enough is waiting, so
-//! that memory does not grow with the spool. Threads are started only when there is work to share,
-//! and have ended when [`run`] returns. What the work is, is the [`Worker`]'s business.
+//! that memory does not grow with the spool. What the work is, is the [`Worker`]'s business.
+//!
+//! Threads are started only when there is work to share, and have ended when [`run`] returns: one for
+//! each processor, and more while they wait for a disk, which is faster the more is asked of it at once. Where all is in memory, more threads than
+//! processors are of no use: 16 on two took 7.4 ms for 1,000 messages, two 5.8 ms.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
+use std::time::{Duration, Instant};
 
 use super::pace::Pace;
 use crate::sys;
 
 /// The most threads of one crew.
 pub const MAX_READERS: usize = 16;
+/// After how long each thread but the second may get another one, if only a processor is free: some
+/// times what a thread costs.
+const APART: Duration = Duration::from_micros(250);
+/// Steps between two looks at whether a thread had to wait.
+const LOOK: u32 = 16;
+/// What a disk holds up at least one of in so many steps is worth another thread.
+const STEPS_A_WAIT: u64 = 4;
 /// Pieces of work that may wait; beyond, whoever finds more does it at once.
 const MAX_WAITING: usize = 64;
 
@@ -32,6 +43,19 @@ pub(crate) trait Share<J> {
 
     /// Puts `job` up, or gives it back, to be done at once, when enough is waiting.
     fn offer(&mut self, job: J) -> Option<J>;
+
+    /// Hears that the disk was asked: a file was read, or a buffer full of a directory was listed. If it
+    /// lets this thread wait, another one will ask, too.
+    fn asked(&mut self, of: Asked);
+}
+
+/// What a disk was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// A file.
+    File,
+    /// Some of a directory.
+    Names,
 }
 
 /// Who reads.
@@ -88,6 +112,8 @@ fn run_here<W: Worker>(
 ) -> Vec<W> {
     let crew = Crew {
         readers: readers.most.clamp(1, MAX_READERS),
+        processors: sys::processors(),
+        begun: Instant::now(),
         gentle: readers.gentle,
         board: Mutex::new(Board {
             waiting: Vec::new(),
@@ -101,12 +127,7 @@ fn run_here<W: Worker>(
     };
     std::thread::scope(|threads| {
         let mut own = worker();
-        let mut hands = Hands {
-            crew: &crew,
-            threads,
-            pace: Pace::new(crew.gentle),
-            started: Vec::new(),
-        };
+        let mut hands = Hands::new(&crew, threads);
         let leave = Leave(&crew);
         for job in first {
             own.perform(job, &mut hands);
@@ -129,6 +150,8 @@ struct Board<J> {
 /// What the threads share.
 struct Crew<'s, W: Worker, F> {
     readers: usize,
+    processors: usize,
+    begun: Instant,
     gentle: bool,
     board: Mutex<Board<W::Job>>,
     news: Condvar,
@@ -142,10 +165,15 @@ impl<W: Worker, F: Fn() -> W + Sync> Crew<'_, W, F> {
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether a thread more than those `started` would have a processor, and enough to do.
+    fn has_processor(&self, started: usize) -> bool {
+        started < self.processors && self.begun.elapsed() >= APART * (started as u32 - 1)
+    }
+
     /// Works until nobody has or finds any more, then hands in the worker.
     fn work<'s: 't, 't>(&'s self, mut worker: W, mut hands: Hands<'s, 't, '_, W, F>) {
         let leave = Leave(self);
-        while let Some(job) = self.next() {
+        while let Some(job) = hands.next() {
             worker.perform(job, &mut hands);
             hands.pace.step();
         }
@@ -203,42 +231,69 @@ struct Hands<'s, 't, 'e, W: Worker, F> {
     /// The threads that this one started, to be waited for: the end of a scope waits only for their
     /// work, and a host that forks next must find no thread that is still ending.
     started: Vec<ScopedJoinHandle<'t, ()>>,
+    /// Steps since the last look at the waits.
+    steps: u32,
+    /// How often this thread had waited by then.
+    waits: u64,
 }
 
-impl<'s: 't, 't, W: Worker, F: Fn() -> W + Sync> Hands<'s, 't, '_, W, F> {
-    /// Puts `job` up and starts another thread if all are busy and more are allowed.
-    fn share(&mut self, mut board: MutexGuard<'_, Board<W::Job>>, job: W::Job) {
-        let crew = self.crew;
-        board.waiting.push(job);
-        let started = crew.started.load(Ordering::Relaxed);
-        let start_one = board.idle == 0 && board.waiting.len() > 1 && started < crew.readers;
-        if start_one {
-            crew.started.store(started + 1, Ordering::Relaxed);
+impl<'s: 't, 't, 'e, W: Worker, F: Fn() -> W + Sync> Hands<'s, 't, 'e, W, F> {
+    /// Those of the calling thread.
+    fn new(crew: &'s Crew<'s, W, F>, threads: &'t Scope<'t, 'e>) -> Self {
+        Hands {
+            crew,
+            threads,
+            pace: Pace::new(crew.gentle),
+            started: Vec::new(),
+            steps: 0,
+            waits: sys::waits(),
         }
+    }
+
+    /// As [`Crew::next`]. To wait for work is not to wait for a disk.
+    fn next(&mut self) -> Option<W::Job> {
+        let before = sys::waits();
+        let job = self.crew.next();
+        self.waits += sys::waits().saturating_sub(before);
+        job
+    }
+
+    /// Puts `job` up and starts another thread if all are busy and there is a processor for it.
+    fn share(&mut self, mut board: MutexGuard<'_, Board<W::Job>>, job: W::Job) {
+        board.waiting.push(job);
+        if board.waiting.len() > 1 {
+            self.start_if(board, false);
+        } else {
+            drop(board);
+        }
+        self.crew.news.notify_one();
+    }
+
+    /// Starts another thread if all are busy and more are allowed, be it that `waits` are to be used, or
+    /// that there is a processor for it.
+    fn start_if(&mut self, board: MutexGuard<'_, Board<W::Job>>, waits: bool) {
+        let crew = self.crew;
+        let started = crew.started.load(Ordering::Relaxed);
+        let busy = board.idle == 0 && !board.waiting.is_empty();
+        if !busy || started >= crew.readers || !(waits || crew.has_processor(started)) {
+            return;
+        }
+        crew.started.store(started + 1, Ordering::Relaxed);
         drop(board);
-        crew.news.notify_one();
-        if start_one {
-            let threads = self.threads;
-            let spawned = Builder::new()
-                .name("queuewatch-scan".to_owned())
-                .stack_size(256 * 1024)
-                .spawn_scoped(threads, move || {
-                    sys::block_signals();
-                    let hands = Hands {
-                        crew,
-                        threads,
-                        pace: Pace::new(crew.gentle),
-                        started: Vec::new(),
-                    };
-                    crew.work((crew.worker)(), hands);
-                });
-            if let Ok(thread) = spawned {
-                self.started.push(thread);
-            } else {
-                // No thread to be had: those that run do the work.
-                let _board = crew.board();
-                crew.started.fetch_sub(1, Ordering::Relaxed);
-            }
+        let threads = self.threads;
+        let spawned = Builder::new()
+            .name("queuewatch-scan".to_owned())
+            .stack_size(256 * 1024)
+            .spawn_scoped(threads, move || {
+                sys::block_signals();
+                crew.work((crew.worker)(), Hands::new(crew, threads));
+            });
+        if let Ok(thread) = spawned {
+            self.started.push(thread);
+        } else {
+            // No thread to be had: those that run do the work.
+            let _board = crew.board();
+            crew.started.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }
@@ -259,6 +314,21 @@ impl<'s: 't, 't, W: Worker, F: Fn() -> W + Sync> Share<W::Job> for Hands<'s, 't,
         }
         self.share(board, job);
         None
+    }
+
+    fn asked(&mut self, of: Asked) {
+        self.steps += match of {
+            Asked::File => 1,
+            Asked::Names => STEPS_A_WAIT as u32,
+        };
+        if self.steps < LOOK || self.crew.started.load(Ordering::Relaxed) >= self.crew.readers {
+            return;
+        }
+        let waits = sys::waits();
+        let waited = waits.saturating_sub(self.waits);
+        let often = waited * STEPS_A_WAIT >= u64::from(self.steps);
+        (self.steps, self.waits) = (0, waits);
+        self.start_if(self.crew.board(), often);
     }
 }
 
@@ -297,6 +367,45 @@ mod tests {
                 assert_eq!(done, 2 * (2_u64.pow(13) - 1), "{readers:?}");
             }
         }
+    }
+
+    /// As many pieces of work as there are, put up at once; in each the disk is asked so often.
+    struct Ask(fn());
+
+    impl Worker for Ask {
+        type Job = u32;
+        fn perform(&mut self, job: u32, hands: &mut dyn Share<u32>) {
+            for _ in 0..job {
+                hands.put(0);
+            }
+            for _ in 0..LOOK {
+                (self.0)();
+                hands.asked(Asked::File);
+            }
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn who_waits_for_a_disk_gets_more_threads_than_there_are_processors() {
+        let readers = Readers {
+            most: MAX_READERS,
+            gentle: false,
+        };
+        let wait = || std::thread::sleep(Duration::from_micros(500));
+        let waiting = run(readers, vec![200], || Ask(wait)).len();
+        assert!(
+            waiting > sys::processors().min(MAX_READERS - 1),
+            "{waiting}"
+        );
+        let work = || {
+            let begun = Instant::now();
+            while begun.elapsed() < Duration::from_micros(50) {}
+        };
+        let working = run(readers, vec![200], || Ask(work)).len();
+        assert!(working <= sys::processors(), "{working}");
+        let alone = Readers { most: 1, ..readers };
+        assert_eq!(run(alone, vec![200], || Ask(wait)).len(), 1);
     }
 
     #[test]

@@ -29,7 +29,7 @@ use std::sync::{Arc, OnceLock};
 
 use rustix::io::Errno;
 
-use crew::{Share, Worker};
+use crew::{Asked, Share, Worker};
 use logs::Logs;
 
 pub use crew::{MAX_READERS, Readers};
@@ -389,7 +389,7 @@ impl<O: Observer> Worker for Reader<'_, O> {
 
     fn perform(&mut self, work: Work, hands: &mut dyn Share<Work>) {
         match work {
-            Work::Files(directory, bundle) => self.read(&directory, &bundle),
+            Work::Files(directory, bundle) => self.read(&directory, &bundle, hands),
             Work::List(directory) => self.list(&directory, hands),
             Work::Open(parent, name) => {
                 if self.is_late() {
@@ -418,7 +418,7 @@ impl<O: Observer> Reader<'_, O> {
         late
     }
 
-    fn read(&mut self, directory: &Directory, bundle: &Bundle) {
+    fn read(&mut self, directory: &Directory, bundle: &Bundle, hands: &mut dyn Share<Work>) {
         let Some(depth) = self.plan.depth(directory.queue) else {
             return;
         };
@@ -432,6 +432,7 @@ impl<O: Observer> Reader<'_, O> {
             }
             if let Some(name) = bundle.name(index) {
                 self.files.read(directory, name, depth, &mut self.observer);
+                hands.asked(Asked::File);
             }
         }
     }
@@ -449,7 +450,9 @@ impl<O: Observer> Reader<'_, O> {
                 reader: self,
                 hands,
             };
-            match walk::list(directory, names_only, &mut listing, &mut lister) {
+            let outcome = walk::list(directory, names_only, &mut listing, &mut lister);
+            hands.asked(Asked::Names);
+            match outcome {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(gap) => {
@@ -473,7 +476,7 @@ impl<O: Observer> walk::Finder for Lister<'_, '_, '_, O> {
         match work {
             Work::Files(..) => {
                 if let Some(Work::Files(directory, bundle)) = self.hands.offer(work) {
-                    self.reader.read(&directory, &bundle);
+                    self.reader.read(&directory, &bundle, self.hands);
                 }
             }
             // Directories are names only; they always wait, so that a listing never nests.

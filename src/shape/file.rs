@@ -190,7 +190,11 @@ impl<'b, S: Source> Reading<'b, S> {
             }
             _ => return Ok(Found::Unrecognised),
         }
-        while let Some(record) = self.record()? {
+        loop {
+            self.pass_by();
+            let Some(record) = self.record()? else {
+                break;
+            };
             match record.kind {
                 b'p' if !self.follow(record) => break,
                 b'R' => hear(self.window.bytes(record.start, record.end)),
@@ -250,6 +254,22 @@ impl<'b, S: Source> Reading<'b, S> {
             self.window.seek(target as u64);
         }
         true
+    }
+
+    /// Goes over the short records ahead that are read already and mean nothing here: most of an envelope.
+    fn pass_by(&mut self) {
+        let ahead = self.window.ahead();
+        let mut passed = 0_usize;
+        while let Some([kind, length @ 0..=0x7f, data @ ..]) = ahead.get(passed..) {
+            let length = usize::from(*length);
+            if matches!(kind, b'p' | b'R' | b'S' | b'M' | b'E' | b'0') || length > data.len() {
+                break;
+            }
+            passed = passed.saturating_add(length).saturating_add(2);
+        }
+        // Without any budget left no further record is read.
+        self.budget = self.budget.saturating_sub(passed as u64);
+        self.window.pass(0, passed);
     }
 
     /// The next record: a type other than `0`, up to three length bytes, the data. A file that ends

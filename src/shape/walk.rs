@@ -17,7 +17,7 @@ use crate::postfix::envelope::{self, Envelope, Visitor, Writer};
 use crate::postfix::queue::Queue;
 use crate::postfix::record::RecordReader;
 use crate::postfix::{address, queue_id};
-use crate::scan::crew::{Share, Worker};
+use crate::scan::crew::{Asked, Share, Worker};
 use crate::scan::{Bundle, is_ready};
 use crate::sys::{self, EntryKind, Inode, Noatime, OpenFile};
 
@@ -84,7 +84,7 @@ impl Worker for Reader<'_> {
                     Err(errno) => self.gap("list", &join(&parent.path, &name), errno),
                 }
             }
-            Job::Files(directory, bundle) => self.files(&directory, &bundle),
+            Job::Files(directory, bundle) => self.files(&directory, &bundle, hands),
         }
     }
 }
@@ -210,7 +210,9 @@ impl<'c> Reader<'c> {
                 self.cut = true;
                 break;
             }
-            match self.list_some(directory, &mut listing, hands) {
+            let listed = self.list_some(directory, &mut listing, hands);
+            hands.asked(Asked::Names);
+            match listed {
                 Ok(true) => {}
                 // A directory that was removed while it was open: empty.
                 Ok(false) | Err(Errno::NOENT) => break,
@@ -233,7 +235,7 @@ impl<'c> Reader<'c> {
         let put = |reader: &mut Self, bundle: Bundle, hands: &mut dyn Share<Job>| {
             let job = Job::Files(Arc::clone(directory), bundle);
             if let Some(Job::Files(directory, bundle)) = hands.offer(job) {
-                reader.files(&directory, &bundle);
+                reader.files(&directory, &bundle, hands);
             }
         };
         let more = sys::list(directory.fd.as_fd(), listing, |name, kind| {
@@ -266,7 +268,7 @@ impl<'c> Reader<'c> {
         more
     }
 
-    fn files(&mut self, directory: &Directory, bundle: &Bundle) {
+    fn files(&mut self, directory: &Directory, bundle: &Bundle, hands: &mut dyn Share<Job>) {
         for index in 0..bundle.len() {
             if self.is_late() {
                 self.cut = true;
@@ -274,6 +276,7 @@ impl<'c> Reader<'c> {
             }
             if let Some(name) = bundle.name(index) {
                 self.file(directory, name);
+                hands.asked(Asked::File);
             }
         }
         let part = &self.parts[self.place(directory.place).part];

@@ -14,7 +14,7 @@ use super::capture::{Capture, Facts};
 use super::event::Events;
 use super::ledger::Place;
 use crate::postfix::queue::Queue;
-use crate::scan::crew::{self, Share, Worker};
+use crate::scan::crew::{self, Asked, Share, Worker};
 use crate::scan::walk::{self, Finder};
 use crate::scan::{Bundle, Depth, Directory, FileReader, Identities, Plan, Readers, Work};
 use crate::sys::{self, Noatime};
@@ -252,7 +252,9 @@ impl Worker for Loader<'_, '_, '_> {
                 Err(gap) => self.shared().book.lost.push((self.instance, gap)),
             },
             Job::List(place, directory) => self.list(place, &directory, hands),
-            Job::Files(place, directory, bundle) => self.files(place, &directory, &bundle),
+            Job::Files(place, directory, bundle) => {
+                self.files(place, &directory, &bundle, hands);
+            }
         }
     }
 }
@@ -270,7 +272,9 @@ impl<'w, 'e> Loader<'_, 'w, 'e> {
                 place,
                 hands,
             };
-            match walk::list(directory, false, &mut listing, &mut lister) {
+            let outcome = walk::list(directory, false, &mut listing, &mut lister);
+            hands.asked(Asked::Names);
+            match outcome {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(gap) => {
@@ -282,7 +286,13 @@ impl<'w, 'e> Loader<'_, 'w, 'e> {
         self.listing = listing;
     }
 
-    fn files(&mut self, place: Place, directory: &Directory, bundle: &Bundle) {
+    fn files(
+        &mut self,
+        place: Place,
+        directory: &Directory,
+        bundle: &Bundle,
+        hands: &mut dyn Share<Job>,
+    ) {
         let Some(depth) = self.plan.depth(directory.queue) else {
             return;
         };
@@ -293,6 +303,7 @@ impl<'w, 'e> Loader<'_, 'w, 'e> {
         if self.notes && depth >= Depth::Envelopes {
             for (name, identities) in &mut files {
                 *identities = self.files.identities(directory, name, depth);
+                hands.asked(Asked::File);
             }
             let mut shared = self.shared();
             files.retain(|(name, now)| !now.is_some_and(|now| shared.is_known(place, name, now)));
@@ -300,6 +311,7 @@ impl<'w, 'e> Loader<'_, 'w, 'e> {
         let mut read = Vec::with_capacity(files.len());
         for (name, identities) in files {
             self.files.read(directory, name, depth, &mut self.capture);
+            hands.asked(Asked::File);
             if let Some(facts) = self.capture.take() {
                 let identities = identities.filter(|found| again::may_stand(*found, &facts, now));
                 read.push(Read {
@@ -330,7 +342,7 @@ impl Finder for Lister<'_, '_, '_, '_, '_> {
             Work::Files(directory, bundle) => {
                 let job = Job::Files(place, directory, bundle);
                 if let Some(Job::Files(place, directory, bundle)) = self.hands.offer(job) {
-                    self.loader.files(place, &directory, &bundle);
+                    self.loader.files(place, &directory, &bundle, self.hands);
                 }
             }
             Work::Open(parent, name) => self.hands.put(Job::Open(place, parent, name)),

@@ -12,6 +12,7 @@ use queuewatch::options::{Options, Takes};
 use queuewatch::postfix::queue::QueueSet;
 use queuewatch::render::postqueue::{Keys, heading, json_line, summary, text_block};
 use queuewatch::scan::MessageRow;
+use queuewatch::sys;
 
 use crate::words::{self, Flag, Word};
 use crate::{WHICH, of_library, queues_named, tell_unread};
@@ -168,6 +169,7 @@ fn print(asked: Asked) -> Result<ExitCode> {
         }
     };
     let mut out = io::stdout();
+    sys::widen_pipe(&out);
     let mut begun = false;
     let mut print = |piece: &[u8]| {
         if text && !begun && !piece.is_empty() {
