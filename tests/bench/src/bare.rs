@@ -14,8 +14,10 @@ use io_uring::opcode;
 use io_uring::squeue::Entry;
 use io_uring::types::Fd;
 use queuewatch::postfix::queue::Queue;
-use rustix::fs::{CWD, FileType, Mode, OFlags, RawDir, fstat, open, openat};
-use rustix::io::{Errno, read};
+use rustix::fs::{
+    AtFlags, CWD, FileType, Mode, OFlags, RawDir, StatxFlags, fstat, open, openat, statx,
+};
+use rustix::io::{Errno, pread, read};
 
 /// Bytes of directory entries asked for at a time: those of `ls` and `find`.
 const ENTRIES: usize = 32_768;
@@ -39,6 +41,8 @@ pub(crate) struct Way {
     pub(crate) logs: bool,
     /// Whether the inode is asked for.
     pub(crate) fstat: bool,
+    /// Whether for that no more is asked than a scan needs.
+    pub(crate) statx: bool,
     /// Whether times of access are left alone.
     pub(crate) noatime: bool,
     /// Whether files are read in the order of their inodes, not in that of the directory.
@@ -47,6 +51,8 @@ pub(crate) struct Way {
     pub(crate) ring: bool,
     /// Bytes that are read of each file.
     pub(crate) bytes: usize,
+    /// Whether of a file that is longer its end is read, too: there may be recipients behind the content.
+    pub(crate) ends: bool,
 }
 
 impl Default for Way {
@@ -55,16 +61,18 @@ impl Default for Way {
             threads: THREADS,
             logs: false,
             fstat: true,
+            statx: false,
             noatime: true,
             by_inode: false,
             ring: false,
             bytes: PAGE,
+            ends: false,
         }
     }
 }
 
 impl Way {
-    /// Words such as `threads=8`, `no-fstat`, `atime`, `by-inode`, `ring`, `bytes=1024`, `logs`.
+    /// Words such as `threads=8`, `no-fstat`, `statx`, `atime`, `by-inode`, `ring`, `bytes=1024`, `logs`, `ends`.
     pub(crate) fn parse<'w>(words: impl Iterator<Item = &'w str>) -> Option<Way> {
         let mut way = Way::default();
         for word in words {
@@ -74,10 +82,12 @@ impl Way {
                     way.bytes = bytes.parse().ok().filter(|bytes| *bytes <= PAGE)?;
                 }
                 ("no-fstat", _) => way.fstat = false,
+                ("statx", _) => way.statx = true,
                 ("atime", _) => way.noatime = false,
                 ("by-inode", _) => way.by_inode = true,
                 ("ring", _) => way.ring = true,
                 ("logs", _) => way.logs = true,
+                ("ends", _) => way.ends = true,
                 _ => return None,
             }
         }
@@ -258,10 +268,18 @@ fn read_share(work: &Work, way: Way) -> Result<u64> {
 
 fn read_file(directory: &OwnedFd, name: &CStr, page: &mut [u8], way: Way) -> Result<()> {
     let file = openat(directory, name, way.flags(), Mode::empty())?;
-    if way.fstat {
-        fstat(file.as_fd())?;
+    let length = match (way.fstat, way.statx) {
+        (_, true) => {
+            let wanted = StatxFlags::TYPE | StatxFlags::MODE | StatxFlags::SIZE | StatxFlags::MTIME;
+            statx(file.as_fd(), c"", AtFlags::EMPTY_PATH, wanted)?.stx_size
+        }
+        (true, false) => fstat(file.as_fd())?.st_size as u64,
+        (false, false) => 0,
+    };
+    read(file.as_fd(), &mut *page)?;
+    if way.ends && length > page.len() as u64 {
+        pread(file.as_fd(), &mut *page, length.saturating_sub(PAGE as u64))?;
     }
-    read(file.as_fd(), page)?;
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use queuewatch::postfix::queue::{Queue, QueueSet};
 use crate::process::{Ended, Line};
 use crate::spool::{self, Contents};
 use crate::table::{self, Goal, Row};
-use crate::{Options, Result, depth, machine};
+use crate::{Options, Result, Source, depth, machine};
 
 /// How often a start is measured: it takes a millisecond.
 const STARTS: usize = 201;
@@ -27,6 +27,20 @@ const COLD_WAYS: [&[&str]; 8] = [
     &["threads=16", "by-inode"],
     &["threads=64", "by-inode"],
 ];
+/// Messages from which on the ways to read are compared.
+const WAYS_FROM: u64 = 100_000;
+/// Other ways to read what the caches hold than to list, open, fstat, read 4096 and close.
+const WARM_WAYS: [(&[&str], &str); 9] = [
+    (&["no-fstat"], "no fstat"),
+    (&["statx"], "statx of type, mode, size and mtime for fstat"),
+    (&["ends"], "the last 4096 of longer files, too"),
+    (&["bytes=2048"], "read 2048"),
+    (&["bytes=1024"], "read 1024"),
+    (&["atime"], "without O_NOATIME"),
+    (&["by-inode"], "in the order of inodes"),
+    (&["threads=16"], "on 16 threads"),
+    (&["ring"], "open, read and close by io_uring"),
+];
 /// What many monitoring scripts do.
 const WALK: &str = "\
 import os, sys
@@ -39,6 +53,7 @@ for folder, _, names in os.walk(sys.argv[1]):
 print(files)
 ";
 
+type Maker = fn(&Path, &Path, u64) -> Result<Contents>;
 type Verify = Box<dyn Fn(&Ended) -> std::result::Result<(), String>>;
 
 /// One that is measured.
@@ -145,15 +160,16 @@ impl Contest {
         let spool = options.directory.join("spool");
         let empty = options.directory.join("empty");
         eprintln!("bench: making {} messages", options.messages);
-        let contents = match options.real {
-            true => spool::fill_apart(&bench, &spool, options.messages)?,
-            false => spool::make_apart(&bench, &spool, options.messages)?,
+        let (make, maker): (Maker, _) = match options.source {
+            Source::Drill if options.messages >= spool::MANY => {
+                (spool::make_apart, " to a tenth as many domains")
+            }
+            Source::Drill => (spool::make_apart, ""),
+            Source::Postfix => (spool::fill_apart, " that a Postfix took and deferred"),
+            Source::Links => (spool::link_apart, " that are hard links of 160 files"),
         };
+        let contents = make(&bench, &spool, options.messages)?;
         let nothing = spool::make_apart(&bench, &empty, 0)?;
-        let maker = match options.real {
-            true => " that a Postfix took and deferred",
-            false => "",
-        };
         let heading = format!(
             "{} messages{maker}, {} rounds after one that warms the caches; {}\n\
              Medians of time and of CPU time (user and system), peak of memory, median of what was\n\
@@ -167,21 +183,33 @@ impl Contest {
             true => depth::report(options, &spool, &contents, &mut wrong)?,
             false => String::new(),
         };
-        Ok(Contest {
-            heading,
-            depth,
-            spool_groups: vec![
+        let mut spool_groups = match options.source {
+            // Of ours alone: the others would take an hour.
+            Source::Links => vec![
+                own(envelopes(&bench, &options.plugin, &spool, &contents)),
+                own(counts(&bench, options, &spool, &contents)?),
+            ],
+            _ => vec![
                 envelopes(&bench, &options.plugin, &spool, &contents),
                 lists(&bench, options, &spool, &contents)?,
                 counts(&bench, options, &spool, &contents)?,
             ],
+        };
+        // Where time is that of the loop, and the caches hold all.
+        if (WAYS_FROM..=FEW).contains(&options.messages) {
+            spool_groups.push(ways(&bench, &spool, &contents));
+        }
+        Ok(Contest {
+            heading,
+            depth,
+            spool_groups,
             cold_rounds: options.cold_rounds,
             cold_groups: match options.cold {
                 true => cold(&bench, options, &spool, &contents)?,
                 false => Vec::new(),
             },
             calls_of: options.calls.then_some(options.messages),
-            start: start(&options.plugin, &empty, &nothing),
+            start: start(options, &empty, &nothing),
             wrong,
         })
     }
@@ -288,6 +316,15 @@ impl Outcome {
     }
 }
 
+/// Bare loops and programs of ours.
+fn own(mut group: Group) -> Group {
+    let ours = ["bare", "check_postfix_queue", "queuewatch"];
+    group
+        .contenders
+        .retain(|contender| ours.iter().any(|name| contender.name.starts_with(name)));
+    group
+}
+
 /// The plugin asked about a spool, without a timeout that would cut it short.
 pub(crate) fn plugin(plugin: &Path, spool: &Path, contents: &Contents) -> Line {
     Line::new(plugin)
@@ -307,6 +344,11 @@ fn envelopes(bench: &Path, program: &Path, spool: &Path, contents: &Contents) ->
         Contender::new(
             "bare list, open, fstat, read 4096, close on 2 threads",
             Line::new(bench).with("read").with(spool),
+            move |ended| is_figure(ended, messages),
+        ),
+        Contender::new(
+            "bare, the same, and the last 4096 of longer files",
+            Line::new(bench).with("read").with(spool).with("ends"),
             move |ended| is_figure(ended, messages),
         ),
         Contender::new(
@@ -349,6 +391,22 @@ fn envelopes(bench: &Path, program: &Path, spool: &Path, contents: &Contents) ->
     )
 }
 
+/// Ways to read that were tried, and what each would gain or lose.
+fn ways(bench: &Path, spool: &Path, contents: &Contents) -> Group {
+    let messages = contents.messages();
+    let read = |words: &[&str], name: &str| {
+        let line = Line::new(bench).with("read").with(spool);
+        let line = words.iter().fold(line, Line::with);
+        Contender::new(name, line, move |ended| is_figure(ended, messages))
+    };
+    let usual = read(&[], "bare list, open, fstat, read 4096, close on 2 threads");
+    let others = WARM_WAYS
+        .iter()
+        .map(|(words, name)| read(words, &format!("bare, {name}")));
+    let contenders = std::iter::once(usual).chain(others).collect();
+    Group::new("Ways to read, warm", contenders)
+}
+
 /// The same questions, when the kernel has to ask the disk.
 fn cold(bench: &Path, options: &Options, spool: &Path, contents: &Contents) -> Result<Vec<Group>> {
     let messages = contents.messages();
@@ -360,7 +418,7 @@ fn cold(bench: &Path, options: &Options, spool: &Path, contents: &Contents) -> R
     };
     let mut ages = envelopes(bench, &options.plugin, spool, contents);
     ages.title = "Cold: envelopes";
-    ages.contenders.remove(0);
+    ages.contenders.drain(..2);
     ages.contenders.insert(0, read(&["ring", "threads=16"]));
     ages.contenders
         .splice(0..0, COLD_WAYS.iter().map(|words| read(words)));
@@ -422,6 +480,7 @@ fn lists(bench: &Path, options: &Options, spool: &Path, contents: &Contents) -> 
             .with("sh")
     };
     let ours = options.plugin.with_file_name("queuewatch");
+    let right = contents.clone();
     let mut contenders = vec![
         Contender::new(
             "bare list, open, fstat, read 4096, close, of defer logs, too",
@@ -439,6 +498,12 @@ fn lists(bench: &Path, options: &Options, spool: &Path, contents: &Contents) -> 
             move |ended| is_figure(ended, listed),
         )
         .goals(&[Goal::Ratio(1.5), Goal::Peak(64)]),
+        Contender::new(
+            "check_postfix_queue -v",
+            plugin(&options.plugin, spool, contents).with("-v"),
+            move |ended| is_perfdata(ended, &right, true),
+        )
+        .goals(&[Goal::Peak(64)]),
     ];
     if Path::new("/usr/sbin/postqueue").exists() {
         let folder = configured(options, spool)?;
@@ -542,23 +607,25 @@ fn counts(bench: &Path, options: &Options, spool: &Path, contents: &Contents) ->
 }
 
 /// What it costs to be asked every minute.
-fn start(program: &Path, empty: &Path, nothing: &Contents) -> Group {
-    let nothing = nothing.clone();
-    Group::new(
-        "Start: an empty spool",
-        vec![
-            Contender::new("true", Line::new("true"), |ended| match ended.code {
-                Some(0) => Ok(()),
-                code => Err(format!("exit code {code:?}")),
-            }),
-            Contender::new(
-                "check_postfix_queue",
-                plugin(program, empty, &nothing),
-                move |ended| is_perfdata(ended, &nothing, true),
-            )
-            .goals(&[Goal::Cpu(0.005)]),
-        ],
-    )
+fn start(options: &Options, empty: &Path, nothing: &Contents) -> Group {
+    let program = |name: &str, program: &Path| {
+        let right = nothing.clone();
+        let line = plugin(program, empty, nothing);
+        Contender::new(name, line, move |ended| is_perfdata(ended, &right, true))
+            .goals(&[Goal::Cpu(0.005)])
+    };
+    let nothing_done = |ended: &Ended| match ended.code {
+        Some(0) => Ok(()),
+        code => Err(format!("exit code {code:?}")),
+    };
+    let mut contenders = vec![
+        Contender::new("true", Line::new("true"), nothing_done),
+        program("check_postfix_queue", &options.plugin),
+    ];
+    if let Some(linked) = &options.static_plugin {
+        contenders.push(program("check_postfix_queue (linked statically)", linked));
+    }
+    Group::new("Start: an empty spool", contenders)
 }
 
 fn is_figure(ended: &Ended, right: u64) -> std::result::Result<(), String> {

@@ -36,14 +36,16 @@ use lexopt::Arg::{Long, Short, Value};
 const HELP: &str = "\
 Usage: tests/bench/run [OPTIONS]
 
-  --suite           all of it: 1000, 100000 and 1000000 messages, warm and cold, a real
-                    Postfix's spool, the watch, a busy Postfix; half an hour and more.
+  --suite           all of it: 1000, 100000 and 1000000 messages, warm and cold, ten
+                    million names, a real Postfix's spool, the watch, a busy Postfix; an hour.
                     Writes tests/bench/results.md and the table of README.md (needs
                     root, Postfix and strace)
   --messages N      messages in the spool (default 100000)
   --million         1000000 messages in 3 rounds, for the target on memory
   --real            mail that a Postfix took and deferred, instead of made-up files
                     (needs root and Postfix)
+  --links           names that are hard links of 160 files: more than a disk has room for
+                    (a multiple of 160)
   --busy            how much mail a Postfix delivers while its host is scanned; with
                     --cold while the disk is asked for everything (needs root and Postfix)
   --live            what the watch costs: on that spool, where nothing happens, with
@@ -64,6 +66,17 @@ Exit code: 0 measured, whether targets are met or not; 1 an answer was wrong;
 /// The result of anything that is worth no more than its words.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
+/// Where the mail of a spool comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// It is made up.
+    Drill,
+    /// A Postfix took it and deferred it.
+    Postfix,
+    /// Links of some files that are made up.
+    Links,
+}
+
 /// What was asked for on the command line.
 #[derive(Clone)]
 #[allow(
@@ -75,7 +88,7 @@ struct Options {
     rounds: usize,
     live: bool,
     busy: bool,
-    real: bool,
+    source: Source,
     suite: Option<suite::Paths>,
     cold: bool,
     cold_rounds: usize,
@@ -83,6 +96,8 @@ struct Options {
     save: Option<PathBuf>,
     directory: PathBuf,
     plugin: PathBuf,
+    /// The same, linked statically.
+    static_plugin: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -109,16 +124,15 @@ fn run() -> Result<ExitCode> {
             println!("{}", bare::count_names(&path(&words, 1)?)?);
             return Ok(ExitCode::SUCCESS);
         }
-        Some("make") => {
+        Some(name @ ("make" | "fill" | "link")) => {
             let messages = words.get(2).and_then(|word| word.to_str());
             let messages = messages.ok_or("how many messages?")?.parse()?;
-            spool::make(&path(&words, 1)?, messages)?;
-            return Ok(ExitCode::SUCCESS);
-        }
-        Some("fill") => {
-            let messages = words.get(2).and_then(|word| word.to_str());
-            let messages = messages.ok_or("how many messages?")?.parse()?;
-            spool::fill(&path(&words, 1)?, messages)?;
+            let make = match name {
+                "make" => spool::make,
+                "fill" => spool::fill,
+                _ => spool::link,
+            };
+            make(&path(&words, 1)?, messages)?;
             return Ok(ExitCode::SUCCESS);
         }
         Some(name @ ("still" | "again")) => {
@@ -174,9 +188,9 @@ fn path(words: &[OsString], index: usize) -> Result<PathBuf> {
 /// `None`: help is wanted.
 fn parse(words: Vec<OsString>) -> Result<Option<Options>> {
     let (mut messages, mut rounds, mut live) = (100_000, None, false);
-    let (mut cold, mut calls, mut busy, mut real) = (false, false, false, false);
+    let (mut cold, mut calls, mut busy, mut source) = (false, false, false, Source::Drill);
     let (mut cold_rounds, mut suite) = (3, None);
-    let (mut save, mut directory, mut plugin) = (None, None, None);
+    let (mut save, mut directory, mut plugin, mut static_plugin) = (None, None, None, None);
     let mut parser = lexopt::Parser::from_args(words);
     while let Some(word) = parser.next()? {
         match word {
@@ -187,7 +201,8 @@ fn parse(words: Vec<OsString>) -> Result<Option<Options>> {
             }
             Long("live") => live = true,
             Long("busy") => busy = true,
-            Long("real") => real = true,
+            Long("real") => source = Source::Postfix,
+            Long("links") => source = Source::Links,
             Long("suite") => {
                 let date = parser.value()?.to_string_lossy().into_owned();
                 let (results, readme) = (parser.value()?.into(), parser.value()?.into());
@@ -204,6 +219,7 @@ fn parse(words: Vec<OsString>) -> Result<Option<Options>> {
             Long("save") => save = Some(parser.value()?.into()),
             Long("in") => directory = Some(parser.value()?.into()),
             Long("plugin") => plugin = Some(parser.value()?.into()),
+            Long("static-plugin") => static_plugin = Some(parser.value()?.into()),
             Long("help") | Short('h') => return Ok(None),
             Long(_) | Short(_) | Value(_) => return Err(word.unexpected().into()),
         }
@@ -217,7 +233,7 @@ fn parse(words: Vec<OsString>) -> Result<Option<Options>> {
         rounds,
         live,
         busy,
-        real,
+        source,
         suite,
         cold,
         cold_rounds,
@@ -225,5 +241,6 @@ fn parse(words: Vec<OsString>) -> Result<Option<Options>> {
         save,
         directory: directory.ok_or("start it with tests/bench/run")?,
         plugin: plugin.ok_or("start it with tests/bench/run")?,
+        static_plugin,
     }))
 }

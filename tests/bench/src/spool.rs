@@ -1,15 +1,22 @@
-//! The spool: made by the drill, or by a Postfix, in a process of its own, which tells what is in it on
-//! standard output.
+//! The spool: made by the drill, by a Postfix, or of links, in a process of its own, which tells what is in
+//! it on standard output.
 
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use queuewatch::drill::{Plan, Totals, make as drill};
-use queuewatch::postfix::queue::Queue;
+use queuewatch::options::{Options, Purpose};
+use queuewatch::postfix::queue::{Queue, QueueSet};
 
 use crate::process::Line;
 use crate::{Result, bare, postfix};
+
+/// With so many messages there is a destination domain for every ten of them.
+pub(crate) const MANY: u64 = 1_000_000;
+/// Files that a spool of links has: each with fewer names than ext4 allows (65,000).
+const LINKED: u64 = 160;
 
 /// What is in the spool.
 #[derive(Clone, Debug)]
@@ -32,9 +39,14 @@ impl Contents {
 
 /// Makes it; the disk has it all before this ends. For [`make_apart`].
 pub(crate) fn make(directory: &Path, messages: u64) -> Result<()> {
+    let usual = Plan::default();
     let plan = Plan {
         messages,
-        ..Plan::default()
+        domains: match messages {
+            MANY.. => messages / 10,
+            _ => usual.domains,
+        },
+        ..usual
     };
     let made = drill(directory, &plan, &mut |_, _| {})?;
     rustix::fs::sync();
@@ -86,6 +98,65 @@ pub(crate) fn fill(directory: &Path, messages: u64) -> Result<()> {
     queues[Queue::Deferred.index()] = deferred;
     print(&queues, queuewatch::clock::now());
     Ok(())
+}
+
+/// Makes a deferred queue with `messages` names, which are hard links of some files of the drill: more
+/// than a disk has room for. For [`link_apart`].
+pub(crate) fn link(directory: &Path, messages: u64) -> Result<()> {
+    let plan = Plan {
+        messages: 2 * LINKED,
+        ..Plan::default()
+    };
+    let drilled = directory.with_extension("drilled");
+    drill(&drilled, &plan, &mut |_, _| {})?;
+    let mut files = Vec::new();
+    for hash in fs::read_dir(drilled.join("deferred"))? {
+        for file in fs::read_dir(hash?.path())? {
+            files.push(file?.path());
+        }
+    }
+    files.sort();
+    for surplus in files.drain(LINKED as usize..) {
+        fs::remove_file(surplus)?;
+    }
+    let mut options = Options::default();
+    options.set("queue-directory", drilled.as_os_str().as_encoded_bytes())?;
+    options.set("measure", b"deferred.recipients")?;
+    options.set("measure", b"deferred.oldest")?;
+    let snapshot = options.scan(Purpose::Everything)?;
+    let tally = snapshot.instances.first().ok_or("no snapshot")?;
+    let tally = tally.tally(Queue::Deferred);
+    for queue in QueueSet::ALL.iter() {
+        fs::create_dir_all(directory.join(queue.name()))?;
+    }
+    for hash in 0..16 {
+        fs::create_dir(directory.join(format!("deferred/{hash:X}")))?;
+    }
+    let each = messages.div_ceil(LINKED);
+    for number in 0..messages {
+        let microsecond = number.wrapping_mul(7919) % 1_000_000;
+        let id = format!("{microsecond:05X}{number:06X}");
+        let name = directory.join(format!("deferred/{}/{id}", &id[..1]));
+        fs::hard_link(&files[(number / each) as usize], name)?;
+    }
+    rustix::fs::sync();
+    if !messages.is_multiple_of(LINKED) {
+        return Err(format!("{LINKED} files cannot have {messages} names alike").into());
+    }
+    let mut queues = [Totals::default(); Queue::ALL.len()];
+    queues[Queue::Deferred.index()] = Totals {
+        messages,
+        recipients: tally.recipients * each,
+        oldest: tally.oldest,
+        ..Totals::default()
+    };
+    print(&queues, plan.now);
+    Ok(())
+}
+
+/// Makes it in a process of its own.
+pub(crate) fn link_apart(bench: &Path, directory: &Path, messages: u64) -> Result<Contents> {
+    apart("link", bench, directory, messages)
 }
 
 fn print(queues: &[Totals], now: i64) {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::contest::{Contest, Outcome};
 use crate::table::{Row, time};
-use crate::{Options, Result, busy, live, machine, spool};
+use crate::{Options, Result, Source, busy, live, machine, spool};
 
 /// Where the results go.
 #[derive(Clone)]
@@ -20,12 +20,13 @@ pub(crate) struct Paths {
     pub(crate) readme: PathBuf,
 }
 
-/// One spool: how many messages, rounds, rounds with cold caches, whether a Postfix made it.
-const SPOOLS: [(u64, usize, usize, bool); 4] = [
-    (1_000, 21, 3, false),
-    (10_000, 9, 3, true),
-    (100_000, 9, 3, false),
-    (1_000_000, 3, 1, false),
+/// One spool: how many messages, rounds, rounds with cold caches, where the mail comes from.
+const SPOOLS: [(u64, usize, usize, Source); 5] = [
+    (1_000, 21, 3, Source::Drill),
+    (10_000, 9, 3, Source::Postfix),
+    (100_000, 9, 3, Source::Drill),
+    (1_000_000, 3, 1, Source::Drill),
+    (10_000_000, 3, 0, Source::Links),
 ];
 /// In README.md, around the table.
 const BEGIN: &str = "<!-- of tests/bench/run --suite: begin -->\n";
@@ -36,13 +37,13 @@ pub(crate) fn run(bench: &Path, options: &Options, paths: &Paths) -> Result<(Str
     let mut outcomes = Vec::new();
     let mut reports = Vec::new();
     let mut wrong = false;
-    for (messages, rounds, cold_rounds, real) in SPOOLS {
+    for (messages, rounds, cold_rounds, source) in SPOOLS {
         let options = Options {
             messages,
             rounds,
             cold_rounds,
-            real,
-            cold: true,
+            source,
+            cold: cold_rounds > 0,
             calls: messages <= 10_000,
             directory: options.directory.join(messages.to_string()),
             ..options.clone()
@@ -51,10 +52,10 @@ pub(crate) fn run(bench: &Path, options: &Options, paths: &Paths) -> Result<(Str
         let outcome = Contest::prepare(&options)?.run(rounds)?;
         wrong |= !outcome.wrong.is_empty();
         reports.push(outcome.report());
-        if !real {
+        if source != Source::Postfix {
             outcomes.push((messages, outcome));
         }
-        if messages >= 100_000 {
+        if source == Source::Drill && messages >= 100_000 {
             let spool = options.directory.join("spool");
             reports.push(live::of_spool(bench, &spool, messages)?);
             reports.push(live::of_repeats(bench, &spool, messages)?);
@@ -88,8 +89,11 @@ fn table(outcomes: &[(u64, Outcome)]) -> String {
         let _ = write!(text, " {} |", thousands(*messages));
     }
     // Caches matter where there is something to be cached.
-    let large = &outcomes[outcomes.len().saturating_sub(2)..];
-    for (messages, _) in large {
+    let is_large = |outcome: &&(u64, Outcome)| {
+        outcome.0 >= 100_000 && outcome.1.fastest_of("Cold: envelopes").is_some()
+    };
+    let large: Vec<_> = outcomes.iter().filter(is_large).collect();
+    for (messages, _) in &large {
         let _ = write!(text, " {}, cold |", thousands(*messages));
     }
     let most = large.last().map_or(0, |(messages, _)| *messages);
@@ -127,7 +131,7 @@ fn table(outcomes: &[(u64, Outcome)]) -> String {
             for (messages, _) in outcomes {
                 cell(&mut text, row_of(*messages, title, &row.name));
             }
-            for (messages, outcome) in large {
+            for (messages, outcome) in &large {
                 // The fastest of the bare loops is what cold rows are compared with.
                 let name = match index {
                     0 => outcome.fastest_of(cold),
