@@ -234,6 +234,11 @@ impl Options {
         self.now.unwrap_or_else(clock::now)
     }
 
+    /// Whether that second was set.
+    pub(crate) fn is_now_given(&self) -> bool {
+        self.now.is_some()
+    }
+
     /// The measures asked for.
     pub fn measures(&self) -> &[Measure] {
         &self.measures

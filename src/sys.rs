@@ -174,13 +174,6 @@ impl Identity {
         size: 0,
         changed: 0,
     };
-
-    /// Whether the last change lay so far before `now`, in nanoseconds of the epoch, that another one
-    /// would have another time: clocks of file systems tick every few milliseconds, those of old ones
-    /// every second.
-    pub fn is_settled(self, now: i64) -> bool {
-        self == Identity::NONE || self.changed.saturating_add(2_000_000_000) <= now
-    }
 }
 
 /// The identity of the file at the relative `path` below `directory`, the last link not followed, asked
@@ -428,11 +421,10 @@ fn switches() -> (u64, u64) {
 /// How many processors the calling thread may run on.
 pub fn processors() -> usize {
     #[cfg(target_os = "linux")]
-    {
-        let set = rustix::thread::sched_getaffinity(None);
-        set.map_or(1, |set| set.count() as usize).max(1)
+    if let Ok(set) = rustix::thread::sched_getaffinity(None) {
+        return set.count().max(1) as usize;
     }
-    #[cfg(not(target_os = "linux"))]
+    // Also where there are more of them than such a set holds.
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 

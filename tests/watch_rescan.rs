@@ -599,6 +599,106 @@ fn a_poll_comes_when_it_was_asked_for_and_tells_what_has_happened() {
     assert_eq!(watch.next_event(), None);
 }
 
+/// What cannot be listed any more has not left, whatever else a snapshot says of it.
+#[test]
+fn a_poll_takes_no_mail_for_gone_that_it_cannot_see() {
+    let spool = Spool::of_corpus("short-mixed");
+    let mut watch = Watch::open(&polling(&spool.path(), "1d"), Purpose::Everything).unwrap();
+    let hash = fs::read_dir(spool.path().join("deferred")).unwrap();
+    let hash = hash
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.is_dir())
+        .unwrap();
+    let elsewhere = spool.path().join("elsewhere");
+    fs::rename(&hash, &elsewhere).unwrap();
+    symlink(&elsewhere, &hash).unwrap();
+    watch.read_again().unwrap();
+    assert_eq!(watch.next_event(), None);
+    assert!(watch.snapshot().unwrap().instances[0].unreadable() > 0);
+    fs::remove_file(&hash).unwrap();
+    fs::rename(&elsewhere, &hash).unwrap();
+    watch.read_again().unwrap();
+    let kinds: Vec<&str> = std::iter::from_fn(|| watch.next_event())
+        .map(|event| event.kind.name())
+        .collect();
+    assert!(
+        !kinds.is_empty() && kinds.iter().all(|kind| *kind == "arrived"),
+        "{kinds:?}"
+    );
+}
+
+#[test]
+fn a_poll_holds_nothing_of_directories_that_have_gone() {
+    let spool = Spool::of_corpus("short-mixed");
+    let open = || {
+        let all = fs::read_dir("/proc/self/fd").unwrap();
+        all.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
+            .filter(|path| path.starts_with(spool.path()))
+            .count()
+    };
+    let mut watch = Watch::open(&polling(&spool.path(), "1d"), Purpose::Everything).unwrap();
+    let before = open();
+    for _ in 0..5 {
+        let come = spool.path().join("deferred/Z");
+        fs::create_dir(&come).unwrap();
+        watch.read_again().unwrap();
+        assert_eq!(open(), before + 1);
+        fs::remove_dir(&come).unwrap();
+        watch.read_again().unwrap();
+        assert_eq!(open(), before);
+    }
+}
+
+/// A configuration that cannot be read for a moment is an error each time, and no empty queue.
+#[test]
+fn without_its_configuration_a_watch_says_so_until_it_is_back() {
+    let spool = Spool::of_corpus("short-mixed");
+    let folder = tempfile::tempdir().unwrap();
+    let (main_cf, away) = (folder.path().join("main.cf"), folder.path().join("away"));
+    fs::write(
+        &main_cf,
+        format!("queue_directory = {}\n", spool.path().display()),
+    )
+    .unwrap();
+    let mut options = Options::default();
+    options
+        .set("config-directory", folder.path().as_os_str().as_bytes())
+        .unwrap();
+    options.set("poll", b"1d").unwrap();
+    let mut watch = Watch::open(&options, Purpose::Everything).unwrap();
+    let messages = |watch: &mut Watch| {
+        let snapshot = watch.snapshot()?;
+        Ok::<u64, queuewatch::error::Error>(snapshot.instances[0].tally(Queue::Deferred).messages)
+    };
+    let before = messages(&mut watch).unwrap();
+    assert!(before > 100);
+    fs::rename(&main_cf, &away).unwrap();
+    for _ in 0..3 {
+        let error = watch.read_again().unwrap_err();
+        assert!(error.to_string().contains("main.cf"), "{error}");
+        assert!(messages(&mut watch).is_err());
+    }
+    fs::rename(&away, &main_cf).unwrap();
+    assert_eq!(messages(&mut watch).unwrap(), before);
+}
+
+/// What is told without events is as old as the last look.
+#[test]
+fn a_snapshot_without_events_is_of_the_last_look() {
+    let spool = Spool::of_corpus("short-mixed");
+    let mut options = Options::default();
+    options
+        .set("queue-directory", spool.path().as_os_str().as_bytes())
+        .unwrap();
+    options.set("poll", b"1d").unwrap();
+    let mut watch = Watch::open(&options, Purpose::Everything).unwrap();
+    let first = watch.snapshot().unwrap().now;
+    std::thread::sleep(Duration::from_millis(1100));
+    assert_eq!(watch.snapshot().unwrap().now, first);
+    watch.read_again().unwrap();
+    assert!(watch.snapshot().unwrap().now > first);
+}
+
 /// More than the kernel keeps events of, while nobody takes them in.
 #[test]
 fn an_overflow_is_told_and_made_good() {

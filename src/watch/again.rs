@@ -3,22 +3,29 @@
 //!
 //! A file need not be read again if it, and its log of delay reasons where that is read, has the inode
 //! number, the size and the time of change that it had just before it was read
-//! ([`crate::sys::Identity`]), and if that time was past when it was taken, so that no later change can have
-//! the same. One statx(2) for each of the two takes the place of open, fstat, pread and close, and of the
-//! reading. It costs 48 bytes for each message. All directories are opened and listed anew each time.
+//! ([`crate::sys::Identity`]), and if it was read so long after it was first seen to have these that no
+//! change before the reading can have left them the same ([`SETTLED`]). One statx(2) for each of the two
+//! takes the place of open, fstat, pread and close, and of the reading. It costs 56 bytes for each message.
+//! All directories are opened and listed anew each time.
 
-use std::collections::HashSet;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
 
 use super::Watched;
 use super::book::Book;
 use super::capture::{Facts, File};
 use super::event::{Event, EventKind, Events};
-use super::ledger::{EntryId, Place};
+use super::ledger::{EntryId, Noted, Place};
 use super::look::Outline;
+use super::places::What;
 use crate::postfix::queue::Queue;
 use crate::scan::Identities;
 use crate::sys::Identity;
+
+/// After how long a file that changes again has another time of change, in tenths of a second: clocks of
+/// file systems tick every few milliseconds, those of old ones every second. It is counted on this host's
+/// own clock, for a server's may be wrong.
+const SETTLED: u32 = 21;
 
 /// One look at all files of an instance.
 pub(super) struct Round<'w> {
@@ -72,36 +79,35 @@ impl<'w> Round<'w> {
         name: &[u8],
         facts: Facts,
     ) -> EntryId {
-        let of_message = |kind, book: &Book, watched: &Watched, id| {
-            let instance = &watched.instance.name;
-            Event::of_message(kind, instance, (queue, None), &book.ledger, id)
-        };
-        let before = book.ledger.find(place, name);
+        let ledger = &book.ledger;
+        let before = ledger.find(place, name);
         let before = before
-            .filter(|id| book.ledger.entry(*id).is_message())
-            .map(|id| {
-                let left = of_message(EventKind::Left, book, watched, id);
-                (left, Outline::of(&book.ledger, id))
-            });
+            .filter(|id| ledger.entry(*id).is_message())
+            .map(|id| Outline::of(ledger, id));
         let id = book.put(watched, place, queue, name, facts);
         self.see(id);
-        let is_message = book.ledger.entry(id).is_message();
-        match before {
-            Some((left, _)) if !is_message => self.events.push(left),
-            Some((_, outline)) if outline != Outline::of(&book.ledger, id) => {
-                let changed = of_message(EventKind::Changed, book, watched, id);
-                self.events.push(changed);
+        // What is there and no message any more has not left: it cannot be read, or is not ready.
+        if book.ledger.entry(id).is_message() {
+            let instance = &watched.instance.name;
+            match before {
+                None => {
+                    self.arrived.insert(id);
+                }
+                Some(before) if before != Outline::of(&book.ledger, id) => {
+                    let ledger = &book.ledger;
+                    let kind = EventKind::Changed;
+                    let event = Event::of_message(kind, instance, (queue, None), ledger, id);
+                    self.events.push(event);
+                }
+                Some(_) => {}
             }
-            None if is_message => {
-                self.arrived.insert(id);
-            }
-            _ => {}
         }
         id
     }
 
     /// Takes out what is not there any more.
     pub(super) fn finish(mut self, book: &mut Book, watched: &mut Watched) {
+        let hidden = self.hidden(book, watched);
         let gone: Vec<Place> = book
             .places
             .iter()
@@ -126,7 +132,8 @@ impl<'w> Round<'w> {
             .collect();
         let name = watched.instance.name.clone();
         for (id, queue) in unseen {
-            if book.ledger.entry(id).is_message() {
+            let place = book.ledger.entry(id).place;
+            if book.ledger.entry(id).is_message() && !hidden.contains(&place) {
                 let same_name = book.ledger.named(book.ledger.name(id));
                 let found = same_name
                     .into_iter()
@@ -161,32 +168,66 @@ impl<'w> Round<'w> {
     }
 }
 
-/// Whether what was read of a file that was `identities` just before, at `now` in nanoseconds of the
-/// epoch, may stand for it as long as it is that.
-pub(super) fn may_stand(identities: Identities, facts: &Facts, now: i64) -> bool {
+impl Round<'_> {
+    /// The places of which this look does not say whether files have gone, for they, or what they lie in,
+    /// could not be listed.
+    fn hidden(&self, book: &Book, watched: &Watched) -> HashSet<Place> {
+        let here = || {
+            book.places
+                .iter()
+                .filter(|(_, row)| row.instance == self.instance)
+        };
+        let path_of = |what: &What| match what {
+            What::Queue(directory) => Some(directory.path.clone()),
+            _ => None,
+        };
+        let lost = book.lost.iter().filter(|(of, _)| *of == self.instance);
+        let unread: Vec<PathBuf> = lost
+            .map(|(_, gap)| gap.path.clone())
+            .chain(watched.gaps.iter().map(|gap| gap.path.clone()))
+            .chain(here().filter_map(|(_, row)| {
+                row.gap.as_ref()?;
+                path_of(&row.what)
+            }))
+            .collect();
+        let paths: HashMap<Place, PathBuf> = here()
+            .filter_map(|(place, row)| Some((place, path_of(&row.what)?)))
+            .collect();
+        paths
+            .into_iter()
+            .filter(|(_, path)| unread.iter().any(|above| path.starts_with(above)))
+            .map(|(place, _)| place)
+            .collect()
+    }
+}
+
+/// What is noted of a file that was `identities` just before it was read at `now`, in tenths of a second;
+/// `before` was noted of it if it was the same. `None` if what was read may not stand for it.
+pub(super) fn note(
+    identities: Identities,
+    facts: &Facts,
+    before: Option<Noted>,
+    now: u32,
+) -> Option<Noted> {
     // What could not be read may be readable without having changed.
     let Facts::File(file) = facts else {
-        return false;
+        return None;
     };
-    if file.log_gap.is_some() {
-        return false;
-    }
     // A log that came after it was looked for may have gone again.
     let log_came = identities.log == Identity::NONE && is_explained(file);
-    identities.file.is_settled(now) && identities.log.is_settled(now) && !log_came
+    if file.log_gap.is_some() || log_came {
+        return None;
+    }
+    let since = before.map_or(now, |before| before.since);
+    Some(Noted {
+        identities,
+        since,
+        proven: now.saturating_sub(since) >= SETTLED,
+    })
 }
 
 fn is_explained(file: &File) -> bool {
     file.parts.iter().any(|part| part.why.is_some())
-}
-
-/// The present moment in nanoseconds of the epoch, on the clock that sets the times of files.
-pub(super) fn now() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .ok()
-        .and_then(|since| i64::try_from(since.as_nanos()).ok())
-        .unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -226,8 +267,8 @@ mod tests {
         }))
     }
 
-    /// The identity of a file that was made just now.
-    fn young() -> Identity {
+    /// The identity of a file.
+    fn identity() -> Identity {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("file"), "x").unwrap();
         let folder = std::fs::File::open(folder.path()).unwrap();
@@ -235,42 +276,47 @@ mod tests {
     }
 
     #[test]
-    fn what_may_change_at_the_same_tick_does_not_stand() {
-        let (file, now) = (young(), now());
-        let later = now + 3_000_000_000;
+    fn what_was_read_stands_when_no_change_can_have_left_it_the_same() {
+        let file = identity();
         let because = || Some((b"4.4.1".to_vec(), b"no".to_vec()));
-        for (log, why, at, stands) in [
-            (Identity::NONE, None, later, true),
-            (Identity::NONE, None, now, false),
-            (file, because(), later, true),
-            (file, because(), now, false),
-            // It came while the file was read.
-            (Identity::NONE, because(), later, false),
-        ] {
+        for (log, why) in [(Identity::NONE, None), (file, because())] {
             let found = Identities { file, log };
-            let text = format!("{found:?} {why:?} at {at}");
-            assert_eq!(may_stand(found, &message(why), at), stands, "{text}");
+            let facts = message(why);
+            let first = note(found, &facts, None, 100).unwrap();
+            assert!(!first.proven);
+            let soon = note(found, &facts, Some(first), 100 + SETTLED - 1).unwrap();
+            assert!(!soon.proven && soon.since == 100);
+            assert!(
+                note(found, &facts, Some(soon), 100 + SETTLED)
+                    .unwrap()
+                    .proven
+            );
         }
+        // It came while the file was read.
+        let found = Identities {
+            file,
+            log: Identity::NONE,
+        };
+        assert_eq!(note(found, &message(because()), None, 100), None);
     }
 
     #[test]
     fn what_could_not_be_read_does_not_stand() {
         let found = Identities {
-            file: young(),
+            file: identity(),
             log: Identity::NONE,
         };
-        let later = now() + 3_000_000_000;
         let gap = || Gap {
             queue: Queue::Hold,
             kind: GapKind::Log,
             path: "defer/A/ABC".into(),
             errno: 13,
         };
-        assert!(!may_stand(found, &Facts::Gap(gap()), later));
+        assert_eq!(note(found, &Facts::Gap(gap()), None, 100), None);
         let Facts::File(mut file) = message(None) else {
             unreachable!()
         };
         file.log_gap = Some(gap());
-        assert!(!may_stand(found, &Facts::File(file), later));
+        assert_eq!(note(found, &Facts::File(file), None, 100), None);
     }
 }

@@ -151,7 +151,17 @@ pub(super) struct Ledger {
     /// Causes and how many recipients, each 32 bits.
     lists: Pool,
     /// What the files were when they were read, by entry; where that is kept.
-    identities: Vec<Identities>,
+    noted: Vec<Noted>,
+}
+
+/// What a file was just before it was read, and since when it was known to be that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Noted {
+    pub(super) identities: Identities,
+    /// Tenths of a second of the watch's own clock.
+    pub(super) since: u32,
+    /// Whether it was read when no change could have left it the same any more.
+    pub(super) proven: bool,
 }
 
 impl Ledger {
@@ -431,29 +441,30 @@ impl Ledger {
     }
 
     /// Notes what its file was just before it was read.
-    pub(super) fn set_identities(&mut self, id: EntryId, identities: Identities) {
+    pub(super) fn note(&mut self, id: EntryId, noted: Noted) {
         let place = id as usize;
-        if self.identities.len() <= place {
-            self.identities.resize(place + 1, Identities::default());
+        if self.noted.len() <= place {
+            self.noted.resize(place + 1, Noted::default());
         }
-        self.identities[place] = identities;
+        self.noted[place] = noted;
+    }
+
+    /// What was noted of its file, if that was the same.
+    pub(super) fn noted(&self, id: EntryId, identities: Identities) -> Option<Noted> {
+        let noted = self.noted.get(id as usize)?;
+        let same = noted.identities == identities && identities != Identities::default();
+        same.then_some(*noted)
     }
 
     /// Gives back the memory of what the files were.
-    pub(super) fn forget_identities(&mut self) {
-        self.identities = Vec::new();
-    }
-
-    /// Whether the file was the same when it was read.
-    pub(super) fn has_identities(&self, id: EntryId, identities: Identities) -> bool {
-        let noted = self.identities.get(id as usize).copied();
-        noted == Some(identities) && identities != Identities::default()
+    pub(super) fn forget_notes(&mut self) {
+        self.noted = Vec::new();
     }
 
     /// Takes an entry out. Its number may be used again.
     pub(super) fn remove(&mut self, id: EntryId) {
-        if let Some(noted) = self.identities.get_mut(id as usize) {
-            *noted = Identities::default();
+        if let Some(noted) = self.noted.get_mut(id as usize) {
+            *noted = Noted::default();
         }
         let hash = self.hasher.hash_one(self.name(id));
         if let Ok(found) = self.by_name.find_entry(hash, |other| *other == id) {

@@ -6,6 +6,7 @@
 
 use std::ffi::{CStr, CString};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use super::Watched;
 use super::again::{self, Round};
@@ -65,6 +66,7 @@ fn read<'e>(
 ) -> Option<Round<'e>> {
     let (plan, wanted) = (watched.live.plan, watched.live.wanted);
     let notes = book.blind.is_some();
+    let clock = watched.clock;
     let files = watched.files.another();
     let mut shared = Shared {
         book,
@@ -85,6 +87,7 @@ fn read<'e>(
         files: files.another(),
         listing: Vec::new(),
         notes,
+        clock,
     });
     let shared = shared.into_inner();
     shared.unwrap_or_else(PoisonError::into_inner).round
@@ -189,7 +192,7 @@ impl Shared<'_, '_> {
         };
         let ledger = &self.book.ledger;
         let known = ledger.find(place, name.to_bytes());
-        let known = known.filter(|id| ledger.has_identities(*id, now));
+        let known = known.filter(|id| ledger.noted(*id, now).is_some_and(|noted| noted.proven));
         if let Some(id) = known {
             round.see(id);
             self.book.kept += 1;
@@ -200,12 +203,17 @@ impl Shared<'_, '_> {
     fn put(&mut self, place: Place, queue: Queue, read: Read<'_>) {
         let (book, watched) = (&mut *self.book, &mut *self.watched);
         let name = read.name.to_bytes();
+        let noted = read.identities.and_then(|identities| {
+            let before = book.ledger.find(place, name);
+            let before = before.and_then(|id| book.ledger.noted(id, identities));
+            again::note(identities, &read.facts, before, read.now)
+        });
         let id = match &mut self.round {
             Some(round) => round.put(book, watched, (place, queue), name, read.facts),
             None => book.put(watched, place, queue, name, read.facts),
         };
-        if let Some(identities) = read.identities {
-            book.ledger.set_identities(id, identities);
+        if let Some(noted) = noted {
+            book.ledger.note(id, noted);
         }
     }
 
@@ -228,13 +236,16 @@ struct Loader<'s, 'w, 'e> {
     listing: Vec<u8>,
     /// Whether to note what files are.
     notes: bool,
+    /// Since when time is counted for that.
+    clock: Instant,
 }
 
-/// What a file says, and, where that is noted, what it was just before it was read.
+/// What a file says, and, where that is noted, what it was just before it was read, and when.
 struct Read<'n> {
     name: &'n CStr,
     facts: Facts,
     identities: Option<Identities>,
+    now: u32,
 }
 
 impl Worker for Loader<'_, '_, '_> {
@@ -299,7 +310,7 @@ impl<'w, 'e> Loader<'_, 'w, 'e> {
         let depth = depth.max(Depth::Inodes);
         let names = (0..bundle.len()).filter_map(|index| bundle.name(index));
         let mut files: Vec<(&CStr, Option<Identities>)> = names.map(|name| (name, None)).collect();
-        let now = again::now();
+        let now = tenths(self.clock);
         if self.notes && depth >= Depth::Envelopes {
             for (name, identities) in &mut files {
                 *identities = self.files.identities(directory, name, depth);
@@ -313,11 +324,11 @@ impl<'w, 'e> Loader<'_, 'w, 'e> {
             self.files.read(directory, name, depth, &mut self.capture);
             hands.asked(Asked::File);
             if let Some(facts) = self.capture.take() {
-                let identities = identities.filter(|found| again::may_stand(*found, &facts, now));
                 read.push(Read {
                     name,
                     facts,
                     identities,
+                    now,
                 });
             }
         }
@@ -357,6 +368,11 @@ impl Finder for Lister<'_, '_, '_, '_, '_> {
             .shared()
             .put_stray(self.place, directory.queue, name);
     }
+}
+
+/// How long ago `clock` was, in tenths of a second.
+fn tenths(clock: Instant) -> u32 {
+    u32::try_from(clock.elapsed().as_millis() / 100).unwrap_or(u32::MAX)
 }
 
 /// Watches the delay logs of an instance: `fd` is their directory, and each below it of one character.

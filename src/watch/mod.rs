@@ -46,6 +46,7 @@ use rustix::time::{
 pub use change::Changes;
 pub use event::{Event, EventKind, MAX_EVENTS};
 
+use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::instance::Instance;
 use crate::options::{Options, Purpose};
@@ -53,7 +54,7 @@ use crate::postfix::queue::Queue;
 use crate::rules::Verdict;
 use crate::scan::{Depth, Directory, FileReader, Gap, Spool};
 use crate::snapshot::{Earlier, Request, Snapshot};
-use crate::sys::{self, Noatime};
+use crate::sys::{self, Noatime, SinceBoot};
 use book::Book;
 use capture::Capture;
 use ledger::Place;
@@ -86,6 +87,8 @@ struct Watched {
     identity: Option<(u64, u64)>,
     /// What could not be opened at all.
     gaps: Vec<Gap>,
+    /// When it was opened first.
+    clock: Instant,
 }
 
 impl Watched {
@@ -100,6 +103,25 @@ impl Watched {
         self.files = files;
         self.gaps = gaps;
         directories
+    }
+}
+
+/// A moment, by three clocks.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    at: Instant,
+    /// In seconds of the epoch.
+    now: i64,
+    since_boot: Option<SinceBoot>,
+}
+
+impl Moment {
+    fn now() -> Moment {
+        Moment {
+            at: Instant::now(),
+            now: clock::now(),
+            since_boot: sys::since_boot(),
+        }
     }
 }
 
@@ -154,7 +176,10 @@ pub struct Watch {
     events: event::Events,
     /// Why all is to be read anew.
     reload: Option<String>,
-    loaded: Instant,
+    /// When all was read or looked at last.
+    looked: Moment,
+    /// Whether it was told why there are no events.
+    told_blind: bool,
     earlier: VecDeque<(Instant, Earlier)>,
     looks: u64,
 }
@@ -235,7 +260,8 @@ impl Watch {
             halves: VecDeque::new(),
             events: event::Events::default(),
             reload: None,
-            loaded: Instant::now(),
+            looked: Moment::now(),
+            told_blind: false,
             earlier: VecDeque::new(),
             looks: 0,
         };
@@ -243,7 +269,7 @@ impl Watch {
         if watch.watched.is_empty() && !watch.broken.is_empty() {
             return Err(watch.broken.swap_remove(0));
         }
-        watch.tell_if_blind();
+        watch.go_blind();
         Ok(watch)
     }
 
@@ -255,11 +281,6 @@ impl Watch {
     /// Why there are no events, if there are none: all is read anew from time to time.
     pub fn blind(&self) -> Option<&str> {
         self.book.blind.as_deref()
-    }
-
-    /// When all was read or looked at last. What is known where there are no events is as old as that.
-    pub fn looked(&self) -> Instant {
-        self.loaded
     }
 
     /// How many queue files are known.
@@ -345,6 +366,7 @@ impl Watch {
         if let Some(reason) = self.reload.take() {
             self.load_again(reason)?;
         }
+        self.go_blind();
         if self.inotify.is_some() {
             if busy {
                 self.settling = true;
@@ -389,7 +411,7 @@ impl Watch {
         }
         // A timer may be a little early.
         let due = self.options.poll().unwrap_or(RESCAN).mul_f64(0.99);
-        if self.book.blind.is_some() && self.loaded.elapsed() >= due {
+        if self.book.blind.is_some() && self.looked.at.elapsed() >= due {
             return self.load_again("there are no events".to_owned());
         }
         Ok(())
@@ -397,7 +419,6 @@ impl Watch {
 
     fn load_again(&mut self, reason: String) -> Result<()> {
         log::info!("all queues are looked at anew: {reason}");
-        let was_blind = self.book.blind.is_some();
         let outcome = self.load();
         if outcome.is_err() {
             self.reload = Some(reason.clone());
@@ -406,15 +427,22 @@ impl Watch {
             self.events
                 .push(Event::of_watch(EventKind::Rescanned, "", reason));
         }
-        if !was_blind {
-            self.tell_if_blind();
-        }
+        self.go_blind();
         outcome.map(drop)
     }
 
-    /// Tells whoever has not asked for it that there are no events.
-    fn tell_if_blind(&mut self) {
-        if let (None, Some(why)) = (self.options.poll(), self.book.blind.clone()) {
+    /// Where there cannot be all events there are none, which is told to whoever has not asked for it.
+    fn go_blind(&mut self) {
+        let Some(why) = self.book.blind.clone() else {
+            self.told_blind = false;
+            return;
+        };
+        if let Some(inotify) = self.inotify.take() {
+            let _ = epoll::delete(&self.epoll, &inotify);
+            self.book.places.unwatch();
+            self.settling = false;
+        }
+        if self.options.poll().is_none() && !std::mem::replace(&mut self.told_blind, true) {
             log::warn!("no events: {why}");
             self.events.push(Event::of_watch(EventKind::Blind, "", why));
         }
@@ -423,16 +451,13 @@ impl Watch {
     /// Forgets all, watches all directories, and reads all queues; but where there were no events and are
     /// none, what is known of unchanged files is kept.
     fn load(&mut self) -> Result<Reading> {
+        let found = self.options.instances()?;
         self.pending.clear();
         self.order.clear();
         self.halves.clear();
         self.broken.clear();
-        self.loaded = Instant::now();
+        self.looked = Moment::now();
         let mut opened = Vec::new();
-        let (found, outcome) = match self.options.instances() {
-            Ok(found) => (found, Ok(Reading::OfAll)),
-            Err(error) => (Vec::new(), Err(error)),
-        };
         for instance in found {
             match instance.and_then(|instance| Ok((Spool::of(&instance)?, instance))) {
                 Ok((spool, instance)) => opened.push((instance, spool)),
@@ -455,9 +480,9 @@ impl Watch {
             self.load_instance(instance, spool);
         }
         if self.book.blind.is_none() {
-            self.book.ledger.forget_identities();
+            self.book.ledger.forget_notes();
         }
-        outcome
+        Ok(Reading::OfAll)
     }
 
     /// Whether `opened` are the instances and spools that are watched.
@@ -467,7 +492,9 @@ impl Watch {
                 && watched.identity.is_some()
                 && watched.identity == identity(&instance.queue_directory)
         };
-        self.watched.len() == opened.len() && self.watched.iter().zip(opened).all(same)
+        !self.watched.is_empty()
+            && self.watched.len() == opened.len()
+            && self.watched.iter().zip(opened).all(same)
     }
 
     /// Whether there may be events by now, where there were none.
@@ -543,6 +570,7 @@ impl Watch {
             spool,
             files: FileReader::default(),
             gaps: Vec::new(),
+            clock: Instant::now(),
         };
         let directories = watched.open();
         let readers = self.request.readers;

@@ -13,6 +13,7 @@ use super::places::What;
 use super::{Key, Look, MAX_HALVES, Pending, Watch, load};
 use crate::postfix::queue::Queue;
 use crate::postfix::queue_id;
+use crate::scan::GapKind;
 
 impl Watch {
     /// Takes in the events that wait; whether there were any.
@@ -101,6 +102,7 @@ impl Watch {
             }
             (What::Logs(..), true) => self.logs_directory_event(place, mask, &name),
             (What::Logs(..), false) => self.log_event(place, &name),
+            (What::Gone(_), _) => {}
         }
     }
 
@@ -172,7 +174,10 @@ impl Watch {
             // Where main.cf does not say how deep logs lie, the directories do.
             if let Some(watched) = self.watched.get_mut(instance) {
                 watched.spool.forget_levels();
-                (watched.files, _) = watched.spool.reader(&watched.live.plan);
+                let (files, gaps) = watched.spool.reader(&watched.live.plan);
+                watched.files = files;
+                watched.gaps.retain(|gap| gap.kind != GapKind::LogDirectory);
+                watched.gaps.extend(gaps);
             }
             let mut names = Vec::new();
             load::watch_logs(&mut self.book, instance, found, &mut names);

@@ -25,6 +25,8 @@ pub(super) enum What {
     Queue(Arc<Directory>),
     /// A directory of delay logs.
     Logs(OwnedFd, PathBuf),
+    /// None any more; of which queue it was.
+    Gone(Option<Queue>),
 }
 
 /// A place.
@@ -45,7 +47,8 @@ impl PlaceRow {
     pub(super) fn queue(&self) -> Option<Queue> {
         match &self.what {
             What::Queue(directory) => Some(directory.queue),
-            _ => None,
+            What::Gone(queue) => *queue,
+            What::Spool | What::Logs(..) => None,
         }
     }
 }
@@ -189,12 +192,21 @@ impl Places {
         Some(place)
     }
 
+    /// Lets go of all watches.
+    pub(super) fn unwatch(&mut self) {
+        self.watches = None;
+        self.by_watch.clear();
+        for row in &mut self.rows {
+            row.watch = None;
+        }
+    }
+
     /// Whether all of them could be watched by way of `inotify`.
     pub(super) fn can_be_watched(&self, inotify: &Inotify) -> bool {
         let mut watches = inotify.watches();
         self.iter().all(|(_, row)| {
             let (path, fd) = match &row.what {
-                What::Spool => return true,
+                What::Spool | What::Gone(_) => return true,
                 What::Queue(directory) => (directory.path.as_path(), directory.fd()),
                 What::Logs(fd, path) => (path.as_path(), fd.as_fd()),
             };
@@ -217,6 +229,8 @@ impl Places {
             let row = &mut self.rows[here as usize];
             row.gone = true;
             row.gap = None;
+            // Its descriptor is closed.
+            row.what = What::Gone(row.queue());
             if let (Some(watch), Some(watches)) = (row.watch.take(), &mut self.watches) {
                 self.by_watch.remove(&watch.get_watch_descriptor_id());
                 // It may have gone with its directory.
@@ -264,7 +278,7 @@ fn mask_of(what: &What) -> WatchMask {
     let entries = WatchMask::CREATE | WatchMask::DELETE | WatchMask::MOVE | WatchMask::ATTRIB;
     let itself = WatchMask::DELETE_SELF | WatchMask::MOVE_SELF | WatchMask::ONLYDIR;
     match what {
-        What::Spool => entries | itself,
+        What::Spool | What::Gone(_) => entries | itself,
         // Where mail is written there would be an event for each piece of it.
         What::Queue(directory) if matches!(directory.queue, Queue::Incoming | Queue::Maildrop) => {
             entries | itself | WatchMask::EXCL_UNLINK | WatchMask::CLOSE_WRITE

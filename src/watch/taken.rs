@@ -15,24 +15,29 @@ use crate::snapshot::{Damaged, Earlier, InstanceSnapshot, MAX_EXAMPLES, Previous
 impl Watch {
     /// The snapshot of the moment; unless it is to be `whole`, with the tables alone that rules ask for.
     pub(super) fn taken(&mut self, whole: bool) -> Snapshot {
-        let now = self.options.now();
+        let request = self.options.request(self.purpose).unwrap_or(self.request);
+        // Without events what is known is as old as the last look, and does not pretend to be younger.
+        let (now, since_boot) = match self.blind() {
+            Some(_) if !self.options.is_now_given() => (self.looked.now, self.looked.since_boot),
+            _ => (request.now, request.since_boot),
+        };
+        let is_old = |earlier: &Earlier| self.blind().is_none() || earlier.now < now;
         let previous = match self.options.previous() {
             Previous::NotAsked => self
                 .earlier
                 .iter()
                 .rev()
-                .find(|(at, _)| at.elapsed() >= GROWTH_SPAN)
+                .find(|(at, earlier)| at.elapsed() >= GROWTH_SPAN && is_old(earlier))
                 .map_or(Previous::None, |(_, earlier)| Previous::At(earlier.clone())),
             given => given.clone(),
         };
-        let request = self.options.request(self.purpose).unwrap_or(self.request);
         let since = previous.earlier().map(|earlier| earlier.now);
         let instances = (0..self.watched.len())
             .map(|number| self.instance_taken(number, now, since, whole))
             .collect();
         let snapshot = Snapshot {
             now,
-            since_boot: request.since_boot,
+            since_boot,
             previous,
             excluded: self.options.excluded(),
             instances,

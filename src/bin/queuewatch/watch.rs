@@ -143,7 +143,7 @@ fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<
     let supervisor = Supervisor::from_environment();
     let mut changes = Changes::new(lasting);
     let mut judged: Option<Instant> = None;
-    let (mut first, mut alive) = (true, None::<Instant>);
+    let mut first = true;
     // Whether something happened since the last verdict.
     let mut news = true;
     loop {
@@ -165,12 +165,7 @@ fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<
             }
         }
         let since = judged.map_or(TICK, |judged| judged.elapsed());
-        // Without events a state is as old as the last look, and does not pretend to be younger.
-        let due = match watch.blind() {
-            Some(_) => judged.is_none_or(|judged| watch.looked() > judged),
-            None => since >= TICK,
-        };
-        if news && since >= PACE || due {
+        if news && since >= PACE || since >= TICK {
             judged = Some(Instant::now());
             news = false;
             match watch.check(options) {
@@ -186,12 +181,8 @@ fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<
                 }
                 Err(error) => outputs.complain("spool", &error.to_string()),
             }
-            alive = None;
-        }
-        if alive.is_none_or(|alive| alive.elapsed() >= TICK) {
             supervisor.alive(first);
             first = false;
-            alive = Some(Instant::now());
         }
         outputs.reap();
         let waiting = judged.map_or(PACE, |judged| PACE.saturating_sub(judged.elapsed()));
