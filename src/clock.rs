@@ -7,7 +7,7 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::time::{ClockId, clock_gettime};
+use rustix::time::{ClockId, clock_getres, clock_gettime};
 
 /// The present second of the epoch. For the outermost callers.
 pub fn now() -> i64 {
@@ -19,16 +19,22 @@ pub fn now() -> i64 {
 
 /// The monotonic clock as the kernel's last tick left it: some milliseconds late, and read in a fraction
 /// of the time that the exact one takes.
+#[cfg(target_os = "linux")]
+const COARSE: ClockId = ClockId::MonotonicCoarse;
+#[cfg(not(target_os = "linux"))]
+const COARSE: ClockId = ClockId::Monotonic;
+
 fn monotonic() -> Duration {
-    #[cfg(target_os = "linux")]
-    let clock = ClockId::MonotonicCoarse;
-    #[cfg(not(target_os = "linux"))]
-    let clock = ClockId::Monotonic;
-    clock_gettime(clock).try_into().unwrap_or_default()
+    clock_gettime(COARSE).try_into().unwrap_or_default()
+}
+
+/// How late that clock may be.
+fn tick() -> Duration {
+    clock_getres(COARSE).try_into().unwrap_or_default()
 }
 
 /// The moment at which a scan stops and says what it knows, on the monotonic clock; exact to the
-/// kernel's tick, some milliseconds, since it is asked for before every file.
+/// kernel's ticks, some milliseconds, since it is asked for before every file.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Deadline(Option<Duration>);
 
@@ -36,9 +42,9 @@ impl Deadline {
     /// No deadline.
     pub const NEVER: Deadline = Deadline(None);
 
-    /// A deadline this long after the present moment.
+    /// A deadline this long after the present moment; up to two ticks earlier, and never later.
     pub fn after(duration: Duration) -> Self {
-        Deadline(monotonic().checked_add(duration))
+        Deadline(monotonic().checked_add(duration.saturating_sub(tick())))
     }
 
     /// The moment halfway from now to it.
@@ -109,6 +115,7 @@ mod tests {
     fn a_deadline_passes() {
         assert!(!Deadline::NEVER.passed());
         assert!(Deadline::after(Duration::ZERO).passed());
+        assert!(Deadline::after(Duration::from_nanos(1)).passed());
         assert!(!Deadline::after(Duration::from_secs(3600)).passed());
         assert!(
             !Deadline::after(Duration::from_secs(3600))

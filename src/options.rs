@@ -661,7 +661,7 @@ mod tests {
             (
                 "timeout",
                 "x",
-                "--timeout \"x\": a number is wanted here, not x",
+                "--timeout \"x\": a number is wanted here, not \"x\"",
             ),
             (
                 "now",

@@ -168,18 +168,10 @@ fn a_change_counts_once_it_has_lasted() {
     assert!(running.told().starts_with("state CRITICAL: "));
     move_one(&spool);
     let begun = Instant::now();
-    // Somebody must look again: ages are looked at every ten seconds, events at once.
-    while begun.elapsed() < Duration::from_secs(5) {
-        std::thread::sleep(Duration::from_millis(500));
-        let path = spool.path().join("active/TOUCHED1");
-        fs::write(&path, "").unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
-        std::thread::sleep(Duration::from_millis(500));
-        fs::remove_file(&path).unwrap();
-    }
     let line = running.told();
     assert!(line.starts_with("state CRITICAL to OK: "), "{line}");
-    assert!(begun.elapsed() >= Duration::from_secs(3));
+    // Nothing else happens; and ten seconds later all would be looked at anyhow.
+    assert!((3..10).contains(&begun.elapsed().as_secs()));
 }
 
 #[test]
@@ -225,7 +217,7 @@ fn the_plugin_answers_from_the_status_file_without_a_right_on_the_spool() {
     let (code, text) = plugin(&["--status", file, "--max-age", "1"]);
     assert_eq!(code, 3);
     assert!(
-        text.contains("s old, and may be 1; look whether queuewatch watch runs"),
+        text.contains("s old, and may be 1 (--max-age); look whether queuewatch watch runs"),
         "{text}"
     );
     // Begun again, it knows all.
@@ -416,7 +408,7 @@ fn what_goes_wrong_is_said_once() {
     for told in [
         "plain is no named pipe; name the command_file",
         "/nonexistent/place",
-        "--exec: ",
+        "cannot run /nonexistent/program: no such file or directory (ENOENT); give --exec",
     ] {
         assert_eq!(complaints.matches(told).count(), 1, "{told}: {complaints}");
     }

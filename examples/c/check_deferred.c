@@ -1,6 +1,6 @@
 /* check_deferred: a plugin in C over libqueuewatch, with the answers of check_postfix_queue.
  *
- *   check_deferred [-q QUEUE_DIRECTORY | -d CONFIG_DIRECTORY] [-w RULE]... [-c RULE]... [-n NOW] [-v]...
+ *   check_deferred [-q QUEUE_DIRECTORY | -d CONFIG_DIRECTORY] [-w RULE]... [-c RULE]... [-t SECONDS] [-n NOW] [-v]...
  */
 #include <queuewatch.h>
 #include <stdio.h>
@@ -42,7 +42,8 @@ int main(int argc, char **argv)
         } else if (name != NULL && i + 1 < argc) {
             status = qw_options_set(options, name, QW_NUL, argv[++i], QW_NUL, &err);
         } else {
-            printf("POSTFIX QUEUE UNKNOWN: usage: check_deferred [-q DIR | -d DIR] [-w RULE] [-c RULE]\n");
+            printf("POSTFIX QUEUE UNKNOWN: usage: check_deferred [-q DIR | -d DIR] [-w RULE] [-c RULE] "
+                   "[-t SECONDS] [-n NOW] [-v]\n");
             qw_options_free(options);
             return QW_STATE_UNKNOWN;
         }

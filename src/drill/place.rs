@@ -30,6 +30,7 @@ pub(super) fn check(directory: &Path) -> Result<()> {
 
 fn check_outside(place: &Path, directory: &Path) -> Result<()> {
     match place::queue_directory_of(place) {
+        Some(spool) if spool == place => Err(refused(directory, "is a Postfix spool already")),
         Some(spool) => {
             let why = format!("is inside the Postfix spool {}", escape::path(&spool));
             Err(refused(directory, &why))
@@ -70,7 +71,7 @@ mod tests {
         std::os::unix::fs::symlink(spool.join("deferred"), home.path().join("link")).unwrap();
         std::os::unix::fs::symlink("nowhere", home.path().join("dangling")).unwrap();
         for (directory, why) in [
-            ("spool", "is inside the Postfix spool"),
+            ("spool", "is a Postfix spool already"),
             ("spool/deferred", "is inside the Postfix spool"),
             ("spool/deferred/0", "is inside the Postfix spool"),
             ("spool/new/er", "is inside the Postfix spool"),

@@ -90,7 +90,7 @@ fn not_a_number(rest: &str) -> String {
     match rest.chars().next() {
         None => "a number is wanted here".to_owned(),
         Some(character) => format!(
-            "a number is wanted here, not {}",
+            "a number is wanted here, not \"{}\"",
             crate::escape::printable(character.to_string().as_bytes(), 8)
         ),
     }
@@ -161,9 +161,9 @@ mod tests {
         for (text, unit, at, part) in [
             ("", Unit::Count, 0, "a number is wanted here"),
             ("-", Unit::Count, 1, "a number is wanted here"),
-            ("abc", Unit::Count, 0, "a number is wanted here, not a"),
-            ("+1", Unit::Count, 0, "not +"),
-            (".5", Unit::Count, 0, "not ."),
+            ("abc", Unit::Count, 0, "a number is wanted here, not \"a\""),
+            ("+1", Unit::Count, 0, "not \"+\""),
+            (".5", Unit::Count, 0, "not \".\""),
             ("1.", Unit::Count, 2, "after the point"),
             ("1e3", Unit::Count, 1, "exponents"),
             ("1 ", Unit::Count, 1, "blanks"),

@@ -138,15 +138,18 @@ fn settings(taken: &InstanceSnapshot, text: &mut String) {
     let deferred = taken.tally(Queue::Deferred);
     if deferred.messages > 0 {
         let mut parts = Vec::new();
+        let mut from = 0;
         for (place, count) in deferred.retries.iter().enumerate() {
-            if *count == 0 {
-                continue;
-            }
-            parts.push(match RETRY_EDGES.get(place) {
+            let part = match RETRY_EDGES.get(place) {
                 Some(0) => format!("{count} due"),
-                Some(edge) => format!("{count} within {}", Age(*edge)),
+                Some(to) if from == 0 => format!("{count} within {}", Age(*to)),
+                Some(to) => format!("{count} in {} to {}", Age(from), Age(*to)),
                 None => format!("{count} later"),
-            });
+            };
+            from = RETRY_EDGES.get(place).copied().unwrap_or_default();
+            if *count > 0 {
+                parts.push(part);
+            }
         }
         let _ = writeln!(text, "next retries: {}", parts.join(", "));
     }

@@ -30,8 +30,9 @@ pub fn event_line(event: &Event) -> String {
     };
     let id = escape::printable(&event.queue_id, 64);
     let instance = escape::printable(event.instance.as_bytes(), 64);
+    let plural = if event.recipients == 1 { "" } else { "s" };
     format!(
-        "{name} {instance}/{id} {place}, {} recipients, {} bytes",
+        "{name} {instance}/{id} {place}, {} recipient{plural}, {} bytes",
         event.recipients, event.size
     )
 }
@@ -115,7 +116,10 @@ pub fn status(snapshot: &Snapshot, verdict: &Verdict) -> Value {
 /// # Errors
 /// If the document is no status, or older than `max_age` seconds at `now`, or from the future.
 pub fn answer(document: &[u8], now: i64, max_age: i64, verbosity: u8) -> Result<(String, State)> {
-    let refused = |what: &str| Error::new(ErrorKind::Syntax, format!("this is no status: {what}"));
+    let refused = |what: &str| {
+        Error::new(ErrorKind::Syntax, format!("this is no status: {what}"))
+            .with_remedy("name the file that queuewatch watch --status keeps")
+    };
     let value: Value = serde_json::from_slice(document)
         .map_err(|cause| refused(&escape::printable(cause.to_string().as_bytes(), 128)))?;
     if value["schema"] != SCHEMA || value["kind"] != KIND {
@@ -125,7 +129,7 @@ pub fn answer(document: &[u8], now: i64, max_age: i64, verbosity: u8) -> Result<
     let age = now.saturating_sub(written);
     if age > max_age || age < -max_age {
         let text = match age > 0 {
-            true => format!("the status is {age} s old, and may be {max_age}"),
+            true => format!("the status is {age} s old, and may be {max_age} (--max-age)"),
             false => format!(
                 "the status is from {} s in the future",
                 age.saturating_neg()
@@ -172,7 +176,7 @@ mod tests {
             (
                 document(100),
                 161,
-                "the status is 61 s old, and may be 60; look whether queuewatch watch runs",
+                "the status is 61 s old, and may be 60 (--max-age); look whether queuewatch watch runs",
             ),
             (document(100), 39, "from 61 s in the future"),
             (

@@ -197,9 +197,9 @@ mod tests {
             ("10: 20", 3, "a number is wanted"),
             ("1e3", 1, "exponents"),
             ("10h", 2, "plain number"),
-            ("x", 0, "a number is wanted here, not x"),
-            ("@@1", 1, "not @"),
-            ("~5:10", 0, "not ~"),
+            ("x", 0, "a number is wanted here, not \"x\""),
+            ("@@1", 1, "not \"@\""),
+            ("~5:10", 0, "not \"~\""),
             ("5,10", 1, "plain number"),
         ] {
             let (offset, what) = Range::parse(text, Unit::Count).expect_err(text);

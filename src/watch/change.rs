@@ -48,6 +48,12 @@ impl Changes {
         Some(told)
     }
 
+    /// When a change that has not lasted long enough yet will have.
+    pub fn due(&self) -> Option<Instant> {
+        let (_, since) = self.other?;
+        since.checked_add(self.lasting)
+    }
+
     /// The state that was told last.
     pub fn told(&self) -> Option<State> {
         self.told
@@ -78,6 +84,10 @@ mod tests {
             assert_eq!(changes.follow(state, at(second)), told, "second {second}");
         }
         assert_eq!(changes.told(), Some(State::Ok));
+        changes.follow(State::Warning, at(200));
+        assert_eq!(changes.due(), Some(at(260)));
+        changes.follow(State::Ok, at(210));
+        assert_eq!(changes.due(), None);
         let mut at_once = Changes::new(Duration::ZERO);
         at_once.follow(State::Ok, begun);
         assert_eq!(at_once.follow(State::Warning, begun), Some(State::Ok));

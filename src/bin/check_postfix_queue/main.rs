@@ -157,7 +157,7 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
     let mut verbosity = 0_u8;
     let mut state = None;
     let mut status = None;
-    let mut max_age = MAX_AGE;
+    let mut max_age = None;
     let mut others = false;
     for word in words::parse(arguments, &flags)? {
         match word {
@@ -168,7 +168,7 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
             }
             Word::Flag("verbose", _) => verbosity = verbosity.saturating_add(1),
             Word::Flag("status", value) => status = Some(words::file("status", value)?),
-            Word::Flag("max-age", value) => max_age = seconds(&value)?,
+            Word::Flag("max-age", value) => max_age = Some(seconds(&value)?),
             Word::Flag("state", value) => state = Some(words::file("state", value)?),
             Word::Flag("format", value) => {
                 format = match value.as_slice() {
@@ -197,7 +197,10 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
                 "--status answers as queuewatch watch judged: rules and instances are given there",
             ));
         }
-        return answer(&path, &options, max_age, verbosity);
+        return answer(&path, &options, max_age.unwrap_or(MAX_AGE), verbosity);
+    }
+    if max_age.is_some() {
+        return Err(words::usage("--max-age is about the file of --status"));
     }
     let tables = Wanted {
         domains: verbosity > 0 || format == Format::Json,

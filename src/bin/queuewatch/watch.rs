@@ -26,7 +26,7 @@ Usage: queuewatch watch [OPTIONS]
 
 Watches the queues by inotify: prints a line for each message that arrives, moves, changes or leaves, and
 for each change of the state by the rules given, else by the defaults of check_postfix_queue. It reads
-the queues once, and again only when it must, which it says; without inotify what has changed. It ends when it is told to (SIGTERM, SIGINT).
+the queues once, and again only when it must, which it says; where there is no inotify it reads what has changed. It ends when it is told to (SIGTERM, SIGINT).
 ";
 
 /// Mode of files that other programs read.
@@ -165,7 +165,8 @@ fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<
             }
         }
         let since = judged.map_or(TICK, |judged| judged.elapsed());
-        if news && since >= PACE || since >= TICK {
+        let lasted = changes.due().is_some_and(|due| due <= Instant::now());
+        if news && since >= PACE || since >= TICK || lasted {
             judged = Some(Instant::now());
             news = false;
             match watch.check(options) {
@@ -185,8 +186,11 @@ fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<
             first = false;
         }
         outputs.reap();
-        let waiting = judged.map_or(PACE, |judged| PACE.saturating_sub(judged.elapsed()));
-        watch.wait(Some(if news { waiting } else { TICK }))?;
+        let paced = judged.map_or(PACE, |judged| PACE.saturating_sub(judged.elapsed()));
+        let lasting = changes
+            .due()
+            .map_or(TICK, |due| due.saturating_duration_since(Instant::now()));
+        watch.wait(Some(if news { paced } else { TICK }.min(lasting)))?;
     }
 }
 
@@ -274,7 +278,11 @@ impl Outputs {
             .spawn();
         match spawned {
             Ok(child) => self.child = Some(child),
-            Err(error) => self.complain("exec", &format!("--exec: {error}")),
+            Err(cause) => {
+                let error = Error::io("run", program, &cause)
+                    .with_remedy("give --exec the full path of a program that may be executed");
+                self.complain("exec", &error.to_string());
+            }
         }
     }
 
@@ -300,6 +308,9 @@ fn send(path: &Path, line: &[u8]) -> Result<()> {
         let error = Error::io(action, path, cause);
         match cause.raw_os_error() {
             Some(libc::ENXIO) => error.with_remedy("start the monitoring system that reads it"),
+            Some(libc::ENOENT) => {
+                error.with_remedy("name the command_file of the monitoring system")
+            }
             _ => error,
         }
     };
