@@ -381,6 +381,8 @@ impl Options {
             now: self.now(),
             since_boot,
             since: self.previous.earlier().map(|earlier| earlier.now),
+            // It is asked of /proc/locks, for which the kernel takes longer than for many names.
+            master: !self.counts,
             plan,
             wanted,
             readers: self.readers(),

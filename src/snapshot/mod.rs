@@ -182,11 +182,15 @@ impl InstanceSnapshot {
             plan: request.plan,
             tables: Mutex::default(),
         };
-        let (master, counters) = master_meanwhile(&instance, request.readers.most > 1, || {
+        let scan = || {
             spool.scan(&request.plan, request.readers, request.deadline, || {
                 Counter::new(&common)
             })
-        });
+        };
+        let (master, counters) = match request.master {
+            true => master_meanwhile(&instance, request.readers.most > 1, scan),
+            false => (Master::Unknown("only names were counted".to_owned()), scan()),
+        };
         let mut tallies: [Tally; Queue::ALL.len()] = Default::default();
         let mut gaps = Vec::new();
         let mut damaged = Vec::new();
@@ -305,6 +309,8 @@ pub struct Request {
     pub since_boot: Option<SinceBoot>,
     /// When the earlier check was, in seconds of the epoch, if arrivals since are to be counted.
     pub since: Option<i64>,
+    /// Whether to ask if master(8) runs.
+    pub master: bool,
     /// What to read of which queue.
     pub plan: Plan,
     /// Which tables to make.

@@ -49,7 +49,8 @@ Postfix::QueueWatch::Watch - the queues live, for a loop that waits for descript
 =head1 DESCRIPTION
 
 Made by L<Postfix::QueueWatch/watch>. It reads the queues once, and keeps their state by inotify; no thread is behind it.
-Use it in the process that made it. With AnyEvent or another loop:
+Use it in the process that made it. With C<< poll => 30 >>, or where there is no inotify, it looks every so many seconds
+which files have changed, and what it tells is as old as the last look. With AnyEvent or another loop:
 
     my $news = AnyEvent->io(fh => $watch->fileno, poll => 'r', cb => sub { $watch->dispatch });
 
@@ -57,7 +58,7 @@ Use it in the process that made it. With AnyEvent or another loop:
 
 =head2 fileno
 
-The descriptor to wait for: readable when C<dispatch> has something to do, and every ten seconds, since ages grow. It
+The descriptor to wait for: readable when C<dispatch> has something to do, and every ten seconds or more often, since ages grow. It
 belongs to the watch: do not read or close it.
 
 =head2 wait
