@@ -189,7 +189,10 @@ impl InstanceSnapshot {
         };
         let (master, counters) = match request.master {
             true => master_meanwhile(&instance, request.readers.most > 1, scan),
-            false => (Master::Unknown("only names were counted".to_owned()), scan()),
+            false => (
+                Master::Unknown("only names were counted".to_owned()),
+                scan(),
+            ),
         };
         let mut tallies: [Tally; Queue::ALL.len()] = Default::default();
         let mut gaps = Vec::new();
