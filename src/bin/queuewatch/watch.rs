@@ -166,7 +166,7 @@ fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<
         }
         let since = judged.map_or(TICK, |judged| judged.elapsed());
         let lasted = changes.due().is_some_and(|due| due <= Instant::now());
-        if news && since >= PACE || since >= TICK || lasted {
+        if (news || lasted) && since >= PACE || since >= TICK {
             judged = Some(Instant::now());
             news = false;
             match watch.check(options) {
@@ -190,7 +190,10 @@ fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<
         let lasting = changes
             .due()
             .map_or(TICK, |due| due.saturating_duration_since(Instant::now()));
-        watch.wait(Some(if news { paced } else { TICK }.min(lasting)))?;
+        // A verdict that failed leaves its change due: no sooner again than any other.
+        watch.wait(Some(
+            if news { paced } else { TICK }.min(lasting.max(paced)),
+        ))?;
     }
 }
 
