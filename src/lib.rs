@@ -14,9 +14,9 @@
 //! | room | what lives there |
 //! |---|---|
 //! | [`escape`], [`error`], [`clock`] | the one door through which bytes become text; the one error; time, passed in |
-//! | [`place`], [`replace`] | where files of our own may lie; writing them as a whole |
-//! | [`postfix`] | what Postfix writes: queue IDs, records, envelopes, addresses, main.cf; pure |
+//! //! | [`postfix`] | what Postfix writes: queue IDs, records, envelopes, addresses, main.cf; pure |
 //! | [`sys`] | the system calls, as safe functions that never touch the spool |
+//! | [`threads`] | the threads of one call |
 //! | [`instance`] | which spools, with which settings; whether master runs |
 //! | [`scan`] | walks and reads a spool on several threads, and tells observers |
 //! | [`shape`] | age by domain, as qshape reads and counts |
@@ -26,7 +26,7 @@
 //! | [`rules`] | ranges, rules, the verdict |
 //! | [`options`] | all of the above by option name, for every face |
 //! | [`watch`] | the same snapshot, kept by inotify |
-//! | [`state`] | the file that keeps what the last check knew |
+//! | [`files`] | our own files: where they may lie, replaced as a whole, the state of a check |
 //! | [`doctor`] | what stands in the way of a true figure, and what mends it |
 //! | [`render`] | service output and performance data, JSON, OpenMetrics |
 //! | [`drill`] | spools of made-up mail |
@@ -70,13 +70,11 @@ pub mod error;
 
 pub mod clock;
 
-pub mod place;
-
-pub mod replace;
-
 pub mod postfix;
 
 pub mod sys;
+
+pub mod threads;
 
 pub mod instance;
 
@@ -96,7 +94,7 @@ pub mod options;
 
 pub mod watch;
 
-pub mod state;
+pub mod files;
 
 pub mod doctor;
 

@@ -22,10 +22,10 @@
 mod defer_log;
 mod mail;
 mod people;
-mod place;
 mod queue_file;
 mod random;
 mod spool;
+mod target;
 
 pub use defer_log::{Delay, push_entry};
 pub use mail::{Mail, Message, Recipient};

@@ -3,7 +3,7 @@
 use super::defer_log::push_entry;
 use super::mail::{Mail, Message};
 use super::queue_file::BuiltFile;
-use super::{Made, Plan, Totals, place};
+use super::{Made, Plan, Totals, target};
 use crate::error::{Error, Result};
 use crate::postfix::queue::Queue;
 use crate::postfix::queue_id;
@@ -67,7 +67,7 @@ enum Keeper {
 /// is the caller's. After a failure, what was made until then is left. Threads end with the call.
 pub fn make(directory: &Path, plan: &Plan, progress: &mut dyn FnMut(u64, u64)) -> Result<Made> {
     plan.check()?;
-    place::check(directory)?;
+    target::check(directory)?;
     let spool = Spool::create(directory, plan)?;
     let mail = Mutex::new(plan.mail().zip(0..));
     let writers = thread::available_parallelism().map_or(1, NonZero::get);

@@ -24,12 +24,12 @@
 )]
 
 pub mod address;
+pub(crate) mod buffered;
 pub mod defer_log;
+pub mod delay_reason;
 pub mod envelope;
 pub mod main_cf;
 pub mod queue;
 pub mod queue_id;
 pub mod quote;
-pub mod reason;
 pub mod record;
-pub(crate) mod window;

@@ -13,9 +13,9 @@
 use std::fmt;
 use std::io;
 
-pub use super::window::{Buffer, Source};
+pub use super::buffered::{Buffer, Source};
 
-use super::window::Window;
+use super::buffered::Window;
 use crate::clock::Deadline;
 
 /// The longest record that is read, in bytes of data. Writers stay near 2 kB (`line_length_limit`);

@@ -15,14 +15,14 @@ use crate::measure::{Figure, Kind, Measure, Quality, Subject};
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::rules::{Finding, State, Verdict};
 use crate::scan::{Depth, Gap, GapKind};
-use crate::snapshot::names::{Count, Names};
+use crate::snapshot::name_counts::{Count, Names};
 use crate::snapshot::reasons::Reasons;
 use crate::snapshot::{
     Earlier, InstanceSnapshot, QueueTables, RETRY_EDGES, Reason, Snapshot, Tally, Traffic,
 };
 
 /// The name and version of the schema, the first member of every document.
-pub use crate::snapshot::earlier::SCHEMA;
+pub use crate::snapshot::baseline::SCHEMA;
 /// Names in a list of those that have most.
 const MOST: usize = 20;
 

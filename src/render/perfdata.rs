@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::measure::{Argument, Kind, Measure, Subject, Unit, number};
+use crate::measure::{Argument, Kind, Measure, Subject, Unit, quantity};
 use crate::postfix::queue::Queue;
 use crate::rules::{Level, Verdict};
 use crate::snapshot::Snapshot;
@@ -130,7 +130,7 @@ fn item(label: &str, measure: &Measure, snapshot: &Snapshot, verdict: &Verdict) 
     let _ = write!(
         text,
         "{quote}{label}{quote}={}{}",
-        number::plain(value),
+        quantity::plain(value),
         unit.uom()
     );
     let range = |level| {

@@ -7,11 +7,11 @@ use super::perfdata;
 use crate::clock::Age;
 use crate::error::Error;
 use crate::escape;
-use crate::measure::{Kind, Measure, Quality, Subject, Unit, number};
+use crate::measure::{Kind, Measure, Quality, Subject, Unit, quantity};
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::rules::{Finding, Level, Range, State, Verdict};
-use crate::snapshot::names::Names;
-use crate::snapshot::shape::{self, Ages};
+use crate::snapshot::ages::{self, Ages};
+use crate::snapshot::name_counts::Names;
 use crate::snapshot::{InstanceSnapshot, Snapshot, Traffic};
 
 /// Bytes of first line and performance data with one instance: what NRPE 2 passes on.
@@ -289,7 +289,7 @@ fn growth(snapshot: &Snapshot, verdict: &Verdict, lines: &mut Vec<String>) {
                     text,
                     ", {} {} in {}",
                     level.name(),
-                    number::plain(end),
+                    quantity::plain(end),
                     Age(seconds as i64)
                 );
             }
@@ -325,7 +325,7 @@ fn table(snapshot: &Snapshot, lines: &mut Vec<String>) {
         rows.push((escape::printable(name, 40), *ages));
     }
     let name_width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(5);
-    let heads = shape::heads();
+    let heads = ages::heads();
     let width = |head: &str, value: u64| value.to_string().len().max(head.len()).max(2) + 1;
     let mut head = format!("{:>name_width$}", "");
     let _ = write!(head, "{:>1$}", "T", width("T", all.total));

@@ -9,7 +9,7 @@ use crate::escape;
 use crate::postfix::queue::Queue;
 use crate::rules::{State, Verdict};
 use crate::snapshot::Snapshot;
-use crate::snapshot::earlier::SCHEMA;
+use crate::snapshot::baseline::SCHEMA;
 use crate::watch::Event;
 
 /// What kind of document a status file is.

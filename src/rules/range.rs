@@ -7,7 +7,7 @@
 use std::fmt;
 
 use crate::measure::Unit;
-use crate::measure::number::{self, Wrong};
+use crate::measure::quantity::{self, Wrong};
 
 /// A range, in the base unit of its measure.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,7 +47,7 @@ impl Range {
                 let from = match start {
                     "" => 0.0,
                     "~" => f64::NEG_INFINITY,
-                    _ => shift(number::parse(start, unit), body_at)?,
+                    _ => shift(quantity::parse(start, unit), body_at)?,
                 };
                 let to = match end {
                     "" => f64::INFINITY,
@@ -65,8 +65,8 @@ impl Range {
                 body_at,
                 format!(
                     "the start {} is greater than the end {}",
-                    number::plain(start),
-                    number::plain(end)
+                    quantity::plain(start),
+                    quantity::plain(end)
                 ),
             ));
         }
@@ -112,7 +112,7 @@ fn end_number(text: &str, at: usize, unit: Unit) -> Result<f64, Wrong> {
         let what = "a range has one colon at most";
         return Err((at + colon, what.to_owned()));
     }
-    shift(number::parse(text, unit), at)
+    shift(quantity::parse(text, unit), at)
 }
 
 /// In the base unit, without suffixes, as perfdata wants it.
@@ -124,10 +124,10 @@ impl fmt::Display for Range {
         if self.start == f64::NEG_INFINITY {
             f.write_str("~:")?;
         } else if self.start != 0.0 || self.end == f64::INFINITY {
-            write!(f, "{}:", number::plain(self.start))?;
+            write!(f, "{}:", quantity::plain(self.start))?;
         }
         if self.end != f64::INFINITY {
-            f.write_str(&number::plain(self.end))?;
+            f.write_str(&quantity::plain(self.end))?;
         }
         Ok(())
     }

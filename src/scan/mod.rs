@@ -1,7 +1,7 @@
 //! Walks a spool and reads its queue files, on several threads, up to a deadline.
 //!
 //! A scan tells what it finds to observers, one per thread, and keeps no sums itself. Work is spread
-//! by a `crew`: whoever lists a directory puts bundles of files up for the others.
+//! by a `pool`: whoever lists a directory puts bundles of files up for the others.
 //!
 //! Warm, as many readers as cores would do; on a cold disk many reads in flight are several times
 //! faster than one (DESIGN.md, decision 7), and having more costs little, so a scan may use up to
@@ -11,14 +11,13 @@
 //! opened relative to directories already open; what vanishes is mail that moved on; whatever else
 //! cannot be read is told as a [`Gap`]; no thread is left behind.
 
-pub(crate) mod crew;
-mod gap;
-mod logged;
-mod logs;
-mod messages;
-mod pace;
-mod read;
-pub(crate) mod walk;
+mod cursor;
+pub(crate) mod gap;
+mod log_dir;
+mod log_entries;
+
+mod queue_file;
+pub(crate) mod walker;
 
 use std::ffi::{CStr, OsStr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -29,16 +28,15 @@ use std::sync::{Arc, OnceLock};
 
 use rustix::io::Errno;
 
-use crew::{Asked, Share, Worker};
-use logs::Logs;
+use crate::threads::pool::{self, Asked, Readers, Share, Worker};
+use log_dir::Logs;
 
-pub use crew::{MAX_READERS, Readers};
+pub use cursor::{MessageRow, Messages, Reread, Rows, Tell};
 pub use gap::{Gap, GapKind};
-pub use logged::{LogEntries, Logged};
-pub use messages::{MessageRow, Messages, Reread, Rows, Tell};
-pub use read::FileReader;
-pub(crate) use read::{Identities, is_ready};
-pub use walk::{Bundle, Directory, Work};
+pub use log_entries::{LogEntries, Logged};
+pub use queue_file::FileReader;
+pub(crate) use queue_file::{Identities, is_ready};
+pub use walker::{Bundle, Directory, Work};
 
 use crate::clock::Deadline;
 use crate::error::{Error, ErrorKind, Result};
@@ -363,7 +361,7 @@ impl Spool {
             listing: Vec::new(),
         };
         let first = open.into_iter().map(Work::List).collect();
-        let readers = crew::run(readers, first, reader);
+        let readers = pool::run(readers, first, reader);
         let mut observers: Vec<O> = readers.into_iter().map(|reader| reader.observer).collect();
         if let Some(observer) = observers.first_mut() {
             for gap in gaps {
@@ -450,7 +448,7 @@ impl<O: Observer> Reader<'_, O> {
                 reader: self,
                 hands,
             };
-            let outcome = walk::list(directory, names_only, &mut listing, &mut lister);
+            let outcome = walker::list(directory, names_only, &mut listing, &mut lister);
             hands.asked(Asked::Names);
             match outcome {
                 Ok(true) => {}
@@ -471,7 +469,7 @@ struct Lister<'r, 's, 'h, O> {
     hands: &'h mut dyn Share<Work>,
 }
 
-impl<O: Observer> walk::Finder for Lister<'_, '_, '_, O> {
+impl<O: Observer> walker::Finder for Lister<'_, '_, '_, O> {
     fn work(&mut self, work: Work) {
         match work {
             Work::Files(..) => {

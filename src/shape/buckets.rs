@@ -1,6 +1,6 @@
 //! The columns of qshape's table: which ages fall into which (POSTFIX.md 4.4), and their heads.
 
-use super::number::Sum;
+use super::perl_number::Sum;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The most columns. A day by the minute is 1,440.

@@ -9,10 +9,10 @@
 
 use std::io;
 
-use super::number::perl_number;
+use super::perl_number::perl_number;
 use crate::clock::Deadline;
-use crate::postfix::window::Window;
-pub use crate::postfix::window::{Buffer, Source};
+use crate::postfix::buffered::Window;
+pub use crate::postfix::buffered::{Buffer, Source};
 
 /// Bytes of addresses that are kept of one file.
 pub const MAX_KEPT: usize = 1 << 20;

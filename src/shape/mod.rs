@@ -9,7 +9,7 @@
 
 mod buckets;
 pub mod file;
-pub mod number;
+pub mod perl_number;
 mod table;
 mod walk;
 
@@ -23,7 +23,7 @@ pub use table::{MAX_CELLS, MAX_NAME_BYTES, MAX_ROWS, Row, Table};
 use crate::clock::Deadline;
 use crate::error::Error;
 use crate::postfix::queue::Queue;
-use crate::scan::crew::{self, Readers};
+use crate::threads::pool::{self, Readers};
 use walk::{Job, Reader};
 
 /// What could not be read, of which a shape keeps the place; all is counted.
@@ -187,7 +187,7 @@ impl Shape {
             parts: Mutex::new((0..parts).map(|_| Part::new(width)).collect()),
         };
         let first = (0..request.places.len()).map(Job::Enter).collect();
-        let readers = crew::run(request.readers, first, || Reader::new(&common));
+        let readers = pool::run(request.readers, first, || Reader::new(&common));
         let mut shape = Shape {
             now: request.now,
             buckets: request.buckets,

@@ -1,5 +1,5 @@
 //! From places to files to counts: every directory below each place, of any name, links not followed
-//! (POSTFIX.md 4.2), on the threads of a crew.
+//! (POSTFIX.md 4.2), on the threads of a pool.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, OwnedFd};
@@ -17,9 +17,9 @@ use crate::postfix::envelope::{self, Envelope, Visitor, Writer};
 use crate::postfix::queue::Queue;
 use crate::postfix::record::RecordReader;
 use crate::postfix::{address, queue_id};
-use crate::scan::crew::{Asked, Share, Worker};
 use crate::scan::{Bundle, is_ready};
 use crate::sys::{self, EntryKind, Inode, Noatime, OpenFile};
+use crate::threads::pool::{Asked, Share, Worker};
 
 /// Levels of directories below a place.
 const MAX_DEPTH: u32 = 256;

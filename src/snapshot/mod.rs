@@ -3,14 +3,14 @@
 //! A [`Snapshot`] is immutable and says of everything whether it is whole. Merging what several
 //! threads counted gives the same values in any order, as long as no table of names is full.
 
-pub(crate) mod count;
-pub mod earlier;
+pub mod ages;
+pub mod baseline;
+pub(crate) mod counter;
+pub mod histogram;
 mod messages;
-pub mod names;
+pub mod name_counts;
 mod problem;
 pub mod reasons;
-pub mod seconds;
-pub mod shape;
 mod tally;
 
 use std::ops::{Index, IndexMut};
@@ -18,12 +18,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, ScopedJoinHandle};
 
-pub use earlier::{Change, Earlier, Previous, Traffic};
+pub use baseline::{Change, Earlier, Previous, Traffic};
+pub use histogram::Seconds;
 pub use messages::SnapshotMessages;
-pub use names::Names;
+pub use name_counts::Names;
 pub use problem::{Problem, ProblemKind};
 pub use reasons::{Reason, Why};
-pub use seconds::Seconds;
 pub use tally::{RETRY_EDGES, Tally};
 
 use crate::clock::Deadline;
@@ -31,10 +31,11 @@ use crate::error::{Error, Result};
 use crate::instance::{Instance, Master, master};
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::postfix::record::Damage;
-use crate::scan::{Gap, GapKind, Plan, Readers, Spool};
+use crate::scan::{Gap, GapKind, Plan, Spool};
 use crate::sys::{self, Disk, SinceBoot};
-use count::{Common, Counter};
-use shape::Ages;
+use crate::threads::Readers;
+use ages::Ages;
+use counter::{Common, Counter};
 
 /// Gaps and damaged files of which a snapshot keeps the place; all are counted.
 pub const MAX_EXAMPLES: usize = 32;

@@ -5,11 +5,11 @@
 
 use std::ops::AddAssign;
 
-use super::names::{Count, Names};
+use super::name_counts::{Count, Names};
 use super::{InstanceSnapshot, Snapshot};
 use crate::error::{Error, ErrorKind, Result};
+use crate::postfix::delay_reason::normalise;
 use crate::postfix::queue::{Queue, QueueSet};
-use crate::postfix::reason::normalise;
 
 /// Bytes of a domain in a key; with a code and a reason it stays below the limit of a name.
 const MAX_DOMAIN: usize = 512;
@@ -65,7 +65,7 @@ pub struct Reason {
     pub domain: Vec<u8>,
     /// The enhanced status code that the log gives, such as `4.4.1`.
     pub code: Vec<u8>,
-    /// The reason, with its changing parts replaced (see [`crate::postfix::reason`]).
+    /// The reason, with its changing parts replaced (see [`crate::postfix::delay_reason`]).
     pub reason: Vec<u8>,
     /// Recipients that wait for it.
     pub recipients: u64,
@@ -167,7 +167,7 @@ mod tests {
     fn a_hostile_name_cannot_shift_the_parts() {
         let mut key = Vec::new();
         make_key(&[b'd'; 5000], b"4\x00.4", &[0; 9000], &mut key);
-        assert!(key.len() <= crate::snapshot::names::MAX_NAME);
+        assert!(key.len() <= crate::snapshot::name_counts::MAX_NAME);
         let reason = Reason::of(&key, &Why::default());
         assert_eq!(reason.code, b"4.4");
         assert_eq!(reason.domain, [b'd'; MAX_DOMAIN]);

@@ -9,8 +9,8 @@ use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
 
-use super::capture::{Facts, File, Part};
-use super::pool::{Id, NONE, Pool, UNNAMED};
+use super::interner::{Id, NONE, Pool, UNNAMED};
+use super::observer::{Facts, File, Part};
 use crate::postfix::record::Damage;
 use crate::scan::{Gap, Identities};
 use crate::sys::Inode;

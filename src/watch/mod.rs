@@ -17,19 +17,19 @@
 //! [`SETTLE`] apart when it is busy: most mail is gone by then, and costs no look at its file.
 //! No thread is left behind by any call.
 
-mod again;
-mod book;
-mod capture;
-mod change;
 mod event;
+mod hold_down;
+mod interner;
 mod ledger;
-mod load;
-mod look;
-mod news;
-mod places;
-mod pool;
-mod sums;
-mod taken;
+mod loader;
+mod observer;
+mod pending;
+mod reconcile;
+mod rescan;
+mod snapshot;
+mod totals;
+mod tracked;
+mod watch_set;
 
 use std::collections::{HashMap, VecDeque};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -43,8 +43,8 @@ use rustix::time::{
     timerfd_settime,
 };
 
-pub use change::Changes;
 pub use event::{Event, EventKind, MAX_EVENTS};
+pub use hold_down::Changes;
 
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
@@ -55,11 +55,11 @@ use crate::rules::Verdict;
 use crate::scan::{Depth, Directory, FileReader, Gap, Spool};
 use crate::snapshot::{Earlier, Request, Snapshot};
 use crate::sys::{self, Noatime, SinceBoot};
-use book::Book;
-use capture::Capture;
 use ledger::Place;
-use places::What;
-use sums::Live;
+use observer::Capture;
+use totals::Live;
+use tracked::Book;
+use watch_set::What;
 
 /// How long a busy queue is left alone between two looks.
 pub const SETTLE: Duration = Duration::from_millis(20);
@@ -515,7 +515,7 @@ impl Watch {
             watched.spool = spool;
             let directories = watched.open();
             let (book, events) = (&mut self.book, &mut self.events);
-            load::look_again(book, number, watched, directories, readers, events);
+            loader::look_again(book, number, watched, directories, readers, events);
         }
         let (kept, all) = (self.kept(), self.files());
         log::info!("{kept} of {all} files have not changed and were not read");
@@ -527,7 +527,7 @@ impl Watch {
             return Err("they are not wanted (option poll)".to_owned());
         }
         let inotify = Inotify::init()
-            .map_err(|error| places::why_not(&error, std::path::Path::new("/"), 0))?;
+            .map_err(|error| watch_set::why_not(&error, std::path::Path::new("/"), 0))?;
         let data = epoll::EventData::new_u64(OF_INOTIFY);
         let flags = epoll::EventFlags::IN | epoll::EventFlags::ONESHOT;
         epoll::add(&self.epoll, &inotify, data, flags)
@@ -559,7 +559,7 @@ impl Watch {
             if let Ok(fd) = noatime.open_directory(spool.fd(), c"defer", true) {
                 let logs = path.join("defer");
                 let place = self.book.add_logs(number, fd, &logs, None);
-                load::watch_logs(&mut self.book, number, place, &mut Vec::new());
+                loader::watch_logs(&mut self.book, number, place, &mut Vec::new());
             }
         }
         let mut watched = Watched {
@@ -574,7 +574,7 @@ impl Watch {
         };
         let directories = watched.open();
         let readers = self.request.readers;
-        load::load(&mut self.book, number, &mut watched, directories, readers);
+        loader::load(&mut self.book, number, &mut watched, directories, readers);
         self.watched.push(watched);
     }
 

@@ -10,13 +10,13 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 use queuewatch::error::Result;
-use queuewatch::measure::{Kind, Measure, Quality, Subject, number};
+use queuewatch::measure::{Kind, Measure, Quality, Subject, quantity};
 use queuewatch::options::{Options, Purpose, Takes};
 use queuewatch::render::plugin;
 use queuewatch::rules::{Level, State, Verdict};
 use queuewatch::snapshot::{Snapshot, Wanted};
 
-use crate::words::{self, Flag, Word};
+use crate::args::{self, Flag, Word};
 
 /// The deadline of check_mailq, in seconds, unless one is given.
 const TIMEOUT: &str = "15";
@@ -59,11 +59,11 @@ impl Thresholds {
     fn rules(self, measure: &str, flags: (&str, &str), options: &mut Options) -> Result<()> {
         let (Some(warning), Some(critical)) = (self.warning, self.critical) else {
             let text = format!("{} and {} are wanted, both", flags.0, flags.1);
-            return Err(words::usage(&text));
+            return Err(args::usage(&text));
         };
         if warning >= critical {
             let text = format!("{} must be smaller than {}", flags.0, flags.1);
-            return Err(words::usage(&text));
+            return Err(args::usage(&text));
         }
         for (name, from) in [("warning", warning), ("critical", critical)] {
             // An empty queue is well whatever was asked.
@@ -79,12 +79,12 @@ pub(crate) fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
     options.set("timeout", TIMEOUT.as_bytes())?;
     let (mut messages, mut domains) = (Thresholds::default(), Thresholds::default());
     let mut verbosity = 0;
-    for word in words::parse(arguments, &FLAGS)? {
+    for word in args::parse(arguments, &FLAGS)? {
         let (name, value) = match word {
             Word::Flag(name, value) => (name, value),
             Word::Plain(word) => {
                 let text = format!("{} is no option", word.to_string_lossy());
-                return Err(words::usage(&text));
+                return Err(args::usage(&text));
             }
         };
         match name {
@@ -101,7 +101,7 @@ pub(crate) fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
             "critical-domain" => domains.critical = Some(threshold(name, &value)?),
             "mailserver" if value == b"postfix" => {}
             "mailserver" => {
-                return Err(words::usage(
+                return Err(args::usage(
                     "-M: this check_mailq reads the queues of postfix alone; use that of the \
                      Monitoring Plugins for others",
                 ));
@@ -138,7 +138,7 @@ pub(crate) fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
 fn threshold(name: &str, value: &[u8]) -> Result<u64> {
     let text = std::str::from_utf8(value).ok();
     text.and_then(|text| text.parse().ok())
-        .ok_or_else(|| words::usage(&format!("--{name}: a number of messages is wanted")))
+        .ok_or_else(|| args::usage(&format!("--{name}: a number of messages is wanted")))
 }
 
 /// What names main.cf itself names its directory.
@@ -160,8 +160,8 @@ fn first_line(
 ) -> String {
     let count = Measure::new(Subject::Total, Kind::Messages).take(snapshot);
     let shown = match count.quality {
-        Quality::Exact => number::plain(count.value),
-        _ => format!("at least {}", number::plain(count.value)),
+        Quality::Exact => quantity::plain(count.value),
+        _ => format!("at least {}", quantity::plain(count.value)),
     };
     let level_of = |kind| {
         let breach = |state| state == State::Warning || state == State::Critical;
@@ -194,7 +194,7 @@ fn first_line(
         let _ = write!(
             text,
             ", {} recipients of {} (threshold {letter} = {})",
-            number::plain(breach.figure.value),
+            quantity::plain(breach.figure.value),
             breach.figure.detail.as_deref().unwrap_or("one domain"),
             threshold(level, domains)
         );
@@ -207,7 +207,7 @@ fn first_line(
         let _ = write!(
             text,
             "|unsent={};{warning};{critical};0",
-            number::plain(count)
+            quantity::plain(count)
         );
     }
     text.push('\n');
@@ -222,6 +222,6 @@ fn help() -> String {
          messages in maildrop, incoming, active, deferred and hold. Under its own name,\n\
          check_postfix_queue, it can tell more.\n",
         env!("CARGO_PKG_VERSION"),
-        words::help(&FLAGS)
+        args::help(&FLAGS)
     )
 }

@@ -3,9 +3,9 @@
 //! Words to options, text to standard output, a state to an exit code. Whatever happens, something
 //! is printed on standard output and the exit code is 0, 1, 2 or 3 (CONTRACT.md 5).
 
+#[path = "../args.rs"]
+mod args;
 mod check_mailq;
-#[path = "../words.rs"]
-mod words;
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
@@ -13,19 +13,19 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::Duration;
 
+use args::{Flag, Word};
 use queuewatch::error::{Error, ErrorKind, Result};
 use queuewatch::escape;
+use queuewatch::files::atomic;
+use queuewatch::files::state::StateFile;
 use queuewatch::instance::Settings;
 use queuewatch::measure::CATALOGUE;
 use queuewatch::options::{
     HOST_OPTIONS, OPTIONS, OptionRow, Options, Purpose, SHAPE_OPTIONS, Takes,
 };
 use queuewatch::render::{json, openmetrics, plugin, watch};
-use queuewatch::replace;
 use queuewatch::rules::{State, defaults};
 use queuewatch::snapshot::Wanted;
-use queuewatch::state::StateFile;
-use words::{Flag, Word};
 
 /// The deadline, in seconds, unless one is given (CONTRACT.md 5).
 const TIMEOUT: &str = "10";
@@ -159,7 +159,7 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
     let mut status = None;
     let mut max_age = None;
     let mut others = false;
-    for word in words::parse(arguments, &flags)? {
+    for word in args::parse(arguments, &flags)? {
         match word {
             Word::Flag("help", _) => return Ok((help(&flags), State::Unknown)),
             Word::Flag("version", _) => {
@@ -167,15 +167,15 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
                 return Ok((version, State::Unknown));
             }
             Word::Flag("verbose", _) => verbosity = verbosity.saturating_add(1),
-            Word::Flag("status", value) => status = Some(words::file("status", value)?),
+            Word::Flag("status", value) => status = Some(args::file("status", value)?),
             Word::Flag("max-age", value) => max_age = Some(seconds(&value)?),
-            Word::Flag("state", value) => state = Some(words::file("state", value)?),
+            Word::Flag("state", value) => state = Some(args::file("state", value)?),
             Word::Flag("format", value) => {
                 format = match value.as_slice() {
                     b"plugin" => Format::Plugin,
                     b"json" => Format::Json,
                     b"openmetrics" => Format::OpenMetrics,
-                    _ => return Err(words::usage("--format wants plugin, json or openmetrics")),
+                    _ => return Err(args::usage("--format wants plugin, json or openmetrics")),
                 };
             }
             Word::Flag(name, value) => {
@@ -183,7 +183,7 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
                 options.set(name, &value)?;
             }
             Word::Plain(word) => {
-                return Err(words::usage(&format!(
+                return Err(args::usage(&format!(
                     "{} is no option",
                     word.to_string_lossy()
                 )));
@@ -193,14 +193,14 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
     give_up_after(&options);
     if let Some(path) = status {
         if others || state.is_some() || format != Format::Plugin {
-            return Err(words::usage(
+            return Err(args::usage(
                 "--status answers as queuewatch watch judged: rules and instances are given there",
             ));
         }
         return answer(&path, &options, max_age.unwrap_or(MAX_AGE), verbosity);
     }
     if max_age.is_some() {
-        return Err(words::usage("--max-age is about the file of --status"));
+        return Err(args::usage("--max-age is about the file of --status"));
     }
     let tables = Wanted {
         domains: verbosity > 0 || format == Format::Json,
@@ -242,7 +242,7 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
 
 /// What the status file at `path` says.
 fn answer(path: &Path, options: &Options, max_age: i64, verbosity: u8) -> Result<(String, State)> {
-    let document = replace::read(path, MAX_STATUS)?;
+    let document = atomic::read(path, MAX_STATUS)?;
     let document = document.ok_or_else(|| {
         let shown = escape::path(path);
         Error::new(ErrorKind::NotFound, format!("there is no {shown}"))
@@ -257,7 +257,7 @@ fn seconds(value: &[u8]) -> Result<i64> {
     let seconds = text.and_then(|text| text.parse::<i64>().ok());
     seconds
         .filter(|seconds| (1..=86_400).contains(seconds))
-        .ok_or_else(|| words::usage("--max-age wants seconds, 1 to 86400"))
+        .ok_or_else(|| args::usage("--max-age wants seconds, 1 to 86400"))
 }
 
 /// A disk that does not answer holds a system call for ever; the monitoring system must still hear
@@ -293,7 +293,7 @@ fn help(flags: &[Flag]) -> String {
          GB, shares %. QUEUE is maildrop, incoming, active, deferred, hold, corrupt, backlog\n\
          (maildrop, incoming, active, deferred) or total (backlog and hold).\n\nMeasures:\n",
         env!("CARGO_PKG_VERSION"),
-        words::help(flags)
+        args::help(flags)
     );
     for row in &CATALOGUE {
         let _ = writeln!(text, "  {:<22} {}", row.spelling, row.help);

@@ -7,7 +7,7 @@ use queuewatch::doctor::{Weight, examine};
 use queuewatch::error::Result;
 use queuewatch::options::Options;
 
-use crate::words::{self, Flag, Word};
+use crate::args::{self, Flag, Word};
 use crate::{INCOMPLETE, WHICH, of_library, print};
 
 pub(crate) const HELP: &str = "\
@@ -29,7 +29,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
             Word::Flag(name, value) => options.set(name, &value)?,
             Word::Plain(word) => {
                 let text = format!("{} is no option of doctor", word.to_string_lossy());
-                return Err(words::usage(&text));
+                return Err(args::usage(&text));
             }
         }
     }

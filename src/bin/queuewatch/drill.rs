@@ -10,14 +10,14 @@ use queuewatch::clock;
 use queuewatch::drill::{self, Plan};
 use queuewatch::error::{Error, ErrorKind, Result};
 use queuewatch::escape;
-use queuewatch::measure::{Unit, number};
+use queuewatch::measure::{Unit, quantity};
 use queuewatch::options::{Options, Purpose, Takes};
 use queuewatch::postfix::queue::Queue;
 use queuewatch::render::plugin;
 use queuewatch::rules::State;
 use queuewatch::snapshot::Wanted;
 
-use crate::words::{self, Flag, Word};
+use crate::args::{self, Flag, Word};
 use crate::{INCOMPLETE, print};
 
 pub(crate) const HELP: &str = "\
@@ -62,7 +62,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
             }
             Word::Plain(word) => {
                 let word = word.to_string_lossy();
-                return Err(words::usage(&format!(
+                return Err(args::usage(&format!(
                     "one DIR is enough; {word} is another"
                 )));
             }
@@ -87,11 +87,11 @@ impl Rehearsal {
             "long-ids" => self.plan.long_ids = true,
             "age" => {
                 let text = String::from_utf8_lossy(value);
-                let age = number::parse(&text, Unit::Seconds).map_err(|(at, what)| {
-                    words::usage(&format!("--age \"{text}\": character {}: {what}", at + 1))
+                let age = quantity::parse(&text, Unit::Seconds).map_err(|(at, what)| {
+                    args::usage(&format!("--age \"{text}\": character {}: {what}", at + 1))
                 })?;
                 if age < 0.0 {
-                    return Err(words::usage("--age: an age is not negative"));
+                    return Err(args::usage("--age: an age is not negative"));
                 }
                 self.plan.oldest = age as i64;
             }
@@ -176,7 +176,7 @@ impl Rehearsal {
 fn count(name: &str, value: &[u8]) -> Result<u64> {
     let text = String::from_utf8_lossy(value);
     text.parse()
-        .map_err(|_| words::usage(&format!("--{name} \"{text}\": a whole number is wanted")))
+        .map_err(|_| args::usage(&format!("--{name} \"{text}\": a whole number is wanted")))
 }
 
 /// A directory of our own that is removed at the end.

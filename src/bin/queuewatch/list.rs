@@ -7,14 +7,14 @@ use std::process::ExitCode;
 use queuewatch::error::{Error, Result};
 use queuewatch::instance::Instance;
 use queuewatch::listing::{Pick, Request, Sort, list};
-use queuewatch::measure::{Unit, number, status_code};
+use queuewatch::measure::{Unit, quantity, status_code};
 use queuewatch::options::{Options, Takes};
 use queuewatch::postfix::queue::QueueSet;
 use queuewatch::render::postqueue::{Keys, heading, json_line, summary, text_block};
 use queuewatch::scan::MessageRow;
 use queuewatch::sys;
 
-use crate::words::{self, Flag, Word};
+use crate::args::{self, Flag, Word};
 use crate::{WHICH, of_library, queues_named, tell_unread};
 
 pub(crate) const HELP: &str = "\
@@ -53,7 +53,7 @@ pub(crate) fn flags() -> Vec<Flag> {
 
 fn utf8<'v>(name: &str, value: &'v [u8]) -> Result<&'v str> {
     std::str::from_utf8(value)
-        .map_err(|_| words::usage(&format!("--{name}: the text is not valid UTF-8")))
+        .map_err(|_| args::usage(&format!("--{name}: the text is not valid UTF-8")))
 }
 
 /// What the words of the command line ask for.
@@ -75,7 +75,7 @@ impl Asked {
                 self.keys = match value.as_slice() {
                     b"3.5" => Keys::V3_5,
                     b"3.11" => Keys::V3_11,
-                    _ => return Err(words::usage("--keys wants 3.5 or 3.11")),
+                    _ => return Err(args::usage("--keys wants 3.5 or 3.11")),
                 };
             }
             "domain" => self.pick.domain = Some(value),
@@ -90,16 +90,17 @@ impl Asked {
             }
             "older" => {
                 let age = utf8("older", &value)?;
-                let seconds = number::parse(age, Unit::Seconds).map_err(|(at, what)| {
-                    words::usage(&format!("--older \"{age}\": character {}: {what}", at + 1))
+                let seconds = quantity::parse(age, Unit::Seconds).map_err(|(at, what)| {
+                    args::usage(&format!("--older \"{age}\": character {}: {what}", at + 1))
                 })?;
                 self.pick.older = Some(seconds as i64);
             }
             "sort" => {
                 let order = Sort::from_name(utf8("sort", &value)?);
-                self.sort = Some(order.ok_or_else(|| {
-                    words::usage("--sort wants arrival, size, retry or queue_id")
-                })?);
+                self.sort =
+                    Some(order.ok_or_else(|| {
+                        args::usage("--sort wants arrival, size, retry or queue_id")
+                    })?);
             }
             _ => self.options.set(name, &value)?,
         }

@@ -1,6 +1,8 @@
 //! queuewatch: the operator's tool. Words to options, text to standard output, exit codes; one file
 //! for each command.
 
+#[path = "../args.rs"]
+mod args;
 mod doctor;
 mod drill;
 mod list;
@@ -9,20 +11,18 @@ mod reasons;
 mod shape;
 mod status;
 mod watch;
-#[path = "../words.rs"]
-mod words;
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
+use args::{Flag, Word};
 use queuewatch::error::{Error, ErrorKind, Result};
 use queuewatch::measure::Subject;
 use queuewatch::options::{OPTIONS, Takes};
 use queuewatch::postfix::queue::QueueSet;
 use queuewatch::snapshot::{InstanceSnapshot, Snapshot};
-use words::{Flag, Word};
 
 /// Exit codes (CONTRACT.md 6).
 const FAILED: u8 = 1;
@@ -164,8 +164,8 @@ fn dispatch(mut arguments: Vec<OsString>) -> Result<ExitCode> {
         return match name.as_str() {
             "-h" | "--help" | "help" => print(HELP),
             "-V" | "--version" => version(),
-            "" => Err(words::usage(&format!("a command is wanted: {}", names()))),
-            _ => Err(words::usage(&format!(
+            "" => Err(args::usage(&format!("a command is wanted: {}", names()))),
+            _ => Err(args::usage(&format!(
                 "there is no command {name}; there are {}",
                 names()
             ))),
@@ -174,11 +174,11 @@ fn dispatch(mut arguments: Vec<OsString>) -> Result<ExitCode> {
     arguments.remove(0);
     let mut flags = (command.flags)();
     flags.extend(COMMON);
-    let words = words::parse(arguments, &flags)?;
+    let words = args::parse(arguments, &flags)?;
     for word in &words {
         match word {
             Word::Flag("help", _) => {
-                return print(&format!("{}\n{}", command.help, words::help(&flags)));
+                return print(&format!("{}\n{}", command.help, args::help(&flags)));
             }
             Word::Flag("version", _) => return version(),
             _ => {}
@@ -189,7 +189,7 @@ fn dispatch(mut arguments: Vec<OsString>) -> Result<ExitCode> {
 
 /// The queues that `word` of the command line names.
 fn queues_named(word: &OsStr) -> Result<QueueSet> {
-    Subject::queues_named(&word.to_string_lossy()).map_err(|error| words::usage(&error.to_string()))
+    Subject::queues_named(&word.to_string_lossy()).map_err(|error| args::usage(&error.to_string()))
 }
 
 /// All commands, for texts.

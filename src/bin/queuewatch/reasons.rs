@@ -12,7 +12,7 @@ use queuewatch::render::json;
 use queuewatch::snapshot::reasons::Reasons;
 use queuewatch::snapshot::{Snapshot, Wanted};
 
-use crate::words::{Flag, Word};
+use crate::args::{Flag, Word};
 use crate::{WHICH, of_library, print, queues_named, tell_unread_of};
 
 pub(crate) const HELP: &str = "\

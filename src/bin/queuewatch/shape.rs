@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use queuewatch::error::Result;
 use queuewatch::options::{Options, ShapeTables, Takes};
 use queuewatch::render::shape::{Look, document, hidden, table};
-use queuewatch::shape::number::{is_perl_number, perl_number, perl_text};
+use queuewatch::shape::perl_number::{is_perl_number, perl_number, perl_text};
 use queuewatch::shape::{Interim, Part, Shape};
 
-use crate::words::{self, Flag, Word};
+use crate::args::{self, Flag, Word};
 use crate::{WHICH, of_library, print, print_bytes, tell_unread};
 
 pub(crate) const HELP: &str = "\
@@ -131,7 +131,7 @@ impl Asked {
             "width" => {
                 let figure = figure(name, value);
                 if figure > 10_000.0 {
-                    return Err(words::usage("--width: at most 10000 columns"));
+                    return Err(args::usage("--width: at most 10000 columns"));
                 }
                 self.look.width = figure.max(80.0);
             }

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use queuewatch::error::Result;
+use queuewatch::files::atomic;
 use queuewatch::options::{Options, Purpose, Takes};
 use queuewatch::render::{json, openmetrics, status};
-use queuewatch::replace;
 use queuewatch::snapshot::Wanted;
 
-use crate::words::{self, Flag, Word};
+use crate::args::{self, Flag, Word};
 use crate::{WHICH, of_library, print, tell_unread_of};
 
 pub(crate) const HELP: &str = "\
@@ -55,11 +55,11 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         match word {
             Word::Flag("json", _) => format = Format::Json,
             Word::Flag("openmetrics", _) => format = Format::OpenMetrics,
-            Word::Flag("output", value) => output = Some(words::file("output", value)?),
+            Word::Flag("output", value) => output = Some(args::file("output", value)?),
             Word::Flag(name, value) => options.set(name, &value)?,
             Word::Plain(word) => {
                 let text = format!("{} is no option of status", word.to_string_lossy());
-                return Err(words::usage(&text));
+                return Err(args::usage(&text));
             }
         }
     }
@@ -98,5 +98,5 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
-    replace::replace(path, text.as_bytes(), MODE)
+    atomic::replace(path, text.as_bytes(), MODE)
 }

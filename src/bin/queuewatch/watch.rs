@@ -9,16 +9,16 @@ use std::time::{Duration, Instant};
 
 use queuewatch::clock;
 use queuewatch::error::{Error, ErrorKind, Result};
-use queuewatch::measure::{Unit, number};
+use queuewatch::files::atomic;
+use queuewatch::measure::{Unit, quantity};
 use queuewatch::options::{Options, Purpose, Takes};
 use queuewatch::render::{openmetrics, plugin, watch as render};
-use queuewatch::replace;
 use queuewatch::rules::{State, Verdict};
 use queuewatch::snapshot::{Snapshot, Wanted};
 use queuewatch::watch::{Changes, RESCAN, TICK, Watch};
 
+use crate::args::{self, Flag, Word};
 use crate::notify::Supervisor;
-use crate::words::{self, Flag, Word};
 use crate::{WHICH, of_library};
 
 pub(crate) const HELP: &str = "\
@@ -103,20 +103,20 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
             Word::Flag("json", _) => outputs.json = true,
             Word::Flag("states", _) => outputs.states_only = true,
             Word::Flag("for", value) => lasting = duration(&value)?,
-            Word::Flag("status", value) => outputs.status = Some(words::file("status", value)?),
+            Word::Flag("status", value) => outputs.status = Some(args::file("status", value)?),
             Word::Flag("openmetrics", value) => {
-                outputs.openmetrics = Some(words::file("openmetrics", value)?);
+                outputs.openmetrics = Some(args::file("openmetrics", value)?);
             }
             Word::Flag("nagios-command", value) => {
-                command = Some(words::file("nagios-command", value)?);
+                command = Some(args::file("nagios-command", value)?);
             }
             Word::Flag("host", value) => host = Some(name("host", value)?),
             Word::Flag("service", value) => service = Some(name("service", value)?),
-            Word::Flag("exec", value) => outputs.exec = Some(words::file("exec", value)?),
+            Word::Flag("exec", value) => outputs.exec = Some(args::file("exec", value)?),
             Word::Flag(name, value) => options.set(name, &value)?,
             Word::Plain(word) => {
                 let text = format!("{} is no option of watch", word.to_string_lossy());
-                return Err(words::usage(&text));
+                return Err(args::usage(&text));
             }
         }
     }
@@ -129,7 +129,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
             sent: None,
         }),
         _ => {
-            return Err(words::usage(
+            return Err(args::usage(
                 "--nagios-command, --host and --service go together",
             ));
         }
@@ -232,7 +232,7 @@ impl Outputs {
     }
 
     fn keep(&mut self, what: &'static str, path: &Path, text: &str) {
-        match replace::replace(path, text.as_bytes(), MODE) {
+        match atomic::replace(path, text.as_bytes(), MODE) {
             Ok(()) => self.well(what),
             Err(error) => self.complain(what, &error.to_string()),
         }
@@ -333,9 +333,9 @@ fn send(path: &Path, line: &[u8]) -> Result<()> {
 }
 
 fn duration(value: &[u8]) -> Result<Duration> {
-    let wrong = || words::usage("--for wants a duration such as 90, 5m or 1h");
+    let wrong = || args::usage("--for wants a duration such as 90, 5m or 1h");
     let text = std::str::from_utf8(value).map_err(|_| wrong())?;
-    let seconds = number::parse(text, Unit::Seconds).map_err(|_| wrong())?;
+    let seconds = quantity::parse(text, Unit::Seconds).map_err(|_| wrong())?;
     Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
 }
 
@@ -343,7 +343,7 @@ fn name(what: &str, value: Vec<u8>) -> Result<String> {
     String::from_utf8(value)
         .ok()
         .filter(|name| !name.is_empty() && !name.contains([';', '\n']))
-        .ok_or_else(|| words::usage(&format!("--{what} wants a name without ;")))
+        .ok_or_else(|| args::usage(&format!("--{what} wants a name without ;")))
 }
 
 /// A line with its local time, as in a system log.

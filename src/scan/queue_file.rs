@@ -7,8 +7,8 @@ use std::sync::Arc;
 use rustix::io::Errno;
 
 use super::gap::{Gap, GapKind};
-use super::logs::{LogReader, Logs};
-use super::walk::{Directory, join};
+use super::log_dir::{LogReader, Logs};
+use super::walker::{Directory, join};
 use super::{Depth, Message, Observer};
 use crate::clock::Deadline;
 use crate::postfix::envelope::{self, Writer};

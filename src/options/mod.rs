@@ -13,13 +13,14 @@ use crate::clock::{self, Deadline};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape;
 use crate::instance::{self, Instance, Selection};
-use crate::measure::{Kind, Measure, Unit, number};
+use crate::measure::{Kind, Measure, Unit, quantity};
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::rules::{Level, Rule, Verdict, defaults};
-use crate::scan::{Depth, MAX_READERS, Messages, Plan, Readers, Spool};
+use crate::scan::{Depth, Messages, Plan, Spool};
 use crate::shape::{self, Buckets, Place, Shape};
 use crate::snapshot::{Earlier, Previous, Request, Snapshot, Wanted};
 use crate::sys;
+use crate::threads::{MAX_READERS, Readers};
 
 /// What an option takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -609,7 +610,7 @@ fn positive(name: &str, value: &[u8]) -> Result<f64> {
 
 /// A time of at least so many seconds, and never of none. At most a day: nobody waits longer for a check.
 fn seconds(name: &str, value: &[u8], least: f64) -> Result<Duration> {
-    let seconds = number::parse(text(name, value)?, Unit::Seconds)
+    let seconds = quantity::parse(text(name, value)?, Unit::Seconds)
         .map_err(|(_, what)| bad(name, value, &what))?;
     if !(least..=86_400.0).contains(&seconds) || seconds == 0.0 {
         let what = match least {

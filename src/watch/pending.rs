@@ -9,8 +9,8 @@ use inotify::EventMask;
 
 use super::event::EventKind;
 use super::ledger::{EntryId, Place};
-use super::places::What;
-use super::{Key, Look, MAX_HALVES, Pending, Watch, load};
+use super::watch_set::What;
+use super::{Key, Look, MAX_HALVES, Pending, Watch, loader};
 use crate::postfix::queue::Queue;
 use crate::postfix::queue_id;
 use crate::scan::GapKind;
@@ -89,7 +89,7 @@ impl Watch {
                         | EventMask::MOVED_FROM
                         | EventMask::MOVED_TO,
                 );
-                if entry && load::matters(&name) {
+                if entry && loader::matters(&name) {
                     self.reload_for("a directory of the spool came or went");
                 }
             }
@@ -126,7 +126,7 @@ impl Watch {
         if mask.intersects(EventMask::DELETE | EventMask::MOVED_FROM) {
             return;
         }
-        for key in load::adopt(&mut self.book, instance, place, &parent, name) {
+        for key in loader::adopt(&mut self.book, instance, place, &parent, name) {
             self.look_at(key, Look::Whole);
         }
     }
@@ -180,7 +180,7 @@ impl Watch {
                 watched.gaps.extend(gaps);
             }
             let mut names = Vec::new();
-            load::watch_logs(&mut self.book, instance, found, &mut names);
+            loader::watch_logs(&mut self.book, instance, found, &mut names);
             for name in names {
                 self.log_event(found, name.to_bytes());
             }

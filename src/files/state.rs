@@ -7,11 +7,11 @@ use std::path::PathBuf;
 
 use crate::error::{Error, Result};
 use crate::escape;
+use crate::files::atomic;
 use crate::options::Options;
-use crate::replace;
 use crate::rules::Verdict;
 use crate::snapshot::Snapshot;
-use crate::snapshot::earlier::MAX_BYTES;
+use crate::snapshot::baseline::MAX_BYTES;
 
 /// The mode of a new state file: counts of messages are nobody else's affair.
 const MODE: u32 = 0o600;
@@ -39,7 +39,7 @@ impl StateFile {
             refused: None,
         };
         options.set("previous", b"")?;
-        match replace::read(&file.path, MAX_BYTES) {
+        match atomic::read(&file.path, MAX_BYTES) {
             Ok(None) => {}
             // An empty one is that of a host that crashed.
             Ok(Some(document)) if document.is_empty() => {
@@ -70,7 +70,7 @@ impl StateFile {
             }
         }
         let document = format!("{}\n", snapshot.state());
-        if let Err(error) = replace::replace(&self.path, document.as_bytes(), MODE) {
+        if let Err(error) = atomic::replace(&self.path, document.as_bytes(), MODE) {
             verdict.note(format!("--state: {error}"), true);
         }
     }

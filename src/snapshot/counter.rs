@@ -5,8 +5,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use super::ages::Ages;
 use super::reasons::make_key;
-use super::shape::Ages;
 use super::{Damaged, MAX_EXAMPLES, RETRY_EDGES, Tables, Tally, Wanted, Why};
 use crate::instance::Settings;
 use crate::postfix::address;

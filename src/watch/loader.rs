@@ -9,16 +9,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::Watched;
-use super::again::{self, Round};
-use super::book::Book;
-use super::capture::{Capture, Facts};
 use super::event::Events;
 use super::ledger::Place;
+use super::observer::{Capture, Facts};
+use super::rescan::{self, Round};
+use super::tracked::Book;
 use crate::postfix::queue::Queue;
-use crate::scan::crew::{self, Asked, Share, Worker};
-use crate::scan::walk::{self, Finder};
-use crate::scan::{Bundle, Depth, Directory, FileReader, Identities, Plan, Readers, Work};
+use crate::scan::walker::{self, Finder};
+use crate::scan::{Bundle, Depth, Directory, FileReader, Identities, Plan, Work};
 use crate::sys::{self, Noatime};
+use crate::threads::Readers;
+use crate::threads::pool::{self, Asked, Share, Worker};
 
 /// A piece of work: [`Work`] in a place.
 enum Job {
@@ -79,7 +80,7 @@ fn read<'e>(
         first.push(Job::List(place, directory));
     }
     let shared = Mutex::new(shared);
-    crew::run(readers, first, || Loader {
+    pool::run(readers, first, || Loader {
         shared: &shared,
         instance,
         plan,
@@ -112,7 +113,7 @@ pub(super) fn adopt(
                 let inside = Some((place, name.into_boxed_c_str()));
                 found.place = book.add_directory(instance, &directory, inside);
                 loop {
-                    match walk::list(&directory, false, &mut listing, &mut found) {
+                    match walker::list(&directory, false, &mut listing, &mut found) {
                         Ok(true) => {}
                         Ok(false) => break,
                         Err(gap) => {
@@ -206,7 +207,7 @@ impl Shared<'_, '_> {
         let noted = read.identities.and_then(|identities| {
             let before = book.ledger.find(place, name);
             let before = before.and_then(|id| book.ledger.noted(id, identities));
-            again::note(identities, &read.facts, before, read.now)
+            rescan::note(identities, &read.facts, before, read.now)
         });
         let id = match &mut self.round {
             Some(round) => round.put(book, watched, (place, queue), name, read.facts),
@@ -283,7 +284,7 @@ impl<'w, 'e> Loader<'_, 'w, 'e> {
                 place,
                 hands,
             };
-            let outcome = walk::list(directory, false, &mut listing, &mut lister);
+            let outcome = walker::list(directory, false, &mut listing, &mut lister);
             hands.asked(Asked::Names);
             match outcome {
                 Ok(true) => {}
@@ -382,7 +383,7 @@ pub(super) fn watch_logs(book: &mut Book, instance: usize, place: Place, names: 
     let mut memory = Vec::new();
     while let Some(place) = waiting.pop() {
         let mut below = Vec::new();
-        if let Some((fd, _)) = super::places::logs_fd(book.places.row(place)) {
+        if let Some((fd, _)) = super::watch_set::logs_fd(book.places.row(place)) {
             loop {
                 let listed = sys::list(fd, &mut memory, |name, kind| {
                     match (kind, name.to_bytes().len()) {

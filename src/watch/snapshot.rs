@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::time::Instant;
 
 use super::ledger::{EntryId, Place};
-use super::places::What;
+use super::watch_set::What;
 use super::{GROWTH_SPAN, Watch};
 use crate::instance::master;
 use crate::postfix::queue::Queue;

@@ -2,7 +2,7 @@
 
 use std::ops::AddAssign;
 
-use super::names::{Count, Uncount};
+use super::name_counts::{Count, Uncount};
 
 /// Columns of the table, with qshape's defaults.
 pub const COLUMNS: usize = 10;

@@ -10,9 +10,9 @@ use super::ledger::{Entry, EntryId, Ledger, Sender};
 use crate::instance::Settings;
 use crate::postfix::queue::Queue;
 use crate::scan::{Depth, Plan};
-use crate::snapshot::count::{DAY, mode_is_altered};
-use crate::snapshot::names::Uncount;
-use crate::snapshot::shape::Ages;
+use crate::snapshot::ages::Ages;
+use crate::snapshot::counter::{DAY, mode_is_altered};
+use crate::snapshot::name_counts::Uncount;
 use crate::snapshot::{QueueTables, RETRY_EDGES, Seconds, Tables, Tally, Wanted, Why};
 
 /// What one queue adds up to.

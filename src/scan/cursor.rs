@@ -10,8 +10,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::logged::{LogEntries, Logged};
-use super::walk::{self, Directory, Finder, Work};
+use super::log_entries::{LogEntries, Logged};
+use super::walker::{self, Directory, Finder, Work};
 use super::{Bundle, Depth, FileReader, Gap, Message, Observer, Plan, Spool};
 use crate::clock::Deadline;
 use crate::postfix::defer_log::{Entry, Log};
@@ -231,7 +231,7 @@ impl Messages {
             Work::Open(parent, name) => self.open(&parent, &name),
             Work::List(directory) => {
                 let place = self.waiting.len();
-                match walk::list(
+                match walker::list(
                     &directory,
                     false,
                     &mut self.listing,

@@ -12,12 +12,12 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use super::Watched;
-use super::book::Book;
-use super::capture::{Facts, File};
 use super::event::{Event, EventKind, Events};
 use super::ledger::{EntryId, Noted, Place};
-use super::look::Outline;
-use super::places::What;
+use super::observer::{Facts, File};
+use super::reconcile::Outline;
+use super::tracked::Book;
+use super::watch_set::What;
 use crate::postfix::queue::Queue;
 use crate::scan::Identities;
 use crate::sys::Identity;
@@ -236,7 +236,7 @@ mod tests {
     use crate::postfix::envelope::Envelope;
     use crate::scan::{Gap, GapKind};
     use crate::sys::{self, Inode};
-    use crate::watch::capture::Part;
+    use crate::watch::observer::Part;
     use std::os::fd::AsFd as _;
 
     fn message(why: Option<(Vec<u8>, Vec<u8>)>) -> Facts {

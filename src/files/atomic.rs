@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape;
-use crate::place;
+use crate::files::safe_path;
 
 /// Reads the regular file at `path`; `None` if there is nothing. One longer than `limit` bytes is read
 /// to one byte more.
@@ -107,7 +107,7 @@ fn fill(path: &Path, bytes: &[u8], mode: u32, old: Option<&fs::Metadata>) -> io:
 
 /// Refuses a `directory` in which Postfix keeps mail or its configuration.
 fn refuse_near_mail(directory: &Path, path: &Path) -> Result<()> {
-    let place = place::resolve(directory)?;
+    let place = safe_path::resolve(directory)?;
     let refused = |what: &str, found: PathBuf| {
         Error::new(
             ErrorKind::Invalid,
@@ -120,10 +120,10 @@ fn refuse_near_mail(directory: &Path, path: &Path) -> Result<()> {
         .with_path(path)
         .with_remedy("give a file outside of Postfix's directories, such as below /var/lib")
     };
-    if let Some(spool) = place::queue_directory_of(&place) {
+    if let Some(spool) = safe_path::queue_directory_of(&place) {
         return Err(refused("Postfix spool", spool));
     }
-    match place::config_directory_of(&place.join("file")) {
+    match safe_path::config_directory_of(&place.join("file")) {
         Some(directory) => Err(refused("configuration directory", directory)),
         None => Ok(()),
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::event::{Event, EventKind};
 use super::ledger::{EntryId, Ledger, Place};
-use super::places::What;
+use super::watch_set::What;
 use super::{Key, Look, Pending, Watch, Watched};
 use crate::postfix::queue::Queue;
 use crate::scan::{Depth, Directory};

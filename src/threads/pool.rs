@@ -12,10 +12,10 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
-use super::pace::Pace;
+use super::throttle::Pace;
 use crate::sys;
 
-/// The most threads of one crew.
+/// The most threads of one pool.
 pub const MAX_READERS: usize = 16;
 /// After how long each thread but the second may get another one, if only a processor is free: some
 /// times what a thread costs.
@@ -110,7 +110,7 @@ fn run_here<W: Worker>(
     first: Vec<W::Job>,
     worker: impl Fn() -> W + Sync,
 ) -> Vec<W> {
-    let crew = Crew {
+    let pool = Pool {
         readers: readers.most.clamp(1, MAX_READERS),
         processors: sys::processors(),
         begun: Instant::now(),
@@ -127,15 +127,15 @@ fn run_here<W: Worker>(
     };
     std::thread::scope(|threads| {
         let mut own = worker();
-        let mut hands = Hands::new(&crew, threads);
-        let leave = Leave(&crew);
+        let mut hands = Hands::new(&pool, threads);
+        let leave = Leave(&pool);
         for job in first {
             own.perform(job, &mut hands);
         }
-        crew.work(own, hands);
+        pool.work(own, hands);
         drop(leave);
     });
-    crew.finished
+    pool.finished
         .into_inner()
         .unwrap_or_else(PoisonError::into_inner)
 }
@@ -148,7 +148,7 @@ struct Board<J> {
 }
 
 /// What the threads share.
-struct Crew<'s, W: Worker, F> {
+struct Pool<'s, W: Worker, F> {
     readers: usize,
     processors: usize,
     begun: Instant,
@@ -160,7 +160,7 @@ struct Crew<'s, W: Worker, F> {
     worker: &'s F,
 }
 
-impl<W: Worker, F: Fn() -> W + Sync> Crew<'_, W, F> {
+impl<W: Worker, F: Fn() -> W + Sync> Pool<'_, W, F> {
     fn board(&self) -> MutexGuard<'_, Board<W::Job>> {
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -214,7 +214,7 @@ impl<W: Worker, F: Fn() -> W + Sync> Crew<'_, W, F> {
 }
 
 /// Ends the work for all when one thread ends or panics: none may be left waiting for it.
-struct Leave<'a, 's, W: Worker, F: Fn() -> W + Sync>(&'a Crew<'s, W, F>);
+struct Leave<'a, 's, W: Worker, F: Fn() -> W + Sync>(&'a Pool<'s, W, F>);
 
 impl<W: Worker, F: Fn() -> W + Sync> Drop for Leave<'_, '_, W, F> {
     fn drop(&mut self) {
@@ -223,9 +223,9 @@ impl<W: Worker, F: Fn() -> W + Sync> Drop for Leave<'_, '_, W, F> {
     }
 }
 
-/// What one thread holds of the crew.
+/// What one thread holds of the pool.
 struct Hands<'s, 't, 'e, W: Worker, F> {
-    crew: &'s Crew<'s, W, F>,
+    pool: &'s Pool<'s, W, F>,
     threads: &'t Scope<'t, 'e>,
     pace: Pace,
     /// The threads that this one started, to be waited for: the end of a scope waits only for their
@@ -239,21 +239,21 @@ struct Hands<'s, 't, 'e, W: Worker, F> {
 
 impl<'s: 't, 't, 'e, W: Worker, F: Fn() -> W + Sync> Hands<'s, 't, 'e, W, F> {
     /// Those of the calling thread.
-    fn new(crew: &'s Crew<'s, W, F>, threads: &'t Scope<'t, 'e>) -> Self {
+    fn new(pool: &'s Pool<'s, W, F>, threads: &'t Scope<'t, 'e>) -> Self {
         Hands {
-            crew,
+            pool,
             threads,
-            pace: Pace::new(crew.gentle),
+            pace: Pace::new(pool.gentle),
             started: Vec::new(),
             steps: 0,
             waits: sys::waits(),
         }
     }
 
-    /// As [`Crew::next`]. To wait for work is not to wait for a disk.
+    /// As [`Pool::next`]. To wait for work is not to wait for a disk.
     fn next(&mut self) -> Option<W::Job> {
         let before = sys::waits();
-        let job = self.crew.next();
+        let job = self.pool.next();
         self.waits += sys::waits().saturating_sub(before);
         job
     }
@@ -266,19 +266,19 @@ impl<'s: 't, 't, 'e, W: Worker, F: Fn() -> W + Sync> Hands<'s, 't, 'e, W, F> {
         } else {
             drop(board);
         }
-        self.crew.news.notify_one();
+        self.pool.news.notify_one();
     }
 
     /// Starts another thread if all are busy and more are allowed, be it that `waits` are to be used, or
     /// that there is a processor for it.
     fn start_if(&mut self, board: MutexGuard<'_, Board<W::Job>>, waits: bool) {
-        let crew = self.crew;
-        let started = crew.started.load(Ordering::Relaxed);
+        let pool = self.pool;
+        let started = pool.started.load(Ordering::Relaxed);
         let busy = board.idle == 0 && !board.waiting.is_empty();
-        if !busy || started >= crew.readers || !(waits || crew.has_processor(started)) {
+        if !busy || started >= pool.readers || !(waits || pool.has_processor(started)) {
             return;
         }
-        crew.started.store(started + 1, Ordering::Relaxed);
+        pool.started.store(started + 1, Ordering::Relaxed);
         drop(board);
         let threads = self.threads;
         let spawned = Builder::new()
@@ -286,26 +286,26 @@ impl<'s: 't, 't, 'e, W: Worker, F: Fn() -> W + Sync> Hands<'s, 't, 'e, W, F> {
             .stack_size(256 * 1024)
             .spawn_scoped(threads, move || {
                 sys::block_signals();
-                crew.work((crew.worker)(), Hands::new(crew, threads));
+                pool.work((pool.worker)(), Hands::new(pool, threads));
             });
         if let Ok(thread) = spawned {
             self.started.push(thread);
         } else {
             // No thread to be had: those that run do the work.
-            let _board = crew.board();
-            crew.started.fetch_sub(1, Ordering::Relaxed);
+            let _board = pool.board();
+            pool.started.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }
 
 impl<'s: 't, 't, W: Worker, F: Fn() -> W + Sync> Share<W::Job> for Hands<'s, 't, '_, W, F> {
     fn put(&mut self, job: W::Job) {
-        let board = self.crew.board();
+        let board = self.pool.board();
         self.share(board, job);
     }
 
     fn offer(&mut self, job: W::Job) -> Option<W::Job> {
-        let board = self.crew.board();
+        let board = self.pool.board();
         if board.waiting.len() >= MAX_WAITING {
             drop(board);
             // Between the piece that was done at once before and this one.
@@ -321,14 +321,14 @@ impl<'s: 't, 't, W: Worker, F: Fn() -> W + Sync> Share<W::Job> for Hands<'s, 't,
             Asked::File => 1,
             Asked::Names => STEPS_A_WAIT as u32,
         };
-        if self.steps < LOOK || self.crew.started.load(Ordering::Relaxed) >= self.crew.readers {
+        if self.steps < LOOK || self.pool.started.load(Ordering::Relaxed) >= self.pool.readers {
             return;
         }
         let waits = sys::waits();
         let waited = waits.saturating_sub(self.waits);
         let often = waited * STEPS_A_WAIT >= u64::from(self.steps);
         (self.steps, self.waits) = (0, waits);
-        self.start_if(self.crew.board(), often);
+        self.start_if(self.pool.board(), often);
     }
 }
 

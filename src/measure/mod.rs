@@ -7,8 +7,8 @@
 //! Every [`Figure`] has a [`Quality`]: what could not be read makes a figure a lower bound or
 //! unknown, never a smaller number that looks exact.
 
-pub mod number;
-mod take;
+mod evaluate;
+pub mod quantity;
 
 use std::fmt;
 
@@ -19,8 +19,8 @@ use crate::postfix::queue::{Queue, QueueSet};
 use crate::scan::Depth;
 use crate::snapshot::Wanted;
 
-pub(crate) use take::is_retired;
-pub use take::{Figure, Quality};
+pub(crate) use evaluate::is_retired;
+pub use evaluate::{Figure, Quality};
 
 /// The unit of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,9 +52,9 @@ impl Unit {
     pub fn show(self, value: f64) -> String {
         match self {
             Unit::Seconds => Age(value as i64).to_string(),
-            Unit::Percent => format!("{}%", number::plain(value)),
-            Unit::Count => number::plain(value),
-            Unit::PerMinute => format!("{}/min", number::plain(value)),
+            Unit::Percent => format!("{}%", quantity::plain(value)),
+            Unit::Count => quantity::plain(value),
+            Unit::PerMinute => format!("{}/min", quantity::plain(value)),
             Unit::Bytes => {
                 let mut scaled = value;
                 let mut unit = "B";
@@ -65,7 +65,7 @@ impl Unit {
                     scaled /= 1024.0;
                     unit = next;
                 }
-                format!("{} {unit}", number::plain((scaled * 10.0).round() / 10.0))
+                format!("{} {unit}", quantity::plain((scaled * 10.0).round() / 10.0))
             }
         }
     }
@@ -398,7 +398,7 @@ impl Measure {
                     &format!("it is spelt {}", row.spelling),
                 ));
             }
-            (ArgumentKind::Age, Some(age)) => match number::parse(age, Unit::Seconds) {
+            (ArgumentKind::Age, Some(age)) => match quantity::parse(age, Unit::Seconds) {
                 Ok(seconds) if seconds >= 0.0 => Argument::Age(seconds as i64, age.to_owned()),
                 Ok(_) => return Err(wrong(text, argument_at, "an age is not negative")),
                 Err((offset, what)) => return Err(wrong(text, argument_at + offset, &what)),

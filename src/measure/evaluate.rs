@@ -8,10 +8,10 @@ use crate::clock::Age;
 use crate::escape;
 use crate::instance::Master;
 use crate::postfix::address;
+use crate::postfix::delay_reason::has_code;
 use crate::postfix::queue::{Queue, QueueSet};
-use crate::postfix::reason::has_code;
 use crate::scan::Depth;
-use crate::snapshot::names::{Count, Names};
+use crate::snapshot::name_counts::{Count, Names};
 use crate::snapshot::{InstanceSnapshot, Previous, QueueTables, Snapshot, Tally};
 
 /// How far a figure can be trusted.

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use inotify::Inotify;
 
 use super::Watched;
-use super::capture::Facts;
 use super::ledger::{EntryId, Ledger, Place};
-use super::places::{self, Blindness, Places, What};
-use super::sums::Sign;
+use super::observer::Facts;
+use super::totals::Sign;
+use super::watch_set::{self, Blindness, Places, What};
 use crate::postfix::queue::Queue;
 use crate::scan::{Directory, Gap};
 use crate::sys::{self, Noatime};
@@ -91,7 +91,7 @@ impl Book {
         place: Place,
         name: &CString,
     ) -> Option<Place> {
-        let (fd, path) = places::logs_fd(self.places.row(place))?;
+        let (fd, path) = watch_set::logs_fd(self.places.row(place))?;
         let path = path.join(OsStr::from_bytes(name.to_bytes()));
         let below = Noatime::default().open_directory(fd, name, false).ok()?;
         let inside = Some((place, name.clone().into_boxed_c_str()));

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape;
-use crate::place;
+use crate::files::safe_path;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -12,7 +12,7 @@ const REMEDY: &str = "give an empty or new directory outside of every Postfix sp
 /// Refuses `directory` unless it is absent or empty, and outside of every real queue directory.
 pub(super) fn check(directory: &Path) -> Result<()> {
     let place =
-        place::resolve(directory).map_err(|error| error.within("drill").with_remedy(REMEDY))?;
+        safe_path::resolve(directory).map_err(|error| error.within("drill").with_remedy(REMEDY))?;
     check_outside(&place, directory)?;
     match fs::read_dir(directory) {
         Ok(mut entries) => match entries.next() {
@@ -29,7 +29,7 @@ pub(super) fn check(directory: &Path) -> Result<()> {
 }
 
 fn check_outside(place: &Path, directory: &Path) -> Result<()> {
-    match place::queue_directory_of(place) {
+    match safe_path::queue_directory_of(place) {
         Some(spool) if spool == place => Err(refused(directory, "is a Postfix spool already")),
         Some(spool) => {
             let why = format!("is inside the Postfix spool {}", escape::path(&spool));

@@ -14,13 +14,12 @@ use std::sync::{Mutex, PoisonError};
 use crate::clock::Deadline;
 use crate::error::{Error, Result};
 use crate::instance::{Instance, Settings};
+use crate::postfix::delay_reason::has_code;
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::postfix::queue_id::hash_path;
-use crate::postfix::reason::has_code;
 use crate::postfix::{address, defer_log};
-use crate::scan::{
-    Depth, Gap, GapKind, Logged, MessageRow, Plan, Readers, Reread, Rows, Spool, Tell,
-};
+use crate::scan::{Depth, Gap, GapKind, Logged, MessageRow, Plan, Reread, Rows, Spool, Tell};
+use crate::threads::Readers;
 
 /// The order of queues in showq(8).
 pub const ORDER: [Queue; 6] = [
