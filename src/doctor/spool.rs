@@ -12,7 +12,8 @@ use crate::measure::Unit;
 use crate::options::Options;
 use crate::postfix::envelope::Visitor;
 use crate::postfix::queue::Queue;
-use crate::scan::{Depth, Gap, GapKind, Message, Observer, Plan, Spool};
+use crate::scan::{Depth, Gap, Message, Observer, Plan, Spool, fold_gaps, is_repeated};
+use crate::snapshot::contribution::is_altered;
 use crate::sys;
 
 /// Things of which the places are kept and told; all are counted.
@@ -87,8 +88,7 @@ fn files(spool: &Spool, options: &Options, rights: &Rights, report: &mut Report)
         all.take_in(observer);
     }
     let messages: u64 = all.messages.iter().sum();
-    all.gaps.sort();
-    all.gaps.dedup_by(|a, b| a.path == b.path);
+    fold_gaps(&mut all.gaps, usize::MAX);
     all.altered.sort();
     report.cut |= all.cut;
     if all.unreadable == 0 && !all.cut {
@@ -242,8 +242,7 @@ impl Visitor for Finds {}
 impl Observer for Finds {
     fn message(&mut self, message: &Message<'_>) {
         self.messages[message.queue.index()] += 1;
-        // Maildrop's files are readable to all by design.
-        if message.queue != Queue::Maildrop && message.inode.mode & 0o077 != 0 {
+        if is_altered(message.queue, message.inode.mode) {
             self.altered_count += 1;
             if self.altered.len() < MAX_EXAMPLES {
                 self.altered.push((message.path(), message.inode.mode));
@@ -252,7 +251,7 @@ impl Observer for Finds {
     }
 
     fn not_ready(&mut self, file: &Message<'_>) {
-        if file.queue != Queue::Maildrop && file.inode.mode & 0o077 != 0 {
+        if is_altered(file.queue, file.inode.mode) {
             self.altered_count += 1;
         }
     }
@@ -260,8 +259,7 @@ impl Observer for Finds {
     fn name(&mut self, _queue: Queue) {}
 
     fn gap(&mut self, gap: Gap) {
-        // The directory of the logs is told for each queue.
-        if gap.kind == GapKind::LogDirectory && self.gaps.iter().any(|one| one.path == gap.path) {
+        if is_repeated(&self.gaps, &gap) {
             return;
         }
         self.unreadable += 1;

@@ -78,6 +78,29 @@ impl From<&Gap> for Error {
     }
 }
 
+/// Whether `gap` is a directory of logs that `told` has already. It is told once for each queue.
+pub(crate) fn is_repeated(told: &[Gap], gap: &Gap) -> bool {
+    gap.kind == GapKind::LogDirectory
+        && told
+            .iter()
+            .any(|one| one.kind == gap.kind && one.path == gap.path)
+}
+
+/// Sorts gaps by queue and path, and keeps the first `most` of them, each directory of logs once.
+pub(crate) fn fold_gaps(gaps: &mut Vec<Gap>, most: usize) {
+    gaps.sort();
+    let mut folded = Vec::with_capacity(gaps.len().min(most));
+    for gap in gaps.drain(..) {
+        if folded.len() >= most {
+            break;
+        }
+        if !is_repeated(&folded, &gap) {
+            folded.push(gap);
+        }
+    }
+    *gaps = folded;
+}
+
 /// `cannot list PATH: CAUSE (ERRNO)`, without the remedy, which many gaps share.
 impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -89,5 +112,38 @@ impl fmt::Display for Gap {
             errno_text(self.errno),
             errno_name(self.errno)
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_of_logs_is_kept_once_whatever_stands_between() {
+        let gap = |queue, kind, path: &str| Gap {
+            queue,
+            kind,
+            path: path.into(),
+            errno: libc::EACCES,
+        };
+        let mut gaps = vec![
+            gap(Queue::Hold, GapKind::LogDirectory, "/q/defer"),
+            gap(Queue::Deferred, GapKind::LogDirectory, "/q/defer"),
+            gap(Queue::Hold, GapKind::File, "/q/hold/A"),
+            gap(Queue::Deferred, GapKind::LogDirectory, "/q/bounce"),
+        ];
+        let mut first = gaps.clone();
+        fold_gaps(&mut gaps, 9);
+        assert_eq!(
+            gaps,
+            [
+                gap(Queue::Deferred, GapKind::LogDirectory, "/q/bounce"),
+                gap(Queue::Deferred, GapKind::LogDirectory, "/q/defer"),
+                gap(Queue::Hold, GapKind::File, "/q/hold/A"),
+            ]
+        );
+        fold_gaps(&mut first, 1);
+        assert_eq!(first, gaps[..1]);
     }
 }

@@ -33,6 +33,7 @@ use log_dir::Logs;
 
 pub use cursor::{MessageRow, Messages, Reread, Rows, Tell};
 pub use gap::{Gap, GapKind};
+pub(crate) use gap::{fold_gaps, is_repeated};
 pub use log_entries::{LogEntries, Logged};
 pub use queue_file::FileReader;
 pub(crate) use queue_file::{Identities, is_ready};

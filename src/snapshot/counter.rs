@@ -6,39 +6,26 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::ages::Ages;
-use super::reasons::make_key;
-use super::{Damaged, MAX_EXAMPLES, RETRY_EDGES, Tables, Tally, Wanted, Why};
+use super::contribution::{
+    Bounds, Contribution, EnvelopeFacts, FileFacts, Sign, expiry, explains, reports_damage,
+};
+use super::destination::{DestinationReader, Lookup};
+use super::{Damaged, MAX_EXAMPLES, Tables, Tally, Wanted, Why};
 use crate::instance::Settings;
 use crate::postfix::address;
 use crate::postfix::defer_log::{Entry, Log};
 use crate::postfix::envelope::{Envelope, Visitor};
 use crate::postfix::queue::Queue;
-use crate::postfix::quote::quote_local;
-use crate::scan::{Depth, Gap, GapKind, LogEntries, Message, Observer, Plan};
-use crate::sys::Inode;
+use crate::scan::{Gap, Message, Observer, Plan};
 
 /// Names that a thread adds before it hands them over.
 const LOCAL_NAMES: usize = 4096;
-
-pub(crate) const DAY: i64 = 86_400;
-
-/// Whether group or other mode bits are set, which Postfix reads as commands. Maildrop's files are
-/// readable to all by design.
-fn is_altered(queue: Queue, inode: Inode) -> bool {
-    mode_is_altered(queue, inode.mode)
-}
-
-/// The same of the mode alone.
-pub(crate) fn mode_is_altered(queue: Queue, mode: u32) -> bool {
-    mode & 0o077 != 0 && queue != Queue::Maildrop
-}
 
 /// What all observers of one scan share.
 #[derive(Debug)]
 pub(super) struct Common<'a> {
     pub(super) now: i64,
-    /// When the earlier check was, if arrivals since are counted.
-    pub(super) since: Option<i64>,
+    pub(super) bounds: Bounds,
     pub(super) settings: &'a Settings,
     pub(super) wanted: Wanted,
     pub(super) plan: Plan,
@@ -58,9 +45,8 @@ pub(super) struct Counter<'a> {
     queue: Queue,
     one: Ages,
     arrival: i64,
-    logged: LogEntries,
-    name: Vec<u8>,
-    key: Vec<u8>,
+    destinations: DestinationReader,
+    sender: Vec<u8>,
 }
 
 impl<'a> Counter<'a> {
@@ -75,9 +61,8 @@ impl<'a> Counter<'a> {
             queue: Queue::Active,
             one: Ages::default(),
             arrival: i64::MAX,
-            logged: LogEntries::default(),
-            name: Vec::new(),
-            key: Vec::new(),
+            destinations: DestinationReader::default(),
+            sender: Vec::new(),
         }
     }
 
@@ -92,69 +77,33 @@ impl<'a> Counter<'a> {
         common.take_in(&mut self.tables);
     }
 
-    /// A name was added; long ones weigh more, so that hostile ones cannot fill the memory of each
-    /// thread.
-    fn added_one(&mut self) {
-        self.added += 1 + self.name.len() / 64;
+    /// A name of `length` bytes was added. Long ones weigh more, so that hostile ones cannot fill the
+    /// memory of each thread.
+    fn added(&mut self, length: usize) {
+        self.added += 1 + length / 64;
         if self.added >= LOCAL_NAMES {
             self.hand_over();
         }
     }
 
-    /// Whether delay reasons are wanted of the queue of the message that is being read.
-    fn explains(&self) -> bool {
-        let common = self.common;
-        (common.wanted.codes || common.wanted.reasons)
-            && common.plan.depth(self.queue) == Some(Depth::Reasons)
+    /// Adds a file to the sums of its queue.
+    fn add(&mut self, queue: Queue, facts: &FileFacts) {
+        let one = Contribution::of(queue, facts).tally(&self.common.bounds);
+        self.tallies[queue.index()] += &one;
     }
 
-    /// Counts why a recipient waits.
-    fn explain(&mut self, address: &[u8], offset: u64) {
-        self.logged.seal();
-        let found = self.logged.find(offset, || {
-            let mut quoted = Vec::new();
-            quote_local(address, &mut quoted);
-            quoted
-        });
-        let table = &mut self.tables[self.queue];
-        let Some(entry) = found else {
-            table.unexplained += 1;
-            return;
-        };
-        if self.common.wanted.codes {
-            table.codes.add(entry.status, &1);
-        }
-        if self.common.wanted.reasons {
-            address::destination_domain(address, &mut self.name);
-            make_key(&self.name, entry.status, entry.reason, &mut self.key);
-            let why = Why {
-                recipients: 1,
-                oldest: self.arrival,
-            };
-            table.reasons.add(&self.key, &why);
-        }
-        self.added_one();
-    }
-
-    fn times(&mut self, queue: Queue, envelope: &Envelope) {
+    fn add_times(&mut self, queue: Queue, envelope: &Envelope) {
         let wanted = self.common.wanted;
         if let (true, Some(arrival)) = (wanted.arrivals, envelope.arrival) {
             self.tables[queue].arrivals.add(arrival, 1);
-            self.added_one();
+            self.added(0);
         }
-        // On hold nothing expires (POSTFIX.md 7.4).
-        let born = envelope.created.or(envelope.arrival);
-        if wanted.expiries && !matches!(queue, Queue::Hold | Queue::Corrupt) {
-            if let Some(born) = born {
-                let settings = self.common.settings;
-                let lifetime = match envelope.null_sender {
-                    true => settings.bounce_queue_lifetime,
-                    false => settings.maximal_queue_lifetime,
-                };
-                self.tables[queue]
-                    .expiries
-                    .add(born.saturating_add(lifetime), 1);
-                self.added_one();
+        if wanted.expiries {
+            let born = envelope.created.or(envelope.arrival);
+            let settings = self.common.settings;
+            if let Some(at) = expiry(queue, born, envelope.null_sender, settings) {
+                self.tables[queue].expiries.add(at, 1);
+                self.added(0);
             }
         }
     }
@@ -168,20 +117,45 @@ impl Visitor for Counter<'_> {
 
     fn sender(&mut self, address: &[u8]) {
         if self.common.wanted.senders {
-            address::fold(address, &mut self.name);
-            self.tables[self.queue].senders.add(&self.name, &1);
-            self.added_one();
+            address::fold(address, &mut self.sender);
+            self.tables[self.queue].senders.add(&self.sender, &1);
+            self.added(self.sender.len());
         }
     }
 
     fn recipient(&mut self, address: &[u8], offset: u64) {
-        if self.explains() {
-            self.explain(address, offset);
+        let wanted = self.common.wanted;
+        let lookup = match explains(&self.common.plan, wanted, self.queue) {
+            true if wanted.reasons => Lookup::Reason,
+            true => Lookup::Code,
+            false => Lookup::Nothing,
+        };
+        if lookup == Lookup::Nothing && !wanted.domains {
+            return;
         }
-        if self.common.wanted.domains {
-            address::destination_domain(address, &mut self.name);
-            self.tables[self.queue].domains.add(&self.name, &self.one);
-            self.added_one();
+        let one = self.destinations.read(address, offset, lookup);
+        let length = one.domain.len();
+        let table = &mut self.tables[self.queue];
+        if lookup != Lookup::Nothing {
+            let code = one.why.map(|why| why.code);
+            table.change_codes(code, 1, wanted, Sign::Add);
+        }
+        if let (true, Some(why)) = (wanted.reasons, one.why) {
+            let count = Why {
+                recipients: 1,
+                oldest: self.arrival,
+            };
+            table.reasons.add(why.reason, &count);
+        }
+        if wanted.domains {
+            table.domains.add(one.domain, &self.one);
+        }
+        let explained = one.why.is_some();
+        if explained {
+            self.added(length);
+        }
+        if wanted.domains {
+            self.added(length);
         }
     }
 }
@@ -192,51 +166,33 @@ impl Observer for Counter<'_> {
         // A file without an arrival time has no age; its recipients count as new.
         self.one = Ages::one(0);
         self.arrival = i64::MAX;
-        self.logged.clear();
+        self.destinations.begin();
     }
 
     fn logged(&mut self, log: Log, entry: &Entry) {
-        self.logged.push(log, entry);
+        self.destinations.logged(log, entry);
     }
 
     fn message(&mut self, message: &Message<'_>) {
         let queue = message.queue;
-        let tally = &mut self.tallies[queue.index()];
-        tally.messages += 1;
-        if is_altered(queue, message.inode) {
-            tally.altered += 1;
-        }
-        let due = self.common.now.saturating_sub(message.inode.mtime);
-        if queue == Queue::Deferred {
-            if due > self.common.settings.queue_run_delay {
-                tally.overdue += 1;
-            }
-            let column = RETRY_EDGES.iter().position(|edge| -due <= *edge);
-            tally.retries[column.unwrap_or(RETRY_EDGES.len())] += 1;
-        }
+        let facts = FileFacts::Message {
+            mode: message.inode.mode,
+            mtime: message.inode.mtime,
+            // It was told as a gap.
+            unread_log: false,
+            envelope: message.envelope.map(|envelope| EnvelopeFacts {
+                recipients: envelope.recipients,
+                size: message.size(),
+                arrival: envelope.arrival,
+                damaged: envelope.damage.is_some(),
+                torn: envelope.torn,
+            }),
+        };
+        self.add(queue, &facts);
         let Some(envelope) = &message.envelope else {
             return;
         };
-        tally.recipients += envelope.recipients;
-        tally.bytes = tally.bytes.saturating_add(message.size());
-        if envelope.torn {
-            tally.torn += 1;
-        }
-        // Clocks differ by seconds; what is from after tomorrow has no arrival time that says anything.
-        match envelope
-            .arrival
-            .filter(|&at| at <= self.common.now.saturating_add(DAY))
-        {
-            Some(arrival) => {
-                tally.oldest = Some(tally.oldest.map_or(arrival, |oldest| oldest.min(arrival)));
-                if self.common.since.is_some_and(|since| arrival > since) {
-                    tally.arrived += 1;
-                }
-            }
-            None => tally.ageless += 1,
-        }
-        if let (Some(damage), false) = (envelope.damage, queue == Queue::Corrupt) {
-            tally.damaged += 1;
+        if let (Some(damage), true) = (envelope.damage, reports_damage(queue)) {
             if self.damaged.len() < MAX_EXAMPLES {
                 self.damaged.push(Damaged {
                     queue,
@@ -245,15 +201,12 @@ impl Observer for Counter<'_> {
                 });
             }
         }
-        self.times(queue, envelope);
+        self.add_times(queue, envelope);
     }
 
     fn not_ready(&mut self, file: &Message<'_>) {
-        let tally = &mut self.tallies[file.queue.index()];
-        tally.not_ready += 1;
-        if is_altered(file.queue, file.inode) {
-            tally.altered += 1;
-        }
+        let mode = file.inode.mode;
+        self.add(file.queue, &FileFacts::NotReady { mode });
     }
 
     fn name(&mut self, queue: Queue) {
@@ -261,7 +214,7 @@ impl Observer for Counter<'_> {
     }
 
     fn stray(&mut self, queue: Queue) {
-        self.tallies[queue.index()].strays += 1;
+        self.add(queue, &FileFacts::Stray);
     }
 
     fn vanished(&mut self, queue: Queue) {
@@ -269,12 +222,7 @@ impl Observer for Counter<'_> {
     }
 
     fn gap(&mut self, gap: Gap) {
-        let tally = &mut self.tallies[gap.queue.index()];
-        match gap.kind {
-            GapKind::Log => tally.unread_logs += 1,
-            GapKind::LogDirectory => tally.logs_closed = true,
-            GapKind::Directory | GapKind::File => tally.unreadable += 1,
-        }
+        self.tallies[gap.queue.index()].count_gap(gap.kind);
         if self.gaps.len() < MAX_EXAMPLES {
             self.gaps.push(gap);
         }

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use super::contribution::Sign;
+
 /// Different seconds that one table holds: more than ten days of a message each second.
 pub const MAX_SECONDS: usize = 1 << 20;
 
@@ -149,6 +151,14 @@ impl Seconds {
             }
             // One of those that were not taken in.
             None => self.others = self.others.saturating_sub(1),
+        }
+    }
+
+    /// Adds one message at `second`, or takes it away again.
+    pub(crate) fn change(&mut self, second: i64, sign: Sign) {
+        match sign {
+            Sign::Add => self.add(second, 1),
+            Sign::Remove => self.remove(second),
         }
     }
 

@@ -5,15 +5,17 @@
 
 pub mod ages;
 pub mod baseline;
-pub(crate) mod counter;
+pub(crate) mod contribution;
+mod counter;
+pub(crate) mod destination;
 pub mod histogram;
 mod messages;
 pub mod name_counts;
 mod problem;
 pub mod reasons;
+mod tables;
 mod tally;
 
-use std::ops::{Index, IndexMut};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, ScopedJoinHandle};
@@ -24,6 +26,7 @@ pub use messages::SnapshotMessages;
 pub use name_counts::Names;
 pub use problem::{Problem, ProblemKind};
 pub use reasons::{Reason, Why};
+pub use tables::{QueueTables, Tables, Wanted};
 pub use tally::{RETRY_EDGES, Tally};
 
 use crate::clock::Deadline;
@@ -31,109 +34,14 @@ use crate::error::{Error, Result};
 use crate::instance::{Instance, Master, master};
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::postfix::record::Damage;
-use crate::scan::{Gap, GapKind, Plan, Spool};
+use crate::scan::{Gap, Plan, Spool, fold_gaps};
 use crate::sys::{self, Disk, SinceBoot};
 use crate::threads::Readers;
-use ages::Ages;
+use contribution::{Bounds, fold_damaged};
 use counter::{Common, Counter};
 
 /// Gaps and damaged files of which a snapshot keeps the place; all are counted.
 pub const MAX_EXAMPLES: usize = 32;
-
-/// Tables that somebody asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Wanted {
-    /// Recipients by destination domain and age.
-    pub domains: bool,
-    /// Messages by sender address.
-    pub senders: bool,
-    /// Messages by arrival second.
-    pub arrivals: bool,
-    /// Messages by the second in which they expire.
-    pub expiries: bool,
-    /// Recipients by the status code of their delay reason.
-    pub codes: bool,
-    /// Recipients by destination domain, status code and delay reason.
-    pub reasons: bool,
-}
-
-impl Wanted {
-    /// All tables.
-    pub const ALL: Wanted = Wanted {
-        domains: true,
-        senders: true,
-        arrivals: true,
-        expiries: true,
-        codes: true,
-        reasons: true,
-    };
-
-    /// The tables of both.
-    #[must_use]
-    pub fn or(self, other: Wanted) -> Wanted {
-        Wanted {
-            domains: self.domains || other.domains,
-            senders: self.senders || other.senders,
-            arrivals: self.arrivals || other.arrivals,
-            expiries: self.expiries || other.expiries,
-            codes: self.codes || other.codes,
-            reasons: self.reasons || other.reasons,
-        }
-    }
-}
-
-/// The tables of one queue; those not wanted are empty.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct QueueTables {
-    /// Recipients still to be delivered, by destination domain (as qshape cuts and folds it).
-    pub domains: Names<Ages>,
-    /// Messages by sender address, folded to lower case; `MAILER-DAEMON` is the null sender.
-    pub senders: Names<u64>,
-    /// Messages by arrival second.
-    pub arrivals: Seconds,
-    /// Messages by the second in which they reach their lifetime; none on hold.
-    pub expiries: Seconds,
-    /// Recipients by the enhanced status code of their last delay reason.
-    pub codes: Names<u64>,
-    /// Recipients by destination domain, status code and normalised reason: see [`Reason`].
-    pub reasons: Names<Why>,
-    /// Recipients without a delay reason on record: not tried yet, being tried now, or on hold.
-    pub unexplained: u64,
-}
-
-/// The tables of all queues.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tables([QueueTables; Queue::ALL.len()]);
-
-impl Tables {
-    /// Moves all of `other` here.
-    fn take_in(&mut self, other: &mut Tables) {
-        for (sum, own) in self.0.iter_mut().zip(&mut other.0) {
-            sum.domains.merge(&own.domains);
-            sum.senders.merge(&own.senders);
-            sum.arrivals.merge(&own.arrivals);
-            sum.expiries.merge(&own.expiries);
-            sum.codes.merge(&own.codes);
-            sum.reasons.merge(&own.reasons);
-            sum.unexplained += own.unexplained;
-            // The memory goes too: sixteen threads would each keep room for what only one needs.
-            *own = QueueTables::default();
-        }
-    }
-}
-
-impl Index<Queue> for Tables {
-    type Output = QueueTables;
-    fn index(&self, queue: Queue) -> &QueueTables {
-        &self.0[queue.index()]
-    }
-}
-
-impl IndexMut<Queue> for Tables {
-    fn index_mut(&mut self, queue: Queue) -> &mut QueueTables {
-        &mut self.0[queue.index()]
-    }
-}
 
 /// A ready file in a live queue that is no valid queue file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,8 +85,8 @@ impl InstanceSnapshot {
         let spool = Spool::of(&instance)?;
         let common = Common {
             now: request.now,
+            bounds: Bounds::new(request.now, request.since, &instance.settings),
             settings: &instance.settings,
-            since: request.since,
             wanted: request.wanted,
             plan: request.plan,
             tables: Mutex::default(),
@@ -206,14 +114,8 @@ impl InstanceSnapshot {
             gaps.append(&mut counter.gaps);
             damaged.append(&mut counter.damaged);
         }
-        gaps.sort();
-        // The directory of the logs is told for each queue.
-        gaps.dedup_by(|a, b| {
-            a.kind == GapKind::LogDirectory && b.kind == a.kind && a.path == b.path
-        });
-        gaps.truncate(MAX_EXAMPLES);
-        damaged.sort_by(|a: &Damaged, b| (a.queue, &a.path).cmp(&(b.queue, &b.path)));
-        damaged.truncate(MAX_EXAMPLES);
+        fold_gaps(&mut gaps, MAX_EXAMPLES);
+        fold_damaged(&mut damaged);
         let tables = common
             .tables
             .into_inner()

@@ -7,6 +7,8 @@
 use std::collections::HashMap;
 use std::ops::AddAssign;
 
+use super::contribution::Sign;
+
 /// Names that one table holds.
 pub const MAX_NAMES: usize = 200_000;
 /// Bytes of names that one table holds.
@@ -76,6 +78,20 @@ impl<C: Count> Names<C> {
         if sum.total() == 0 {
             self.bytes -= name.len();
             self.counts.remove(name);
+        }
+    }
+
+    /// Adds `count` to `name`, or takes it away again. `None` is a name that is not known: its count
+    /// belongs to the others.
+    pub(crate) fn change(&mut self, name: Option<&[u8]>, count: &C, sign: Sign)
+    where
+        C: Uncount,
+    {
+        match (name, sign) {
+            (Some(name), Sign::Add) => self.add(name, count),
+            (Some(name), Sign::Remove) => self.remove(name, count),
+            (None, Sign::Add) => self.others += count,
+            (None, Sign::Remove) => self.others.take_away(count),
         }
     }
 

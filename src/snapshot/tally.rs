@@ -2,6 +2,8 @@
 
 use std::ops::AddAssign;
 
+use crate::scan::GapKind;
+
 /// The ends, in seconds from now, of the columns of [`Tally::retries`]; 0 ends that of those due.
 pub const RETRY_EDGES: [i64; 6] = [0, 300, 600, 1200, 2400, 4800];
 
@@ -50,6 +52,15 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Counts something of the queue that could not be read.
+    pub(crate) fn count_gap(&mut self, kind: GapKind) {
+        match kind {
+            GapKind::Log => self.unread_logs += 1,
+            GapKind::LogDirectory => self.logs_closed = true,
+            GapKind::Directory | GapKind::File => self.unreadable += 1,
+        }
+    }
+
     /// Whether every file of the queue is in the sums.
     pub fn is_whole(&self) -> bool {
         self.unreadable == 0 && !self.cut

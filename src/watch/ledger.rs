@@ -13,6 +13,7 @@ use super::interner::{Id, NONE, Pool, UNNAMED};
 use super::observer::{Facts, File, Part};
 use crate::postfix::record::Damage;
 use crate::scan::{Gap, Identities};
+use crate::snapshot::contribution::{EnvelopeFacts, FileFacts};
 use crate::sys::Inode;
 
 /// The number of a watched directory.
@@ -92,20 +93,8 @@ impl Entry {
         self.is(ENVELOPE)
     }
 
-    pub(super) fn is_damaged(&self) -> bool {
-        self.is(DAMAGED)
-    }
-
-    pub(super) fn is_torn(&self) -> bool {
-        self.is(TORN)
-    }
-
     pub(super) fn is_from_null_sender(&self) -> bool {
         self.is(NULL_SENDER)
-    }
-
-    pub(super) fn lacks_log(&self) -> bool {
-        self.is(LOG_UNREAD)
     }
 
     pub(super) fn arrival(&self) -> Option<i64> {
@@ -222,6 +211,34 @@ impl Ledger {
         pairs(self.lists.text(entry.list))
             .map(|(_, recipients)| u64::from(recipients))
             .sum()
+    }
+
+    /// What the sums of its queue need to know of an entry.
+    pub(super) fn facts(&self, id: EntryId) -> FileFacts {
+        let entry = self.entry(id);
+        let mode = u32::from(entry.mode);
+        if entry.is(STRAY) {
+            return FileFacts::Stray;
+        }
+        if entry.is(UNREADABLE) {
+            return FileFacts::Unreadable;
+        }
+        if !entry.is(READY) {
+            return FileFacts::NotReady { mode };
+        }
+        let envelope = entry.is(ENVELOPE).then(|| EnvelopeFacts {
+            recipients: self.recipients(id),
+            size: entry.size,
+            arrival: entry.arrival(),
+            damaged: entry.is(DAMAGED),
+            torn: entry.is(TORN),
+        });
+        FileFacts::Message {
+            mode,
+            mtime: i64::from(entry.mtime),
+            unread_log: entry.is(LOG_UNREAD),
+            envelope,
+        }
     }
 
     /// When the file was made, by which it expires, if that is known.

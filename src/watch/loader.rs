@@ -65,7 +65,7 @@ fn read<'e>(
     readers: Readers,
     round: Option<Round<'e>>,
 ) -> Option<Round<'e>> {
-    let (plan, wanted) = (watched.live.plan, watched.live.wanted);
+    let (plan, wanted) = (watched.totals.plan, watched.totals.wanted);
     let notes = book.blind.is_some();
     let clock = watched.clock;
     let files = watched.files.another();

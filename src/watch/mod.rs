@@ -57,7 +57,7 @@ use crate::snapshot::{Earlier, Request, Snapshot};
 use crate::sys::{self, Noatime, SinceBoot};
 use ledger::Place;
 use observer::Capture;
-use totals::Live;
+use totals::Totals;
 use tracked::Book;
 use watch_set::What;
 
@@ -80,7 +80,7 @@ const MAX_HALVES: usize = 32;
 struct Watched {
     instance: Instance,
     spool: Spool,
-    live: Live,
+    totals: Totals,
     files: FileReader,
     capture: Capture,
     /// Its queue directory when it was opened: device and inode.
@@ -94,7 +94,7 @@ struct Watched {
 impl Watched {
     /// Opens its delay logs and the directories of its queues, and notes what stands in the way.
     fn open(&mut self) -> Vec<Arc<Directory>> {
-        let plan = self.live.plan;
+        let plan = self.totals.plan;
         let (files, mut gaps) = self.spool.reader(&plan);
         let mut noatime = Noatime::default();
         let directories = self
@@ -565,7 +565,7 @@ impl Watch {
         let mut watched = Watched {
             identity: identity(&path),
             capture: Capture::new(plan, wanted),
-            live: Live::new(plan, wanted),
+            totals: Totals::new(plan, wanted),
             instance,
             spool,
             files: FileReader::default(),

@@ -4,10 +4,10 @@ use crate::postfix::address;
 use crate::postfix::defer_log::{Entry, Log};
 use crate::postfix::envelope::{Envelope, Visitor};
 use crate::postfix::queue::Queue;
-use crate::postfix::quote::quote_local;
-use crate::scan::{Depth, Gap, GapKind, LogEntries, Message, Observer, Plan};
+use crate::scan::{Gap, GapKind, Message, Observer, Plan};
 use crate::snapshot::Wanted;
-use crate::snapshot::reasons::make_key;
+use crate::snapshot::contribution::explains;
+use crate::snapshot::destination::{Destination, DestinationReader, Lookup, WhyKey};
 use crate::sys::Inode;
 
 /// Different destinations and reasons that are kept of one message; the rest counts without a name.
@@ -22,6 +22,49 @@ pub(super) struct Part {
     pub(super) why: Option<(Vec<u8>, Vec<u8>)>,
     /// How many.
     pub(super) recipients: u32,
+}
+
+impl Part {
+    /// One recipient.
+    fn of(one: &Destination<'_>) -> Part {
+        Part {
+            domain: Some(one.domain.to_vec()),
+            why: one.why.map(|why| (why.code.to_vec(), why.reason.to_vec())),
+            recipients: 1,
+        }
+    }
+
+    /// Whether `one` is a recipient of this part.
+    fn is(&self, one: &Destination<'_>) -> bool {
+        let why = self
+            .why
+            .as_ref()
+            .map(|(code, reason)| WhyKey { code, reason });
+        self.domain.as_deref() == Some(one.domain) && why == one.why
+    }
+}
+
+/// Puts equal parts together.
+fn join_parts(parts: &mut Vec<Part>) {
+    parts.sort_unstable();
+    parts.dedup_by(|later, kept| {
+        let same = later.domain == kept.domain && later.why == kept.why;
+        if same {
+            kept.recipients = kept.recipients.saturating_add(later.recipients);
+        }
+        same
+    });
+}
+
+/// Adds a recipient to the part without a name.
+fn add_unnamed(parts: &mut Vec<Part>) {
+    match parts.iter_mut().find(|part| part.domain.is_none()) {
+        Some(part) => part.recipients = part.recipients.saturating_add(1),
+        None => parts.push(Part {
+            recipients: 1,
+            ..Part::default()
+        }),
+    }
 }
 
 /// What a file turned out to be.
@@ -56,11 +99,9 @@ pub(super) struct Capture {
     queue: Queue,
     sender: Option<Vec<u8>>,
     parts: Vec<Part>,
-    logged: LogEntries,
+    destinations: DestinationReader,
     log_gap: Option<Gap>,
     found: Option<Facts>,
-    name: Vec<u8>,
-    key: Vec<u8>,
 }
 
 impl Capture {
@@ -71,11 +112,9 @@ impl Capture {
             queue: Queue::Active,
             sender: None,
             parts: Vec::new(),
-            logged: LogEntries::default(),
+            destinations: DestinationReader::default(),
             log_gap: None,
             found: None,
-            name: Vec::new(),
-            key: Vec::new(),
         }
     }
 
@@ -89,57 +128,13 @@ impl Capture {
     fn forget(&mut self) {
         self.sender = None;
         self.parts.clear();
-        self.logged.clear();
+        self.destinations.begin();
         self.log_gap = None;
-    }
-
-    fn explains(&self) -> bool {
-        (self.wanted.codes || self.wanted.reasons)
-            && self.plan.depth(self.queue) == Some(Depth::Reasons)
-    }
-
-    fn add(&mut self, part: Part) {
-        // Recipients of one domain usually stand together.
-        if let Some(last) = self.parts.last_mut() {
-            if last.domain == part.domain && last.why == part.why {
-                last.recipients = last.recipients.saturating_add(part.recipients);
-                return;
-            }
-        }
-        if self.parts.len() >= MAX_PARTS {
-            self.join_parts();
-        }
-        match self.parts.len() >= MAX_PARTS {
-            true => self.add_unnamed(part.recipients),
-            false => self.parts.push(part),
-        }
-    }
-
-    fn add_unnamed(&mut self, recipients: u32) {
-        match self.parts.iter_mut().find(|part| part.domain.is_none()) {
-            Some(part) => part.recipients = part.recipients.saturating_add(recipients),
-            None => self.parts.push(Part {
-                recipients,
-                ..Part::default()
-            }),
-        }
-    }
-
-    /// Puts equal parts together.
-    fn join_parts(&mut self) {
-        self.parts.sort_unstable();
-        self.parts.dedup_by(|later, kept| {
-            let same = later.domain == kept.domain && later.why == kept.why;
-            if same {
-                kept.recipients = kept.recipients.saturating_add(later.recipients);
-            }
-            same
-        });
     }
 
     fn file(&mut self, message: &Message<'_>, ready: bool) {
         if self.parts.len() > 1 {
-            self.join_parts();
+            join_parts(&mut self.parts);
         }
         self.found = Some(Facts::File(Box::new(File {
             inode: message.inode,
@@ -163,29 +158,26 @@ impl Visitor for Capture {
     }
 
     fn recipient(&mut self, address: &[u8], offset: u64) {
-        let explains = self.explains();
-        if !explains && !self.wanted.domains {
+        let lookup = match explains(&self.plan, self.wanted, self.queue) {
+            true => Lookup::Reason,
+            false => Lookup::Nothing,
+        };
+        if lookup == Lookup::Nothing && !self.wanted.domains {
             return;
         }
-        address::destination_domain(address, &mut self.name);
-        let mut why = None;
-        if explains {
-            self.logged.seal();
-            let found = self.logged.find(offset, || {
-                let mut quoted = Vec::new();
-                quote_local(address, &mut quoted);
-                quoted
-            });
-            if let Some(entry) = found {
-                make_key(&self.name, entry.status, entry.reason, &mut self.key);
-                why = Some((entry.status.to_vec(), self.key.clone()));
-            }
+        let one = self.destinations.read(address, offset, lookup);
+        // Recipients of one domain usually stand together.
+        if let Some(last) = self.parts.last_mut().filter(|last| last.is(&one)) {
+            last.recipients = last.recipients.saturating_add(1);
+            return;
         }
-        self.add(Part {
-            domain: Some(self.name.clone()),
-            why,
-            recipients: 1,
-        });
+        if self.parts.len() >= MAX_PARTS {
+            join_parts(&mut self.parts);
+        }
+        match self.parts.len() >= MAX_PARTS {
+            true => add_unnamed(&mut self.parts),
+            false => self.parts.push(Part::of(&one)),
+        }
     }
 }
 
@@ -196,7 +188,7 @@ impl Observer for Capture {
     }
 
     fn logged(&mut self, log: Log, entry: &Entry) {
-        self.logged.push(log, entry);
+        self.destinations.logged(log, entry);
     }
 
     fn message(&mut self, message: &Message<'_>) {

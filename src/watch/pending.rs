@@ -174,7 +174,7 @@ impl Watch {
             // Where main.cf does not say how deep logs lie, the directories do.
             if let Some(watched) = self.watched.get_mut(instance) {
                 watched.spool.forget_levels();
-                let (files, gaps) = watched.spool.reader(&watched.live.plan);
+                let (files, gaps) = watched.spool.reader(&watched.totals.plan);
                 watched.files = files;
                 watched.gaps.retain(|gap| gap.kind != GapKind::LogDirectory);
                 watched.gaps.extend(gaps);
@@ -304,7 +304,7 @@ impl Watch {
         let Some(watched) = self.watched.get(instance) else {
             return false;
         };
-        let plan = &watched.live.plan;
+        let plan = &watched.totals.plan;
         let own_way = |queue| matches!(queue, Queue::Maildrop | Queue::Corrupt);
         plan.depth(one) == plan.depth(other) && (one == other || !own_way(one) && !own_way(other))
     }

@@ -108,7 +108,7 @@ impl Watch {
                 return;
             }
         }
-        let Some(depth) = watched.live.plan.depth(queue) else {
+        let Some(depth) = watched.totals.plan.depth(queue) else {
             return;
         };
         let Watched { files, capture, .. } = watched;

@@ -9,7 +9,8 @@ use super::watch_set::What;
 use super::{GROWTH_SPAN, Watch};
 use crate::instance::master;
 use crate::postfix::queue::Queue;
-use crate::scan::{Gap, GapKind};
+use crate::scan::{Gap, fold_gaps};
+use crate::snapshot::contribution::{Bounds, fold_damaged, reports_damage};
 use crate::snapshot::{Damaged, Earlier, InstanceSnapshot, MAX_EXAMPLES, Previous, Snapshot};
 
 impl Watch {
@@ -87,18 +88,12 @@ impl Watch {
         let lost = book.lost.iter().filter(|(instance, _)| *instance == number);
         gaps.extend(lost.map(|(_, gap)| gap.clone()));
         gaps.extend(watched.gaps.iter().cloned());
+        let bounds = Bounds::new(now, since, settings);
         let tallies = Queue::ALL.map(|queue| {
-            let of_queue = |gap: &&Gap| gap.queue == queue;
-            let directories = gaps
-                .iter()
-                .filter(of_queue)
-                .filter(|gap| gap.kind == GapKind::Directory);
-            let directories = directories.count() as u64;
-            let mut tally = watched.live.tally(queue, now, since, settings, directories);
-            tally.logs_closed = gaps
-                .iter()
-                .filter(of_queue)
-                .any(|gap| gap.kind == GapKind::LogDirectory);
+            let mut tally = watched.totals.tally(queue, &bounds);
+            for gap in gaps.iter().filter(|gap| gap.queue == queue) {
+                tally.count_gap(gap.kind);
+            }
             tally
         });
         let ledger = &book.ledger;
@@ -111,11 +106,7 @@ impl Watch {
                     .map(|(_, gap)| gap.clone()),
             );
         }
-        gaps.sort();
-        gaps.dedup_by(|a, b| {
-            a.kind == GapKind::LogDirectory && b.kind == a.kind && a.path == b.path
-        });
-        gaps.truncate(MAX_EXAMPLES);
+        fold_gaps(&mut gaps, MAX_EXAMPLES);
         let mut damaged: Vec<Damaged> = ledger
             .damage
             .iter()
@@ -124,26 +115,25 @@ impl Watch {
                 let What::Queue(directory) = &row.what else {
                     return None;
                 };
-                (row.instance == number && directory.queue != Queue::Corrupt).then(|| Damaged {
+                (row.instance == number && reports_damage(directory.queue)).then(|| Damaged {
                     queue: directory.queue,
                     path: directory.path.join(OsStr::from_bytes(ledger.name(*id))),
                     damage: *damage,
                 })
             })
             .collect();
-        damaged.sort_by(|a, b| (a.queue, &a.path).cmp(&(b.queue, &b.path)));
-        damaged.truncate(MAX_EXAMPLES);
+        fold_damaged(&mut damaged);
         let tables = match whole {
             true => watched
-                .live
+                .totals
                 .whole_tables(ledger, now, |entry| of_instance(entry.place)),
-            false => watched.live.tables(),
+            false => watched.totals.tables(),
         };
-        let mut wanted = watched.live.wanted;
+        let mut wanted = watched.totals.wanted;
         // Their rows are of a whole snapshot only.
         wanted.reasons &= whole;
         InstanceSnapshot {
-            plan: watched.live.plan,
+            plan: watched.totals.plan,
             wanted,
             tallies,
             tables,

@@ -11,10 +11,10 @@ use inotify::Inotify;
 use super::Watched;
 use super::ledger::{EntryId, Ledger, Place};
 use super::observer::Facts;
-use super::totals::Sign;
 use super::watch_set::{self, Blindness, Places, What};
 use crate::postfix::queue::Queue;
 use crate::scan::{Directory, Gap};
+use crate::snapshot::contribution::Sign;
 use crate::sys::{self, Noatime};
 
 /// What is known of all instances: entries, and the places that they lie in.
@@ -113,7 +113,7 @@ impl Book {
         let id = self.ledger.insert(place, name, facts);
         let settings = &watched.instance.settings;
         watched
-            .live
+            .totals
             .apply(&self.ledger, id, queue, settings, Sign::Add);
         id
     }
@@ -131,7 +131,7 @@ impl Book {
         let id = self.ledger.insert_stray(place, name);
         let settings = &watched.instance.settings;
         watched
-            .live
+            .totals
             .apply(&self.ledger, id, queue, settings, Sign::Add);
         id
     }
@@ -139,7 +139,7 @@ impl Book {
     pub(super) fn drop_entry(&mut self, watched: &mut Watched, queue: Queue, id: EntryId) {
         let settings = &watched.instance.settings;
         watched
-            .live
+            .totals
             .apply(&self.ledger, id, queue, settings, Sign::Remove);
         self.ledger.remove(id);
     }
@@ -153,10 +153,10 @@ impl Book {
         place: Place,
     ) {
         let settings = &watched.instance.settings;
-        let live = &mut watched.live;
-        live.apply(&self.ledger, id, from, settings, Sign::Remove);
+        let totals = &mut watched.totals;
+        totals.apply(&self.ledger, id, from, settings, Sign::Remove);
         self.ledger.set_place(id, place);
-        live.apply(&self.ledger, id, to, settings, Sign::Add);
+        totals.apply(&self.ledger, id, to, settings, Sign::Add);
     }
 
     /// Takes in what the inode of an entry says now; false if the file must be read.
@@ -179,11 +179,11 @@ impl Book {
             return false;
         }
         watched
-            .live
+            .totals
             .apply_inode(self.ledger.entry(id), queue, Sign::Remove);
         self.ledger.set_inode(id, inode.mode, inode.mtime);
         watched
-            .live
+            .totals
             .apply_inode(self.ledger.entry(id), queue, Sign::Add);
         true
     }
