@@ -167,7 +167,7 @@ impl Error {
 /// What an administrator can do about `errno` below a queue directory.
 ///
 /// Never advise chmod, chgrp or ACLs there: Postfix takes group bits on a queue file for commands
-/// (POSTFIX.md trap 8).
+/// (postfix.md, "Group and other mode bits are commands").
 pub fn remedy_for(errno: i32) -> Option<&'static str> {
     match errno {
         libc::EACCES | libc::EPERM => Some(

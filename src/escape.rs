@@ -18,7 +18,8 @@ pub const MAX_SHOWN_PATH: usize = 160;
 /// `bytes` as printable ASCII of at most `max` bytes: each byte that is a control, above 126, or one
 /// of `|`, `<`, `>` becomes `?`, as Postfix's own printable() does; what is cut ends in `...`.
 ///
-/// The bar separates perfdata, the brackets are HTML (Monitoring Plugins guidelines; CONTRACT.md 5).
+/// The bar separates perfdata, the brackets are HTML (Monitoring Plugins guidelines; contract.md,
+/// "Output and its limits").
 pub fn printable(bytes: &[u8], max: usize) -> String {
     let (head, tail) = if bytes.len() > max {
         (&bytes[..max.saturating_sub(3)], "...")

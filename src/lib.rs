@@ -14,7 +14,7 @@
 //! | room | what lives there |
 //! |---|---|
 //! | [`escape`], [`error`], [`clock`] | the one door through which bytes become text; the one error; time, passed in |
-//! //! | [`postfix`] | what Postfix writes: queue IDs, records, envelopes, addresses, main.cf; pure |
+//! | [`postfix`] | what Postfix writes: queue IDs, records, envelopes, addresses, main.cf; pure |
 //! | [`sys`] | the system calls, as safe functions that never touch the spool |
 //! | [`threads`] | the threads of one call |
 //! | [`instance`] | which spools, with which settings; whether master runs |
@@ -63,6 +63,19 @@
 //! * What could not be read is data ([`scan::Gap`]) and makes figures lower bounds; a figure never
 //!   looks exact when it is not.
 #![deny(unsafe_code)]
+
+/// The project's pages, for people and for citations in the code.
+#[cfg(any(doc, doctest))]
+pub mod docs {
+    #[doc = include_str!("docs/postfix.md")]
+    pub mod postfix {}
+
+    #[doc = include_str!("docs/contract.md")]
+    pub mod contract {}
+
+    #[doc = include_str!("docs/design.md")]
+    pub mod design {}
+}
 
 pub mod escape;
 

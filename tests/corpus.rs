@@ -103,7 +103,7 @@ fn domains_and_senders_have_the_counts_of_postqueue() {
 }
 
 /// The table that qshape printed for its default options, column by column, from our own buckets.
-/// It leaves out what is marked for expiry (POSTFIX.md trap 1).
+/// It leaves out what is marked for expiry (postfix.md, "Which files qshape accepts").
 #[test]
 fn ages_fall_into_the_buckets_of_qshape() {
     let name = "long-live";
@@ -174,8 +174,8 @@ fn accepted_by_qshape() -> BTreeMap<String, Option<u64>> {
     accepted
 }
 
-/// Each odd file: what is wrong with it, by what Postfix does to it (POSTFIX.md 8), and how many
-/// recipients can still be read.
+/// Each odd file: what is wrong with it, by what Postfix does to it (postfix.md, "Odd files"), and
+/// how many recipients can still be read.
 #[test]
 fn each_odd_file_is_read_as_far_as_it_goes() {
     use DamageKind::{

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The queues that postqueue lists and qshape can count. qshape takes no file of maildrop for valid
-/// (POSTFIX.md trap 2), postqueue does not list corrupt.
+/// (postfix.md, "Traps"), postqueue does not list corrupt.
 const LISTED: [Queue; 5] = [
     Queue::Maildrop,
     Queue::Active,

@@ -142,7 +142,8 @@ fn files(spool: &Spool, options: &Options, rights: &Rights, report: &mut Report)
     }
 }
 
-/// What Postfix reads in the group bits of a queue file (mail_queue.h; POSTFIX.md trap 8).
+/// What Postfix reads in the group bits of a queue file (mail_queue.h; postfix.md, "Group and other
+/// mode bits are commands").
 fn meaning(mode: u32) -> &'static str {
     match mode {
         _ if mode & 0o010 != 0 => "Postfix returns this mail to its sender at the next attempt",

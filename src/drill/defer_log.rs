@@ -1,5 +1,5 @@
 //! The log `defer/ID` in which Postfix keeps why a recipient waits, as bounce(8) writes it
-//! (POSTFIX.md 5.4, bounce_append_service.c of Postfix 3.10).
+//! (postfix.md, "Delay reasons", bounce_append_service.c of Postfix 3.10).
 
 use std::io::Write as _;
 

@@ -7,7 +7,8 @@ use super::queue_file::{QueueFile, RecipientState};
 use super::random::Random;
 use crate::postfix::queue::Queue;
 
-/// `minimal_backoff_time`, seconds: the wait after a first failure (POSTFIX.md 7.4).
+/// `minimal_backoff_time`, seconds: the wait after a first failure (postfix.md, "Parameters that
+/// shape the figures").
 const MINIMAL_BACKOFF: i64 = 300;
 
 /// `maximal_backoff_time`, seconds.

@@ -1,4 +1,5 @@
-//! One queue file, byte for byte as cleanup(8) or postdrop(1) writes it (POSTFIX.md 3).
+//! One queue file, byte for byte as cleanup(8) or postdrop(1) writes it (postfix.md, "Queue
+//! files").
 //!
 //! Envelope and content go in, bytes come out; nothing here touches a disk. What Postfix would refuse
 //! can be made as well, record by record: odd files are what a reader is tested with.
@@ -80,7 +81,7 @@ pub struct BuiltFile {
     /// The whole file.
     pub bytes: Vec<u8>,
     /// The message size in bytes that mailq prints: field 1 of record `C`, the length of the file
-    /// where there is none (POSTFIX.md 5.2).
+    /// where there is none (postfix.md, "How showq reads a file").
     pub size: u64,
     /// The file offset of each recipient's record, in the order in which they were added: a defer log
     /// names it.
@@ -95,7 +96,7 @@ impl QueueFile {
     }
 
     /// A file as postdrop makes it, for maildrop: no `C`, and of all types only those that postdrop
-    /// lets through (POSTFIX.md 3.6).
+    /// lets through (postfix.md, "Files in maildrop").
     pub fn maildrop(sec: i64, usec: u32) -> Self {
         QueueFile::new(Style::Maildrop, sec, usec).attribute("rewrite_context", "local")
     }
@@ -258,7 +259,8 @@ impl QueueFile {
     }
 }
 
-/// Adds one record to `out`: type, length in groups of seven bits, least first, data (POSTFIX.md 3.1).
+/// Adds one record to `out`: type, length in groups of seven bits, least first, data (postfix.md,
+/// "Encoding of a record").
 pub fn push_record(out: &mut Vec<u8>, record_type: u8, data: &[u8]) {
     push_head(out, record_type, data.len());
     out.extend_from_slice(data);

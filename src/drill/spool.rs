@@ -30,7 +30,7 @@ const BATCH: usize = 256;
 /// More writers than this only queue up at the locks of the file system.
 const MOST_WRITERS: usize = 8;
 
-/// The directories of a queue directory with their modes (POSTFIX.md 1.1).
+/// The directories of a queue directory with their modes (postfix.md, "Queue directories").
 const DIRECTORIES: [(&str, u32, Keeper); 14] = [
     ("incoming", 0o700, Keeper::Postfix),
     ("active", 0o700, Keeper::Postfix),

@@ -10,7 +10,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape;
 
-/// Where Postfix keeps its queues unless told otherwise (POSTFIX.md 7.1).
+/// Where Postfix keeps its queues unless told otherwise (postfix.md, "main.cf").
 const DEFAULT_QUEUE_DIRECTORY: &str = "/var/spool/postfix";
 
 /// Names of directories that a queue directory holds; one alone may be chance, two are not.

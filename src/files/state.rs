@@ -1,7 +1,7 @@
 //! The state file of a check that is run again and again: what the last one knew, for growth.
 //!
-//! The program that runs a check keeps it (CONTRACT.md 5); a host of the library keeps the document of
-//! [`Snapshot::state`](crate::snapshot::Snapshot::state) itself.
+//! The program that runs a check keeps it (contract.md, "State file"); a host of the library keeps
+//! the document of [`Snapshot::state`](crate::snapshot::Snapshot::state) itself.
 
 use std::path::PathBuf;
 

@@ -1,8 +1,8 @@
 //! Is master(8) running on a spool: told from outside, without a lock, a signal or a connection.
 //!
 //! master holds `flock(LOCK_EX)` on `pid/master.pid` for as long as it lives; the file itself stays
-//! behind after a stop or a crash (POSTFIX.md 7.3). /proc/locks is readable by everybody and names
-//! the device and inode of every lock. Where that cannot decide, the answer is
+//! behind after a stop or a crash (postfix.md, "Whether Postfix runs"). /proc/locks is readable by
+//! everybody and names the device and inode of every lock. Where that cannot decide, the answer is
 //! [`Master::Unknown`] with the reason: neither a false alarm nor false comfort.
 
 use std::ffi::OsStr;

@@ -46,7 +46,7 @@ pub struct Instance {
     pub warnings: Vec<String>,
 }
 
-/// Which instances (CONTRACT.md 2).
+/// Which instances (contract.md, "Which spool").
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
     /// The default instance: `MAIL_CONFIG`, else [`DEFAULT_CONFIG_DIRECTORY`].

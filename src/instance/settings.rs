@@ -8,7 +8,8 @@ use crate::error::Result;
 use crate::escape;
 use crate::postfix::main_cf::MainCf;
 
-/// What main.cf says, or Postfix's default (mail_params.h; POSTFIX.md 7.4). Times are in seconds.
+/// What main.cf says, or Postfix's default (mail_params.h; postfix.md, "Parameters that shape the
+/// figures"). Times are in seconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// How often qmgr looks through deferred for mail to retry, in seconds; 300.

@@ -1,8 +1,8 @@
 //! THE catalogue of measures: name, unit, what must be read for it, and how it is taken.
 //!
 //! Rules, help texts, JSON, OpenMetrics and README's table are made from [`CATALOGUE`]. A measure is
-//! spelt `[INSTANCE/]SUBJECT.NAME[(ARGUMENT)]` (CONTRACT.md 3). From the measures that somebody asks
-//! for follows how deep a scan goes.
+//! spelt `[INSTANCE/]SUBJECT.NAME[(ARGUMENT)]` (contract.md, "Measures"). From the measures that
+//! somebody asks for follows how deep a scan goes.
 //!
 //! Every [`Figure`] has a [`Quality`]: what could not be read makes a figure a lower bound or
 //! unknown, never a smaller number that looks exact.
@@ -249,7 +249,7 @@ const fn row(
     }
 }
 
-/// Every measure, in the order of CONTRACT.md 3.
+/// Every measure, in the order of contract.md, "Measures".
 #[rustfmt::skip]
 pub const CATALOGUE: [Row; 20] = [
     row("QUEUE.messages", Kind::Messages, Unit::Count, Depth::Inodes, NO_TABLE, ArgumentKind::None,

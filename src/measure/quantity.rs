@@ -14,7 +14,7 @@ const AGES: [(&str, f64); 5] = [
     ("w", 604_800.0),
 ];
 /// Suffixes of a size, in bytes; k, M and G are binary, as in main.cf they never were but as mail
-/// administrators mean them (CONTRACT.md 4).
+/// administrators mean them (contract.md, "Rules").
 const SIZES: [(&str, f64); 9] = [
     ("k", 1024.0),
     ("M", 1_048_576.0),

@@ -1,7 +1,7 @@
 //! Addresses as they stand in queue files: raw bytes, unquoted, with the case that they came in.
 //!
 //! The destination domain is cut out exactly as qshape(1) does it, so that our figures and its
-//! table agree (POSTFIX.md 4.4). Quoting for display is the renderings' business.
+//! table agree (postfix.md, "How qshape counts"). Quoting for display is the renderings' business.
 #![deny(clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 

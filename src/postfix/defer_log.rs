@@ -1,5 +1,5 @@
 //! The logs `defer/ID` and `bounce/ID`: why each recipient waits, or why it was given up
-//! (POSTFIX.md 5.4).
+//! (postfix.md, "Delay reasons").
 //!
 //! An entry is a run of lines `name=value`, after an old-style line `<address>: reason`, and ends
 //! with a blank line. What stands here is read as bounce_log_read() of Postfix reads it: later values

@@ -1,4 +1,4 @@
-//! Records to envelope: arrival time, sender, recipients, message size (POSTFIX.md 3.2 to 3.7).
+//! Records to envelope: arrival time, sender, recipients, message size (postfix.md, "Queue files").
 //!
 //! [`read`] goes from the first record to the end record, over the content without reading it where
 //! the size record allows, and tells sender and recipients to a [`Visitor`] as they pass, so that a
@@ -49,7 +49,7 @@ pub enum Writer {
     /// postdrop(1), or cleanup after `postsuper -r`: the size record may be missing.
     Postdrop,
     /// Anyone: it is read as showq(8) reads it, to the end of a file whatever is wrong in between, and
-    /// damage is told only of what ends the reading (POSTFIX.md 5.2).
+    /// damage is told only of what ends the reading (postfix.md, "How showq reads a file").
     Anyone,
 }
 

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// A queue directory that holds messages (POSTFIX.md 1.1), in the order in which perfdata names them.
+/// A queue directory that holds messages (postfix.md, "Queue directories"), in the order in which
+/// perfdata names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Queue {
@@ -21,7 +22,7 @@ pub enum Queue {
 }
 
 impl Queue {
-    /// Every queue, in the order of perfdata (CONTRACT.md 5).
+    /// Every queue, in the order of perfdata (contract.md, "Performance data").
     pub const ALL: [Queue; 6] = [
         Queue::Active,
         Queue::Deferred,

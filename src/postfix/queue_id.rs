@@ -1,8 +1,9 @@
 //! Queue IDs: which file names are one, what Postfix put into them, and where such a file belongs.
 //!
 //! A file name goes in; the arrival time and inode that it carries, or the hashed directory, come
-//! out (POSTFIX.md 1.3, 2.1, 2.2; mail_queue.h and mail_queue.c of Postfix 3.10). A name is no proof:
-//! whoever restores a spool by copying leaves names whose inode is another's.
+//! out (postfix.md, "Queue IDs" and postfix.md, "Hash directories"; mail_queue.h and mail_queue.c
+//! of Postfix 3.10). A name is no proof: whoever restores a spool by copying leaves names whose
+//! inode is another's.
 
 use std::fmt;
 
@@ -235,7 +236,7 @@ mod tests {
             assert_eq!(QueueId::decode(name.as_bytes()), Some(id), "{name}");
             assert_eq!(id.to_string(), name);
         }
-        let example = QueueId::decode(b"4jYFx90B5Nz1SjH2").expect("POSTFIX.md 1.3");
+        let example = QueueId::decode(b"4jYFx90B5Nz1SjH2").expect("the example of postfix.md");
         assert_eq!(example.usec(), 27320);
         assert_eq!(example.to_string(), "4jYFx90B5Nz1SjH2");
     }

@@ -1,5 +1,5 @@
 //! Addresses as people and mailq write them: the local part quoted where RFC 5321 wants it
-//! (quote_822_local.c; POSTFIX.md 5.3). Queue files hold them unquoted.
+//! (quote_822_local.c; postfix.md, "How addresses are printed"). Queue files hold them unquoted.
 
 /// Appends `address` to `quoted`, with its local part in quotes unless it is a dot-atom; a source
 /// route before it stays as it is, bytes above 127 need no quotes.

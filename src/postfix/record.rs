@@ -1,4 +1,5 @@
-//! Bytes to records: one type byte, a base-128 length, that many bytes of data (POSTFIX.md 3.1).
+//! Bytes to records: one type byte, a base-128 length, that many bytes of data (postfix.md,
+//! "Encoding of a record").
 //!
 //! [`RecordReader`] pulls records out of anything that can be read at an offset, through one reused
 //! buffer and without copying the data. It follows pointer records, as every program of Postfix

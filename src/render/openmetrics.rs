@@ -1,7 +1,8 @@
 //! OpenMetrics text of a snapshot, for the textfile directory of node_exporter.
 //!
-//! Families begin with `postfix_spool_`, which collides with no other exporter (MONITORING.md 5). A
-//! figure that is not known whole is left out, and `postfix_spool_complete` is then 0.
+//! Families begin with `postfix_spool_`, which collides with no other exporter (contract.md,
+//! "OpenMetrics"). A figure that is not known whole is left out, and `postfix_spool_complete` is
+//! then 0.
 
 use std::fmt::Write as _;
 

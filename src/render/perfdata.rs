@@ -1,4 +1,5 @@
-//! Performance data: `'label'=value[UOM];warn;crit;min;max`, in the order of CONTRACT.md 5.
+//! Performance data: `'label'=value[UOM];warn;crit;min;max`, in the order of contract.md,
+//! "Performance data".
 
 use std::fmt::Write as _;
 

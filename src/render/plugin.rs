@@ -1,5 +1,5 @@
 //! Service output, performance data and long output, as the Monitoring Plugins define them and
-//! within the limits of CONTRACT.md 5.
+//! within the limits of contract.md, "Output and its limits".
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,5 @@
-//! A message as `postqueue -j` and `postqueue -p` print it (POSTFIX.md 5), but each recipient once.
+//! A message as `postqueue -j` and `postqueue -p` print it (postfix.md, "postqueue"), but each
+//! recipient once.
 //!
 //! First come the recipients that the defer log names, with their reasons and in its order, then those
 //! of the queue file that it does not name. Where the log names a recipient more than once, the last

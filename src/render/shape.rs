@@ -1,4 +1,4 @@
-//! A shape as qshape(1) prints it, byte for byte (POSTFIX.md 4.5), and as JSON.
+//! A shape as qshape(1) prints it, byte for byte (postfix.md, "How qshape prints"), and as JSON.
 
 use serde_json::{Value, json};
 

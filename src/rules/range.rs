@@ -2,7 +2,7 @@
 //!
 //! `10` is `0:10`, `10:` has no end, `~:10` no start; both ends belong to the range. It alerts on a
 //! value outside, with `@` on one inside. Where the known readers of ranges disagree we refuse
-//! (MONITORING.md 5).
+//! (contract.md, "Ranges").
 
 use std::fmt;
 

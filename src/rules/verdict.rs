@@ -27,7 +27,7 @@ impl State {
     }
 
     /// How bad it is. UNKNOWN is worse than OK and never hides a proven WARNING or CRITICAL
-    /// (DESIGN.md, decision 9).
+    /// (design.md, "Severity").
     const fn severity(self) -> u8 {
         match self {
             State::Ok => 0,

@@ -103,7 +103,7 @@ impl MessageRow {
     }
 
     /// Whether Postfix will expire it at its next attempt: group execute, which only maildrop's files
-    /// might have for another reason (POSTFIX.md 2.3).
+    /// might have for another reason (postfix.md, "Ready files").
     pub fn is_forced_expire(&self) -> bool {
         self.queue != Some(Queue::Maildrop)
             && self.inode.is_some_and(|inode| inode.mode & 0o010 != 0)

@@ -1,9 +1,9 @@
 //! The defer or bounce logs of a spool: found by queue ID and told entry by entry.
 //!
-//! They lie in hash directories as queue files do (POSTFIX.md 1.3). Where main.cf is not known, the
-//! most levels that there are is seen from the directory itself, and a log is looked for at that and at
-//! fewer. A message without a log is ordinary: it
-//! was not tried yet, or is being tried now.
+//! They lie in hash directories as queue files do (postfix.md, "Hash directories"). Where main.cf
+//! is not known, the most levels that there are is seen from the directory itself, and a log is
+//! looked for at that and at fewer. A message without a log is ordinary: it was not tried yet, or
+//! is being tried now.
 
 use std::ffi::{CStr, CString};
 use std::io::Write as _;

@@ -4,7 +4,7 @@
 //! by a `pool`: whoever lists a directory puts bundles of files up for the others.
 //!
 //! Warm, as many readers as cores would do; on a cold disk many reads in flight are several times
-//! faster than one (DESIGN.md, decision 7), and having more costs little, so a scan may use up to
+//! faster than one (design.md, "Threads"), and having more costs little, so a scan may use up to
 //! [`MAX_READERS`].
 //!
 //! Promises: nothing below the spool is written, locked or waited for; directories and files are

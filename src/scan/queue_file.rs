@@ -194,9 +194,9 @@ impl FileReader {
     }
 }
 
-/// Whether the file is a message: regular, and all owner bits set (POSTFIX.md 2.3). In corrupt every
-/// file is one: a delivery agent marks what it finds damaged with mode 0400, and qmgr moves it there
-/// as it is.
+/// Whether the file is a message: regular, and all owner bits set (postfix.md, "Ready files"). In
+/// corrupt every file is one: a delivery agent marks what it finds damaged with mode 0400, and qmgr
+/// moves it there as it is.
 pub(crate) fn is_ready(queue: Queue, inode: Inode) -> bool {
     inode.regular && (inode.mode & 0o700 == 0o700 || queue == Queue::Corrupt)
 }

@@ -29,7 +29,8 @@ pub struct Directory {
     /// Its full path, for messages.
     pub path: PathBuf,
     /// Whether Postfix's daemons list it: the queue directory and, but in maildrop, one-character
-    /// subdirectories at any depth (POSTFIX.md 1.3). Mail anywhere else is never delivered.
+    /// subdirectories at any depth (postfix.md, "Misplaced files"). Mail anywhere else is never
+    /// delivered.
     pub listed: bool,
     level: u32,
     fd: OwnedFd,

@@ -1,4 +1,5 @@
-//! The columns of qshape's table: which ages fall into which (POSTFIX.md 4.4), and their heads.
+//! The columns of qshape's table: which ages fall into which (postfix.md, "How qshape counts"), and
+//! their heads.
 
 use super::perl_number::Sum;
 use crate::error::{Error, ErrorKind, Result};

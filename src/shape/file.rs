@@ -1,5 +1,5 @@
-//! One queue file as qshape(1) reads it (POSTFIX.md 4.3): which files it accepts, and what it takes
-//! from them. Not how Postfix reads them: that is `postfix::envelope`.
+//! One queue file as qshape(1) reads it (postfix.md, "Which files qshape accepts"): which files it
+//! accepts, and what it takes from them. Not how Postfix reads them: that is `postfix::envelope`.
 //!
 //! Recipients count only once the end record has been reached, so they are kept until then, up to
 //! [`MAX_KEPT`] bytes; a file with more is read twice. A file whose pointers lead in a circle, on which

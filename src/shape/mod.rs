@@ -1,5 +1,6 @@
 //! Age by domain, as qshape(1) shows it, to the byte: which files it accepts, how it cuts domains out
-//! of addresses, into which column an age falls, which rows it prints in which order (POSTFIX.md 4).
+//! of addresses, into which column an age falls, which rows it prints in which order (postfix.md,
+//! "qshape").
 //!
 //! This reads directories of any name at any depth, as qshape does, and neither main.cf nor modes
 //! matter but as they matter to qshape. What it hides (mail marked for expiry, all of maildrop, damaged

@@ -1,5 +1,5 @@
 //! Counts by domain and age bucket: what qshape keeps in its hash, and the parent domains that it
-//! derives from it (POSTFIX.md 4.4).
+//! derives from it (postfix.md, "How qshape counts").
 //!
 //! Domains are chosen by strangers, so a table is bounded: past [`MAX_ROWS`] rows or
 //! [`MAX_NAME_BYTES`] bytes of names further domains are counted in the total and in

@@ -1,5 +1,5 @@
 //! From places to files to counts: every directory below each place, of any name, links not followed
-//! (POSTFIX.md 4.2), on the threads of a pool.
+//! (postfix.md, "How qshape walks"), on the threads of a pool.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, OwnedFd};

@@ -68,7 +68,7 @@ impl Count for Ages {
 }
 
 /// The column of an age in seconds; a message from the future is new. In double precision as qshape
-/// computes it, for the same edges (POSTFIX.md 4.4).
+/// computes it, for the same edges (postfix.md, "How qshape counts").
 pub fn column(age: i64) -> usize {
     let ticks = age as f64 / (60 * TICK) as f64;
     if ticks < 1.0 {

@@ -1,7 +1,8 @@
 //! check_postfix_queue: the ready plugin for Nagios, Icinga, Naemon, NRPE and Checkmk's MRPE.
 //!
 //! Words to options, text to standard output, a state to an exit code. Whatever happens, something
-//! is printed on standard output and the exit code is 0, 1, 2 or 3 (CONTRACT.md 5).
+//! is printed on standard output and the exit code is 0, 1, 2 or 3 (contract.md,
+//! "check_postfix_queue").
 
 #[path = "../args.rs"]
 mod args;
@@ -27,7 +28,7 @@ use queuewatch::render::{json, openmetrics, plugin, watch};
 use queuewatch::rules::{State, defaults};
 use queuewatch::snapshot::Wanted;
 
-/// The deadline, in seconds, unless one is given (CONTRACT.md 5).
+/// The deadline, in seconds, unless one is given (contract.md, "check_postfix_queue").
 const TIMEOUT: &str = "10";
 /// How long after the deadline a call that hangs in the kernel is given up, in seconds.
 const GRACE: u64 = 1;

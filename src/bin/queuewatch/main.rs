@@ -24,7 +24,7 @@ use queuewatch::options::{OPTIONS, Takes};
 use queuewatch::postfix::queue::QueueSet;
 use queuewatch::snapshot::{InstanceSnapshot, Snapshot};
 
-/// Exit codes (CONTRACT.md 6).
+/// Exit codes (contract.md, "Exit codes").
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 /// Done, but something could not be read.
