@@ -52,7 +52,7 @@ fn pages() -> BTreeMap<String, BTreeSet<String>> {
     for entry in fs::read_dir(root().join("src/docs")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if name.ends_with(".md") {
+        if path.extension().is_some_and(|end| end == "md") {
             pages.insert(name, headings(&fs::read_to_string(&path).unwrap()));
         }
     }
