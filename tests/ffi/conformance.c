@@ -411,7 +411,9 @@ static void watches(const char *spool)
     set(options, "critical", "hold.messages=5");
     WORKS(qw_watch_open(options, &watch, &err));
     CHECK(qw_watch_fd(watch) >= 0);
-    CHECK(qw_watch_wait(watch, 0, NULL) == QW_END);
+    /* On a busy machine the timer of the watch may be due already. */
+    while (qw_watch_wait(watch, 0, NULL) == QW_OK)
+        WORKS(qw_watch_dispatch(watch, &err));
     CHECK(qw_watch_next(watch, &event, sizeof event, NULL) == QW_END);
     FAILS(qw_watch_next(watch, NULL, sizeof event, &err), QW_ERR_INVALID);
     FAILS(qw_watch_snapshot(watch, NULL, &err), QW_ERR_INVALID);
