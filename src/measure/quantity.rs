@@ -1,6 +1,55 @@
-//! Numbers as rules spell them, with the suffixes of their unit, and back.
+//! Units, and numbers as rules spell them with the suffixes of their unit.
 
-use super::Unit;
+use crate::clock::Age;
+
+/// The unit of a figure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unit {
+    /// A plain number.
+    Count,
+    /// Bytes.
+    Bytes,
+    /// Seconds.
+    Seconds,
+    /// Percent.
+    Percent,
+    /// A number a minute.
+    PerMinute,
+}
+
+impl Unit {
+    /// The unit of measurement that perfdata carries (Monitoring Plugins guidelines).
+    pub const fn uom(self) -> &'static str {
+        match self {
+            Unit::Count | Unit::PerMinute => "",
+            Unit::Bytes => "B",
+            Unit::Seconds => "s",
+            Unit::Percent => "%",
+        }
+    }
+
+    /// `value` for a person: `6h 2m`, `5200`, `97%`, `1.5 GiB`.
+    pub fn show(self, value: f64) -> String {
+        match self {
+            Unit::Seconds => Age(value as i64).to_string(),
+            Unit::Percent => format!("{}%", plain(value)),
+            Unit::Count => plain(value),
+            Unit::PerMinute => format!("{}/min", plain(value)),
+            Unit::Bytes => {
+                let mut scaled = value;
+                let mut unit = "B";
+                for next in ["KiB", "MiB", "GiB", "TiB"] {
+                    if scaled < 1024.0 {
+                        break;
+                    }
+                    scaled /= 1024.0;
+                    unit = next;
+                }
+                format!("{} {unit}", plain((scaled * 10.0).round() / 10.0))
+            }
+        }
+    }
+}
 
 /// What is wrong with a text: the offset of the byte, and what would be right.
 pub type Wrong = (usize, String);

@@ -1,0 +1,182 @@
+//! The catalogue of measures: for each its spelling, its unit, what must be read for it, and what it is.
+//!
+//! Rules, help texts, JSON, OpenMetrics and README's table are made from [`CATALOGUE`]. A new measure
+//! is a row here, a [`Kind`], and its value in `evaluate`.
+
+use super::Subject;
+use super::quantity::Unit;
+use crate::scan::Depth;
+use crate::snapshot::Wanted;
+
+/// Which figure of its subject a measure is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs)] // The rows of CATALOGUE tell.
+pub enum Kind {
+    Messages,
+    Recipients,
+    Bytes,
+    Oldest,
+    Older,
+    TopDomain,
+    Domain,
+    TopSender,
+    Sender,
+    Reason,
+    Overdue,
+    Expiring,
+    Growth,
+    Fill,
+    Unreadable,
+    Damaged,
+    Altered,
+    FreeBytes,
+    FreeInodes,
+    Running,
+}
+
+/// What stands in the brackets of a measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArgumentKind {
+    /// No brackets.
+    None,
+    /// An age such as `4h`.
+    Age,
+    /// A domain or an address.
+    Name,
+    /// An enhanced status code or the beginning of one.
+    Code,
+}
+
+/// One row of the catalogue.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The spelling, with `QUEUE` for any queue, `backlog` or `total`.
+    pub spelling: &'static str,
+    /// Which figure.
+    pub kind: Kind,
+    /// Its unit.
+    pub unit: Unit,
+    /// What it is, for help and README.
+    pub help: &'static str,
+    /// How deep its queues must be read.
+    pub depth: Depth,
+    /// Which tables it needs.
+    pub wanted: Wanted,
+    /// What stands in its brackets.
+    pub argument: ArgumentKind,
+}
+
+const NO_TABLE: Wanted = Wanted {
+    domains: false,
+    senders: false,
+    arrivals: false,
+    expiries: false,
+    codes: false,
+    reasons: false,
+};
+const DOMAINS: Wanted = Wanted {
+    domains: true,
+    ..NO_TABLE
+};
+const SENDERS: Wanted = Wanted {
+    senders: true,
+    ..NO_TABLE
+};
+const ARRIVALS: Wanted = Wanted {
+    arrivals: true,
+    ..NO_TABLE
+};
+const EXPIRIES: Wanted = Wanted {
+    expiries: true,
+    ..NO_TABLE
+};
+const CODES: Wanted = Wanted {
+    codes: true,
+    ..NO_TABLE
+};
+
+const fn row(
+    spelling: &'static str,
+    kind: Kind,
+    unit: Unit,
+    depth: Depth,
+    wanted: Wanted,
+    argument: ArgumentKind,
+    help: &'static str,
+) -> Row {
+    Row {
+        spelling,
+        kind,
+        unit,
+        help,
+        depth,
+        wanted,
+        argument,
+    }
+}
+
+/// Every measure, in the order of contract.md, "Measures".
+#[rustfmt::skip]
+pub const CATALOGUE: [Row; 20] = [
+    row("QUEUE.messages", Kind::Messages, Unit::Count, Depth::Inodes, NO_TABLE, ArgumentKind::None,
+        "messages"),
+    row("QUEUE.recipients", Kind::Recipients, Unit::Count, Depth::Envelopes, NO_TABLE, ArgumentKind::None,
+        "recipients still to be delivered"),
+    row("QUEUE.bytes", Kind::Bytes, Unit::Bytes, Depth::Envelopes, NO_TABLE, ArgumentKind::None,
+        "sum of the message sizes that mailq prints"),
+    row("QUEUE.oldest", Kind::Oldest, Unit::Seconds, Depth::Envelopes, NO_TABLE, ArgumentKind::None,
+        "age of the oldest message since it arrived; 0 for an empty queue"),
+    row("QUEUE.older(AGE)", Kind::Older, Unit::Count, Depth::Envelopes, ARRIVALS, ArgumentKind::Age,
+        "messages older than AGE"),
+    row("QUEUE.top_domain", Kind::TopDomain, Unit::Count, Depth::Envelopes, DOMAINS, ArgumentKind::None,
+        "recipients of the destination domain that has most"),
+    row("QUEUE.domain(NAME)", Kind::Domain, Unit::Count, Depth::Envelopes, DOMAINS, ArgumentKind::Name,
+        "recipients of that destination domain"),
+    row("QUEUE.top_sender", Kind::TopSender, Unit::Count, Depth::Envelopes, SENDERS, ArgumentKind::None,
+        "messages of the sender address that has most"),
+    row("QUEUE.sender(NAME)", Kind::Sender, Unit::Count, Depth::Envelopes, SENDERS, ArgumentKind::Name,
+        "messages of that sender address (with @) or sender domain (without)"),
+    row("QUEUE.reason(CODE)", Kind::Reason, Unit::Count, Depth::Reasons, CODES, ArgumentKind::Code,
+        "recipients whose last delay reason has that enhanced status code or prefix"),
+    row("deferred.overdue", Kind::Overdue, Unit::Count, Depth::Inodes, NO_TABLE, ArgumentKind::None,
+        "messages whose next retry is longer past than one queue_run_delay"),
+    row("QUEUE.expiring(AGE)", Kind::Expiring, Unit::Count, Depth::Envelopes, EXPIRIES, ArgumentKind::Age,
+        "messages that reach maximal_queue_lifetime (bounce_queue_lifetime for the null sender) within AGE"),
+    row("QUEUE.growth", Kind::Growth, Unit::PerMinute, Depth::Inodes, NO_TABLE, ArgumentKind::None,
+        "change of messages a minute since the last check that used the same state file"),
+    row("active.fill", Kind::Fill, Unit::Percent, Depth::Inodes, NO_TABLE, ArgumentKind::None,
+        "messages in active against qmgr_message_active_limit"),
+    row("spool.unreadable", Kind::Unreadable, Unit::Count, Depth::Envelopes, NO_TABLE, ArgumentKind::None,
+        "directories and files that could not be read, except those that vanished meanwhile"),
+    row("spool.damaged", Kind::Damaged, Unit::Count, Depth::Envelopes, NO_TABLE, ArgumentKind::None,
+        "ready files in a live queue that are no valid queue files"),
+    row("spool.altered", Kind::Altered, Unit::Count, Depth::Inodes, NO_TABLE, ArgumentKind::None,
+        "queue files whose group or other mode bits are set: Postfix reads them as commands"),
+    row("disk.free_bytes", Kind::FreeBytes, Unit::Bytes, Depth::Names, NO_TABLE, ArgumentKind::None,
+        "free bytes of the file system that holds the spool"),
+    row("disk.free_inodes", Kind::FreeInodes, Unit::Count, Depth::Names, NO_TABLE, ArgumentKind::None,
+        "free inodes of the file system that holds the spool"),
+    row("master.running", Kind::Running, Unit::Count, Depth::Names, NO_TABLE, ArgumentKind::None,
+        "1 if the master daemon runs, 0 if not"),
+];
+
+/// The row of the measure that `subject` has under `name`.
+pub(super) fn find(subject: Subject, name: &str) -> Option<&'static Row> {
+    rows_of(subject).find(|row| {
+        let (_, spelt) = row.spelling.split_once('.').unwrap_or_default();
+        spelt.split_once('(').map_or(spelt, |(spelt, _)| spelt) == name
+    })
+}
+
+/// The rows that a subject has.
+pub fn rows_of(subject: Subject) -> impl Iterator<Item = &'static Row> {
+    CATALOGUE.iter().filter(move |row| {
+        let (owner, _) = row.spelling.split_once('.').unwrap_or_default();
+        owner == subject.name()
+            || owner == "QUEUE"
+                && matches!(
+                    subject,
+                    Subject::Queue(_) | Subject::Backlog | Subject::Total
+                )
+    })
+}

@@ -1,0 +1,224 @@
+//! How the value of each option is read, and what is said of one that cannot be.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::Options;
+use super::table::OPTIONS;
+use crate::error::{Error, ErrorKind, Result};
+use crate::escape;
+use crate::measure::{Measure, Unit, quantity};
+use crate::postfix::queue::Queue;
+use crate::rules::{Level, Rule};
+use crate::snapshot::{Earlier, Previous};
+use crate::threads::MAX_READERS;
+
+impl Options {
+    /// Sets the option `name`, the long name without dashes, to `value`. An option that takes nothing
+    /// is switched on by an empty value, `yes`, `true` or `1` and off by `no`, `false` or `0`.
+    ///
+    /// # Errors
+    /// Of kind `NotFound` for an unknown name, `Syntax` for a value that does not parse.
+    pub fn set(&mut self, name: &str, value: &[u8]) -> Result<()> {
+        match name {
+            "config-directory" => self.config_directory = Some(directory(name, value)?),
+            "queue-directory" => self.queue_directory = Some(directory(name, value)?),
+            "all-instances" => self.all_instances = switch(name, value)?,
+            "instance" => self.instances.push(text(name, value)?.to_owned()),
+            "warning" => self.rule(Level::Warning, text(name, value)?)?,
+            "critical" => self.rule(Level::Critical, text(name, value)?)?,
+            "exclude" => {
+                let queue = text(name, value)?;
+                let queue = Queue::from_name(queue).ok_or_else(|| {
+                    bad(
+                        name,
+                        value,
+                        "no such queue; one of active, deferred, incoming, hold, maildrop, corrupt",
+                    )
+                })?;
+                self.excluded = self.excluded.with(queue);
+            }
+            "counts" => self.counts = switch(name, value)?,
+            "measure" => {
+                let measure = Measure::parse(text(name, value)?)?;
+                self.measures.push(measure);
+            }
+            "timeout" => self.timeout = Some(seconds(name, value, 0.0)?),
+            "now" => {
+                let now = text(name, value)?.parse();
+                self.now =
+                    Some(now.map_err(|_| bad(name, value, "a second of the epoch is wanted"))?);
+            }
+            "previous" => {
+                self.previous = match value {
+                    b"" => Previous::None,
+                    document => Previous::At(Earlier::parse(document)?),
+                };
+            }
+            "readers" => {
+                let readers = text(name, value)?.parse().ok();
+                let readers = readers.filter(|readers| (1..=MAX_READERS).contains(readers));
+                let what = "a number from 1 to 16 is wanted";
+                self.readers = Some(readers.ok_or_else(|| bad(name, value, what))?);
+            }
+            "gentle" => self.gentle = switch(name, value)?,
+            "poll" => self.poll = Some(seconds(name, value, 1.0)?),
+            "bucket-count" => {
+                let count = positive(name, value)?;
+                self.buckets
+                    .set_count(count)
+                    .map_err(|error| bad(name, value, &error.to_string()))?;
+            }
+            "bucket-time" => self.buckets.set_tick(positive(name, value)?),
+            "linear" => self.buckets.set_linear(switch(name, value)?),
+            _ => {
+                return Err(Error::new(
+                    ErrorKind::NotFound,
+                    format!(
+                        "there is no option {}",
+                        escape::printable(name.as_bytes(), 64)
+                    ),
+                )
+                .with_remedy(format!(
+                    "options are {}",
+                    OPTIONS.map(|row| row.name).join(", ")
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn rule(&mut self, level: Level, text: &str) -> Result<()> {
+        self.rules.push(Rule::parse(level, text)?);
+        Ok(())
+    }
+}
+
+fn bad(name: &str, value: &[u8], what: &str) -> Error {
+    Error::new(
+        ErrorKind::Syntax,
+        format!("--{name} \"{}\": {what}", escape::printable(value, 64)),
+    )
+}
+
+fn text<'v>(name: &str, value: &'v [u8]) -> Result<&'v str> {
+    std::str::from_utf8(value).map_err(|_| bad(name, value, "the text is not valid UTF-8"))
+}
+
+fn directory(name: &str, value: &[u8]) -> Result<PathBuf> {
+    if value.is_empty() || value.contains(&0) {
+        return Err(bad(name, value, "the path of a directory is wanted"));
+    }
+    Ok(PathBuf::from(OsStr::from_bytes(value)))
+}
+
+fn switch(name: &str, value: &[u8]) -> Result<bool> {
+    match value {
+        b"" | b"yes" | b"true" | b"1" => Ok(true),
+        b"no" | b"false" | b"0" => Ok(false),
+        _ => Err(bad(name, value, "yes or no is wanted")),
+    }
+}
+
+fn positive(name: &str, value: &[u8]) -> Result<f64> {
+    let number = text(name, value)?.trim().parse::<f64>().ok();
+    number
+        .filter(|number| number.is_finite() && *number > 0.0)
+        .ok_or_else(|| bad(name, value, "a number above 0 is wanted"))
+}
+
+/// A time of at least so many seconds, and never of none. At most a day: nobody waits longer for a check.
+fn seconds(name: &str, value: &[u8], least: f64) -> Result<Duration> {
+    let seconds = quantity::parse(text(name, value)?, Unit::Seconds)
+        .map_err(|(_, what)| bad(name, value, &what))?;
+    if !(least..=86_400.0).contains(&seconds) || seconds == 0.0 {
+        let what = match least {
+            0.0 => "more than 0 and at most 86400 seconds are wanted".to_owned(),
+            least => format!("{least} to 86400 seconds are wanted"),
+        };
+        return Err(bad(name, value, &what));
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_option_of_the_table_can_be_set() {
+        for row in &OPTIONS {
+            let value = match row.name {
+                "warning" | "critical" => "10",
+                "exclude" => "hold",
+                "measure" => "deferred.messages",
+                "timeout" | "now" | "readers" | "poll" | "bucket-count" | "bucket-time" => "5",
+                "all-instances" | "counts" | "gentle" | "linear" | "previous" => "",
+                _ => "/somewhere",
+            };
+            Options::default()
+                .set(row.name, value.as_bytes())
+                .unwrap_or_else(|error| panic!("{}: {error}", row.name));
+        }
+    }
+
+    #[test]
+    fn a_bad_value_names_option_value_and_what_is_wanted() {
+        for (name, value, message) in [
+            (
+                "exclude",
+                "held",
+                "--exclude \"held\": no such queue; one of active, deferred, incoming, hold, maildrop, corrupt",
+            ),
+            (
+                "timeout",
+                "0",
+                "--timeout \"0\": more than 0 and at most 86400 seconds are wanted",
+            ),
+            (
+                "poll",
+                "0.5",
+                "--poll \"0.5\": 1 to 86400 seconds are wanted",
+            ),
+            (
+                "timeout",
+                "x",
+                "--timeout \"x\": a number is wanted here, not \"x\"",
+            ),
+            (
+                "now",
+                "today",
+                "--now \"today\": a second of the epoch is wanted",
+            ),
+            (
+                "readers",
+                "17",
+                "--readers \"17\": a number from 1 to 16 is wanted",
+            ),
+            ("counts", "maybe", "--counts \"maybe\": yes or no is wanted"),
+            (
+                "queue-directory",
+                "",
+                "--queue-directory \"\": the path of a directory is wanted",
+            ),
+            (
+                "warning",
+                "x=",
+                "--warning \"x=\": measure \"x\": character 1: a measure is QUEUE.NAME, for example deferred.messages",
+            ),
+        ] {
+            let error = Options::default()
+                .set(name, value.as_bytes())
+                .expect_err(name);
+            assert_eq!(error.to_string(), message);
+        }
+        let error = Options::default().set("colour", b"").expect_err("unknown");
+        assert!(
+            error
+                .to_string()
+                .starts_with("there is no option colour; options are config-directory, ")
+        );
+    }
+}

@@ -1,0 +1,202 @@
+//! What is read for the rules and measures that were asked for, and which rules judge it.
+
+use super::Options;
+use crate::error::{Error, ErrorKind, Result};
+use crate::measure::{Kind, Measure};
+use crate::postfix::queue::QueueSet;
+use crate::rules::{Rule, defaults};
+use crate::scan::{Depth, Plan};
+use crate::snapshot::{Request, Snapshot, Wanted};
+use crate::sys;
+
+/// How much a scan is to read when no measure was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Everything: for a host that asks later.
+    Everything,
+    /// What the rules and the performance data of a check need, and these tables.
+    Check(Wanted),
+}
+
+impl Options {
+    /// What was given as rules, checked against the other options.
+    ///
+    /// # Errors
+    /// If a rule is about a queue that is left out, or about more than counts where only those are
+    /// read.
+    pub(super) fn given_rules(&self) -> Result<&[Rule]> {
+        if QueueSet::ALL
+            .iter()
+            .all(|queue| self.excluded.contains(queue))
+        {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "--exclude leaves nothing to look at",
+            ));
+        }
+        for rule in &self.rules {
+            let measure = &rule.measure;
+            let queues = measure.queues();
+            if !queues.is_empty() && queues.iter().all(|queue| self.excluded.contains(queue)) {
+                return Err(Error::new(
+                    ErrorKind::Invalid,
+                    format!("there is a rule on {measure}, and --exclude leaves it out"),
+                ));
+            }
+            if self.counts && measure.kind != Kind::Messages {
+                return Err(Error::new(
+                    ErrorKind::Invalid,
+                    format!("--counts counts messages; a rule on {measure} needs more"),
+                )
+                .with_remedy("leave out --counts or that rule"));
+            }
+        }
+        Ok(&self.rules)
+    }
+
+    /// The rules of a check of `snapshot`: those given, else the defaults.
+    pub(super) fn rules(&self, snapshot: &Snapshot) -> Result<Vec<Rule>> {
+        let given = self.given_rules()?;
+        if !given.is_empty() {
+            return Ok(given.to_vec());
+        }
+        let live = snapshot
+            .instances
+            .iter()
+            .all(|taken| taken.instance.config_directory.is_some());
+        let limits = snapshot
+            .instances
+            .iter()
+            .map(|taken| taken.instance.settings.qmgr_message_active_limit);
+        Ok(self.defaults(live, limits.min().unwrap_or(0)))
+    }
+
+    fn defaults(&self, live: bool, active_limit: u64) -> Vec<Rule> {
+        let mut rules = defaults(live, active_limit);
+        rules.retain(|rule| {
+            let queues = rule.measure.queues();
+            let told = !self.counts || rule.measure.kind == Kind::Messages;
+            told && (queues.is_empty() || queues.iter().any(|queue| !self.excluded.contains(queue)))
+        });
+        rules
+    }
+
+    /// What to take a snapshot of.
+    ///
+    /// # Errors
+    /// If a rule contradicts another option.
+    pub(crate) fn request(&self, purpose: Purpose) -> Result<Request> {
+        let queues = self.queues();
+        let given = self.given_rules()?;
+        let (plan, wanted) = if self.counts {
+            (Plan::new(queues, Depth::Names), Wanted::default())
+        } else {
+            match purpose {
+                Purpose::Everything if self.measures.is_empty() => {
+                    (Plan::new(queues, Depth::Reasons), Wanted::ALL)
+                }
+                Purpose::Everything => {
+                    let measures = self.measures.iter();
+                    let measures = measures.chain(given.iter().map(|rule| &rule.measure));
+                    plan_for(measures, queues)
+                }
+                Purpose::Check(tables) => {
+                    let defaults = match given {
+                        [] => self.defaults(true, 0),
+                        _ => Vec::new(),
+                    };
+                    let rules = given.iter().chain(&defaults).map(|rule| &rule.measure);
+                    let (mut plan, wanted) = plan_for(rules, queues);
+                    // Performance data always has the ages of all queues.
+                    let depth = match tables.reasons {
+                        true => Depth::Reasons,
+                        false => Depth::Envelopes,
+                    };
+                    // Unless a rule asks for them, they are for display alone.
+                    plan.reasons_last = !wanted.codes;
+                    for queue in queues.iter() {
+                        plan.deepen(queue, depth);
+                    }
+                    (plan, wanted.or(tables))
+                }
+            }
+        };
+        // A made-up present has no place in the time since boot.
+        let since_boot = match self.now {
+            None => sys::since_boot(),
+            Some(_) => None,
+        };
+        Ok(Request {
+            now: self.now(),
+            since_boot,
+            since: self.previous.earlier().map(|earlier| earlier.now),
+            // It is asked of /proc/locks, for which the kernel takes longer than for many names.
+            master: !self.counts,
+            plan,
+            wanted,
+            readers: self.readers(),
+            deadline: self.deadline(),
+        })
+    }
+}
+
+/// The least that must be read for `measures`.
+fn plan_for<'a>(measures: impl Iterator<Item = &'a Measure>, allowed: QueueSet) -> (Plan, Wanted) {
+    let mut plan = Plan::new(QueueSet::NONE, Depth::Names);
+    let mut wanted = Wanted::default();
+    for measure in measures {
+        let row = measure.row();
+        wanted = wanted.or(row.wanted);
+        for queue in measure.queues().and(allowed).iter() {
+            plan.deepen(queue, row.depth);
+        }
+    }
+    (plan, wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::postfix::queue::Queue;
+
+    #[test]
+    fn options_that_exclude_each_other_are_refused() {
+        let mut options = Options::default();
+        options.set("queue-directory", b"/a").unwrap();
+        options.set("instance", b"out").unwrap();
+        assert_eq!(options.instances().unwrap_err().kind(), ErrorKind::Invalid);
+
+        let mut options = Options::default();
+        options.set("counts", b"").unwrap();
+        options.set("warning", b"deferred.oldest=4h").unwrap();
+        assert!(options.scan(Purpose::Everything).is_err());
+
+        let mut options = Options::default();
+        options.set("exclude", b"hold").unwrap();
+        options.set("warning", b"hold.messages=4").unwrap();
+        assert!(options.scan(Purpose::Everything).is_err());
+    }
+
+    #[test]
+    fn nothing_is_read_that_nobody_asked_for() {
+        let plan = |set: &[(&str, &str)], purpose| {
+            let mut options = Options::default();
+            for (name, value) in set {
+                options.set(name, value.as_bytes()).unwrap();
+            }
+            options.request(purpose).unwrap()
+        };
+        let one = plan(&[("measure", "deferred.messages")], Purpose::Everything);
+        assert_eq!(one.plan.queues(), Queue::Deferred.into());
+        assert_eq!(one.plan.depth(Queue::Deferred), Some(Depth::Inodes));
+        assert_eq!(one.wanted, Wanted::default());
+        let check = plan(
+            &[("warning", "deferred.older(4h)=5")],
+            Purpose::Check(Wanted::default()),
+        );
+        assert_eq!(check.plan.queues(), QueueSet::ALL);
+        assert!(check.wanted.arrivals && !check.wanted.domains);
+        let counts = plan(&[("counts", "")], Purpose::Check(Wanted::ALL));
+        assert_eq!(counts.plan, Plan::new(QueueSet::ALL, Depth::Names));
+    }
+}

@@ -1,0 +1,70 @@
+//! The table of options: parsing, help texts and the header of the C library are made from it.
+
+/// What an option takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// Nothing: it is on or off.
+    Nothing,
+    /// One value, of this kind in help texts; the last one given counts.
+    One(&'static str),
+    /// A value each time it is given; they accumulate.
+    Many(&'static str),
+}
+
+/// One option.
+#[derive(Clone, Copy, Debug)]
+pub struct OptionRow {
+    /// The long name, without dashes.
+    pub name: &'static str,
+    /// What it takes.
+    pub takes: Takes,
+    /// What it does.
+    pub help: &'static str,
+}
+
+/// Every option that [`Options::set`] knows, in the order of help texts.
+#[rustfmt::skip]
+pub const OPTIONS: [OptionRow; 18] = [
+    OptionRow { name: "config-directory", takes: Takes::One("DIR"),
+        help: "the instance whose main.cf is in DIR (default: $MAIL_CONFIG, else /etc/postfix)" },
+    OptionRow { name: "queue-directory", takes: Takes::One("DIR"),
+        help: "the spool DIR as it stands, with Postfix's default settings" },
+    OptionRow { name: "all-instances", takes: Takes::Nothing,
+        help: "the default instance and all of its multi_instance_directories" },
+    OptionRow { name: "instance", takes: Takes::Many("NAME"),
+        help: "of those, the one whose multi_instance_name is NAME" },
+    OptionRow { name: "warning", takes: Takes::Many("RULE"),
+        help: "WARNING when RULE alerts: MEASURE=RANGE, or RANGE for total.messages" },
+    OptionRow { name: "critical", takes: Takes::Many("RULE"),
+        help: "CRITICAL when RULE alerts" },
+    OptionRow { name: "exclude", takes: Takes::Many("QUEUE"),
+        help: "leave QUEUE out of everything" },
+    OptionRow { name: "counts", takes: Takes::Nothing,
+        help: "count by names alone: the cheap probe for a queue of millions" },
+    OptionRow { name: "measure", takes: Takes::Many("MEASURE"),
+        help: "read only what these measures and the rules need" },
+    OptionRow { name: "timeout", takes: Takes::One("SECONDS"),
+        help: "stop then, and report what is known as at least" },
+    OptionRow { name: "now", takes: Takes::One("EPOCH"),
+        help: "ages as of that second" },
+    OptionRow { name: "previous", takes: Takes::One("STATE"),
+        help: "the state of an earlier snapshot to compare with (empty: there is none yet)" },
+    OptionRow { name: "readers", takes: Takes::One("N"),
+        help: "at most N threads read at once (1 to 16, default 16; 2 if gentle)" },
+    OptionRow { name: "gentle", takes: Takes::Nothing,
+        help: "read at the lowest priority, and rest while others want the processor" },
+    OptionRow { name: "poll", takes: Takes::One("SECONDS"),
+        help: "without inotify: look every SECONDS (1 to 86400) which files have changed, and read those" },
+    OptionRow { name: "bucket-count", takes: Takes::One("N"),
+        help: "columns of a shape (default 10)" },
+    OptionRow { name: "bucket-time", takes: Takes::One("MINUTES"),
+        help: "minutes of a shape's first column (default 5); each further one is twice as long" },
+    OptionRow { name: "linear", takes: Takes::Nothing,
+        help: "all columns of a shape are as long as the first" },
+];
+
+/// The options that are for programs which stay: what they ask for, keep between two snapshots, or watch.
+pub const HOST_OPTIONS: [&str; 3] = ["measure", "previous", "poll"];
+
+/// The options that are about shapes alone.
+pub const SHAPE_OPTIONS: [&str; 3] = ["bucket-count", "bucket-time", "linear"];
