@@ -9,7 +9,7 @@
 //! disk bytes -> records -> envelope -> scan -> snapshot -> measures -> rules -> verdict -> renderings
 //! ```
 //!
-//! A room uses only rooms before it; `tests/layers.rs` checks that. In the order of that way:
+//! A room uses only rooms before it; `tests/hermetic/layers.rs` checks that. In the order of that way:
 //!
 //! | room | what lives there |
 //! |---|---|

@@ -1,5 +1,4 @@
 //! What `postqueue -j` lists, added up: the other side of every comparison.
-#![allow(dead_code, reason = "each test program uses its own part")]
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -19,16 +19,6 @@
 //!
 //! A `Subject:` that begins with [`HOLD_SUBJECT`] puts a message on hold as it arrives, and a header
 //! `X-Redirect:` sends it to [`REDIRECT_TARGET`] instead of its recipients.
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "each test program uses its own part"
-)]
-
-#[path = "rights.rs"]
-mod rights;
-#[path = "smtp.rs"]
-mod smtp;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -45,9 +35,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 
-pub(crate) use rights::{PublicProgram, as_nobody, with_read_capability};
-use rights::{public_folder, set_mode};
-use smtp::Smtp;
+pub(crate) use super::rights::{PublicProgram, as_nobody, with_read_capability};
+use super::rights::{public_folder, set_mode};
+use super::smtp::Smtp;
 
 /// Mail to this domain is delivered at once.
 pub(crate) const DELIVERED: &str = "ok.example";

@@ -1,5 +1,4 @@
 //! Running a program with fewer rights than root's, and folders that it can reach then.
-#![allow(dead_code, reason = "each test program uses its own part")]
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};

@@ -1,6 +1,5 @@
 //! Spools for tests: those of `tests/corpus`, unpacked in a folder that is removed at the end, and
 //! ones made by hand.
-#![allow(dead_code, reason = "each test program uses its own part")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

@@ -1,7 +1,7 @@
 //! main.cf: the file's bytes in, parameters with Postfix's defaults and limits out.
 //!
 //! Read as Postfix reads it (readlline.c, split_nameval.c, dict.c, mac_expand.c; postfix.md,
-//! "main.cf") and compared with the real postconf in `tests/main_cf_postconf.rs`. No I/O: the
+//! "main.cf") and compared with the real postconf in `tests/real/main_cf_postconf.rs`. No I/O: the
 //! caller reads the file and says which directory it came from. Two things are out of its sight:
 //! overrides (`-o name=value`) in master.cf, and what depends on the build, the host or the
 //! process, such as `$mail_version`; the latter is an [`ErrorKind::Unsupported`] that names the

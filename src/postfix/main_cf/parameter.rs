@@ -65,7 +65,7 @@ const fn boolean(name: &'static str, default: &'static str) -> Parameter {
 }
 
 /// Defaults from mail_params.h, limits from the tables of qmgr.c, bounce.c, smtpd.c and
-/// mail_params.c (3.7 to 3.12); `tests/main_cf_postconf.rs` compares the defaults with postconf.
+/// mail_params.c (3.7 to 3.12); `tests/real/main_cf_postconf.rs` compares the defaults with postconf.
 ///
 /// `daemon_directory`, `command_directory` and their like are not here: distributions differ.
 pub(super) const PARAMETERS: &[Parameter] = &[

@@ -3,15 +3,12 @@
 //! smtp-source sends as fast as it can to destinations that deliver, defer and refuse; meanwhile mail is held,
 //! released, requeued, flushed and deleted, and Postfix reloaded. Longer: `QUEUEWATCH_WATCH_SECONDS=300`.
 
-#[path = "support/postfix.rs"]
-mod postfix;
-
 use std::os::unix::ffi::OsStrExt as _;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use postfix::{DELIVERED, FULL, GREYLISTED, Options, Postfix, QueueIds, REJECTED};
+use crate::support::postfix::{DELIVERED, FULL, GREYLISTED, Options, Postfix, QueueIds, REJECTED};
 use queuewatch::options::{self, Purpose};
 use queuewatch::postfix::queue::Queue;
 use queuewatch::watch::{EventKind, Watch};

@@ -1,21 +1,16 @@
 //! Growth between checks: the state file of the plugin, and the state that a host of the library keeps.
 
-#[path = "support/rights.rs"]
-mod rights;
-#[path = "support/spool.rs"]
-mod spool;
-
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::support::rights::{PublicProgram, as_nobody};
+use crate::support::spool::Spool;
 use queuewatch::drill::QueueFile;
 use queuewatch::measure::{Measure, Quality};
 use queuewatch::options::{Options, Purpose};
-use rights::{PublicProgram, as_nobody};
 use serde_json::Value;
-use spool::Spool;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_check_postfix_queue");
 const NOW: i64 = 1_795_461_304;

@@ -1,10 +1,5 @@
 //! `queuewatch watch` as systemd, a monitoring system or a person runs it, and the plugin's `--status`.
 
-#[path = "support/rights.rs"]
-mod rights;
-#[path = "support/spool.rs"]
-mod spool;
-
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
@@ -13,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rights::{PublicProgram, as_nobody};
+use crate::support::rights::{PublicProgram, as_nobody};
+use crate::support::spool::Spool;
 use serde_json::Value;
-use spool::Spool;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_queuewatch");
 const PLUGIN: &str = env!("CARGO_BIN_EXE_check_postfix_queue");

@@ -1,19 +1,16 @@
 //! Files that are far from ordinary in size cost what their envelopes cost: a message of 5 GB, most of it a
 //! hole, and a message of 1,000,000 recipients.
 
-#[path = "support/spool.rs"]
-mod spool;
-
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write as _};
 use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::support::spool::Spool;
 use queuewatch::drill::{QueueFile, push_record};
 use queuewatch::postfix::envelope::{self, Envelope, Writer};
 use queuewatch::postfix::record::{Buffer, RecordReader, Source};
-use spool::Spool;
 
 const NOW: i64 = 1_795_461_304;
 

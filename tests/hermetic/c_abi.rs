@@ -1,14 +1,11 @@
 //! The C ABI as C sees it: the header, the libraries, every function, and the example.
 
-#[path = "support/spool.rs"]
-mod spool;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-use spool::Spool;
+use crate::support::spool::Spool;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -105,7 +102,7 @@ fn the_committed_header_is_the_generated_one() {
     }
     assert!(
         fs::read_to_string(committed).unwrap() == generated,
-        "include/queuewatch.h is not what cbindgen makes of src/ffi: QW_BLESS=1 cargo test --test c_abi writes it"
+        "include/queuewatch.h is not what cbindgen makes of src/ffi: QW_BLESS=1 cargo test c_abi writes it"
     );
 }
 
@@ -352,7 +349,7 @@ fn the_abi_is_the_committed_one() {
     assert!(
         output.status.success(),
         "the ABI has changed; if that is meant, tell it in CHANGELOG.md under \"ABI\", and \
-         QW_BLESS=1 cargo test --test c_abi writes the new dump:\n{report}"
+         QW_BLESS=1 cargo test c_abi writes the new dump:\n{report}"
     );
     let dump = fs::read_to_string(committed).unwrap();
     for name in fs::read_to_string(root("tests/ffi/exports.txt"))

@@ -1,4 +1,5 @@
-//! The data flows one way: a room uses only rooms before it, and `lib.rs` names them in that order.
+//! The data flows one way: a room uses only rooms before it, and `lib.rs` names them in that order. No test file is
+//! left out of the two test binaries.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -72,4 +73,32 @@ fn a_room_uses_only_rooms_before_it() {
 fn the_finder_of_uses_finds_them() {
     let text = "use crate::scan::{A, B};\n// crate::no\nlet x = crate::escape::path(y) + crate::clock::now();\nmod tests {\nuse crate::late;";
     assert_eq!(used(text), ["scan", "escape", "clock"]);
+}
+
+#[test]
+fn every_test_file_is_a_module_of_a_binary() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let rust_files = |folder: &Path| -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names
+            .filter_map(|name| Some(name.strip_suffix(".rs")?.to_owned()))
+            .collect()
+    };
+    let stray = rust_files(&tests);
+    assert!(
+        stray.is_empty(),
+        "cargo runs no file of tests/ itself: move {stray:?} to tests/hermetic or tests/real"
+    );
+    for (folder, root) in [("hermetic", "main"), ("real", "main"), ("support", "mod")] {
+        let folder = tests.join(folder);
+        let modules = fs::read_to_string(folder.join(format!("{root}.rs"))).unwrap();
+        for name in rust_files(&folder) {
+            assert!(
+                name == root || modules.contains(&format!("mod {name};")),
+                "{}/{name}.rs is no module of {root}.rs",
+                folder.display()
+            );
+        }
+    }
 }

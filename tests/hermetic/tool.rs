@@ -1,19 +1,14 @@
 //! The tool `queuewatch` as a person at a terminal or a script runs it: `shape`, `list` and `reasons`; words in,
 //! text and exit code out. What the tables and lists hold is compared with Postfix's own tools elsewhere.
 
-#[path = "support/rights.rs"]
-mod rights;
-#[path = "support/spool.rs"]
-mod spool;
-
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::symlink;
 use std::process::{Command, Output, Stdio};
 
+use crate::support::rights::{PublicProgram, as_nobody, with_read_capability};
+use crate::support::spool::Spool;
 use queuewatch::drill::{self, Delay, Plan, QueueFile};
-use rights::{PublicProgram, as_nobody, with_read_capability};
 use serde_json::Value;
-use spool::Spool;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_queuewatch");
 const NOW: i64 = 1_795_461_304;

@@ -5,12 +5,6 @@
 //! fails, and so does a listed one that is none. The order within a queue is that of readdir, and not compared.
 //!
 //! The random files come from the seed in `LIST_SEED`, or else from a fixed one.
-#[path = "support/handmade.rs"]
-mod handmade;
-#[path = "support/postfix.rs"]
-mod postfix;
-#[path = "support/spool.rs"]
-mod spool;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -19,12 +13,12 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use handmade::Handmade;
-use postfix::{
+use crate::support::handmade::{self, Handmade};
+use crate::support::postfix::{
     DELIVERED, FULL, GREYLISTED, HOLD_SUBJECT, Options, Postfix, QueueIds, REJECTED, UNRESPONSIVE,
 };
+use crate::support::spool::{Spool, saved, taken_at};
 use serde_json::Value;
-use spool::{Spool, saved, taken_at};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_queuewatch");
 /// The queues in the order of a listing.
@@ -545,7 +539,7 @@ impl Comparison {
 
 /// The listed differences of one place, by message.
 fn differences(place: &str) -> BTreeMap<String, Difference> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/list_differences.txt");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/list_differences.txt");
     let list = fs::read_to_string(path).expect("the list of differences");
     list.lines()
         .filter(|line| !line.starts_with('#') && !line.trim().is_empty())
@@ -553,11 +547,11 @@ fn differences(place: &str) -> BTreeMap<String, Difference> {
             let [message, identifier, reason] =
                 line.split('|').map(str::trim).collect::<Vec<_>>()[..]
             else {
-                panic!("list_differences.txt: three columns are wanted: {line}");
+                panic!("tests/real/list_differences.txt: three columns are wanted: {line}");
             };
             assert!(
                 !reason.is_empty(),
-                "list_differences.txt: no reason: {line}"
+                "tests/real/list_differences.txt: no reason: {line}"
             );
             let (at, name) = message.split_once(' ').expect("PLACE MESSAGE");
             let identifier = identifier.to_owned();

@@ -1,14 +1,12 @@
 //! The defaults on hosts that are well and on hosts that are sick: quiet on the first, loud on the second,
 //! each with the words that an administrator will read.
 
-#[path = "support/spool.rs"]
-mod spool;
-
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::Command;
 
+use crate::support::spool::Spool;
 use queuewatch::drill::{self, Delay, Plan, QueueFile};
 use queuewatch::options::{Options, Purpose};
 use queuewatch::postfix::queue::Queue;
@@ -16,7 +14,6 @@ use queuewatch::rules::State;
 use queuewatch::snapshot::Wanted;
 use queuewatch::sys::Disk;
 use rustix::fs::{FlockOperation, flock};
-use spool::Spool;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_check_postfix_queue");
 const NOW: i64 = 1_795_461_304;

@@ -9,9 +9,6 @@
     reason = "a report of differences, piece by piece"
 )]
 
-#[path = "support/spool.rs"]
-mod spool;
-
 use std::collections::HashMap;
 use std::ffi::CString;
 use std::fs::{self, OpenOptions};
@@ -21,12 +18,12 @@ use std::os::unix::fs::{FileExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::support::spool::Spool;
 use queuewatch::options::{Options, Purpose};
 use queuewatch::postfix::queue::Queue;
 use queuewatch::snapshot::{InstanceSnapshot, Snapshot};
 use queuewatch::watch::{Event, EventKind, Watch};
 use rustix::event::{PollFd, PollFlags, poll};
-use spool::Spool;
 
 const NOW: i64 = 1_795_461_304;
 const QUEUES: [&str; 6] = [

@@ -1,12 +1,32 @@
-//! No thread outlives the call that made it: a host may fork next.
-
-#[path = "support/spool.rs"]
-mod spool;
+//! Threads end with the call that started them: a host may fork next.
 
 use std::fs;
+use std::process::Command;
 
+use crate::support::spool::Spool;
 use queuewatch::options::{Options, Purpose};
-use spool::Spool;
+
+/// Set in the process that looks at its own threads.
+const ALONE: &str = "QUEUEWATCH_TEST_ALONE";
+
+/// Runs `body` in a process of its own, for other tests scan in this one.
+fn alone(test: &str, body: fn()) {
+    if std::env::var_os(ALONE).is_some() {
+        return body();
+    }
+    let program = std::env::current_exe().expect("this program's path");
+    let output = Command::new(program)
+        .args([test, "--exact"])
+        .env(ALONE, "1")
+        .output()
+        .expect("this program runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "{text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
 
 /// Threads of this process that a scan started.
 fn readers() -> usize {
@@ -19,6 +39,13 @@ fn readers() -> usize {
 
 #[test]
 fn every_reader_has_ended_when_a_scan_returns() {
+    alone(
+        "threads::every_reader_has_ended_when_a_scan_returns",
+        scan_300_times,
+    );
+}
+
+fn scan_300_times() {
     let spool = Spool::of_corpus("short-mixed");
     let mut options = Options::default();
     let path = spool.path();

@@ -5,9 +5,6 @@
 //! sets, and the order of ours is checked by itself. More rounds: `QUEUEWATCH_SHAPE_SPOOLS=1000`, from
 //! another start: `QUEUEWATCH_SHAPE_SEED=7`.
 
-#[path = "support/spool.rs"]
-mod spool;
-
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -16,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use spool::{Spool, saved, taken_at};
+use crate::support::spool::{self, Spool, saved, taken_at};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_queuewatch");
 const QSHAPE: &str = "/usr/sbin/qshape";

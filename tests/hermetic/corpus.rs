@@ -1,13 +1,10 @@
 //! The corpus: real spools, and odd files made by hand, against what the real tools printed for them.
 
-#[path = "support/listed.rs"]
-mod listed;
-#[path = "support/spool.rs"]
-mod spool;
-
 use std::collections::BTreeMap;
 use std::process::Command;
 
+use crate::support::listed;
+use crate::support::spool::{Spool, saved, taken_at};
 use queuewatch::instance::{Selection, find};
 use queuewatch::measure::Measure;
 use queuewatch::options::{Options, Purpose};
@@ -16,7 +13,6 @@ use queuewatch::postfix::record::DamageKind;
 use queuewatch::scan::{MessageRow, Messages};
 use queuewatch::snapshot::Snapshot;
 use serde_json::Value;
-use spool::{Spool, saved, taken_at};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_check_postfix_queue");
 /// Where the corpus' redirected mail goes.

@@ -1,19 +1,14 @@
 //! The plugin under the name check_mailq: its own table, and the real check_mailq beside it on one queue.
 
-#[path = "support/rights.rs"]
-mod rights;
-#[path = "support/spool.rs"]
-mod spool;
-
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
+use crate::support::rights::{PublicProgram, as_nobody};
+use crate::support::spool::Spool;
 use queuewatch::drill::QueueFile;
-use rights::{PublicProgram, as_nobody};
-use spool::Spool;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_check_postfix_queue");
 const REAL: &str = "/usr/lib/nagios/plugins/check_mailq";

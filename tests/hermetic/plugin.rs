@@ -1,17 +1,12 @@
 //! check_postfix_queue as a monitoring system runs it: words in, first line and exit code out.
 
-#[path = "support/rights.rs"]
-mod rights;
-#[path = "support/spool.rs"]
-mod spool;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output};
 
+use crate::support::rights::{PublicProgram, as_nobody, with_read_capability};
+use crate::support::spool::Spool;
 use queuewatch::drill::{self, Plan, QueueFile};
-use rights::{PublicProgram, as_nobody, with_read_capability};
-use spool::Spool;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_check_postfix_queue");
 const NOW: i64 = 1_795_461_304;

@@ -3,20 +3,15 @@
 //! Every test starts an instance of its own, so they run side by side. They need root and an installed Postfix, and
 //! fail where either is missing.
 
-#[path = "support/listed.rs"]
-mod listed;
-#[path = "support/postfix.rs"]
-mod postfix;
-
 use std::collections::BTreeMap;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::{Command, Output};
 use std::time::SystemTime;
 
-use listed::{Counted, reported};
-use postfix::{
-    DELIVERED, FULL, FULL_REASON, GREYLISTED, GREYLISTED_REASON, HOLD_SUBJECT, Options, Postfix,
-    PublicProgram, QUEUES, QueueIds, REDIRECT_TARGET, REJECTED, UNRESPONSIVE, as_nobody,
+use crate::support::listed::{self, Counted, reported};
+use crate::support::postfix::{
+    self, DELIVERED, FULL, FULL_REASON, GREYLISTED, GREYLISTED_REASON, HOLD_SUBJECT, Options,
+    Postfix, PublicProgram, QUEUES, QueueIds, REDIRECT_TARGET, REJECTED, UNRESPONSIVE, as_nobody,
     with_read_capability,
 };
 use serde_json::Value;

@@ -1,0 +1,34 @@
+//! What `cargo test` runs: no root, no Postfix, no network; the corpus stands in for real spools.
+//!
+//! A test that needs root, Postfix or another program of the host goes to `tests/real`. A new file is a module here, with
+//! one line that says what belongs there.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+/// The C ABI: header, libraries, every exported function, the C example. Needs gcc, g++, valgrind and abidiff.
+mod c_abi;
+/// Citations of the pages in `src/docs`, and links between the pages.
+mod citations;
+/// Saved spools and odd queue files against what the real tools printed for them.
+mod corpus;
+/// Growth between two checks: the state file, and the state that a host program keeps.
+mod growth;
+/// Queue files of 5 GB and of 1,000,000 recipients.
+mod large_files;
+/// The order of the rooms in `src`, and that every test file is in a binary.
+mod layers;
+/// `check_postfix_queue` as a monitoring system runs it: options, first line, exit code.
+mod plugin;
+/// Tables in README that are made from tables in the code.
+mod readme;
+/// The default rules on healthy and on sick hosts.
+mod scenarios;
+/// Threads end with the call that started them.
+mod threads;
+/// `queuewatch shape`, `list`, `reasons` and `doctor` as a person or a script runs them.
+mod tool;
+/// `queuewatch watch` as systemd or a person runs it, and the plugin's `--status`.
+mod tool_watch;
+/// After any script of file operations a watch's snapshot equals a fresh scan.
+mod watch_rescan;

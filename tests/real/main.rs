@@ -1,0 +1,25 @@
+//! Comparisons with the real programs on this host: `cargo test --test real` as root, with the Debian packages that
+//! `tests/run` installs.
+//!
+//! A test fails, and names the package, where a program is missing. What can be said without root and Postfix is said in
+//! `tests/hermetic`.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+/// The plugin under the name `check_mailq`, beside the real `check_mailq` of the Monitoring Plugins.
+mod check_mailq;
+/// Postfix accepts every message that a drill makes.
+mod drill_postfix;
+/// Instances as the real postmulti(1) lists them.
+mod instances_postmulti;
+/// `queuewatch list` against `postqueue -j` and `postqueue -p`, byte for byte.
+mod list_postqueue;
+/// Figures against the sums of `postqueue -j`, on a Postfix that runs.
+mod live_postfix;
+/// main.cf and the built-in parameters against the real postconf(1).
+mod main_cf_postconf;
+/// `queuewatch shape` against the real qshape(1).
+mod shape_qshape;
+/// A watch on a Postfix under load.
+mod watch_postfix;

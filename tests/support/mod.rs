@@ -1,0 +1,19 @@
+//! What both test binaries share. Neither knows the other; each uses its own part.
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "each test binary uses its own part"
+)]
+
+/// Queue files and defer logs that no Postfix would write, and that its showq(8) lists all the same.
+pub(crate) mod handmade;
+/// What `postqueue -j` lists, added up.
+pub(crate) mod listed;
+/// A real Postfix for one test, in a folder and on a port of its own.
+pub(crate) mod postfix;
+/// Programs that run with fewer rights than root's, and folders that they can reach.
+pub(crate) mod rights;
+/// The client's half of SMTP.
+pub(crate) mod smtp;
+/// Spools: those of the corpus, and ones made by hand.
+pub(crate) mod spool;
