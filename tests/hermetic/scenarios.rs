@@ -7,9 +7,8 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::support::spool::Spool;
-use queuewatch::drill::{self, Delay, Plan, QueueFile};
+use queuewatch::drill::{self, Delay, QueueFile};
 use queuewatch::options::{Options, Purpose};
-use queuewatch::postfix::queue::Queue;
 use queuewatch::rules::State;
 use queuewatch::snapshot::Wanted;
 use queuewatch::sys::Disk;
@@ -138,50 +137,6 @@ fn a_small_host_with_some_mail_on_its_way_is_well() {
         "held.example",
     );
     host.is_quiet();
-}
-
-#[test]
-fn a_big_host_with_100000_messages_on_their_way_is_well() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let queues = Queue::ALL.map(|queue| match queue {
-        Queue::Active => 14,
-        Queue::Deferred => 70,
-        Queue::Incoming => 10,
-        Queue::Hold | Queue::Maildrop => 3,
-        Queue::Corrupt => 0,
-    });
-    let plan = Plan {
-        messages: 100_000,
-        domains: 3000,
-        oldest: 10 * MINUTE,
-        shares: queues,
-        ..Plan::at(NOW)
-    };
-    let spool = folder.path().join("spool");
-    drill::make(&spool, &plan, &mut |_, _| {}).expect("a drill");
-    // A drill is of a sick host: one of its senders has most of the mail. This host has room for it.
-    let config = folder.path().join("etc");
-    fs::create_dir(&config).expect("a folder");
-    let main_cf = format!(
-        "queue_directory = {}\nqmgr_message_active_limit = 400000\n",
-        spool.display()
-    );
-    fs::write(config.join("main.cf"), main_cf).expect("a main.cf");
-    fs::create_dir_all(spool.join("pid")).expect("a folder");
-    let master = File::create(spool.join("pid/master.pid")).expect("a pid file");
-    flock(&master, FlockOperation::NonBlockingLockExclusive).expect("a lock");
-    let output = Command::new(PROGRAM)
-        .arg("--config-directory")
-        .arg(&config)
-        .args(["--now", &NOW.to_string(), "-t", "60"])
-        .output()
-        .expect("it runs");
-    let text = String::from_utf8(output.stdout).expect("UTF-8");
-    assert!(
-        text.starts_with("POSTFIX QUEUE OK: 100000 messages, "),
-        "{text}"
-    );
-    assert_eq!(output.status.code(), Some(0), "{text}");
 }
 
 #[test]

@@ -437,7 +437,7 @@ fn models() -> Vec<Vec<u8>> {
 fn after_any_script_the_watch_says_what_a_scan_says() {
     let (first, scripts) = (
         setting("QUEUEWATCH_WATCH_SEED", 1),
-        setting("QUEUEWATCH_WATCH_SCRIPTS", 25),
+        setting("QUEUEWATCH_WATCH_SCRIPTS", 8),
     );
     let models = models();
     assert!(models.len() > 100);

@@ -7,6 +7,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+/// 100,000 messages on their way, which takes longer to write than a test of `tests/hermetic` may.
+mod big_host;
 /// The plugin under the name `check_mailq`, beside the real `check_mailq` of the Monitoring Plugins.
 mod check_mailq;
 /// Postfix accepts every message that a drill makes.
