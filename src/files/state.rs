@@ -51,7 +51,7 @@ impl StateFile {
         Ok(file)
     }
 
-    /// Keeps what a later check needs of `snapshot`, and tells `verdict` what was wrong with the file:
+    /// Keeps what a later check needs of `snapshot`, unless the file is too young for a rate, and tells `verdict` what was wrong with the file:
     /// one that cannot be kept makes it UNKNOWN, one that was begun anew does not.
     pub fn keep(self, snapshot: &Snapshot, verdict: &mut Verdict) {
         let shown = escape::path(&self.path);
@@ -68,6 +68,11 @@ impl StateFile {
                     false,
                 );
             }
+        }
+        // A check that somebody repeats by hand does not take the rate away from the next regular one.
+        let earlier = snapshot.previous.earlier();
+        if earlier.is_some_and(|earlier| earlier.is_too_young(snapshot)) {
+            return;
         }
         let document = format!("{}\n", snapshot.state());
         if let Err(error) = atomic::replace(&self.path, document.as_bytes(), MODE) {

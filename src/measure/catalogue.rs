@@ -143,7 +143,7 @@ pub const CATALOGUE: [Row; 20] = [
     row("QUEUE.expiring(AGE)", Kind::Expiring, Unit::Count, Depth::Envelopes, EXPIRIES, ArgumentKind::Age,
         "messages that reach maximal_queue_lifetime (bounce_queue_lifetime for the null sender) within AGE"),
     row("QUEUE.growth", Kind::Growth, Unit::PerMinute, Depth::Inodes, NO_TABLE, ArgumentKind::None,
-        "change of messages a minute since the last check that used the same state file"),
+        "change of messages a minute since the last check that used the same state file, if that was 30 s ago or more"),
     row("active.fill", Kind::Fill, Unit::Percent, Depth::Inodes, NO_TABLE, ArgumentKind::None,
         "messages in active against qmgr_message_active_limit"),
     row("spool.unreadable", Kind::Unreadable, Unit::Count, Depth::Envelopes, NO_TABLE, ArgumentKind::None,

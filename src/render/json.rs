@@ -91,6 +91,9 @@ fn growth(snapshot: &Snapshot, earlier: &Earlier) -> Value {
         growth.insert(queue.name().into(), of(Subject::Queue(queue)).into());
     }
     growth.insert("total".into(), of(Subject::Total).into());
+    let instances: Vec<&InstanceSnapshot> = snapshot.instances.iter().collect();
+    let why = snapshot.change(&instances, QueueSet::NONE).err();
+    growth.insert("why_unknown".into(), why.into());
     let traffic = snapshot.traffic();
     let came = |count: fn(Traffic) -> u64| Value::from(traffic.map(count));
     growth.insert("arrived_at_least".into(), came(|traffic| traffic.arrived));

@@ -266,6 +266,12 @@ fn growth(snapshot: &Snapshot, verdict: &Verdict, lines: &mut Vec<String>) {
         ));
     }
     let instances: Vec<&InstanceSnapshot> = snapshot.instances.iter().collect();
+    if let (Some(_), Err(why)) = (
+        snapshot.previous.earlier(),
+        snapshot.change(&instances, QueueSet::NONE),
+    ) {
+        lines.push(format!("growth is unknown: {why}"));
+    }
     let subjects = Queue::ALL.map(Subject::Queue);
     for subject in subjects.into_iter().chain([Subject::Total]) {
         let figure = Measure::new(subject, Kind::Growth).take(snapshot);

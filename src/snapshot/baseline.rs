@@ -9,6 +9,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::{InstanceSnapshot, Snapshot};
+use crate::clock::Age;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::{json_text, printable};
 use crate::postfix::queue::{Queue, QueueSet};
@@ -23,6 +24,10 @@ const KIND: &str = "state";
 pub const MAX_BYTES: usize = 1 << 20;
 /// How far, in seconds, the clocks may disagree before arrival times say nothing of an interval.
 const CLOCK_STEP: f64 = 5.0;
+
+/// The shortest time, in seconds, between two checks that a rate is told of. Over less, one message more
+/// or less would look like many a minute.
+pub const MIN_RATE_SPAN: f64 = 30.0;
 
 /// What a scan is compared with.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -116,6 +121,15 @@ impl Earlier {
         known.any(|taken| self.spool(taken).is_some())
     }
 
+    /// Whether it is of the same spools as `snapshot`, and too young for a rate. A check that keeps one
+    /// state lets it stand then, so that it grows old enough.
+    pub fn is_too_young(&self, snapshot: &Snapshot) -> bool {
+        let mut instances = snapshot.instances.iter();
+        instances.all(|taken| self.spool(taken).is_some())
+            && self.spools.len() == snapshot.instances.len()
+            && matches!(self.seconds_to(snapshot), Ok(seconds) if seconds < MIN_RATE_SPAN)
+    }
+
     fn spool(&self, taken: &InstanceSnapshot) -> Option<&EarlierSpool> {
         let directory = directory(&taken.instance.queue_directory);
         self.spools
@@ -144,9 +158,6 @@ impl Earlier {
         };
         if seconds < 0.0 {
             return Err("the clock went back since the earlier check".to_owned());
-        }
-        if seconds < 1.0 {
-            return Err("the earlier check was less than a second ago".to_owned());
         }
         Ok(seconds)
     }
@@ -230,8 +241,26 @@ impl Snapshot {
     /// How `queues` of `instances` changed since the earlier check.
     ///
     /// # Errors
-    /// Why that cannot be told.
+    /// Why that cannot be told: among other things, if the earlier check was less than
+    /// [`MIN_RATE_SPAN`] ago.
     pub fn change(
+        &self,
+        instances: &[&InstanceSnapshot],
+        queues: QueueSet,
+    ) -> Result<Change, String> {
+        let change = self.difference(instances, queues)?;
+        if change.seconds < MIN_RATE_SPAN {
+            return Err(format!(
+                "the earlier check was {} ago; a rate needs {} or more",
+                Age(change.seconds as i64),
+                Age(MIN_RATE_SPAN as i64)
+            ));
+        }
+        Ok(change)
+    }
+
+    /// The same, however short the time was.
+    fn difference(
         &self,
         instances: &[&InstanceSnapshot],
         queues: QueueSet,
@@ -259,7 +288,10 @@ impl Snapshot {
     pub fn traffic(&self) -> Option<Traffic> {
         let earlier = self.previous.earlier()?;
         let instances: Vec<&InstanceSnapshot> = self.instances.iter().collect();
-        let change = self.change(&instances, QueueSet::TOTAL).ok()?;
+        let change = self.difference(&instances, QueueSet::TOTAL).ok()?;
+        if change.seconds < 1.0 {
+            return None;
+        }
         let clock = self.now.saturating_sub(earlier.now) as f64;
         let read = |taken: &&InstanceSnapshot| {
             QueueSet::TOTAL.iter().all(|queue| {

@@ -160,6 +160,47 @@ fn long_output_and_json_tell_what_came_and_went_and_when_a_threshold_is_reached(
 }
 
 #[test]
+fn no_rate_is_told_of_less_than_half_a_minute_and_the_state_grows_old_enough() {
+    let mut host = Host::new();
+    host.arrive(10, NOW - 3600);
+    host.check(0, &[]);
+    let before = fs::read(host.state()).expect("a state");
+    host.arrive(20, NOW + 3);
+    for seconds in [6, 29] {
+        let words = ["-v", RULES[0], RULES[1], RULES[2], RULES[3]];
+        let mut command = host.command(&host.state());
+        command.args(["--now", &(NOW + seconds).to_string()]);
+        let (code, text) = told(command.args(words));
+        assert_eq!(code, 0, "{text}");
+        let line = format!(
+            "growth is unknown: the earlier check was {seconds}s ago; a rate needs 30s or more"
+        );
+        assert!(text.lines().any(|one| one == line), "{text}");
+        let came = "since the last check at least 20 messages arrived and 0 left";
+        assert!(text.lines().any(|one| one == came), "{text}");
+        assert_eq!(fs::read(host.state()).expect("a state"), before);
+    }
+    let again = host.folder.path().join("again");
+    fs::copy(host.state(), &again).expect("a copy");
+    let (_, text) =
+        told(
+            host.command(&again)
+                .args(["--now", &(NOW + 6).to_string(), "--format", "json"]),
+        );
+    let json: Value = serde_json::from_str(&text).expect("JSON");
+    assert!(json["growth"]["total"].is_null(), "{text}");
+    let why = "the earlier check was 6s ago; a rate needs 30s or more";
+    assert_eq!(json["growth"]["why_unknown"], why);
+    let (code, line) = host.check(30, &RULES);
+    assert_eq!(code, 1, "{line}");
+    assert!(
+        line.contains("deferred.growth is 40/min (10 to 30 in 30s)"),
+        "{line}"
+    );
+    assert_ne!(fs::read(host.state()).expect("a state"), before);
+}
+
+#[test]
 fn a_rule_on_growth_without_a_state_is_unknown() {
     let host = Host::new();
     let mut command = Command::new(PROGRAM);
