@@ -318,6 +318,15 @@ impl Spool {
         (reader, gaps)
     }
 
+    /// Opens the directory of `queue`; `None` if it is absent.
+    pub(crate) fn queue_directory(
+        &self,
+        queue: Queue,
+        noatime: &mut Noatime,
+    ) -> std::result::Result<Option<Arc<Directory>>, Gap> {
+        Directory::of_queue(self.fd.as_fd(), &self.path, queue, noatime)
+    }
+
     /// Opens the directories of `queues`; what cannot be opened is a gap, what is absent is empty.
     pub(crate) fn queue_directories(
         &self,
@@ -327,7 +336,7 @@ impl Spool {
     ) -> Vec<Arc<Directory>> {
         let mut open = Vec::new();
         for queue in queues.iter() {
-            match Directory::of_queue(self.fd.as_fd(), &self.path, queue, noatime) {
+            match self.queue_directory(queue, noatime) {
                 Ok(directory) => open.extend(directory),
                 Err(one) => gap(one),
             }

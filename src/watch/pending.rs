@@ -1,6 +1,7 @@
 //! From events to what is to be looked at. Nothing is read here but new directories.
 
 use std::ffi::{CString, OsStr};
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -9,11 +10,12 @@ use inotify::EventMask;
 
 use super::event::EventKind;
 use super::ledger::{EntryId, Place};
-use super::watch_set::What;
+use super::watch_set::{self, What};
 use super::{Key, Look, MAX_HALVES, Pending, Watch, loader};
 use crate::postfix::queue::Queue;
 use crate::postfix::queue_id;
 use crate::scan::GapKind;
+use crate::sys::{self, Noatime};
 
 impl Watch {
     /// Takes in the events that wait; whether there were any.
@@ -73,8 +75,15 @@ impl Watch {
             // About the directory itself; one below a queue is told by the one it lies in.
             if is_root && mask.intersects(EventMask::DELETE_SELF | EventMask::MOVE_SELF) {
                 self.reload_for("a directory of the spool was moved or removed");
-            } else if is_root && mask.contains(EventMask::ATTRIB) && row.queue().is_some() {
-                self.reload_for("a directory of the spool got another mode");
+            } else if is_root && mask.contains(EventMask::ATTRIB) {
+                let can_still_be_read = match &row.what {
+                    What::Queue(_) => self.can_still_be_read(place),
+                    What::Logs(..) => self.logs_can_still_be_read(place),
+                    What::Spool | What::Gone(_) => true,
+                };
+                if !can_still_be_read {
+                    self.reload_for("a directory of the spool got another mode");
+                }
             } else if mask.contains(EventMask::IGNORED) && is_root {
                 self.reload_for("a directory of the spool is not watched any more");
             }
@@ -91,6 +100,8 @@ impl Watch {
                 );
                 if entry && loader::matters(&name) {
                     self.reload_for("a directory of the spool came or went");
+                } else if mask.contains(EventMask::ATTRIB) && self.could_not_open(place, &name) {
+                    self.reload_for("a directory of the spool got another mode");
                 }
             }
             (What::Queue(_), true) => self.directory_event(place, mask, &name),
@@ -112,6 +123,9 @@ impl Watch {
             return;
         };
         if let Some(old) = self.book.places.child(place, &name) {
+            if mask.contains(EventMask::ATTRIB) && self.can_still_be_read(old) {
+                return;
+            }
             self.forget(old);
         }
         let instance = self.book.places.row(place).instance;
@@ -129,6 +143,47 @@ impl Watch {
         for key in loader::adopt(&mut self.book, instance, place, &parent, name) {
             self.look_at(key, Look::Whole);
         }
+    }
+
+    /// Whether the directory `name` of a spool could not be opened, and so has no watch of its own.
+    fn could_not_open(&self, spool: Place, name: &[u8]) -> bool {
+        let instance = self.book.places.row(spool).instance;
+        self.watched.get(instance).is_some_and(|watched| {
+            let path = watched.spool.path().join(OsStr::from_bytes(name));
+            watched.gaps.iter().any(|gap| gap.path == path)
+        })
+    }
+
+    /// Whether a directory whose owner, mode or times have changed can be read as before. Then its files
+    /// need no look: changes of theirs have events of their own.
+    fn can_still_be_read(&self, place: Place) -> bool {
+        let row = self.book.places.row(place);
+        let What::Queue(directory) = &row.what else {
+            return false;
+        };
+        let mut lost = self.book.lost.iter();
+        if row.gap.is_some()
+            || !row.all_read
+            || lost.any(|(_, gap)| gap.path.starts_with(&directory.path))
+        {
+            return false;
+        }
+        // By its name, as a scan opens it: the descriptor that is open stays readable whatever the mode.
+        let mut noatime = Noatime::default();
+        let opened = match &row.parent {
+            Some((above, name)) => match &self.book.places.row(*above).what {
+                What::Queue(parent) => parent.open(name, &mut noatime),
+                _ => return false,
+            },
+            None => match self.watched.get(row.instance) {
+                Some(watched) => watched.spool.queue_directory(directory.queue, &mut noatime),
+                None => return false,
+            },
+        };
+        // To look up a name in it needs the right to search it.
+        opened.is_ok_and(|opened| {
+            opened.is_some_and(|opened| sys::inode_at(opened.fd(), c".").is_ok())
+        })
     }
 
     /// Forgets a directory, all below it, and their files.
@@ -160,7 +215,15 @@ impl Watch {
         if name.to_bytes().len() != 1 {
             return;
         }
-        if let Some(old) = self.book.places.child(place, &name) {
+        let old = self.book.places.child(place, &name);
+        if mask.contains(EventMask::ATTRIB) {
+            // How deep logs lie is found by looking, and each message has a log.
+            if !old.is_some_and(|old| self.logs_can_still_be_read(old)) {
+                self.reload_for("a directory of delay logs got another mode");
+            }
+            return;
+        }
+        if let Some(old) = old {
             self.book.places.forget(old);
         }
         if mask.intersects(EventMask::MOVED_FROM | EventMask::DELETE) {
@@ -185,6 +248,30 @@ impl Watch {
                 self.log_event(found, name.to_bytes());
             }
         }
+    }
+
+    /// Whether all delay logs of the instance could be read, and those in the directory `place`, whose owner,
+    /// mode or times have changed, still can.
+    fn logs_can_still_be_read(&self, place: Place) -> bool {
+        let row = self.book.places.row(place);
+        let Some(watched) = self.watched.get(row.instance) else {
+            return false;
+        };
+        let mut gaps = watched.gaps.iter();
+        if !self.book.ledger.log_gaps.is_empty()
+            || gaps.any(|gap| gap.kind == GapKind::LogDirectory)
+        {
+            return false;
+        }
+        let mut noatime = Noatime::default();
+        let opened = match &row.parent {
+            Some((above, name)) => match watch_set::logs_fd(self.book.places.row(*above)) {
+                Some((fd, _)) => noatime.open_directory(fd, name, false),
+                None => return false,
+            },
+            None => noatime.open_directory(watched.spool.fd(), c"defer", true),
+        };
+        opened.is_ok_and(|opened| sys::inode_at(opened.as_fd(), c".").is_ok())
     }
 
     /// The delay log of a message has changed.

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::ffi::CString;
 use std::sync::Arc;
 
+use rustix::io::Errno;
+
 use super::event::{Event, EventKind};
 use super::ledger::{EntryId, Ledger, Place};
 use super::watch_set::What;
@@ -93,7 +95,11 @@ impl Watch {
         let before = self.book.ledger.find(place, &name);
         let watched = &mut self.watched[instance];
         if !directory.listed {
-            let is_file = sys::kind_at(directory.fd(), &c_name) == Ok(EntryKind::File);
+            let kind = sys::kind_at(directory.fd(), &c_name);
+            if kind == Err(Errno::ACCESS) {
+                self.book.places.row_mut(place).all_read = false;
+            }
+            let is_file = kind == Ok(EntryKind::File);
             match (before, is_file) {
                 (None, true) => {
                     self.book.put_stray(watched, place, queue, &name);

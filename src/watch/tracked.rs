@@ -111,6 +111,9 @@ impl Book {
             self.drop_entry(watched, queue, before);
         }
         let id = self.ledger.insert(place, name, facts);
+        if self.ledger.entry(id).is_unreadable() {
+            self.places.row_mut(place).all_read = false;
+        }
         let settings = &watched.instance.settings;
         watched
             .totals

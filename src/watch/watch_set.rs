@@ -39,6 +39,8 @@ pub(super) struct PlaceRow {
     pub(super) parent: Option<(Place, Box<CStr>)>,
     /// Why it could not be listed.
     pub(super) gap: Option<Gap>,
+    /// Whether all files in it that were looked at could be read.
+    pub(super) all_read: bool,
     watch: Option<WatchDescriptor>,
     pub(super) gone: bool,
 }
@@ -118,6 +120,7 @@ impl Places {
             what,
             parent,
             gap: None,
+            all_read: true,
             watch,
             gone: false,
         });
@@ -136,6 +139,7 @@ impl Places {
             what,
             parent,
             gap: None,
+            all_read: true,
             watch: None,
             gone: false,
         });
@@ -189,6 +193,7 @@ impl Places {
         let row = self.row_mut(place);
         row.what = What::Queue(Arc::clone(directory));
         row.gap = None;
+        row.all_read = true;
         Some(place)
     }
 

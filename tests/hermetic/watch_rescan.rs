@@ -905,3 +905,110 @@ fn a_verdict_of_the_live_state_is_that_of_a_scan() {
     }
     assert!(rounds.len() > 2, "the figures change");
 }
+
+/// Runs `work` with the rights of user 65534, who then owns all of `spool`. A user who is not root runs it
+/// with their own rights.
+fn without_rights(spool: &Spool, work: impl FnOnce() + Send) {
+    fn give(path: &Path, to: u32) {
+        std::os::unix::fs::lchown(path, Some(to), Some(to)).unwrap();
+        if path.is_dir() {
+            for entry in fs::read_dir(path).unwrap() {
+                give(&entry.unwrap().path(), to);
+            }
+        }
+    }
+    let nobody = 65534;
+    let is_root = rustix::process::geteuid().is_root();
+    if is_root {
+        spool.reachable();
+        give(&spool.path(), nobody);
+    }
+    std::thread::scope(|threads| {
+        let working = threads.spawn(|| {
+            if is_root {
+                // Rights are a thread's own in the kernel. Its capabilities go with user 0.
+                let (user, group) = (
+                    rustix::fs::Uid::from_raw(nobody),
+                    rustix::fs::Gid::from_raw(nobody),
+                );
+                rustix::thread::set_thread_groups(&[]).unwrap();
+                rustix::thread::set_thread_res_gid(group, group, group).unwrap();
+                rustix::thread::set_thread_res_uid(user, user, user).unwrap();
+            }
+            work();
+        });
+        working.join().unwrap();
+    });
+}
+
+#[test]
+fn a_directory_that_gets_other_attributes_is_looked_at_alone() {
+    let spool = Spool::empty();
+    let files = models();
+    let file = files.iter().find(|file| file.len() > 500).unwrap();
+    for hash in ["deferred/A", "deferred/B", "defer/A"] {
+        fs::create_dir_all(spool.path().join(hash)).unwrap();
+    }
+    for name in [
+        "deferred/A/A1",
+        "deferred/A/A2",
+        "deferred/B/B1",
+        "active/C1",
+    ] {
+        spool.write(name, file, 0o700);
+    }
+    without_rights(&spool, || {
+        let path = spool.path();
+        let mode = |name: &str, mode: u32| {
+            fs::set_permissions(path.join(name), fs::Permissions::from_mode(mode)).unwrap();
+        };
+        let options = options(&path);
+        let mut watch = Watch::open(&options, Purpose::Everything).unwrap();
+        assert_eq!(watch.blind(), None);
+        let mut same = |looked: Option<u64>, what: &str| {
+            let before = watch.looks();
+            let ours = watch.snapshot().unwrap();
+            let scan = options.scan(Purpose::Everything).unwrap();
+            assert_eq!(compare(&ours, &scan), "", "{what}");
+            let mut rescans = 0;
+            while let Some(event) = watch.next_event() {
+                rescans += u32::from(event.kind == EventKind::Rescanned);
+            }
+            if let Some(looked) = looked {
+                assert_eq!((watch.looks() - before, rescans), (looked, 0), "{what}");
+            }
+        };
+        // All of it can be read as before, so nothing is read again.
+        for round in 0..20 {
+            for name in ["deferred/A", "deferred", "active", "defer/A", "defer"] {
+                mode(name, if round % 2 == 0 { 0o750 } else { 0o700 });
+            }
+            same(Some(0), "readable as before");
+        }
+        // Its files alone are looked at.
+        for closed in [0o000, 0o600, 0o300] {
+            mode("deferred/A", closed);
+            same(Some(if closed == 0o600 { 2 } else { 0 }), "closed");
+            mode("deferred/A", 0o700);
+            same(Some(2), "open again");
+            mode("deferred/A", 0o750);
+            same(Some(0), "readable as before");
+        }
+        // A file in it became unreadable while it was closed.
+        mode("deferred/A", 0o600);
+        same(None, "closed");
+        mode("deferred/A", 0o700);
+        mode("deferred/A/A1", 0o000);
+        same(None, "one file is closed");
+        mode("deferred/A/A1", 0o700);
+        same(None, "all are open");
+        for name in ["deferred", "active", "defer", "defer/A"] {
+            for closed in [0o000, 0o600] {
+                mode(name, closed);
+                same(None, name);
+                mode(name, 0o700);
+                same(None, name);
+            }
+        }
+    });
+}
