@@ -83,6 +83,8 @@ pub mod error;
 
 pub mod clock;
 
+pub mod source;
+
 pub mod postfix;
 
 pub mod sys;

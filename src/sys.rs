@@ -14,7 +14,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
-use crate::postfix::record::Source;
+use crate::source::Source;
 
 /// What the inode of a queue file says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,32 +6,12 @@
 
 use std::io;
 
-use crate::clock::Deadline;
+use crate::source::Source;
 
 /// The first read of a file, in bytes: most envelopes fit, and one page is one page.
 const FIRST_READ: usize = 4096;
 /// The longest read once a file turns out to be long, in bytes.
 const LONGEST_READ: usize = 65_536;
-
-/// Something that can be read at an offset, as pread(2) does: 0 bytes mean its end.
-pub trait Source {
-    /// Reads up to `into.len()` bytes at `offset` into `into` and tells how many.
-    fn read_at(&mut self, offset: u64, into: &mut [u8]) -> io::Result<usize>;
-}
-
-impl Source for &[u8] {
-    fn read_at(&mut self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
-        let rest = usize::try_from(offset)
-            .ok()
-            .and_then(|offset| self.get(offset..))
-            .unwrap_or_default();
-        let length = rest.len().min(into.len());
-        if let (Some(to), Some(from)) = (into.get_mut(..length), rest.get(..length)) {
-            to.copy_from_slice(from);
-        }
-        Ok(length)
-    }
-}
 
 /// Memory that readers use one after the other.
 #[derive(Debug, Default)]
@@ -48,7 +28,7 @@ impl Buffer {
 
 /// The piece of a source that lies in the buffer, and the place in it.
 #[derive(Debug)]
-pub(crate) struct Window<'b, S> {
+pub(super) struct Window<'b, S> {
     source: S,
     buffer: &'b mut Vec<u8>,
     /// Offset in the file of the buffer's first byte.
@@ -61,12 +41,11 @@ pub(crate) struct Window<'b, S> {
     read: usize,
     /// The source has said that it ends at `base + filled`.
     ended: bool,
-    deadline: Deadline,
 }
 
 impl<'b, S: Source> Window<'b, S> {
     /// At the first byte of `source`.
-    pub(crate) fn new(source: S, buffer: &'b mut Buffer) -> Self {
+    pub(super) fn new(source: S, buffer: &'b mut Buffer) -> Self {
         buffer.rest();
         Window {
             source,
@@ -76,22 +55,16 @@ impl<'b, S: Source> Window<'b, S> {
             at: 0,
             read: FIRST_READ,
             ended: false,
-            deadline: Deadline::NEVER,
         }
     }
 
-    /// A read after `deadline` fails with `TimedOut`: a file may be as long as a disk.
-    pub(crate) fn until(&mut self, deadline: Deadline) {
-        self.deadline = deadline;
-    }
-
     /// The offset of the present place, in bytes from the start of the file.
-    pub(crate) fn position(&self) -> u64 {
+    pub(super) fn position(&self) -> u64 {
         self.base.saturating_add(self.at as u64)
     }
 
     /// Goes to `target`, reading nothing.
-    pub(crate) fn seek(&mut self, target: u64) {
+    pub(super) fn seek(&mut self, target: u64) {
         let end = self.base.saturating_add(self.filled as u64);
         match target.checked_sub(self.base) {
             Some(inside) if target <= end => {
@@ -109,7 +82,7 @@ impl<'b, S: Source> Window<'b, S> {
 
     /// Makes `wanted` bytes from the present place lie in the buffer; false if the file ends before.
     #[inline]
-    pub(crate) fn load(&mut self, wanted: usize) -> io::Result<bool> {
+    pub(super) fn load(&mut self, wanted: usize) -> io::Result<bool> {
         if self.filled.saturating_sub(self.at) >= wanted {
             return Ok(true);
         }
@@ -133,10 +106,6 @@ impl<'b, S: Source> Window<'b, S> {
             if self.buffer.len() < end {
                 self.buffer.resize(end, 0);
             }
-            if self.deadline.passed() {
-                // With its errno, as a system call would fail.
-                return Err(io::Error::from_raw_os_error(libc::ETIMEDOUT));
-            }
             let into = self.buffer.get_mut(self.filled..end).unwrap_or_default();
             let asked = into.len();
             let offset = self.base.saturating_add(self.filled as u64);
@@ -145,11 +114,7 @@ impl<'b, S: Source> Window<'b, S> {
                 self.ended = true;
                 return Ok(false);
             }
-            let got = match self.source.read_at(offset, into) {
-                Ok(got) => got.min(asked),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
-            };
+            let got = self.source.read_at(offset, into)?.min(asked);
             // A regular file gives less than was asked for only at its end.
             self.ended = got < asked;
             self.filled = self.filled.saturating_add(got);
@@ -160,12 +125,12 @@ impl<'b, S: Source> Window<'b, S> {
 
     /// What is loaded from the present place on.
     #[inline]
-    pub(crate) fn ahead(&self) -> &[u8] {
+    pub(super) fn ahead(&self) -> &[u8] {
         self.buffer.get(self.at..self.filled).unwrap_or_default()
     }
 
     /// The byte `ahead` of the present place; 0 if it is not loaded.
-    pub(crate) fn byte(&self, ahead: usize) -> u8 {
+    pub(super) fn byte(&self, ahead: usize) -> u8 {
         self.buffer
             .get(self.at.saturating_add(ahead))
             .copied()
@@ -175,7 +140,7 @@ impl<'b, S: Source> Window<'b, S> {
     /// Goes over a record of `whole` bytes, its `header` included, which are loaded. Returns where its
     /// data begins and ends, for [`Window::bytes`] until the window moves.
     #[inline]
-    pub(crate) fn pass(&mut self, header: usize, whole: usize) -> (usize, usize) {
+    pub(super) fn pass(&mut self, header: usize, whole: usize) -> (usize, usize) {
         let start = self.at.saturating_add(header);
         let end = self.at.saturating_add(whole).min(self.filled);
         self.at = end;
@@ -183,7 +148,7 @@ impl<'b, S: Source> Window<'b, S> {
     }
 
     /// What lies between two places that [`Window::pass`] returned.
-    pub(crate) fn bytes(&self, start: usize, end: usize) -> &[u8] {
+    pub(super) fn bytes(&self, start: usize, end: usize) -> &[u8] {
         self.buffer.get(start..end).unwrap_or_default()
     }
 }

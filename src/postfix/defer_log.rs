@@ -8,8 +8,8 @@
 
 use std::io;
 
-use super::record::{Source, decimal};
-use crate::clock::Deadline;
+use super::record::decimal;
+use crate::source::Source;
 
 /// The address of an entry that names none.
 pub const NO_ADDRESS: &[u8] = b"(recipient address unavailable)";
@@ -166,12 +166,11 @@ pub struct LogBuffer {
 /// Reads a whole log and tells each entry.
 ///
 /// # Errors
-/// Only those of the source, and `TimedOut` when a read begins after `deadline`.
+/// Only those of the source.
 pub fn read<S: Source>(
     mut source: S,
     log: Log,
     buffer: &mut LogBuffer,
-    deadline: Deadline,
     mut each: impl FnMut(&Entry),
 ) -> io::Result<()> {
     let LogBuffer { bytes, entry } = buffer;
@@ -204,19 +203,11 @@ pub fn read<S: Source>(
     let mut cut = false;
     let mut wanted = FIRST_READ;
     loop {
-        if deadline.passed() {
-            return Err(io::Error::from_raw_os_error(libc::ETIMEDOUT));
-        }
         if bytes.len() < held + wanted {
             bytes.resize(held + wanted, 0);
         }
-        let got = loop {
-            let into = bytes.get_mut(held..held + wanted).unwrap_or_default();
-            match source.read_at(offset, into) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => break result?.min(wanted),
-            }
-        };
+        let into = bytes.get_mut(held..held + wanted).unwrap_or_default();
+        let got = source.read_at(offset, into)?.min(wanted);
         held += got;
         offset = offset.saturating_add(got as u64);
         let mut at = 0;
@@ -258,7 +249,7 @@ mod tests {
     fn entries(log: &[u8]) -> Vec<String> {
         let mut told = Vec::new();
         let mut buffer = LogBuffer::default();
-        read(log, Log::Defer, &mut buffer, Deadline::NEVER, |entry| {
+        read(log, Log::Defer, &mut buffer, |entry| {
             let text = |bytes: &[u8]| bytes.escape_ascii().to_string();
             told.push(format!(
                 "{} {:?} {} {}",

@@ -1,4 +1,5 @@
-//! Records to envelope: arrival time, sender, recipients, message size (postfix.md, "Queue files").
+//! One queue file as qmgr(8) reads it: records to envelope, which is arrival time, sender, recipients and
+//! message size (postfix.md, "Queue files").
 //!
 //! [`read`] goes from the first record to the end record, over the content without reading it where
 //! the size record allows, and tells sender and recipients to a [`Visitor`] as they pass, so that a
@@ -11,7 +12,8 @@
 
 use std::io;
 
-use super::record::{Damage, DamageKind, Fault, Record, RecordReader, Source, decimal};
+use super::record::{Damage, DamageKind, Fault, Record, RecordReader, decimal};
+use crate::source::Source;
 
 /// What is told of an envelope while it is read. Addresses are raw bytes, valid during the call.
 pub trait Visitor {
@@ -48,9 +50,6 @@ pub enum Writer {
     Cleanup,
     /// postdrop(1), or cleanup after `postsuper -r`: the size record may be missing.
     Postdrop,
-    /// Anyone: it is read as showq(8) reads it, to the end of a file whatever is wrong in between, and
-    /// damage is told only of what ends the reading (postfix.md, "How showq reads a file").
-    Anyone,
 }
 
 /// Records without a place that are passed over before the rest of a file is given up: Postfix
@@ -138,13 +137,6 @@ impl Reading {
 
     /// A record that has no place here.
     fn unexpected(&mut self, record: Record<'_>) -> Result<(), Fault> {
-        if self.writer == Writer::Anyone {
-            // What rec_get() returns for it is 0, and so no record.
-            return match record.kind {
-                0 => Err(ended(DamageKind::Unexpected(0), record)),
-                _ => Ok(()),
-            };
-        }
         let damage = Damage {
             kind: DamageKind::Unexpected(record.kind),
             offset: record.offset,
@@ -173,17 +165,11 @@ impl Reading {
                         0 => DamageKind::Empty,
                         _ => DamageKind::MissingEnd,
                     };
-                    if self.writer == Writer::Anyone {
-                        return Ok(());
-                    }
                     self.envelope.torn = true;
                     self.damaged(kind, offset);
                     return Ok(());
                 }
             }
-        }
-        if self.writer == Writer::Anyone {
-            return Ok(());
         }
         let end = records.position();
         if !self.seen_size && self.writer == Writer::Cleanup {
@@ -224,9 +210,6 @@ impl Reading {
             b'R' => {
                 envelope.recipients = envelope.recipients.saturating_add(1);
                 let early = !envelope.has_sender;
-                if early && self.writer == Writer::Anyone {
-                    return Err(ended(DamageKind::RecipientBeforeSender, record));
-                }
                 visitor.recipient(record.data, record.offset);
                 if early {
                     self.damaged(DamageKind::RecipientBeforeSender, record.offset);
@@ -236,10 +219,7 @@ impl Reading {
             b'/' => envelope.canceled = envelope.canceled.saturating_add(1),
             b'O' => visitor.original_recipient(record.data),
             b'S' => {
-                // qmgr keeps the first of several; showq reads no further.
-                if envelope.has_sender && self.writer == Writer::Anyone {
-                    return Err(ended(DamageKind::Unexpected(b'S'), record));
-                }
+                // The first of several counts.
                 if !envelope.has_sender {
                     envelope.has_sender = true;
                     envelope.null_sender = record.data.is_empty();
@@ -264,15 +244,10 @@ impl Reading {
 
     /// The first time record counts.
     fn time(&mut self, record: Record<'_>, visitor: &mut impl Visitor) {
-        // showq has printed the time when the sender comes.
-        let late = self.writer == Writer::Anyone && self.envelope.has_sender;
-        if self.seen_time || late {
+        if self.seen_time {
             return;
         }
-        let seconds = match self.writer {
-            Writer::Anyone => saturating(as_c_string(record.data)),
-            _ => decimal(record.data),
-        };
+        let seconds = decimal(record.data);
         // A time of 0, or that is no number, is as none: the next one counts.
         self.seen_time = seconds.is_some_and(|seconds| seconds != 0);
         self.envelope.arrival = seconds.filter(|&seconds| seconds > 0);
@@ -285,9 +260,6 @@ impl Reading {
     /// The first size record counts. mailq takes the size from one that has only digits and blanks;
     /// qmgr wants three fields, the first two above 0, where cleanup wrote the file.
     fn size(&mut self, record: Record<'_>) {
-        if self.writer == Writer::Anyone {
-            return self.size_as_showq(as_c_string(record.data));
-        }
         if self.seen_size {
             return;
         }
@@ -314,30 +286,9 @@ impl Reading {
         }
     }
 
-    /// The first size record of only digits and blanks counts, an empty one as 0; printed is what came
-    /// before the sender.
-    fn size_as_showq(&mut self, data: &[u8]) {
-        let plain = data
-            .iter()
-            .all(|byte| byte.is_ascii_digit() || *byte == b' ');
-        if self.content.is_some() || !plain {
-            return;
-        }
-        let blank = data.iter().all(|byte| *byte == b' ');
-        let size = if blank { Some(0) } else { decimal(data) };
-        self.content = size.and_then(|size| u64::try_from(size).ok());
-        if !self.envelope.has_sender {
-            self.envelope.message_size = self.content;
-        }
-    }
-
     /// Goes over the content to the record that ends it: by the size record in one step, without
     /// one record by record.
     fn content<S: Source>(&mut self, records: &mut RecordReader<'_, S>) -> Result<(), Fault> {
-        if self.writer == Writer::Anyone {
-            records.skip(self.content.unwrap_or(0));
-            return Ok(());
-        }
         if let Some(size) = self.content {
             let start = records.position();
             records.skip(size);
@@ -358,34 +309,6 @@ impl Reading {
         }
         Ok(())
     }
-}
-
-/// The end of a file on which showq reads no further.
-fn ended(kind: DamageKind, record: Record<'_>) -> Fault {
-    Fault::Damage(Damage {
-        kind,
-        offset: record.offset,
-    })
-}
-
-/// The number that atol(3) reads: beyond 64 bits it stops at the end of their range.
-fn saturating(data: &[u8]) -> Option<i64> {
-    decimal(data).or_else(|| {
-        let text = data.trim_ascii_start();
-        let digits = text.strip_prefix(b"-").unwrap_or(text);
-        let number = digits.first().is_some_and(u8::is_ascii_digit);
-        number.then_some(if text.len() == digits.len() {
-            i64::MAX
-        } else {
-            i64::MIN
-        })
-    })
-}
-
-/// `data` to the first NUL, which is as far as C reads it.
-fn as_c_string(data: &[u8]) -> &[u8] {
-    let end = memchr::memchr(0, data).unwrap_or(data.len());
-    data.get(..end).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,4 +1,8 @@
-//! What Postfix writes: pure readers of its formats, with no I/O.
+//! What Postfix writes: pure readers of its formats. They take bytes, or a [`Source`](crate::source::Source)
+//! of them, and make no system call.
+//!
+//! A queue file has three readers over one reader of records (`record`): as qmgr(8) reads it
+//! (`envelope`), as showq(8) (`showq`), and as qshape(1) (`qshape`).
 //!
 //! Every byte here may come from an attacker: any local user can write into maildrop, and any sender
 //! chooses addresses. Readers cannot panic and cannot loop, use memory in proportion to limits named
@@ -24,12 +28,15 @@
 )]
 
 pub mod address;
-pub(crate) mod buffered;
+mod buffered;
 pub mod defer_log;
 pub mod delay_reason;
 pub mod envelope;
 pub mod main_cf;
+pub mod perl_number;
+pub mod qshape;
 pub mod queue;
 pub mod queue_id;
 pub mod quote;
 pub mod record;
+pub mod showq;

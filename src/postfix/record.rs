@@ -14,10 +14,10 @@
 use std::fmt;
 use std::io;
 
-pub use super::buffered::{Buffer, Source};
+pub use super::buffered::Buffer;
 
 use super::buffered::Window;
-use crate::clock::Deadline;
+use crate::source::Source;
 
 /// The longest record that is read, in bytes of data. Writers stay near 2 kB (`line_length_limit`);
 /// this is the largest that qshape(1) reads.
@@ -117,108 +117,84 @@ pub struct Record<'a> {
     pub offset: u64,
 }
 
-/// A pull reader of records; see the text of this file.
-#[derive(Debug)]
-pub struct RecordReader<'b, S> {
-    window: Window<'b, S>,
-    /// Bytes of records that may still be read.
-    budget: u64,
-    reverse_jumps: u32,
-    last_target: u64,
+/// How the header of a record is read, in which Postfix and qshape(1) differ.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Framing {
+    /// Length bytes that a record may have.
+    pub(super) length_bytes: u32,
+    /// Whether the file may end within them: then they are the length.
+    pub(super) may_end_in_length: bool,
 }
 
-/// Where a record lies in the buffer.
-struct Span {
-    kind: u8,
+/// That of Postfix.
+const POSTFIX: Framing = Framing {
+    length_bytes: 5,
+    may_end_in_length: false,
+};
+
+/// Where a record lies in the buffer, until the next one is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    pub(super) kind: u8,
     offset: u64,
     start: usize,
     end: usize,
 }
 
-impl<'b, S: Source> RecordReader<'b, S> {
-    /// A reader that starts at the first byte of `source`, whose length was `length` bytes when it
-    /// was opened.
-    pub fn new(source: S, length: u64, buffer: &'b mut Buffer) -> Self {
-        RecordReader {
-            window: Window::new(source, buffer),
-            // Every byte once, and as much again for a file that grew or that a milter edited.
-            budget: length.saturating_mul(2).saturating_add(65_536),
-            reverse_jumps: 0,
-            last_target: 0,
-        }
-    }
+/// Records as they stand in the file, with pointers and padding among them: the one reader of
+/// headers, below all that read records.
+#[derive(Debug)]
+pub(super) struct RawRecords<'b, S> {
+    window: Window<'b, S>,
+    /// Bytes of records that may still be read.
+    budget: u64,
+    framing: Framing,
+}
 
-    /// The same, but a read after `deadline` fails with `TimedOut`: a file may be as long as a disk.
-    #[must_use]
-    pub fn until(mut self, deadline: Deadline) -> Self {
-        self.window.until(deadline);
-        self
+impl<'b, S: Source> RawRecords<'b, S> {
+    /// Starts at the first byte of `source` and reads at most `budget` bytes of records.
+    pub(super) fn new(source: S, budget: u64, framing: Framing, buffer: &'b mut Buffer) -> Self {
+        RawRecords {
+            window: Window::new(source, buffer),
+            budget,
+            framing,
+        }
     }
 
     /// The offset of the next record, in bytes from the start of the file.
-    pub fn position(&self) -> u64 {
+    pub(super) fn position(&self) -> u64 {
         self.window.position()
     }
 
-    /// Goes `count` bytes forward, reading none of them where that can be helped.
-    pub fn skip(&mut self, count: u64) {
-        self.window.seek(self.position().saturating_add(count));
-    }
-
-    /// The next record, with pointers followed and padding left out; `None` at the end of the file.
-    pub fn next_record(&mut self) -> Result<Option<Record<'_>>, Fault> {
-        let span = loop {
-            let Some(span) = self.span()? else {
-                return Ok(None);
-            };
-            match span.kind {
-                b'w' => {}
-                b'p' => self.follow(&span)?,
-                _ => break span,
-            }
-        };
-        Ok(Some(Record {
-            kind: span.kind,
-            data: self.window.bytes(span.start, span.end),
-            offset: span.offset,
-        }))
-    }
-
-    /// Goes where a pointer record points; 0 is a placeholder for a later edit.
-    fn follow(&mut self, span: &Span) -> Result<(), Fault> {
-        let damage = |kind| {
-            Err(Fault::Damage(Damage {
-                kind,
-                offset: span.offset,
-            }))
-        };
-        let data = self.window.bytes(span.start, span.end);
-        // As rec_goto() of Postfix: blanks, then digits alone; nothing at all is a placeholder, too.
-        let digits = data.trim_ascii_start();
-        let target = match digits.iter().all(u8::is_ascii_digit) {
-            true if digits.is_empty() => Some(0),
-            true => decimal(digits).and_then(|target| u64::try_from(target).ok()),
-            false => None,
-        };
-        let Some(target) = target else {
-            return damage(DamageKind::PointerSyntax);
-        };
-        if target == 0 {
-            return Ok(());
-        }
-        if target <= self.last_target {
-            self.reverse_jumps = self.reverse_jumps.saturating_add(1);
-            if self.reverse_jumps > MAX_REVERSE_JUMPS {
-                return damage(DamageKind::PointerLoop);
-            }
-        }
-        self.last_target = target;
+    /// Goes to `target`, reading nothing.
+    pub(super) fn seek(&mut self, target: u64) {
         self.window.seek(target);
-        Ok(())
     }
 
-    /// Reads one record of any type.
-    fn span(&mut self) -> Result<Option<Span>, Fault> {
+    /// The data of the record that was read last.
+    pub(super) fn data(&self, span: Span) -> &[u8] {
+        self.window.bytes(span.start, span.end)
+    }
+
+    /// Goes over the short records ahead that are loaded, as long as their type is none of those that
+    /// `stops` says.
+    pub(super) fn pass_by(&mut self, stops: impl Fn(u8) -> bool) {
+        let ahead = self.window.ahead();
+        let mut passed = 0_usize;
+        while let Some([kind, length @ 0..=0x7f, data @ ..]) = ahead.get(passed..) {
+            let length = usize::from(*length);
+            if stops(*kind) || length > data.len() {
+                break;
+            }
+            passed = passed.saturating_add(length).saturating_add(2);
+        }
+        // Without any budget left no further record is read.
+        self.budget = self.budget.saturating_sub(passed as u64);
+        self.window.pass(0, passed);
+    }
+
+    /// Reads one record of any type; `None` at the end of the file.
+    pub(super) fn next_span(&mut self) -> Result<Option<Span>, Fault> {
         let offset = self.position();
         let damage = |kind| Err(Fault::Damage(Damage { kind, offset }));
         if !self.window.load(1)? {
@@ -237,17 +213,21 @@ impl<'b, S: Source> RecordReader<'b, S> {
         let kind = self.window.byte(0);
         let mut length: u64 = 0;
         let mut header: usize = 1;
-        for shift in [0u32, 7, 14, 21, 28] {
+        for group in 0..self.framing.length_bytes {
             if !self.window.load(header.saturating_add(1))? {
+                if self.framing.may_end_in_length {
+                    break;
+                }
                 return damage(DamageKind::Truncated);
             }
             let byte = self.window.byte(header);
             header = header.saturating_add(1);
-            length |= u64::from(byte & 0x7f) << shift;
+            let shift = group.saturating_mul(7);
+            length |= u64::from(byte & 0x7f).checked_shl(shift).unwrap_or(0);
             if byte & 0x80 == 0 {
                 break;
             }
-            if shift == 28 {
+            if group.saturating_add(1) == self.framing.length_bytes {
                 return damage(DamageKind::RecordLength);
             }
         }
@@ -277,6 +257,93 @@ impl<'b, S: Source> RecordReader<'b, S> {
             start,
             end,
         })
+    }
+}
+
+/// A pull reader of records; see the text of this file.
+#[derive(Debug)]
+pub struct RecordReader<'b, S> {
+    raw: RawRecords<'b, S>,
+    reverse_jumps: u32,
+    last_target: u64,
+}
+
+impl<'b, S: Source> RecordReader<'b, S> {
+    /// A reader that starts at the first byte of `source`, whose length was `length` bytes when it
+    /// was opened.
+    pub fn new(source: S, length: u64, buffer: &'b mut Buffer) -> Self {
+        // Every byte once, and as much again for a file that grew or that a milter edited.
+        let budget = length.saturating_mul(2).saturating_add(65_536);
+        RecordReader {
+            raw: RawRecords::new(source, budget, POSTFIX, buffer),
+            reverse_jumps: 0,
+            last_target: 0,
+        }
+    }
+
+    /// The offset of the next record, in bytes from the start of the file.
+    pub fn position(&self) -> u64 {
+        self.raw.position()
+    }
+
+    /// Goes `count` bytes forward, reading none of them where that can be helped.
+    pub fn skip(&mut self, count: u64) {
+        self.raw.seek(self.position().saturating_add(count));
+    }
+
+    /// The next record, with pointers followed and padding left out; `None` at the end of the file.
+    ///
+    /// # Errors
+    /// Those of the source, and what is wrong with the bytes.
+    pub fn next_record(&mut self) -> Result<Option<Record<'_>>, Fault> {
+        let span = loop {
+            let Some(span) = self.raw.next_span()? else {
+                return Ok(None);
+            };
+            match span.kind {
+                b'w' => {}
+                b'p' => self.follow(span)?,
+                _ => break span,
+            }
+        };
+        Ok(Some(Record {
+            kind: span.kind,
+            data: self.raw.data(span),
+            offset: span.offset,
+        }))
+    }
+
+    /// Goes where a pointer record points; 0 is a placeholder for a later edit.
+    fn follow(&mut self, span: Span) -> Result<(), Fault> {
+        let damage = |kind| {
+            Err(Fault::Damage(Damage {
+                kind,
+                offset: span.offset,
+            }))
+        };
+        let data = self.raw.data(span);
+        // As rec_goto() of Postfix: blanks, then digits alone; nothing at all is a placeholder, too.
+        let digits = data.trim_ascii_start();
+        let target = match digits.iter().all(u8::is_ascii_digit) {
+            true if digits.is_empty() => Some(0),
+            true => decimal(digits).and_then(|target| u64::try_from(target).ok()),
+            false => None,
+        };
+        let Some(target) = target else {
+            return damage(DamageKind::PointerSyntax);
+        };
+        if target == 0 {
+            return Ok(());
+        }
+        if target <= self.last_target {
+            self.reverse_jumps = self.reverse_jumps.saturating_add(1);
+            if self.reverse_jumps > MAX_REVERSE_JUMPS {
+                return damage(DamageKind::PointerLoop);
+            }
+        }
+        self.last_target = target;
+        self.raw.seek(target);
+        Ok(())
     }
 }
 

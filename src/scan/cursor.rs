@@ -1,18 +1,18 @@
-//! Messages one by one: a cursor that reads the spool anew, in memory for one message.
+//! Messages one by one: a cursor over a spool, in memory for one message.
 //!
 //! For listings and for hosts that want rows. It uses the caller's thread alone and holds what one
 //! directory buffer lists, so that a queue of any length streams.
 
-use std::collections::VecDeque;
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::directory::{Bundle, Directory};
 use super::log_entries::{LogEntries, Logged};
-use super::walker::{self, Directory, Finder, Work};
-use super::{Bundle, Depth, FileReader, Gap, Message, Observer, Plan, Spool};
+use super::walker::{self, SerialWalk, Work};
+use super::{Depth, FileReader, Gap, Message, Observer, Plan, Spool};
 use crate::clock::Deadline;
 use crate::postfix::defer_log::{Entry, Log};
 use crate::postfix::envelope::{Envelope, Visitor};
@@ -157,12 +157,10 @@ impl MessageRow {
 /// A cursor over the messages of one spool.
 #[derive(Debug)]
 pub struct Messages {
-    queues: VecDeque<Arc<Directory>>,
+    walk: SerialWalk<()>,
     depth: Depth,
-    waiting: Vec<Work>,
     bundle: Option<(Arc<Directory>, Bundle, usize)>,
     files: FileReader,
-    listing: Vec<u8>,
     heard: Heard,
 }
 
@@ -175,13 +173,13 @@ impl Messages {
         let logs = spool.logs(plan, &mut noatime, |gap| heard.gap(gap));
         let open = spool.queue_directories(queues, &mut noatime, |gap| heard.gap(gap));
         let files = FileReader::new(logs, Deadline::NEVER, false);
+        // The walk takes the last first.
+        let first = open.into_iter().rev().map(|queue| Work::List(queue, ()));
         Messages {
-            queues: open.into(),
+            walk: SerialWalk::new(first.collect()),
             depth: depth.max(Depth::Envelopes),
-            waiting: Vec::new(),
             bundle: None,
             files,
-            listing: Vec::new(),
             heard,
         }
     }
@@ -208,50 +206,17 @@ impl Messages {
                 }
                 self.bundle = None;
             }
-            let next = self
-                .waiting
-                .pop()
-                .or_else(|| self.queues.pop_front().map(Work::List));
-            let Some(work) = next else {
+            let Some((directory, (), bundle)) = self.walk.next_files(&mut self.heard) else {
                 self.heard.row.clear();
                 return false;
             };
-            self.perform(work);
+            self.bundle = Some((directory, bundle, 0));
         }
     }
 
     /// The message that [`Messages::advance`] went to.
     pub fn row(&self) -> &MessageRow {
         &self.heard.row
-    }
-
-    fn perform(&mut self, work: Work) {
-        match work {
-            Work::Files(directory, bundle) => self.bundle = Some((directory, bundle, 0)),
-            Work::Open(parent, name) => self.open(&parent, &name),
-            Work::List(directory) => {
-                let place = self.waiting.len();
-                match walker::list(
-                    &directory,
-                    false,
-                    &mut self.listing,
-                    &mut Later(&mut self.waiting),
-                ) {
-                    // Below what was found: this buffer's files come first.
-                    Ok(true) => self.waiting.insert(place, Work::List(directory)),
-                    Ok(false) => {}
-                    Err(gap) => self.heard.gap(gap),
-                }
-            }
-        }
-    }
-
-    fn open(&mut self, parent: &Directory, name: &CString) {
-        match parent.open(name, &mut self.files.noatime) {
-            Ok(Some(directory)) => self.waiting.push(Work::List(directory)),
-            Ok(None) => {}
-            Err(gap) => self.heard.gap(gap),
-        }
     }
 
     /// What could not be read up to here.
@@ -264,16 +229,6 @@ impl Messages {
     pub fn unreadable(&self) -> u64 {
         self.heard.unreadable
     }
-}
-
-struct Later<'w>(&'w mut Vec<Work>);
-
-impl Finder for Later<'_> {
-    fn work(&mut self, work: Work) {
-        self.0.push(work);
-    }
-    fn name(&mut self, _directory: &Directory) {}
-    fn stray(&mut self, _directory: &Directory, _name: &CStr) {}
 }
 
 /// Gaps that a cursor holds; the rest are counted.
@@ -325,6 +280,17 @@ impl Observer for Heard {
 
     fn cut(&mut self, _queue: Queue) {
         self.cut = true;
+    }
+}
+
+/// A cursor keeps gaps of its walk; files come as bundles.
+impl walker::Visitor for Heard {
+    type Tag = ();
+
+    fn enter(&mut self, _directory: &Arc<Directory>, _parent: (), _name: CString) {}
+
+    fn gap(&mut self, gap: Gap, _listed: Option<()>) {
+        Observer::gap(self, gap);
     }
 }
 

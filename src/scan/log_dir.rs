@@ -19,6 +19,7 @@ use crate::clock::Deadline;
 use crate::postfix::defer_log::{self, Entry, Log, LogBuffer};
 use crate::postfix::queue::Queue;
 use crate::postfix::queue_id;
+use crate::source::Until;
 use crate::sys::{self, EntryKind, Identity, Noatime, OpenFile};
 
 /// Levels of hash directories that are looked for where main.cf is not known.
@@ -133,10 +134,9 @@ impl Logs {
             };
             let (mut entries, mut text) = (0, 0);
             let told = defer_log::read(
-                OpenFile(file.as_fd()),
+                Until::new(OpenFile(file.as_fd()), deadline),
                 self.log,
                 buffer,
-                deadline,
                 |entry| {
                     entries += 1;
                     text += entry.text_bytes();

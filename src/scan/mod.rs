@@ -12,6 +12,7 @@
 //! cannot be read is told as a [`Gap`]; no thread is left behind.
 
 mod cursor;
+pub(crate) mod directory;
 pub(crate) mod gap;
 mod log_dir;
 mod log_entries;
@@ -19,7 +20,7 @@ mod log_entries;
 mod queue_file;
 pub(crate) mod walker;
 
-use std::ffi::{CStr, OsStr};
+use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -28,16 +29,16 @@ use std::sync::{Arc, OnceLock};
 
 use rustix::io::Errno;
 
-use crate::threads::pool::{self, Asked, Readers, Share, Worker};
+use crate::threads::pool::Readers;
 use log_dir::Logs;
 
 pub use cursor::{MessageRow, Messages, Reread, Rows, Tell};
+pub(crate) use directory::{Bundle, Directory, Policy};
 pub use gap::{Gap, GapKind};
 pub(crate) use gap::{fold_gaps, is_repeated};
 pub use log_entries::{LogEntries, Logged};
-pub use queue_file::FileReader;
-pub(crate) use queue_file::{Identities, is_ready};
-pub use walker::{Bundle, Directory, Work};
+pub(crate) use queue_file::{FileReader, Identities, is_ready};
+pub(crate) use walker::Work;
 
 use crate::clock::Deadline;
 use crate::error::{Error, ErrorKind, Result};
@@ -368,10 +369,9 @@ impl Spool {
             observer: observer(),
             files: FileReader::new(Arc::clone(&logs), deadline, plan.as_showq)
                 .logs_until(logs_until),
-            listing: Vec::new(),
         };
-        let first = open.into_iter().map(Work::List).collect();
-        let readers = pool::run(readers, first, reader);
+        let first = open.into_iter().map(|queue| Work::List(queue, ()));
+        let readers = walker::walk(readers, first.collect(), reader);
         let mut observers: Vec<O> = readers.into_iter().map(|reader| reader.observer).collect();
         if let Some(observer) = observers.first_mut() {
             for gap in gaps {
@@ -389,29 +389,6 @@ struct Reader<'s, O> {
     late: &'s AtomicBool,
     observer: O,
     files: FileReader,
-    listing: Vec<u8>,
-}
-
-impl<O: Observer> Worker for Reader<'_, O> {
-    type Job = Work;
-
-    fn perform(&mut self, work: Work, hands: &mut dyn Share<Work>) {
-        match work {
-            Work::Files(directory, bundle) => self.read(&directory, &bundle, hands),
-            Work::List(directory) => self.list(&directory, hands),
-            Work::Open(parent, name) => {
-                if self.is_late() {
-                    self.observer.cut(parent.queue);
-                    return;
-                }
-                match parent.open(&name, &mut self.files.noatime) {
-                    Ok(Some(directory)) => self.list(&directory, hands),
-                    Ok(None) => {}
-                    Err(gap) => self.observer.gap(gap),
-                }
-            }
-        }
-    }
 }
 
 impl<O: Observer> Reader<'_, O> {
@@ -425,78 +402,57 @@ impl<O: Observer> Reader<'_, O> {
         }
         late
     }
+}
 
-    fn read(&mut self, directory: &Directory, bundle: &Bundle, hands: &mut dyn Share<Work>) {
+impl<O: Observer> walker::Visitor for Reader<'_, O> {
+    type Tag = ();
+
+    fn enter(&mut self, _directory: &Arc<Directory>, _parent: (), _name: CString) {}
+
+    fn is_cut(&mut self, directory: &Directory) -> bool {
+        let late = self.is_late();
+        if late {
+            self.observer.cut(directory.queue);
+        }
+        late
+    }
+
+    fn counts_names(&self, directory: &Directory) -> bool {
+        self.plan.depth(directory.queue) == Some(Depth::Names)
+            && !matches!(directory.queue, Queue::Incoming | Queue::Maildrop)
+    }
+
+    fn name(&mut self, directory: &Directory) {
+        self.observer.name(directory.queue);
+    }
+
+    fn stray(&mut self, directory: &Directory, _tag: (), _name: &CStr) {
+        self.observer.stray(directory.queue);
+    }
+
+    fn files(
+        &mut self,
+        directory: &Arc<Directory>,
+        _tag: (),
+        bundle: &Bundle,
+        asked: &mut dyn FnMut(),
+    ) {
         let Some(depth) = self.plan.depth(directory.queue) else {
             return;
         };
         // At the depth of names this is incoming or maildrop, whose files are half of the time not
         // ready: their modes are part of counting them.
         let depth = depth.max(Depth::Inodes);
-        for index in 0..bundle.len() {
-            if self.is_late() {
-                self.observer.cut(directory.queue);
+        for name in bundle.names() {
+            if self.is_cut(directory) {
                 return;
             }
-            if let Some(name) = bundle.name(index) {
-                self.files.read(directory, name, depth, &mut self.observer);
-                hands.asked(Asked::File);
-            }
+            self.files.read(directory, name, depth, &mut self.observer);
+            asked();
         }
     }
 
-    fn list(&mut self, directory: &Arc<Directory>, hands: &mut dyn Share<Work>) {
-        let names_only = self.plan.depth(directory.queue) == Some(Depth::Names)
-            && !matches!(directory.queue, Queue::Incoming | Queue::Maildrop);
-        let mut listing = std::mem::take(&mut self.listing);
-        loop {
-            if self.is_late() {
-                self.observer.cut(directory.queue);
-                break;
-            }
-            let mut lister = Lister {
-                reader: self,
-                hands,
-            };
-            let outcome = walker::list(directory, names_only, &mut listing, &mut lister);
-            hands.asked(Asked::Names);
-            match outcome {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(gap) => {
-                    self.observer.gap(gap);
-                    break;
-                }
-            }
-        }
-        self.listing = listing;
-    }
-}
-
-/// Finds work for a reader that lists a directory.
-struct Lister<'r, 's, 'h, O> {
-    reader: &'r mut Reader<'s, O>,
-    hands: &'h mut dyn Share<Work>,
-}
-
-impl<O: Observer> walker::Finder for Lister<'_, '_, '_, O> {
-    fn work(&mut self, work: Work) {
-        match work {
-            Work::Files(..) => {
-                if let Some(Work::Files(directory, bundle)) = self.hands.offer(work) {
-                    self.reader.read(&directory, &bundle, self.hands);
-                }
-            }
-            // Directories are names only; they always wait, so that a listing never nests.
-            _ => self.hands.put(work),
-        }
-    }
-
-    fn name(&mut self, directory: &Directory) {
-        self.reader.observer.name(directory.queue);
-    }
-
-    fn stray(&mut self, directory: &Directory, _name: &CStr) {
-        self.reader.observer.stray(directory.queue);
+    fn gap(&mut self, gap: Gap, _listed: Option<()>) {
+        self.observer.gap(gap);
     }
 }

@@ -6,22 +6,24 @@ use std::sync::Arc;
 
 use rustix::io::Errno;
 
+use super::directory::Directory;
 use super::gap::{Gap, GapKind};
 use super::log_dir::{LogReader, Logs};
-use super::walker::{Directory, join};
 use super::{Depth, Message, Observer};
 use crate::clock::Deadline;
 use crate::postfix::envelope::{self, Writer};
 use crate::postfix::queue::Queue;
 use crate::postfix::record::{Buffer, RecordReader};
+use crate::postfix::showq;
+use crate::source::Until;
 use crate::sys::{self, Identity, Inode, Noatime, OpenFile};
 
 /// What one reader keeps from file to file.
 #[derive(Debug, Default)]
-pub struct FileReader {
+pub(crate) struct FileReader {
     buffer: Buffer,
     /// Whether opens leave access times alone.
-    pub noatime: Noatime,
+    pub(super) noatime: Noatime,
     deadline: Deadline,
     logs_until: Deadline,
     logs: Arc<Vec<Logs>>,
@@ -56,7 +58,7 @@ impl FileReader {
 
     /// Reads the file `name` of `directory` as deep as `depth` says, and tells `observer` of the
     /// message, or of the gap, or that it has vanished. A file that is not ready is nothing yet.
-    pub fn read(
+    pub(crate) fn read(
         &mut self,
         directory: &Directory,
         name: &CStr,
@@ -76,7 +78,7 @@ impl FileReader {
             Err(errno) => observer.gap(Gap {
                 queue: directory.queue,
                 kind: GapKind::File,
-                path: join(&directory.path, name),
+                path: directory.path_of(name),
                 errno: errno.raw_os_error(),
             }),
         }
@@ -124,15 +126,15 @@ impl FileReader {
                 self.read_log(logs, queue, name, observer);
             }
         }
-        let mut records = RecordReader::new(OpenFile(file.as_fd()), inode.size, &mut self.buffer)
-            .until(self.deadline);
-        let writer = match queue {
-            _ if self.as_showq => Writer::Anyone,
-            Queue::Maildrop => Writer::Postdrop,
-            _ => Writer::Cleanup,
+        let source = Until::new(OpenFile(file.as_fd()), self.deadline);
+        let mut records = RecordReader::new(source, inode.size, &mut self.buffer);
+        let envelope = match queue {
+            _ if self.as_showq => showq::read(&mut records, observer),
+            Queue::Maildrop => envelope::read(&mut records, Writer::Postdrop, observer),
+            _ => envelope::read(&mut records, Writer::Cleanup, observer),
         };
-        let envelope = envelope::read(&mut records, writer, observer)
-            .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+        let envelope =
+            envelope.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
         Ok(Some(Message {
             queue,
             directory: &directory.path,

@@ -1,180 +1,248 @@
-//! From a queue directory to its files: hashed subdirectories at any depth, in pieces of work.
+//! The one walker: from directories to their files, through subdirectories at any depth.
 //!
-//! Listing a directory gives pieces of [`Work`]: subdirectories, and files in bundles small enough
-//! to be shared between readers. What is to be done with a file is `read`'s business.
+//! A [`Policy`](super::directory::Policy) says which names, links and levels count; a [`Visitor`] is
+//! told what is found. [`walk`] shares the work between threads; a [`SerialWalk`] hands bundles of
+//! files to one caller, on the caller's thread. Both list a directory one buffer at a time and tell
+//! its files in bundles small enough to be shared. What is done with a file is the visitor's business.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::io::Errno;
 
-use super::gap::{Gap, GapKind};
-use crate::postfix::queue::Queue;
-use crate::postfix::queue_id;
+use super::directory::{Bundle, Directory};
+use super::gap::Gap;
 use crate::sys::{self, EntryKind, Noatime};
+use crate::threads::Readers;
+use crate::threads::pool::{self, Asked, Share, Worker};
 
-/// Files in one piece of work: enough to be worth a lock, few enough to share evenly.
-const BUNDLE: usize = 256;
-/// Levels of subdirectories below a queue. Postfix sets no limit to `hash_queue_depth`, but a name
-/// of that many directories must still fit PATH_MAX.
-const MAX_DEPTH: u32 = 64;
-
-/// An open directory of a queue.
+/// A piece of work. A tag is what the visitor knows a directory by.
 #[derive(Debug)]
-pub struct Directory {
-    /// The queue that it belongs to.
-    pub queue: Queue,
-    /// Its full path, for messages.
-    pub path: PathBuf,
-    /// Whether Postfix's daemons list it: the queue directory and, but in maildrop, one-character
-    /// subdirectories at any depth (postfix.md, "Misplaced files"). Mail anywhere else is never
-    /// delivered.
-    pub listed: bool,
-    level: u32,
-    fd: OwnedFd,
-}
-
-impl Directory {
-    /// The descriptor.
-    pub fn fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
-    }
-
-    /// The directory of `queue` in the spool; `None` if it is absent, which is an empty queue.
-    pub fn of_queue(
-        spool: BorrowedFd<'_>,
-        spool_path: &Path,
-        queue: Queue,
-        noatime: &mut Noatime,
-    ) -> Result<Option<Arc<Directory>>, Gap> {
-        let path = spool_path.join(queue.name());
-        // The names of queues have no NUL.
-        let name = CString::new(queue.name()).unwrap_or_default();
-        match noatime.open_directory(spool, &name, true) {
-            Ok(fd) => Ok(Some(Arc::new(Directory {
-                queue,
-                path,
-                listed: true,
-                level: 0,
-                fd,
-            }))),
-            // A link that leads nowhere (its disk is not mounted) is no empty queue.
-            Err(Errno::NOENT) if !sys::exists_at(spool, queue.name()) => Ok(None),
-            Err(errno) => Err(gap(queue, path, errno)),
-        }
-    }
-
-    /// Whether the daemons list a subdirectory called `name`.
-    fn lists(&self, name: &CStr) -> bool {
-        self.listed && self.queue != Queue::Maildrop && name.to_bytes().len() == 1
-    }
-
-    /// The subdirectory `name`; `None` if it has vanished, or is none of those that Postfix looks at
-    /// and cannot be opened. A link among those that it does look at is a gap: the daemons follow it,
-    /// and we, who may read everything, follow nothing that the mail owner can make.
-    pub fn open(&self, name: &CStr, noatime: &mut Noatime) -> Result<Option<Arc<Directory>>, Gap> {
-        let path = join(&self.path, name);
-        if self.level >= MAX_DEPTH {
-            return Err(gap(self.queue, path, Errno::NAMETOOLONG));
-        }
-        match noatime.open_directory(self.fd(), name, false) {
-            Ok(fd) => Ok(Some(Arc::new(Directory {
-                queue: self.queue,
-                path,
-                listed: self.lists(name),
-                level: self.level + 1,
-                fd,
-            }))),
-            Err(Errno::NOENT) => Ok(None),
-            Err(_) if !self.lists(name) => Ok(None),
-            Err(errno) => Err(gap(self.queue, path, errno)),
-        }
-    }
-}
-
-fn gap(queue: Queue, path: PathBuf, errno: Errno) -> Gap {
-    Gap {
-        queue,
-        kind: GapKind::Directory,
-        path,
-        errno: errno.raw_os_error(),
-    }
-}
-
-/// `directory/name`.
-pub(crate) fn join(directory: &Path, name: &CStr) -> PathBuf {
-    use std::os::unix::ffi::OsStrExt;
-    directory.join(std::ffi::OsStr::from_bytes(name.to_bytes()))
-}
-
-/// Names of files of one directory, packed.
-#[derive(Debug, Default)]
-pub struct Bundle {
-    names: Vec<u8>,
-    ends: Vec<u32>,
-}
-
-impl Bundle {
-    /// Adds a name.
-    pub(crate) fn push(&mut self, name: &CStr) {
-        self.names.extend_from_slice(name.to_bytes_with_nul());
-        self.ends.push(self.names.len() as u32);
-    }
-
-    /// How many.
-    pub(crate) fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// Whether it is enough for one piece of work.
-    pub(crate) fn is_full(&self) -> bool {
-        self.len() >= BUNDLE
-    }
-
-    /// The name at `index`, if there is one.
-    pub(crate) fn name(&self, index: usize) -> Option<&CStr> {
-        let end = *self.ends.get(index)? as usize;
-        let start = match index.checked_sub(1) {
-            Some(before) => self.ends[before] as usize,
-            None => 0,
-        };
-        CStr::from_bytes_with_nul(&self.names[start..end]).ok()
-    }
-}
-
-/// A piece of work.
-#[derive(Debug)]
-pub enum Work {
-    /// A subdirectory to be opened and listed.
-    Open(Arc<Directory>, CString),
-    /// The rest of a listing.
-    List(Arc<Directory>),
+pub(crate) enum Work<T> {
+    /// A place that the visitor opens (see [`Visitor::root`]).
+    Root(T),
+    /// A subdirectory of a tagged directory, to be opened and listed.
+    Open(Arc<Directory>, T, CString),
+    /// A directory to be listed, or the rest of it.
+    List(Arc<Directory>, T),
     /// Files to be read.
-    Files(Arc<Directory>, Bundle),
+    Files(Arc<Directory>, T, Bundle),
 }
 
-/// What a listing finds.
-pub(crate) trait Finder {
-    /// A piece of work for later.
-    fn work(&mut self, work: Work);
+/// What is told of a walk: one visitor for each thread.
+pub(crate) trait Visitor: Send {
+    /// What it knows a directory by.
+    type Tag: Copy + Send;
 
-    /// A name that only counts, where nothing of the file is asked for.
-    fn name(&mut self, directory: &Directory);
+    /// Opens a place that a walk starts from: what is to be done there.
+    fn root(&mut self, tag: Self::Tag) -> Option<Work<Self::Tag>> {
+        let _ = tag;
+        None
+    }
 
-    /// A file that Postfix never looks at, for it lies in a directory that is not listed.
-    fn stray(&mut self, directory: &Directory, name: &CStr);
+    /// The subdirectory `name` of the directory known as `parent` is open and about to be listed.
+    /// Returns its own tag.
+    fn enter(&mut self, directory: &Arc<Directory>, parent: Self::Tag, name: CString) -> Self::Tag;
+
+    /// Whether the walk ends before more of `directory` is read; the visitor keeps note of that.
+    fn is_cut(&mut self, directory: &Directory) -> bool {
+        let _ = directory;
+        false
+    }
+
+    /// Whether the files of `directory` count by their names alone and are told to
+    /// [`Visitor::name`], not in bundles.
+    fn counts_names(&self, directory: &Directory) -> bool {
+        let _ = directory;
+        false
+    }
+
+    /// A file that counts by its name alone.
+    fn name(&mut self, directory: &Directory) {
+        let _ = directory;
+    }
+
+    /// A file that Postfix never looks at, since it does not list this directory.
+    fn stray(&mut self, directory: &Directory, tag: Self::Tag, name: &CStr) {
+        let _ = (directory, tag, name);
+    }
+
+    /// Files of one directory. `asked` is called after each that is read: if the disk lets this thread
+    /// wait, the pool starts another.
+    fn files(
+        &mut self,
+        directory: &Arc<Directory>,
+        tag: Self::Tag,
+        bundle: &Bundle,
+        asked: &mut dyn FnMut(),
+    ) {
+        let _ = (directory, tag, bundle, asked);
+    }
+
+    /// A subdirectory that cannot be opened, or, with its tag, a directory that cannot be listed.
+    fn gap(&mut self, gap: Gap, listed: Option<Self::Tag>);
 }
 
-/// Lists one buffer full of `directory`, telling `finder` what is there; returns whether there may be
-/// more. `names_only`: files are counted by name, not bundled for reading.
-pub(crate) fn list(
+/// Walks all that `first` leads to, with the threads that `readers` says; `visitor` makes one visitor
+/// for each thread. Returns them.
+pub(crate) fn walk<V: Visitor>(
+    readers: Readers,
+    first: Vec<Work<V::Tag>>,
+    visitor: impl Fn() -> V + Sync,
+) -> Vec<V> {
+    let walkers = pool::run(readers, first, || Walker {
+        visitor: visitor(),
+        listing: Vec::new(),
+        noatime: Noatime::default(),
+    });
+    walkers.into_iter().map(|walker| walker.visitor).collect()
+}
+
+/// One thread's part of a walk.
+struct Walker<V> {
+    visitor: V,
+    listing: Vec<u8>,
+    noatime: Noatime,
+}
+
+impl<V: Visitor> Worker for Walker<V> {
+    type Job = Work<V::Tag>;
+
+    fn perform(&mut self, mut work: Work<V::Tag>, hands: &mut dyn Share<Work<V::Tag>>) {
+        if let Work::Root(tag) = work {
+            let Some(begun) = self.visitor.root(tag) else {
+                return;
+            };
+            work = begun;
+        }
+        match work {
+            Work::Root(_) => {}
+            Work::Files(directory, tag, bundle) => {
+                let asked = &mut || hands.asked(Asked::File);
+                self.visitor.files(&directory, tag, &bundle, asked);
+            }
+            Work::List(directory, tag) => self.list(&directory, tag, hands),
+            Work::Open(parent, tag, name) => {
+                if self.visitor.is_cut(&parent) {
+                    return;
+                }
+                let visitor = &mut self.visitor;
+                if let Some((below, tag)) = open(&parent, tag, name, visitor, &mut self.noatime) {
+                    self.list(&below, tag, hands);
+                }
+            }
+        }
+    }
+}
+
+impl<V: Visitor> Walker<V> {
+    fn list(
+        &mut self,
+        directory: &Arc<Directory>,
+        tag: V::Tag,
+        hands: &mut dyn Share<Work<V::Tag>>,
+    ) {
+        loop {
+            if self.visitor.is_cut(directory) {
+                return;
+            }
+            let put = |visitor: &mut V, work| match work {
+                Work::Files(..) => {
+                    if let Some(Work::Files(directory, tag, bundle)) = hands.offer(work) {
+                        let asked = &mut || hands.asked(Asked::File);
+                        visitor.files(&directory, tag, &bundle, asked);
+                    }
+                }
+                // Directories are names only; they always wait, so that a listing never nests.
+                work => hands.put(work),
+            };
+            let more = list(directory, tag, &mut self.visitor, &mut self.listing, put);
+            hands.asked(Asked::Names);
+            if !more {
+                return;
+            }
+        }
+    }
+}
+
+/// A walk on the caller's thread, pulled bundle by bundle.
+#[derive(Debug)]
+pub(crate) struct SerialWalk<T> {
+    waiting: Vec<Work<T>>,
+    listing: Vec<u8>,
+    noatime: Noatime,
+}
+
+impl<T: Copy + Send> SerialWalk<T> {
+    /// A walk that begins with the last of `first` and ends with the first of it.
+    pub(crate) fn new(first: Vec<Work<T>>) -> Self {
+        SerialWalk {
+            waiting: first,
+            listing: Vec::new(),
+            noatime: Noatime::default(),
+        }
+    }
+
+    /// The next files, or `None` at the end; `visitor` hears of all but those.
+    pub(crate) fn next_files(
+        &mut self,
+        visitor: &mut impl Visitor<Tag = T>,
+    ) -> Option<(Arc<Directory>, T, Bundle)> {
+        while let Some(work) = self.waiting.pop() {
+            match work {
+                Work::Root(tag) => self.waiting.extend(visitor.root(tag)),
+                Work::Files(directory, tag, bundle) => return Some((directory, tag, bundle)),
+                Work::Open(parent, tag, name) => {
+                    let below = open(&parent, tag, name, visitor, &mut self.noatime);
+                    self.waiting
+                        .extend(below.map(|(directory, tag)| Work::List(directory, tag)));
+                }
+                Work::List(directory, tag) => {
+                    let at = self.waiting.len();
+                    let put = |_: &mut _, work| self.waiting.push(work);
+                    if list(&directory, tag, visitor, &mut self.listing, put) {
+                        // Below what was found: this buffer's files come first.
+                        self.waiting.insert(at, Work::List(directory, tag));
+                    }
+                }
+            }
+        }
+        None
+    }
+}
+
+/// Opens the subdirectory `name` of `parent` and has `visitor` enter it.
+fn open<V: Visitor>(
+    parent: &Directory,
+    tag: V::Tag,
+    name: CString,
+    visitor: &mut V,
+    noatime: &mut Noatime,
+) -> Option<(Arc<Directory>, V::Tag)> {
+    match parent.open(&name, noatime) {
+        Ok(directory) => {
+            let directory = directory?;
+            let tag = visitor.enter(&directory, tag, name);
+            Some((directory, tag))
+        }
+        Err(gap) => {
+            visitor.gap(gap, None);
+            None
+        }
+    }
+}
+
+/// Lists one buffer full of `directory`: work for later goes to `put`, and `visitor` is told the rest.
+/// Returns whether there may be more.
+fn list<V: Visitor>(
     directory: &Arc<Directory>,
-    names_only: bool,
+    tag: V::Tag,
+    visitor: &mut V,
     memory: &mut Vec<u8>,
-    finder: &mut impl Finder,
-) -> Result<bool, Gap> {
+    mut put: impl FnMut(&mut V, Work<V::Tag>),
+) -> bool {
+    let policy = directory.policy();
+    let names_only = visitor.counts_names(directory);
     let mut bundle = Bundle::default();
     let result = sys::list(directory.fd(), memory, |name, kind| {
         let kind = match kind {
@@ -184,32 +252,38 @@ pub(crate) fn list(
         };
         match kind {
             EntryKind::Directory => {
-                finder.work(Work::Open(Arc::clone(directory), name.to_owned()));
+                let open = Work::Open(Arc::clone(directory), tag, name.to_owned());
+                put(visitor, open);
             }
-            EntryKind::File if !queue_id::is_valid(name.to_bytes()) => {}
-            EntryKind::File if !directory.listed => finder.stray(directory, name),
-            EntryKind::File if names_only => finder.name(directory),
+            EntryKind::File if !policy.takes(name.to_bytes()) => {}
+            EntryKind::File if !directory.listed => visitor.stray(directory, tag, name),
+            EntryKind::File if names_only => visitor.name(directory),
             EntryKind::File => {
                 bundle.push(name);
                 if bundle.is_full() {
                     let files = std::mem::take(&mut bundle);
-                    finder.work(Work::Files(Arc::clone(directory), files));
+                    put(visitor, Work::Files(Arc::clone(directory), tag, files));
                 }
             }
             // A link in the place of a hash directory.
-            EntryKind::Other if directory.lists(name) => {
-                finder.work(Work::Open(Arc::clone(directory), name.to_owned()));
+            EntryKind::Other if directory.is_gap(name) => {
+                let open = Work::Open(Arc::clone(directory), tag, name.to_owned());
+                put(visitor, open);
             }
             EntryKind::Other | EntryKind::Unknown => {}
         }
     });
     if bundle.len() > 0 {
-        finder.work(Work::Files(Arc::clone(directory), bundle));
+        put(visitor, Work::Files(Arc::clone(directory), tag, bundle));
     }
     match result {
-        Ok(more) => Ok(more),
+        Ok(more) => more,
         // A hash directory that postsuper(1) removed while it was open: empty.
-        Err(Errno::NOENT) => Ok(false),
-        Err(errno) => Err(gap(directory.queue, directory.path.clone(), errno)),
+        Err(Errno::NOENT) => false,
+        Err(errno) => {
+            let gap = Gap::of_directory(directory.queue, directory.path.clone(), errno);
+            visitor.gap(gap, Some(tag));
+            false
+        }
     }
 }

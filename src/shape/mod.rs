@@ -9,8 +9,6 @@
 //! `render::shape`'s business.
 
 mod buckets;
-pub mod file;
-pub mod perl_number;
 mod table;
 mod walk;
 
@@ -18,14 +16,16 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
+pub use crate::postfix::perl_number;
 pub use buckets::{Buckets, MAX_COLUMNS};
 pub use table::{MAX_CELLS, MAX_NAME_BYTES, MAX_ROWS, Row, Table};
 
 use crate::clock::Deadline;
 use crate::error::Error;
 use crate::postfix::queue::Queue;
-use crate::threads::pool::{self, Readers};
-use walk::{Job, Reader};
+use crate::scan::{Work, walker};
+use crate::threads::pool::Readers;
+use walk::Reader;
 
 /// What could not be read, of which a shape keeps the place; all is counted.
 pub const MAX_EXAMPLES: usize = 32;
@@ -187,8 +187,8 @@ impl Shape {
             late: AtomicBool::new(false),
             parts: Mutex::new((0..parts).map(|_| Part::new(width)).collect()),
         };
-        let first = (0..request.places.len()).map(Job::Enter).collect();
-        let readers = pool::run(request.readers, first, || Reader::new(&common));
+        let first = (0..request.places.len()).map(Work::Root).collect();
+        let readers = walker::walk(request.readers, first, || Reader::new(&common));
         let mut shape = Shape {
             now: request.now,
             buckets: request.buckets,

@@ -15,18 +15,10 @@ use super::observer::{Capture, Facts};
 use super::rescan::{self, Round};
 use super::tracked::Book;
 use crate::postfix::queue::Queue;
-use crate::scan::walker::{self, Finder};
-use crate::scan::{Bundle, Depth, Directory, FileReader, Identities, Plan, Work};
-use crate::sys::{self, Noatime};
+use crate::scan::walker::{self, SerialWalk};
+use crate::scan::{Bundle, Depth, Directory, FileReader, Gap, Identities, Plan, Work};
+use crate::sys;
 use crate::threads::Readers;
-use crate::threads::pool::{self, Asked, Share, Worker};
-
-/// A piece of work: [`Work`] in a place.
-enum Job {
-    Open(Place, Arc<Directory>, CString),
-    List(Place, Arc<Directory>),
-    Files(Place, Arc<Directory>, Bundle),
-}
 
 /// Reads the queues of `watched`, whose number is `instance`, with the threads that `readers` says.
 pub(super) fn load(
@@ -77,16 +69,15 @@ fn read<'e>(
     let mut first = Vec::new();
     for directory in directories {
         let place = shared.enter(instance, &directory, None);
-        first.push(Job::List(place, directory));
+        first.push(Work::List(directory, place));
     }
     let shared = Mutex::new(shared);
-    pool::run(readers, first, || Loader {
+    walker::walk(readers, first, || Loader {
         shared: &shared,
         instance,
         plan,
         capture: Capture::new(plan, wanted),
         files: files.another(),
-        listing: Vec::new(),
         notes,
         clock,
     });
@@ -103,59 +94,41 @@ pub(super) fn adopt(
     parent: &Arc<Directory>,
     name: CString,
 ) -> Vec<(Place, Box<[u8]>)> {
-    let mut noatime = Noatime::default();
-    let mut listing = Vec::new();
-    let mut found = Found::default();
-    found.directories.push((place, Arc::clone(parent), name));
-    while let Some((place, parent, name)) = found.directories.pop() {
-        match parent.open(&name, &mut noatime) {
-            Ok(Some(directory)) => {
-                let inside = Some((place, name.into_boxed_c_str()));
-                found.place = book.add_directory(instance, &directory, inside);
-                loop {
-                    match walker::list(&directory, false, &mut listing, &mut found) {
-                        Ok(true) => {}
-                        Ok(false) => break,
-                        Err(gap) => {
-                            book.places.row_mut(found.place).gap = Some(gap);
-                            break;
-                        }
-                    }
-                }
-            }
-            Ok(None) => {}
-            Err(gap) => book.lost.push((instance, gap)),
-        }
+    let mut found = Found {
+        book,
+        instance,
+        files: Vec::new(),
+    };
+    let mut walk = SerialWalk::new(vec![Work::Open(Arc::clone(parent), place, name)]);
+    while let Some((_, place, bundle)) = walk.next_files(&mut found) {
+        let names = bundle.names();
+        let files = names.map(|name| (place, Box::from(name.to_bytes())));
+        found.files.extend(files);
     }
     found.files
 }
 
-/// What a listing finds, by name alone.
-#[derive(Default)]
-struct Found {
-    place: Place,
-    directories: Vec<(Place, Arc<Directory>, CString)>,
+/// What is found in a directory that has turned up: directories enter the book, files are told by name.
+struct Found<'b> {
+    book: &'b mut Book,
+    instance: usize,
     files: Vec<(Place, Box<[u8]>)>,
 }
 
-impl Finder for Found {
-    fn work(&mut self, work: Work) {
-        match work {
-            Work::Files(_, bundle) => {
-                let names = (0..bundle.len()).filter_map(|index| bundle.name(index));
-                let place = self.place;
-                self.files
-                    .extend(names.map(|name| (place, Box::from(name.to_bytes()))));
-            }
-            Work::Open(parent, name) => self.directories.push((self.place, parent, name)),
-            Work::List(_) => {}
-        }
+impl walker::Visitor for Found<'_> {
+    type Tag = Place;
+
+    fn enter(&mut self, directory: &Arc<Directory>, parent: Place, name: CString) -> Place {
+        let inside = Some((parent, name.into_boxed_c_str()));
+        self.book.add_directory(self.instance, directory, inside)
     }
 
-    fn name(&mut self, _directory: &Directory) {}
+    fn stray(&mut self, _directory: &Directory, place: Place, name: &CStr) {
+        self.files.push((place, Box::from(name.to_bytes())));
+    }
 
-    fn stray(&mut self, _directory: &Directory, name: &CStr) {
-        self.files.push((self.place, Box::from(name.to_bytes())));
+    fn gap(&mut self, gap: Gap, listed: Option<Place>) {
+        self.book.put_gap(self.instance, gap, listed);
     }
 }
 
@@ -234,7 +207,6 @@ struct Loader<'s, 'w, 'e> {
     plan: Plan,
     capture: Capture,
     files: FileReader,
-    listing: Vec<u8>,
     /// Whether to note what files are.
     notes: bool,
     /// Since when time is counted for that.
@@ -249,73 +221,42 @@ struct Read<'n> {
     now: u32,
 }
 
-impl Worker for Loader<'_, '_, '_> {
-    type Job = Job;
-
-    fn perform(&mut self, job: Job, hands: &mut dyn Share<Job>) {
-        match job {
-            Job::Open(place, parent, name) => match parent.open(&name, &mut self.files.noatime) {
-                Ok(Some(directory)) => {
-                    let inside = Some((place, name.into_boxed_c_str()));
-                    let place = self.shared().enter(self.instance, &directory, inside);
-                    self.list(place, &directory, hands);
-                }
-                Ok(None) => {}
-                Err(gap) => self.shared().book.lost.push((self.instance, gap)),
-            },
-            Job::List(place, directory) => self.list(place, &directory, hands),
-            Job::Files(place, directory, bundle) => {
-                self.files(place, &directory, &bundle, hands);
-            }
-        }
-    }
-}
-
 impl<'w, 'e> Loader<'_, 'w, 'e> {
     fn shared(&self) -> MutexGuard<'_, Shared<'w, 'e>> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    fn list(&mut self, place: Place, directory: &Arc<Directory>, hands: &mut dyn Share<Job>) {
-        let mut listing = std::mem::take(&mut self.listing);
-        loop {
-            let mut lister = Lister {
-                loader: self,
-                place,
-                hands,
-            };
-            let outcome = walker::list(directory, false, &mut listing, &mut lister);
-            hands.asked(Asked::Names);
-            match outcome {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(gap) => {
-                    self.shared().book.places.row_mut(place).gap = Some(gap);
-                    break;
-                }
-            }
-        }
-        self.listing = listing;
+impl walker::Visitor for Loader<'_, '_, '_> {
+    type Tag = Place;
+
+    fn enter(&mut self, directory: &Arc<Directory>, parent: Place, name: CString) -> Place {
+        let inside = Some((parent, name.into_boxed_c_str()));
+        self.shared().enter(self.instance, directory, inside)
+    }
+
+    fn stray(&mut self, directory: &Directory, place: Place, name: &CStr) {
+        self.shared().put_stray(place, directory.queue, name);
     }
 
     fn files(
         &mut self,
+        directory: &Arc<Directory>,
         place: Place,
-        directory: &Directory,
         bundle: &Bundle,
-        hands: &mut dyn Share<Job>,
+        asked: &mut dyn FnMut(),
     ) {
         let Some(depth) = self.plan.depth(directory.queue) else {
             return;
         };
         let depth = depth.max(Depth::Inodes);
-        let names = (0..bundle.len()).filter_map(|index| bundle.name(index));
-        let mut files: Vec<(&CStr, Option<Identities>)> = names.map(|name| (name, None)).collect();
+        let mut files: Vec<(&CStr, Option<Identities>)> =
+            bundle.names().map(|name| (name, None)).collect();
         let now = tenths(self.clock);
         if self.notes && depth >= Depth::Envelopes {
             for (name, identities) in &mut files {
                 *identities = self.files.identities(directory, name, depth);
-                hands.asked(Asked::File);
+                asked();
             }
             let mut shared = self.shared();
             files.retain(|(name, now)| !now.is_some_and(|now| shared.is_known(place, name, now)));
@@ -323,7 +264,7 @@ impl<'w, 'e> Loader<'_, 'w, 'e> {
         let mut read = Vec::with_capacity(files.len());
         for (name, identities) in files {
             self.files.read(directory, name, depth, &mut self.capture);
-            hands.asked(Asked::File);
+            asked();
             if let Some(facts) = self.capture.take() {
                 read.push(Read {
                     name,
@@ -338,36 +279,19 @@ impl<'w, 'e> Loader<'_, 'w, 'e> {
             shared.put(place, directory.queue, one);
         }
     }
-}
 
-/// Finds work for a thread that lists a directory.
-struct Lister<'l, 's, 'w, 'e, 'h> {
-    loader: &'l mut Loader<'s, 'w, 'e>,
-    place: Place,
-    hands: &'h mut dyn Share<Job>,
-}
-
-impl Finder for Lister<'_, '_, '_, '_, '_> {
-    fn work(&mut self, work: Work) {
-        let place = self.place;
-        match work {
-            Work::Files(directory, bundle) => {
-                let job = Job::Files(place, directory, bundle);
-                if let Some(Job::Files(place, directory, bundle)) = self.hands.offer(job) {
-                    self.loader.files(place, &directory, &bundle, self.hands);
-                }
-            }
-            Work::Open(parent, name) => self.hands.put(Job::Open(place, parent, name)),
-            Work::List(directory) => self.hands.put(Job::List(place, directory)),
-        }
+    fn gap(&mut self, gap: Gap, listed: Option<Place>) {
+        self.shared().book.put_gap(self.instance, gap, listed);
     }
+}
 
-    fn name(&mut self, _directory: &Directory) {}
-
-    fn stray(&mut self, directory: &Directory, name: &CStr) {
-        self.loader
-            .shared()
-            .put_stray(self.place, directory.queue, name);
+impl Book {
+    /// Keeps a gap of the walk: of the place `listed`, or of a directory that could not be opened.
+    fn put_gap(&mut self, instance: usize, gap: Gap, listed: Option<Place>) {
+        match listed {
+            Some(place) => self.places.row_mut(place).gap = Some(gap),
+            None => self.lost.push((instance, gap)),
+        }
     }
 }
 

@@ -10,7 +10,8 @@ use std::process::Command;
 use crate::support::spool::Spool;
 use queuewatch::drill::{QueueFile, push_record};
 use queuewatch::postfix::envelope::{self, Envelope, Writer};
-use queuewatch::postfix::record::{Buffer, RecordReader, Source};
+use queuewatch::postfix::record::{Buffer, RecordReader};
+use queuewatch::source::Source;
 
 const NOW: i64 = 1_795_461_304;
 

@@ -7,7 +7,7 @@ use std::io;
 use libfuzzer_sys::fuzz_target;
 use queuewatch::clock::Deadline;
 use queuewatch::postfix::defer_log::{Entry, Log, LogBuffer, read};
-use queuewatch::postfix::record::Source;
+use queuewatch::source::{Source, Until};
 
 /// A source that fails now and then, as a signal makes a read fail.
 struct Interrupted<'f>(&'f [u8], bool);
@@ -25,7 +25,8 @@ impl Source for Interrupted<'_> {
 fn entries(source: impl Source) -> Vec<Entry> {
     let mut entries = Vec::new();
     let mut buffer = LogBuffer::default();
-    read(source, Log::Defer, &mut buffer, Deadline::NEVER, |entry| {
+    let source = Until::new(source, Deadline::NEVER);
+    read(source, Log::Defer, &mut buffer, |entry| {
         entries.push(entry.clone());
     })
     .expect("bytes can be read");
@@ -43,7 +44,12 @@ fuzz_target!(|bytes: &[u8]| {
     assert!(told.len() <= ends);
     for entry in told {
         assert!(!entry.address.is_empty() && !entry.status.is_empty() && !entry.reason.is_empty());
-        for text in [&entry.address, &entry.original, &entry.status, &entry.reason] {
+        for text in [
+            &entry.address,
+            &entry.original,
+            &entry.status,
+            &entry.reason,
+        ] {
             assert!(!text.iter().any(u8::is_ascii_control));
             assert!(text.len() <= bytes.len().max(40));
         }

@@ -6,8 +6,10 @@
 use std::io;
 
 use libfuzzer_sys::fuzz_target;
+use queuewatch::clock::Deadline;
 use queuewatch::postfix::envelope::{self, Envelope, Visitor, Writer};
-use queuewatch::postfix::record::{Buffer, RecordReader, Source};
+use queuewatch::postfix::record::{Buffer, RecordReader};
+use queuewatch::source::{Source, Until};
 use queuewatch_fuzz::naive::{self, Told};
 
 /// What was told, in order.
@@ -76,7 +78,7 @@ fuzz_target!(|file: &[u8]| {
             assert_eq!(&read_by_us, by_naive, "{writer:?}");
         }
 
-        let source = Interrupted(file, false);
+        let source = Until::new(Interrupted(file, false), Deadline::NEVER);
         let interrupted = read(source, file.len(), &mut buffer, writer).expect("EINTR is no error");
         assert_eq!(read_by_us, interrupted, "interrupted, in a used buffer");
 

@@ -6,7 +6,8 @@
 use std::io;
 
 use libfuzzer_sys::fuzz_target;
-use queuewatch::postfix::record::{Buffer, MAX_RECORD, RecordReader, Source};
+use queuewatch::postfix::record::{Buffer, MAX_RECORD, RecordReader};
+use queuewatch::source::Source;
 use queuewatch_fuzz::heap;
 
 #[global_allocator]

@@ -3,20 +3,18 @@
 #![allow(missing_docs)] // Of what the macro makes.
 
 use libfuzzer_sys::fuzz_target;
-use queuewatch::clock::Deadline;
-use queuewatch::shape::file::{Buffer, Kept, Outcome, each_recipient, read};
+use queuewatch::postfix::qshape::{Buffer, Kept, Outcome, each_recipient, read};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut kept = Kept::default();
     let mut buffer = Buffer::default();
     let length = bytes.len() as u64;
-    let outcome = read(bytes, length, 7, &mut buffer, Deadline::NEVER, &mut kept)
-        .expect("bytes can be read");
+    let outcome = read(bytes, length, 7, &mut buffer, &mut kept).expect("bytes can be read");
     let Outcome::Accepted { spilt, .. } = outcome else {
         return;
     };
     let mut again = Vec::new();
-    each_recipient(bytes, length, &mut buffer, Deadline::NEVER, |address| {
+    each_recipient(bytes, length, &mut buffer, |address| {
         again.push(address.to_vec());
     })
     .expect("bytes can be read");

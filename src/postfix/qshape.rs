@@ -1,5 +1,6 @@
-//! One queue file as qshape(1) reads it (postfix.md, "Which files qshape accepts"): which files it
-//! accepts, and what it takes from them. Not how Postfix reads them: that is `postfix::envelope`.
+//! One queue file as qshape(1) reads it: which files it accepts (postfix.md, "Which files qshape
+//! accepts"), and what it takes from them. How Postfix reads them is the business of `envelope`, and of
+//! `showq`.
 //!
 //! Recipients count only once the end record has been reached, so they are kept until then, up to
 //! [`MAX_KEPT`] bytes; a file with more is read twice. A file whose pointers lead in a circle, on which
@@ -10,9 +11,9 @@
 use std::io;
 
 use super::perl_number::perl_number;
-use crate::clock::Deadline;
-use crate::postfix::buffered::Window;
-pub use crate::postfix::buffered::{Buffer, Source};
+pub use super::record::Buffer;
+use super::record::{Fault, Framing, RawRecords, Span};
+use crate::source::Source;
 
 /// Bytes of addresses that are kept of one file.
 pub const MAX_KEPT: usize = 1 << 20;
@@ -64,17 +65,23 @@ impl Kept {
 /// What hears of recipients while a file is read.
 type Hear<'h> = &'h mut dyn FnMut(&[u8]);
 
+/// Whether qshape looks at a file of this name: six letters or digits or more, and its pattern lets a
+/// final newline pass.
+pub fn is_file_name(name: &[u8]) -> bool {
+    let name = name.strip_suffix(b"\n").unwrap_or(name);
+    name.len() >= 6 && name.iter().all(u8::is_ascii_alphanumeric)
+}
+
 /// Reads the file of `length` bytes in `source`; `mtime` stands in for the arrival time that files
 /// beginning with their sender do not have.
 ///
 /// # Errors
-/// Only those of the source, and `TimedOut` after `deadline`.
+/// Only those of the source.
 pub fn read<S: Source>(
     source: S,
     length: u64,
     mtime: i64,
     buffer: &mut Buffer,
-    deadline: Deadline,
     kept: &mut Kept,
 ) -> io::Result<Outcome> {
     kept.clear();
@@ -93,7 +100,7 @@ pub fn read<S: Source>(
             spilt = addresses.len().saturating_add(ends.len().saturating_mul(8)) > MAX_KEPT;
         }
     };
-    let mut reading = Reading::new(source, length, buffer, deadline);
+    let mut reading = Reading::new(source, length, buffer);
     let found = reading.run(mtime, sender, &mut hear)?;
     Ok(match found {
         Found::Unrecognised => Outcome::Unrecognised,
@@ -116,10 +123,9 @@ pub fn each_recipient<S: Source>(
     source: S,
     length: u64,
     buffer: &mut Buffer,
-    deadline: Deadline,
     mut each: impl FnMut(&[u8]),
 ) -> io::Result<()> {
-    let mut reading = Reading::new(source, length, buffer, deadline);
+    let mut reading = Reading::new(source, length, buffer);
     reading.run(0, &mut Vec::new(), &mut each)?;
     Ok(())
 }
@@ -132,32 +138,36 @@ enum Found {
     Nothing,
 }
 
-/// A record: its type, and where its data lie in the window.
-#[derive(Clone, Copy)]
-struct Record {
-    kind: u8,
-    start: usize,
-    end: usize,
-}
+/// How qshape reads the header of a record: up to three length bytes; a file that ends within them has
+/// the length so far.
+const QSHAPE: Framing = Framing {
+    length_bytes: 3,
+    may_end_in_length: true,
+};
 
 struct Reading<'b, S> {
-    window: Window<'b, S>,
-    /// Bytes of records that may still be read.
-    budget: u64,
+    records: RawRecords<'b, S>,
 }
 
 impl<'b, S: Source> Reading<'b, S> {
-    fn new(source: S, length: u64, buffer: &'b mut Buffer, deadline: Deadline) -> Self {
-        let mut window = Window::new(source, buffer);
-        window.until(deadline);
+    fn new(source: S, length: u64, buffer: &'b mut Buffer) -> Self {
+        let budget = length.saturating_mul(4).saturating_add(262_144);
         Reading {
-            window,
-            budget: length.saturating_mul(4).saturating_add(262_144),
+            records: RawRecords::new(source, budget, QSHAPE, buffer),
         }
     }
 
-    fn data(&self, record: Record) -> &[u8] {
-        self.window.bytes(record.start, record.end)
+    fn data(&self, record: Span) -> &[u8] {
+        self.records.data(record)
+    }
+
+    /// The next record; `None` for one of type `0`, at the end of the file, and for what is no record.
+    fn record(&mut self) -> io::Result<Option<Span>> {
+        match self.records.next_span() {
+            Ok(span) => Ok(span.filter(|span| span.kind != b'0')),
+            Err(Fault::Damage(_)) => Ok(None),
+            Err(Fault::Io(error)) => Err(error),
+        }
     }
 
     fn run(&mut self, mtime: i64, sender: &mut Vec<u8>, hear: Hear<'_>) -> io::Result<Found> {
@@ -197,7 +207,7 @@ impl<'b, S: Source> Reading<'b, S> {
             };
             match record.kind {
                 b'p' if !self.follow(record) => break,
-                b'R' => hear(self.window.bytes(record.start, record.end)),
+                b'R' => hear(self.data(record)),
                 b'S' => {
                     sender.clear();
                     sender.extend_from_slice(self.data(record));
@@ -220,12 +230,12 @@ impl<'b, S: Source> Reading<'b, S> {
     /// Goes over the content; whether its end was found.
     fn content(&mut self, length: Option<u64>) -> io::Result<bool> {
         let last = if let Some(length) = length {
-            let target = self.window.position().saturating_add(length);
+            let target = self.records.position().saturating_add(length);
             // lseek(2) refuses what is no off_t.
             if i64::try_from(target).is_err() {
                 return Ok(false);
             }
-            self.window.seek(target);
+            self.records.seek(target);
             self.record()?
         } else {
             loop {
@@ -244,79 +254,23 @@ impl<'b, S: Source> Reading<'b, S> {
     }
 
     /// Follows a pointer above 0; false if it leads nowhere.
-    fn follow(&mut self, record: Record) -> bool {
+    fn follow(&mut self, record: Span) -> bool {
         let target = perl_number(self.data(record));
         if target > 0.0 {
             // Beyond the end of any file: qshape reads nothing there and drops the file.
             if target >= 9.0e18 {
                 return false;
             }
-            self.window.seek(target as u64);
+            self.records.seek(target as u64);
         }
         true
     }
 
-    /// Goes over the short records ahead that are read already and mean nothing here: most of an envelope.
+    /// Goes over the short records ahead that are read already and mean nothing here: most of an
+    /// envelope.
     fn pass_by(&mut self) {
-        let ahead = self.window.ahead();
-        let mut passed = 0_usize;
-        while let Some([kind, length @ 0..=0x7f, data @ ..]) = ahead.get(passed..) {
-            let length = usize::from(*length);
-            if matches!(kind, b'p' | b'R' | b'S' | b'M' | b'E' | b'0') || length > data.len() {
-                break;
-            }
-            passed = passed.saturating_add(length).saturating_add(2);
-        }
-        // Without any budget left no further record is read.
-        self.budget = self.budget.saturating_sub(passed as u64);
-        self.window.pass(0, passed);
-    }
-
-    /// The next record: a type other than `0`, up to three length bytes, the data. A file that ends
-    /// within the length has the length so far.
-    fn record(&mut self) -> io::Result<Option<Record>> {
-        if !self.window.load(1)? {
-            return Ok(None);
-        }
-        // Nearly all records: short, and read already.
-        if let [kind, length @ 0..=0x7f, data @ ..] = self.window.ahead() {
-            let (kind, length) = (*kind, usize::from(*length));
-            if kind != b'0' && length <= data.len() {
-                return Ok(self.take(kind, 2, length.saturating_add(2)));
-            }
-        }
-        let kind = self.window.byte(0);
-        if kind == b'0' {
-            return Ok(None);
-        }
-        let mut length = 0_usize;
-        let mut header = 1_usize;
-        for shift in [0_u32, 7, 14] {
-            if !self.window.load(header.saturating_add(1))? {
-                break;
-            }
-            let byte = self.window.byte(header);
-            header = header.saturating_add(1);
-            length |= usize::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                break;
-            }
-            if shift == 14 {
-                return Ok(None);
-            }
-        }
-        let whole = header.saturating_add(length);
-        if length > 0 && !self.window.load(whole)? {
-            return Ok(None);
-        }
-        Ok(self.take(kind, header, whole))
-    }
-
-    /// Goes over a record that is loaded, if the budget allows.
-    fn take(&mut self, kind: u8, header: usize, whole: usize) -> Option<Record> {
-        self.budget = self.budget.checked_sub(whole as u64)?;
-        let (start, end) = self.window.pass(header, whole);
-        Some(Record { kind, start, end })
+        self.records
+            .pass_by(|kind| matches!(kind, b'p' | b'R' | b'S' | b'M' | b'E' | b'0'));
     }
 }
 
@@ -387,7 +341,6 @@ mod tests {
             bytes.len() as u64,
             7,
             &mut Buffer::default(),
-            Deadline::NEVER,
             &mut kept,
         )
         .unwrap();
@@ -397,6 +350,22 @@ mod tests {
             heard = format!("{heard} {}", text(address));
         }
         (outcome, heard)
+    }
+
+    #[test]
+    fn names_are_those_of_qshape() {
+        for (name, looked_at) in [
+            (&b"A00001"[..], true),
+            (b"4jYFx90B5Nz1SjH2", true),
+            (b"lower1", true),
+            (b"A00001\n", true),
+            (b"A0000\n", false),
+            (b"A0001", false),
+            (b"A_00001", false),
+            (b"A-00001", false),
+        ] {
+            assert_eq!(is_file_name(name), looked_at, "{}", name.escape_ascii());
+        }
     }
 
     #[test]
@@ -485,7 +454,6 @@ mod tests {
             &bytes[..],
             bytes.len() as u64,
             &mut Buffer::default(),
-            Deadline::NEVER,
             |_| count += 1,
         )
         .unwrap();

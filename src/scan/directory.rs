@@ -1,0 +1,212 @@
+//! An open directory of a walk, and bundles of the names in it.
+//!
+//! A directory is opened relative to its parent, and the [`Policy`] of the walk says which links and
+//! which refusals count.
+
+use std::ffi::{CStr, CString, OsStr};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::io::Errno;
+
+use super::gap::{Gap, GapKind};
+use crate::postfix::queue::Queue;
+use crate::postfix::{qshape, queue_id};
+use crate::sys::{self, Noatime};
+
+/// Files in one piece of work: enough to be worth a lock, few enough to share evenly.
+const BUNDLE: usize = 256;
+
+/// Whose way through the directories a walk takes: which names count, which links, which depth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Policy {
+    /// That of Postfix's daemons. They look into subdirectories with a name of one character, and
+    /// not into those of maildrop; a link there is a gap, since the daemons follow it, and a program
+    /// that may read everything must not follow what the mail owner can make. Other subdirectories are
+    /// walked, too: their files are strays.
+    Daemons,
+    /// That of qshape(1): every subdirectory, of any name; links are left alone (postfix.md, "How qshape
+    /// walks").
+    Qshape,
+}
+
+impl Policy {
+    /// Whether a file called `name` is told.
+    pub(crate) fn takes(self, name: &[u8]) -> bool {
+        match self {
+            Policy::Daemons => queue_id::is_valid(name),
+            Policy::Qshape => qshape::is_file_name(name) || queue_id::is_valid(name),
+        }
+    }
+
+    /// Levels of subdirectories that are walked. Postfix sets no limit to `hash_queue_depth`, but a
+    /// name of that many directories must still fit PATH_MAX; qshape has no limit either.
+    fn depth(self) -> u32 {
+        match self {
+            Policy::Daemons => 64,
+            Policy::Qshape => 256,
+        }
+    }
+}
+
+/// An open directory of a queue.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    /// The queue that it belongs to.
+    pub(crate) queue: Queue,
+    /// Its full path, for messages.
+    pub(crate) path: PathBuf,
+    /// Whether those whose way the walk takes look at its files: the daemons list the queue directory
+    /// and, except in maildrop, one-character subdirectories at any depth. Mail anywhere else is never
+    /// delivered (postfix.md, "Misplaced files").
+    pub(crate) listed: bool,
+    level: u32,
+    policy: Policy,
+    fd: OwnedFd,
+}
+
+impl Directory {
+    /// The directory that a walk starts from, already open.
+    pub(crate) fn root(fd: OwnedFd, path: PathBuf, queue: Queue, policy: Policy) -> Self {
+        Directory {
+            queue,
+            path,
+            listed: true,
+            level: 0,
+            policy,
+            fd,
+        }
+    }
+
+    /// The directory of `queue` in the spool; `None` if it is absent, which is an empty queue.
+    pub(crate) fn of_queue(
+        spool: BorrowedFd<'_>,
+        spool_path: &Path,
+        queue: Queue,
+        noatime: &mut Noatime,
+    ) -> Result<Option<Arc<Directory>>, Gap> {
+        let path = spool_path.join(queue.name());
+        // The names of queues have no NUL.
+        let name = CString::new(queue.name()).unwrap_or_default();
+        match noatime.open_directory(spool, &name, true) {
+            Ok(fd) => {
+                let root = Directory::root(fd, path, queue, Policy::Daemons);
+                Ok(Some(Arc::new(root)))
+            }
+            // A link that leads nowhere (its disk is not mounted) is no empty queue.
+            Err(Errno::NOENT) if !sys::exists_at(spool, queue.name()) => Ok(None),
+            Err(errno) => Err(Gap::of_directory(queue, path, errno)),
+        }
+    }
+
+    /// The descriptor.
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// The policy of the walk that it is part of.
+    pub(super) fn policy(&self) -> Policy {
+        self.policy
+    }
+
+    /// The path of `name` in it.
+    pub(crate) fn path_of(&self, name: &CStr) -> PathBuf {
+        self.path.join(OsStr::from_bytes(name.to_bytes()))
+    }
+
+    /// Whether the files of a subdirectory called `name` are looked at.
+    fn lists(&self, name: &CStr) -> bool {
+        match self.policy {
+            Policy::Daemons => {
+                self.listed && self.queue != Queue::Maildrop && name.to_bytes().len() == 1
+            }
+            Policy::Qshape => true,
+        }
+    }
+
+    /// Whether something called `name` that is neither a file nor a directory is to be opened, which
+    /// fails and so becomes a gap.
+    pub(super) fn is_gap(&self, name: &CStr) -> bool {
+        self.policy == Policy::Daemons && self.lists(name)
+    }
+
+    /// Opens the subdirectory `name`; `None` if it has vanished, or if nobody looks at it and it
+    /// cannot be opened.
+    pub(crate) fn open(
+        &self,
+        name: &CStr,
+        noatime: &mut Noatime,
+    ) -> Result<Option<Arc<Directory>>, Gap> {
+        let gap = |errno| Gap::of_directory(self.queue, self.path_of(name), errno);
+        if self.level >= self.policy.depth() {
+            return Err(gap(Errno::NAMETOOLONG));
+        }
+        match noatime.open_directory(self.fd(), name, false) {
+            Ok(fd) => Ok(Some(Arc::new(Directory {
+                queue: self.queue,
+                path: self.path_of(name),
+                listed: self.lists(name),
+                level: self.level + 1,
+                policy: self.policy,
+                fd,
+            }))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(_) if !self.lists(name) => Ok(None),
+            Err(errno) => Err(gap(errno)),
+        }
+    }
+}
+
+impl Gap {
+    /// A directory of `queue` that cannot be opened or listed.
+    pub(super) fn of_directory(queue: Queue, path: PathBuf, errno: Errno) -> Gap {
+        Gap {
+            queue,
+            kind: GapKind::Directory,
+            path,
+            errno: errno.raw_os_error(),
+        }
+    }
+}
+
+/// Names of files of one directory, packed.
+#[derive(Debug, Default)]
+pub(crate) struct Bundle {
+    names: Vec<u8>,
+    ends: Vec<u32>,
+}
+
+impl Bundle {
+    /// Adds a name.
+    pub(crate) fn push(&mut self, name: &CStr) {
+        self.names.extend_from_slice(name.to_bytes_with_nul());
+        self.ends.push(self.names.len() as u32);
+    }
+
+    /// How many.
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether it is enough for one piece of work.
+    pub(super) fn is_full(&self) -> bool {
+        self.len() >= BUNDLE
+    }
+
+    /// The name at `index`, if there is one.
+    pub(crate) fn name(&self, index: usize) -> Option<&CStr> {
+        let end = *self.ends.get(index)? as usize;
+        let start = match index.checked_sub(1) {
+            Some(before) => self.ends[before] as usize,
+            None => 0,
+        };
+        CStr::from_bytes_with_nul(&self.names[start..end]).ok()
+    }
+
+    /// All names.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &CStr> {
+        (0..self.len()).filter_map(|index| self.name(index))
+    }
+}
