@@ -1,4 +1,4 @@
-//! Numbers as Perl reads and prints them, for qshape is a Perl script and its figures are such numbers.
+//! Numbers as Perl reads and prints them: qshape is a Perl script, and its figures are such numbers.
 #![deny(clippy::indexing_slicing)]
 #![cfg_attr(test, allow(clippy::indexing_slicing))]
 
@@ -94,6 +94,8 @@ pub enum Sum {
 
 impl Sum {
     /// `value` as one side of an addition.
+    // Only a whole number within the range of u64 is cast.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     pub fn of(value: f64) -> Self {
         if value.fract() == 0.0 && (0.0..9_007_199_254_740_992.0).contains(&value) {
             Sum::Whole(value as u64)
@@ -103,6 +105,8 @@ impl Sum {
     }
 
     /// `value`, which was read from a text, as one side of an addition: whole up to 64 bits.
+    // Only a whole number within the range of u64 is cast.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     pub fn of_text(value: f64) -> Self {
         if value.fract() == 0.0 && (0.0..18_446_744_073_709_551_616.0).contains(&value) {
             Sum::Whole(value as u64)

@@ -254,6 +254,8 @@ impl<'b, S: Source> Reading<'b, S> {
     }
 
     /// Follows a pointer above 0; false if it leads nowhere.
+    // Only a number between 0 and 9e18 is cast.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     fn follow(&mut self, record: Span) -> bool {
         let target = perl_number(self.data(record));
         if target > 0.0 {
