@@ -75,6 +75,24 @@ pub mod docs {
 
     #[doc = include_str!("docs/design.md")]
     pub mod design {}
+
+    #[doc = include_str!("docs/guide.md")]
+    pub mod guide {}
+
+    #[doc = include_str!("docs/metrics.md")]
+    pub mod metrics {}
+
+    #[doc = include_str!("docs/faq.md")]
+    pub mod faq {}
+
+    #[doc = include_str!("docs/threat-model.md")]
+    pub mod threat_model {}
+
+    #[doc = include_str!("docs/migration.md")]
+    pub mod migration {}
+
+    #[doc = include_str!("docs/contributing.md")]
+    pub mod contributing {}
 }
 
 pub mod escape;

@@ -1,6 +1,6 @@
 //! The catalogue of measures: for each its spelling, its unit, what must be read for it, and what it is.
 //!
-//! Rules, help texts, JSON, OpenMetrics and README's table are made from [`CATALOGUE`]. A new measure
+//! Rules, help texts, JSON, OpenMetrics and the guide's table are made from [`CATALOGUE`]. A new measure
 //! is a row here, a [`Kind`], and its value in `evaluate`.
 
 use super::Subject;
@@ -56,7 +56,7 @@ pub struct Row {
     pub kind: Kind,
     /// Its unit.
     pub unit: Unit,
-    /// What it is, for help and README.
+    /// What it is, for help and the guide.
     pub help: &'static str,
     /// How deep its queues must be read.
     pub depth: Depth,

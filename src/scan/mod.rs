@@ -5,7 +5,7 @@
 //!
 //! Warm, as many readers as cores would do; on a cold disk many reads in flight are several times
 //! faster than one (design.md, "Threads"), and having more costs little, so a scan may use up to
-//! [`MAX_READERS`].
+//! [`MAX_READERS`](crate::threads::pool::MAX_READERS).
 //!
 //! Promises: nothing below the spool is written, locked or waited for; directories and files are
 //! opened relative to directories already open; what vanishes is mail that moved on; whatever else

@@ -64,7 +64,7 @@ pub struct QueueTables {
     pub expiries: Seconds,
     /// Recipients by the enhanced status code of their last delay reason.
     pub codes: Names<u64>,
-    /// Recipients by destination domain, status code and normalised reason: see [`Reason`].
+    /// Recipients by destination domain, status code and normalised reason: see [`Reason`](crate::snapshot::Reason).
     pub reasons: Names<Why>,
     /// Recipients without a delay reason on record: not tried yet, being tried now, or on hold.
     pub unexplained: u64,

@@ -238,10 +238,10 @@ fn what_cannot_be_read_is_never_zero() {
 }
 
 #[test]
-fn every_rule_of_the_readme_for_movers_is_one() {
-    let readme =
-        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("README");
-    let (_, table) = readme
+fn every_rule_of_the_guide_for_movers_is_one() {
+    let guide = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/docs/guide.md"))
+        .expect("the guide");
+    let (_, table) = guide
         .split_once("## Moving from check_mailq")
         .expect("the section");
     let host = Host::with(1);

@@ -289,7 +289,7 @@ def test_the_example_of_the_package_is_true(spool: Path, monkeypatch: pytest.Mon
 
 
 def blocks(readme: Path) -> list[str]:
-    """The Python programs in a README, fenced or indented."""
+    """The Python programs in a page, fenced or indented."""
     text = readme.read_text()
     fenced = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     indented = re.findall(r"(?:^    .*\n|^\n)+", text, re.MULTILINE)
@@ -298,8 +298,8 @@ def blocks(readme: Path) -> list[str]:
     return [program[0] for program in found if program]
 
 
-@pytest.mark.parametrize("readme", [ROOT / "README.md", ROOT / "bindings/python/README.md"], ids=str)
-def test_the_programs_of_the_readme_run(
+@pytest.mark.parametrize("readme", [ROOT / "src/docs/guide.md", ROOT / "bindings/python/README.md"], ids=str)
+def test_the_programs_of_guide_and_readme_run(
     spool: Path, readme: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (program,) = blocks(readme)

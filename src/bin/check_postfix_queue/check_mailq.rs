@@ -38,7 +38,7 @@ const FLAGS: [Flag; 11] = [
     Flag { short: Some('t'), name: "timeout", takes: Takes::One("SECONDS"),
         help: "deadline (default 15)" },
     Flag { short: Some('s'), name: "sudo", takes: Takes::Nothing,
-        help: "taken and ignored: nothing is run; see Rights in README" },
+        help: "taken and ignored: no program is run, so there is nothing for sudo" },
     Flag { short: Some('v'), name: "verbose", takes: Takes::Nothing,
         help: "long output: domains by age, reasons, senders, what could not be read" },
     Flag { short: Some('h'), name: "help", takes: Takes::Nothing,

@@ -38,8 +38,7 @@ Usage: tests/bench/run [OPTIONS]
 
   --suite           all of it: 1000, 100000 and 1000000 messages, warm and cold, ten
                     million names, a real Postfix's spool, the watch, a busy Postfix; an hour.
-                    Writes tests/bench/results.md and the table of README.md (needs
-                    root, Postfix and strace)
+                    Writes tests/bench/results.md (needs root, Postfix and strace)
   --messages N      messages in the spool (default 100000)
   --million         1000000 messages in 3 rounds, for the target on memory
   --real            mail that a Postfix took and deferred, instead of made-up files
@@ -205,12 +204,8 @@ fn parse(words: Vec<OsString>) -> Result<Option<Options>> {
             Long("links") => source = Source::Links,
             Long("suite") => {
                 let date = parser.value()?.to_string_lossy().into_owned();
-                let (results, readme) = (parser.value()?.into(), parser.value()?.into());
-                suite = Some(suite::Paths {
-                    date,
-                    results,
-                    readme,
-                });
+                let results = parser.value()?.into();
+                suite = Some(suite::Paths { date, results });
             }
             Long("cold") => cold = true,
             Long("cold-rounds") => cold_rounds = parser.value()?.to_string_lossy().parse()?,

@@ -1,5 +1,5 @@
-//! The whole suite, one size of spool after the other; its reports in a file that is kept, and the
-//! table of README.md made from them.
+//! The whole suite, one size of spool after the other; its reports and a table of them go into a file
+//! that is kept, below the remarks that people wrote there.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -14,10 +14,8 @@ use crate::{Options, Result, Source, busy, live, machine, spool};
 pub(crate) struct Paths {
     /// The day, as the report has it.
     pub(crate) date: String,
-    /// The file that is kept.
+    /// The file that is kept, with the results between two comments.
     pub(crate) results: PathBuf,
-    /// The text that has the table between two comments.
-    pub(crate) readme: PathBuf,
 }
 
 /// One spool: how many messages, rounds, rounds with cold caches, where the mail comes from.
@@ -28,7 +26,7 @@ const SPOOLS: [(u64, usize, usize, Source); 5] = [
     (1_000_000, 3, 1, Source::Drill),
     (10_000_000, 3, 0, Source::Links),
 ];
-/// In README.md, around the table.
+/// In results.md, around what this writes.
 const BEGIN: &str = "<!-- of tests/bench/run --suite: begin -->\n";
 const END: &str = "<!-- of tests/bench/run --suite: end -->\n";
 
@@ -70,15 +68,14 @@ pub(crate) fn run(bench: &Path, options: &Options, paths: &Paths) -> Result<(Str
     }
     let table = table(&outcomes);
     let mut text = format!(
-        "# What was measured\n\nBy `tests/bench/run --suite` on {}: {}.\n\n{table}\n",
+        "By `tests/bench/run --suite` on {}: {}.\n\n{table}\n",
         paths.date,
         machine::words(&options.directory)
     );
     for report in reports {
         writeln!(text, "```text\n{}\n```\n", report.trim())?;
     }
-    fs::write(&paths.results, &text)?;
-    put_into(&paths.readme, &table)?;
+    put_into(&paths.results, text.trim_end())?;
     Ok((text, wrong))
 }
 
@@ -185,10 +182,10 @@ fn thousands(number: u64) -> String {
 }
 
 /// Replaces what stands between the two comments.
-fn put_into(readme: &Path, table: &str) -> Result<()> {
-    let text = fs::read_to_string(readme)?;
-    let (before, rest) = text.split_once(BEGIN).ok_or("README.md: no begin")?;
-    let (_, after) = rest.split_once(END).ok_or("README.md: no end")?;
-    fs::write(readme, format!("{before}{BEGIN}{table}{END}{after}"))?;
+fn put_into(results: &Path, written: &str) -> Result<()> {
+    let text = fs::read_to_string(results)?;
+    let (before, rest) = text.split_once(BEGIN).ok_or("results.md: no begin")?;
+    let (_, after) = rest.split_once(END).ok_or("results.md: no end")?;
+    fs::write(results, format!("{before}{BEGIN}{written}\n{END}{after}"))?;
     Ok(())
 }
