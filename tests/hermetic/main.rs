@@ -20,7 +20,7 @@ mod large_files;
 mod layers;
 /// `check_postfix_queue` as a monitoring system runs it: options, first line, exit code.
 mod plugin;
-/// Tables in README that are made from tables in the code.
+/// README and the guide: tables as in the code, commands that run; figures as in the results of the benchmarks.
 mod readme;
 /// The default rules on healthy and on sick hosts.
 mod scenarios;
