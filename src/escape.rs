@@ -4,6 +4,8 @@
 //! here: [`printable`], harmless in a terminal, in a Nagios command and in HTML, for people; and
 //! [`json_text`], reversible, for programs. Nothing else prints bytes.
 
+pub mod domain;
+
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
@@ -36,6 +38,31 @@ pub fn printable(bytes: &[u8], max: usize) -> String {
     }
     text.push_str(tail);
     text
+}
+
+/// `text` for a person at a terminal, at most `max` bytes of it: what the person typed stays as it is, but
+/// what a terminal could obey becomes `?`. Texts for monitors go through [`printable`] instead.
+pub fn shown(text: &[u8], max: usize) -> String {
+    let text = String::from_utf8_lossy(text);
+    let mut end = text.len().min(max);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let plain = |character| match obeyed(character) {
+        true => '?',
+        false => character,
+    };
+    let mut shown: String = text[..end].chars().map(plain).collect();
+    if end < text.len() {
+        shown.push_str("...");
+    }
+    shown
+}
+
+/// `count` and what is counted: `1 file`, `2 files`.
+pub fn counted(count: u64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 /// [`printable`] for a path; a long one keeps both its ends.
@@ -159,6 +186,19 @@ mod tests {
         ] {
             assert_eq!(printable(bytes, max), text);
         }
+    }
+
+    #[test]
+    fn what_a_person_typed_is_shown_as_it_is() {
+        for (text, max, text_shown) in [
+            ("deferred>5|<x>", 64, "deferred>5|<x>"),
+            ("b\u{fc}cher", 64, "b\u{fc}cher"),
+            ("b\u{fc}cher", 2, "b..."),
+            ("a\u{1b}[1m\u{202e}", 64, "a?[1m?"),
+        ] {
+            assert_eq!(shown(text.as_bytes(), max), text_shown);
+        }
+        assert_eq!(counted(1, "file") + &counted(0, "file"), "1 file0 files");
     }
 
     #[test]

@@ -77,11 +77,7 @@ pub(crate) fn file(name: &str, value: Vec<u8>) -> Result<PathBuf> {
 
 /// A mistake in how the program was called.
 pub(crate) fn usage(message: &str) -> Error {
-    Error::new(
-        ErrorKind::Syntax,
-        escape::printable(message.as_bytes(), 300),
-    )
-    .with_remedy("see --help")
+    Error::new(ErrorKind::Syntax, escape::shown(message.as_bytes(), 300)).with_remedy("see --help")
 }
 
 /// The help lines of `flags`.

@@ -93,7 +93,8 @@ fn files(spool: &Spool, options: &Options, rights: &Rights, report: &mut Report)
     report.cut |= all.cut;
     if all.unreadable == 0 && !all.cut {
         report.good(format!(
-            "every directory and every file can be read ({messages} messages)"
+            "every directory and every file can be read ({})",
+            escape::counted(messages, "message")
         ));
     }
     for gap in all.gaps.iter().take(MAX_EXAMPLES) {
@@ -134,8 +135,8 @@ fn files(spool: &Spool, options: &Options, rights: &Rights, report: &mut Report)
     if all.altered_count > told {
         report.wrong(
             format!(
-                "{} more queue files have altered modes",
-                all.altered_count - told
+                "altered modes, too: {} more",
+                escape::counted(all.altered_count - told, "queue file")
             ),
             None,
         );

@@ -7,6 +7,7 @@ use super::{Argument, Kind, Measure, Subject};
 use crate::clock::Age;
 use crate::escape;
 use crate::instance::Master;
+use crate::listing::pick::is_domain;
 use crate::postfix::address;
 use crate::postfix::delay_reason::has_code;
 use crate::postfix::queue::{Queue, QueueSet};
@@ -209,10 +210,17 @@ impl Measure {
                 if name.eq_ignore_ascii_case(address::MAILER_DAEMON) {
                     name = self.name().into();
                 }
-                let count = tables()
-                    .filter_map(|table| table.domains.get(&name))
-                    .map(Count::total)
-                    .sum();
+                let in_ascii = name.is_ascii() && memchr::memmem::find(&name, b"xn--").is_none();
+                let of = |table: &QueueTables| {
+                    if in_ascii {
+                        return table.domains.get(&name).map_or(0, Count::total);
+                    }
+                    // In either spelling.
+                    let domains = table.domains.iter();
+                    let same = domains.filter(|(domain, _)| is_domain(&name, domain));
+                    same.map(|(_, count)| count.total()).sum()
+                };
+                let count = tables().map(of).sum();
                 bounded(count, tables().all(|table| table.domains.is_complete()))
             }
             Kind::Sender => {
@@ -315,7 +323,7 @@ fn from_sender(table: &QueueTables, name: &str) -> u64 {
         .iter()
         .filter(|(sender, _)| {
             address::destination_domain(sender, &mut domain);
-            domain.eq_ignore_ascii_case(&folded)
+            is_domain(&folded, &domain)
         })
         .map(|(_, count)| count)
         .sum()
@@ -335,7 +343,8 @@ fn top<'a, C: Count + 'a>(tables: impl Iterator<Item = &'a Names<C>>) -> Figure 
         .into_iter()
         .max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(a.0)));
     let mut figure = bounded(best.map_or(0, |(_, count)| count), complete);
-    figure.detail = best.map(|(name, _)| escape::printable(name, escape::MAX_SHOWN));
+    figure.detail =
+        best.map(|(name, _)| escape::domain::printable_address(name, escape::MAX_SHOWN));
     figure
 }
 

@@ -140,7 +140,7 @@ fn not_a_number(rest: &str) -> String {
         None => "a number is wanted here".to_owned(),
         Some(character) => format!(
             "a number is wanted here, not \"{}\"",
-            crate::escape::printable(character.to_string().as_bytes(), 8)
+            crate::escape::shown(character.to_string().as_bytes(), 8)
         ),
     }
 }
@@ -152,7 +152,7 @@ fn wrong_suffix(suffix: &str, unit: Unit) -> String {
     if suffix.starts_with([' ', '\t']) {
         return "blanks do not belong in a range".to_owned();
     }
-    let shown = crate::escape::printable(suffix.as_bytes(), 16);
+    let shown = crate::escape::shown(suffix.as_bytes(), 16);
     let names: Vec<&str> = suffixes(unit).iter().map(|(name, _)| *name).collect();
     match unit {
         Unit::Count | Unit::PerMinute => {

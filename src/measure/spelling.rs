@@ -115,7 +115,7 @@ impl fmt::Display for Measure {
             Argument::None => Ok(()),
             Argument::Age(_, text) => write!(f, "({text})"),
             Argument::Name(name) => {
-                let name = escape::printable(name.as_bytes(), escape::MAX_SHOWN);
+                let name = escape::domain::printable_address(name.as_bytes(), escape::MAX_SHOWN);
                 write!(f, "({name})")
             }
         }
@@ -169,7 +169,7 @@ fn names_of(subject: Subject) -> String {
 }
 
 pub(super) fn quoted(text: &str) -> String {
-    format!("\"{}\"", escape::printable(text.as_bytes(), 64))
+    format!("\"{}\"", escape::shown(text.as_bytes(), 64))
 }
 
 fn wrong(text: &str, offset: usize, what: &str) -> Error {

@@ -76,10 +76,7 @@ impl Options {
             _ => {
                 return Err(Error::new(
                     ErrorKind::NotFound,
-                    format!(
-                        "there is no option {}",
-                        escape::printable(name.as_bytes(), 64)
-                    ),
+                    format!("there is no option {}", escape::shown(name.as_bytes(), 64)),
                 )
                 .with_remedy(format!(
                     "options are {}",
@@ -99,7 +96,7 @@ impl Options {
 fn bad(name: &str, value: &[u8], what: &str) -> Error {
     Error::new(
         ErrorKind::Syntax,
-        format!("--{name} \"{}\": {what}", escape::printable(value, 64)),
+        format!("--{name} \"{}\": {what}", escape::shown(value, 64)),
     )
 }
 

@@ -74,6 +74,8 @@ pub struct Envelope {
     pub null_sender: bool,
     /// Recipients still to be delivered (`R`).
     pub recipients: u64,
+    /// Whether it is redirected (`>`): one delivery to another address serves all recipients.
+    pub redirected: bool,
     /// Recipients done with: delivered or bounced (`D`).
     pub done: u64,
     /// Recipients that a milter deleted (`/`).
@@ -233,10 +235,11 @@ impl Reading {
                     envelope.created = decimal(value);
                 }
             }
-            // Attributes that do not change what we tell: filter, full name, inspect, redirect,
-            // warning time, killed, VERP, return addresses, priority, old create time.
-            b'L' | b'F' | b'I' | b'>' | b'W' | b'K' | b'V' | b'r' | b'e' | b'P' | b'c' | b'i'
-            | b'o' | b'n' | b'<' | b'B' => {}
+            b'>' => envelope.redirected = true,
+            // Attributes that do not change what we tell: filter, full name, inspect, warning time,
+            // killed, VERP, return addresses, priority, old create time.
+            b'L' | b'F' | b'I' | b'W' | b'K' | b'V' | b'r' | b'e' | b'P' | b'c' | b'i' | b'o'
+            | b'n' | b'<' | b'B' => {}
             _ => self.unexpected(record)?,
         }
         Ok(())
@@ -377,6 +380,7 @@ mod tests {
                 has_sender: true,
                 null_sender: false,
                 recipients: 1,
+                redirected: false,
                 done: 0,
                 canceled: 0,
                 damage: None,

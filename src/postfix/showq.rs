@@ -88,6 +88,7 @@ impl Reading {
                     envelope.created = decimal(value);
                 }
             }
+            b'>' => envelope.redirected = true,
             // What rec_get() returns for it is 0, and so no record.
             0 => return Err(ended(DamageKind::Unexpected(0), record)),
             _ => {}

@@ -328,7 +328,7 @@ fn table(snapshot: &Snapshot, lines: &mut Vec<String>) {
     }
     let mut rows = vec![("TOTAL".to_owned(), all)];
     for (name, ages) in domains.top(ROWS) {
-        rows.push((escape::printable(name, 40), *ages));
+        rows.push((escape::domain::printable(name, 40), *ages));
     }
     let name_width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(5);
     let heads = ages::heads();
@@ -376,7 +376,7 @@ fn reasons(snapshot: &Snapshot, lines: &mut Vec<String>) {
         lines.push(format!(
             "{:>8} {} {} {}",
             row.recipients,
-            escape::printable(&row.domain, 40),
+            escape::domain::printable(&row.domain, 40),
             escape::printable(&row.code, 16),
             escape::printable(&row.reason, 120),
         ));
@@ -401,7 +401,10 @@ fn senders(snapshot: &Snapshot, lines: &mut Vec<String>) {
     }
     lines.push("messages by sender:".to_owned());
     for (name, count) in senders.top(ROWS / 2) {
-        lines.push(format!("{count:>8} {}", escape::printable(name, 64)));
+        lines.push(format!(
+            "{count:>8} {}",
+            escape::domain::printable_address(name, 64)
+        ));
     }
 }
 
@@ -420,20 +423,24 @@ fn details(taken: &InstanceSnapshot, now: i64, lines: &mut Vec<String>) {
             continue;
         }
         let mut text = format!(
-            "{queue}: {} messages, {} recipients, {} bytes",
-            tally.messages, tally.recipients, tally.bytes
+            "{queue}: {}, {}, {}",
+            escape::counted(tally.messages, "message"),
+            escape::counted(tally.recipients, "recipient"),
+            escape::counted(tally.bytes, "byte")
         );
         if let Some(oldest) = tally.oldest {
             let _ = write!(text, ", oldest {}", Age(now.saturating_sub(oldest).max(0)));
         }
         if tally.not_ready > 0 {
-            let _ = write!(text, ", and {} files that are not ready", tally.not_ready);
+            let files = escape::counted(tally.not_ready, "file");
+            let verb = if tally.not_ready == 1 { "is" } else { "are" };
+            let _ = write!(text, ", and {files} that {verb} not ready");
         }
         if tally.strays > 0 {
             let _ = write!(
                 text,
-                ", and {} files in directories where Postfix does not look",
-                tally.strays
+                ", and {} where Postfix does not look",
+                escape::counted(tally.strays, "file")
             );
         }
         lines.push(text);

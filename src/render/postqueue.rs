@@ -1,18 +1,19 @@
-//! A message as `postqueue -j` and `postqueue -p` print it (postfix.md, "postqueue"), but each
-//! recipient once.
+//! A message as `postqueue -j` and `postqueue -p` print it (postfix.md, "postqueue"), each recipient
+//! record of the queue file once.
 //!
 //! First come the recipients that the defer log names, with their reasons and in its order, then those
-//! of the queue file that it does not name. Where the log names a recipient more than once, the last
-//! entry counts.
+//! that it does not name. Two aliases that expand to one address are two recipients, and so are two
+//! addresses whose bytes print alike: `listing::told` joins log and file by the offset of the record.
 
 use std::io::Write as _;
 
 use crate::escape::{json_mailq_text, mailq_text};
+use crate::listing::told::in_order;
 use crate::postfix::address::MAILER_DAEMON;
-use crate::postfix::defer_log::{Log, NO_ADDRESS};
+use crate::postfix::defer_log::Log;
 use crate::postfix::queue::Queue;
 use crate::postfix::quote::quote_local;
-use crate::scan::MessageRow;
+use crate::scan::{Logged, MessageRow};
 use crate::sys;
 
 /// Which of the forms that releases of Postfix print.
@@ -200,106 +201,36 @@ struct Recipient<'r> {
     reason: &'r [u8],
 }
 
-/// Recipients in the order of showq, each address once: what the defer log said of it last, else its
-/// first record.
+/// Tells the recipients in the order of showq; with [`Keys::V3_11`] those that were given up, too.
 fn each_recipient(row: &MessageRow, utf8: bool, keys: Keys, each: &mut dyn FnMut(Recipient<'_>)) {
-    // Most messages need no more memory than this.
-    let some = || Vec::with_capacity(256);
-    // All addresses as they are printed, one after the other.
-    let mut text = some();
-    let most = row.logged().len() + row.recipient_count();
-    let mut items: Vec<Item> = Vec::with_capacity(most);
-    for (place, entry) in row.logged().enumerate() {
-        if keys == Keys::V3_11 || entry.log == Log::Defer {
-            let start = text.len();
-            mailq_text(entry.address, utf8, &mut text);
-            items.push(Item {
-                address: (start, text.len()),
-                logged: true,
-                place,
-            });
-        }
-    }
-    let mut address = some();
-    for (place, recipient) in row.recipients().enumerate() {
-        let start = text.len();
-        text.extend_from_slice(printable(recipient, utf8, &mut address));
-        items.push(Item {
-            address: (start, text.len()),
-            logged: false,
-            place,
-        });
-    }
-    let kept = kept(&items, &text);
-    let mut entries = row.logged().enumerate();
-    let (mut original, mut reason) = (Vec::new(), some());
-    for (item, _) in items.iter().zip(kept).filter(|(_, kept)| *kept) {
+    let entries: Vec<Logged<'_>> = row.logged().collect();
+    let (mut address, mut original, mut reason) = (Vec::new(), Vec::new(), Vec::new());
+    for told in in_order(row, &entries, keys == Keys::V3_11) {
         original.clear();
         reason.clear();
-        let mut log = Log::Defer;
-        if item.logged {
-            if let Some((_, entry)) = entries.find(|(place, _)| *place == item.place) {
-                if keys == Keys::V3_11 {
-                    mailq_text(entry.original, utf8, &mut original);
-                }
-                mailq_text(entry.reason, utf8, &mut reason);
-                log = entry.log;
-            }
-        } else if keys == Keys::V3_11 {
-            match row.original(item.place) {
-                Some(address) => quoted(address, utf8, &mut original),
+        let entry = told.entry.map(|place| &entries[place]);
+        if let Some(recipient) = told.record.and_then(|place| row.recipient(place)) {
+            printable(recipient, utf8, &mut address);
+        } else {
+            address.clear();
+            mailq_text(entry.map_or(b"", |entry| entry.address), utf8, &mut address);
+        }
+        if keys == Keys::V3_11 {
+            match (entry, told.record.and_then(|place| row.original(place))) {
+                (Some(entry), _) => mailq_text(entry.original, utf8, &mut original),
+                (None, Some(before)) => quoted(before, utf8, &mut original),
                 // The recipient as it is printed.
-                None => original.extend_from_slice(&text[item.address.0..item.address.1]),
+                (None, None) => original.extend_from_slice(&address),
             }
         }
+        if let Some(entry) = entry {
+            mailq_text(entry.reason, utf8, &mut reason);
+        }
         each(Recipient {
-            address: &text[item.address.0..item.address.1],
+            address: &address,
             original: &original,
-            log,
+            log: entry.map_or(Log::Defer, |entry| entry.log),
             reason: &reason,
         });
     }
-}
-
-/// Recipients that are compared each with each.
-const FEW: usize = 8;
-
-/// A recipient that is to be printed, if no other entry speaks for its address.
-struct Item {
-    /// Where its address lies in the text.
-    address: (usize, usize),
-    /// Whether it is an entry of a log, or a record of the queue file.
-    logged: bool,
-    /// Its place among those.
-    place: usize,
-}
-
-/// Which of `items` are printed: of those with one address the last of a log, else the first record.
-fn kept(items: &[Item], text: &[u8]) -> Vec<bool> {
-    let mut kept = vec![true; items.len()];
-    let address = |item: usize| &text[items[item].address.0..items[item].address.1];
-    // Entries without an address are of recipients that nobody can tell apart.
-    let is_same = |a, b| address(a) == address(b) && address(a) != NO_ADDRESS;
-    // Few: most messages have one recipient, named by the log and by the file.
-    if items.len() <= FEW {
-        for item in 0..items.len() {
-            let same = |other: &usize| *other != item && is_same(*other, item);
-            let others = || (0..items.len()).filter(same);
-            kept[item] = match items[item].logged {
-                true => !others().any(|other| other > item && items[other].logged),
-                false => !others().any(|other| other < item || items[other].logged),
-            };
-        }
-        return kept;
-    }
-    let mut order: Vec<usize> = (0..items.len()).collect();
-    order.sort_unstable_by(|a, b| address(*a).cmp(address(*b)).then(a.cmp(b)));
-    for same in order.chunk_by(|a, b| is_same(*a, *b)) {
-        let last_logged = same.iter().rev().find(|item| items[**item].logged);
-        let chosen = last_logged.or(same.first());
-        for item in same {
-            kept[*item] = Some(item) == chosen;
-        }
-    }
-    kept
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::json::SCHEMA;
-use crate::escape::json_text;
+use crate::escape::{counted, json_text};
 use crate::shape::{Buckets, Cause, Part, Row, Shape, Table};
 
 /// How a table is to look. The defaults are qshape's.
@@ -174,8 +174,9 @@ pub fn hidden(part: &Part, all: bool) -> Vec<String> {
         .filter(|(hidden, _)| hidden.messages > 0)
         .map(|(hidden, words)| {
             format!(
-                "{what}, for qshape leaves them out: {} messages with {} recipients {words}",
-                hidden.messages, hidden.recipients
+                "{what}, for qshape leaves them out: {} with {} {words}",
+                counted(hidden.messages, "message"),
+                counted(hidden.recipients, "recipient")
             )
         })
         .collect()

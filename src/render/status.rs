@@ -28,7 +28,7 @@ pub fn text(snapshot: &Snapshot, verdict: &Verdict) -> String {
         let _ = writeln!(
             text,
             "{}\n",
-            escape::printable(error.to_string().as_bytes(), 999)
+            escape::shown(error.to_string().as_bytes(), 999)
         );
     }
     let _ = writeln!(text, "{}", verdict.state);
@@ -37,11 +37,11 @@ pub fn text(snapshot: &Snapshot, verdict: &Verdict) -> String {
             text,
             "  {}: {}",
             finding.state,
-            escape::printable(finding.text().as_bytes(), 400)
+            escape::shown(finding.text().as_bytes(), 400)
         );
     }
     for note in &verdict.notes {
-        let _ = writeln!(text, "  {}", escape::printable(note.as_bytes(), 400));
+        let _ = writeln!(text, "  {}", escape::shown(note.as_bytes(), 400));
     }
     text
 }
@@ -87,7 +87,7 @@ fn instance(taken: &InstanceSnapshot, now: i64, text: &mut String) {
     row("total", &total, now, text);
     settings(taken, text);
     for warning in &instance.warnings {
-        let _ = writeln!(text, "{}", escape::printable(warning.as_bytes(), 400));
+        let _ = writeln!(text, "{}", escape::shown(warning.as_bytes(), 400));
     }
     for gap in &taken.gaps {
         let _ = writeln!(text, "{gap}");

@@ -99,7 +99,7 @@ fn place(level: Level, text: &str) -> String {
         Level::Warning => "--warning",
         Level::Critical => "--critical",
     };
-    format!("{option} \"{}\"", escape::printable(text.as_bytes(), 128))
+    format!("{option} \"{}\"", escape::shown(text.as_bytes(), 128))
 }
 
 /// The rules of a check that was given none: ages, shares and states that fit any host, no counts.

@@ -1,7 +1,7 @@
-//! Messages one by one: a cursor over a spool, in memory for one message.
+//! Messages one by one: a row of each, a cursor over them, a reader of those whose places are known.
 //!
-//! For listings and for hosts that want rows. It uses the caller's thread alone and holds what one
-//! directory buffer lists, so that a queue of any length streams.
+//! For listings and for hosts that ask for rows. A cursor uses the caller's thread alone and holds what
+//! one directory buffer lists, so that a queue of any length streams.
 
 use std::ffi::CString;
 use std::os::fd::AsFd;
@@ -133,6 +133,11 @@ impl MessageRow {
         Some(&self.text[span.end..span.original_end?])
     }
 
+    /// Where the record of the recipient at `index` stands in the file, in bytes.
+    pub fn offset(&self, index: usize) -> Option<u64> {
+        Some(self.recipients.get(index)?.offset)
+    }
+
     /// The recipients still to be delivered, raw, in the order of the file.
     pub fn recipients(&self) -> impl Iterator<Item = &[u8]> {
         (0..self.recipients.len()).filter_map(|index| self.recipient(index))
@@ -154,7 +159,7 @@ impl MessageRow {
     }
 }
 
-/// A cursor over the messages of one spool.
+/// A cursor over the messages of one spool, in the order of its directories.
 #[derive(Debug)]
 pub struct Messages {
     walk: SerialWalk<()>,
@@ -235,7 +240,7 @@ impl Messages {
 const MAX_GAPS: usize = 64;
 
 #[derive(Debug, Default)]
-struct Heard {
+pub(super) struct Heard {
     row: MessageRow,
     found: bool,
     gaps: Vec<Gap>,
@@ -296,6 +301,15 @@ impl walker::Visitor for Heard {
 
 /// Hears of messages one by one.
 pub trait Tell: Send {
+    /// The messages of a piece of work come next; pieces have numbers in the order of the directories.
+    /// Told where the order matters: by [`Spool::scan_in_order`].
+    fn begins(&mut self, piece: u64) {
+        let _ = piece;
+    }
+
+    /// All messages of that piece were told.
+    fn ends(&mut self) {}
+
     /// A message; false when it has heard enough.
     fn tell(&mut self, row: &MessageRow) -> bool;
 }
@@ -303,8 +317,8 @@ pub trait Tell: Send {
 /// An observer that makes a row of every message and tells it: for listings on several threads.
 #[derive(Debug)]
 pub struct Rows<T> {
-    heard: Heard,
-    to: T,
+    pub(super) heard: Heard,
+    pub(super) to: T,
     enough: bool,
     cut: bool,
 }

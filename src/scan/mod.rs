@@ -14,6 +14,7 @@
 mod cursor;
 pub(crate) mod directory;
 pub(crate) mod gap;
+mod in_order;
 mod log_dir;
 mod log_entries;
 

@@ -183,6 +183,11 @@ impl<T: Copy + Send> SerialWalk<T> {
         }
     }
 
+    /// Whether nothing is left to be done.
+    pub(crate) fn is_done(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// The next files, or `None` at the end; `visitor` hears of all but those.
     pub(crate) fn next_files(
         &mut self,
@@ -201,9 +206,10 @@ impl<T: Copy + Send> SerialWalk<T> {
                     let at = self.waiting.len();
                     let put = |_: &mut _, work| self.waiting.push(work);
                     if list(&directory, tag, visitor, &mut self.listing, put) {
-                        // Below what was found: this buffer's files come first.
-                        self.waiting.insert(at, Work::List(directory, tag));
+                        self.waiting.push(Work::List(directory, tag));
                     }
+                    // What stands first in the directory comes first, and the rest of it last.
+                    self.waiting[at..].reverse();
                 }
             }
         }

@@ -18,6 +18,8 @@ mod growth;
 mod large_files;
 /// The order of the rooms in `src`, and that every test file is in a binary.
 mod layers;
+/// The recipients that a list prints are those that a check counts; the order of a list.
+mod list_counts;
 /// `check_postfix_queue` as a monitoring system runs it: options, first line, exit code.
 mod plugin;
 /// README and the guide: tables as in the code, commands that run; figures as in the results of the benchmarks.

@@ -631,3 +631,80 @@ fn the_doctor_finds_what_is_in_the_way_and_the_least_remedy() {
         "{text}"
     );
 }
+
+#[test]
+fn an_error_is_a_json_document_where_json_is_asked_for() {
+    let spool = Spool::empty();
+    for words in [
+        &["status", "--json", "--readers", "0"][..],
+        &["reasons", "-j", "--no-such-option"],
+        &["list", "--json", "--older", "1x"],
+        &["shape", "--json", "--readers", "99"],
+    ] {
+        let (code, text, error) = told(&mut command(&spool, words));
+        assert!(code == 1 || code == 2, "{words:?}: {code}");
+        assert!(error.starts_with("queuewatch: "), "{words:?}: {error}");
+        let document: Value = serde_json::from_str(&text).expect("one document");
+        assert_eq!(document["schema"], "queuewatch/1");
+        assert_eq!(document["complete"], false);
+        let message = document["broken"][0]["message"].as_str().expect("a text");
+        assert!(error.contains(message), "{words:?}: {message}");
+    }
+    let plugin = Command::new(env!("CARGO_BIN_EXE_check_postfix_queue"))
+        .args(["--format", "json", "-w", "deferred.messages=10:5"])
+        .output()
+        .expect("it runs");
+    let document: Value = serde_json::from_slice(&plugin.stdout).expect("one document");
+    assert_eq!(
+        (plugin.status.code(), &document["state_code"]),
+        (Some(3), &3.into())
+    );
+}
+
+#[test]
+fn what_was_typed_is_told_as_it_was_typed() {
+    let spool = Spool::empty();
+    let (code, _, error) = told(&mut command(&spool, &["list", "--older", "<5>|b\u{fc}"]));
+    assert_eq!(code, 2);
+    assert!(error.contains("<5>|b\u{fc}"), "{error}");
+}
+
+#[test]
+fn a_domain_is_shown_so_that_the_next_command_takes_it() {
+    let spool = Spool::empty();
+    deferred(
+        &spool,
+        "A00001X",
+        60,
+        "a@b\u{fc}cher.example",
+        "4.4.1",
+        REFUSED,
+    );
+    let (_, text, _) = told(&mut command(&spool, &["reasons"]));
+    assert!(text.contains(" xn--bcher-kva.example "), "{text}");
+    for domain in ["xn--bcher-kva.example", "b\u{fc}cher.example"] {
+        let (_, text, _) = told(&mut command(&spool, &["list", "--domain", domain]));
+        assert_eq!(text.lines().count(), 1, "{domain}");
+        let rule = format!("deferred.domain({domain})=0");
+        let (_, text, _) = told(&mut command(&spool, &["status", "--warning", &rule]));
+        assert!(
+            text.contains("deferred.domain(xn--bcher-kva.example) is 1"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_queue_that_is_a_link_is_told_beside_qshapes_table() {
+    let spool = Spool::empty();
+    let elsewhere = tempfile::tempdir().expect("a temporary folder");
+    std::fs::remove_dir(spool.path().join("active")).expect("ours");
+    symlink(elsewhere.path(), spool.path().join("active")).expect("a link");
+    let (code, text, error) = told(&mut command(&spool, &["shape"]));
+    assert_eq!(code, 4);
+    assert!(text.contains("TOTAL"), "{text}");
+    assert!(
+        error.contains("active") && error.contains("symbolic link"),
+        "{error}"
+    );
+}

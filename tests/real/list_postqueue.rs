@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::handmade::{self, Handmade};
+use crate::support::joined::{Joined, joined};
 use crate::support::postfix::{
     DELIVERED, FULL, GREYLISTED, HOLD_SUBJECT, Options, Postfix, QueueIds, REJECTED, UNRESPONSIVE,
 };
@@ -121,6 +122,30 @@ fn listings_are_sorted() {
     assert_sorted(&from, "retry", |line| retries.get(&key(line).1).copied());
 }
 
+#[test]
+fn a_second_copy_of_always_bcc_stays() {
+    let postfix = Postfix::start(&Options {
+        main_cf: vec!["always_bcc = archive@bcc.example".into()],
+        ..Options::default()
+    });
+    let id = postfix.send(
+        "bob@send.example",
+        &["archive@bcc.example", "a@alpha.example"],
+        "Subject: twice\n",
+        "Hello\n",
+    );
+    postfix.wait_quiet();
+    let names = BTreeMap::from([(id.clone(), "twice".to_owned())]);
+    let mut comparison = Comparison::new("live", names);
+    comparison.listed.clear();
+    compare(&postfix, &mut comparison, "UTC");
+    comparison.finish("always_bcc");
+    let output = list(&of(&postfix), &["-j"]);
+    let message = object(lines(&output).next().expect("one message"));
+    let recipients = message["recipients"].as_array().expect("a list");
+    assert_eq!(recipients.len(), 3, "{message:#}");
+}
+
 /// Compares with what was saved from a spool of the corpus.
 fn same_as_saved(name: &str, from: &[String]) {
     let mut comparison = Comparison::new(name, BTreeMap::new());
@@ -147,7 +172,8 @@ fn same_as_live(options: &Options) {
     let mut options = options.clone();
     options.main_cf.push(
         "virtual_alias_maps = inline:{ { list@alias.example = a@one.example, b@two.example, \"c c\"@three.example }, \
-         { solo@alias.example = target@solo.example } }"
+         { solo@alias.example = target@solo.example }, \
+         { first@alias.example = one@target.example }, { second@alias.example = one@target.example } }"
             .into(),
     );
     let postfix = Postfix::start(&options);
@@ -194,6 +220,14 @@ fn same_with_files(place: &str, utf8: &str, made: &[Handmade], what: &str) {
         file.write(&postfix.queue_directory());
     }
     let mut comparison = Comparison::new(place, names_of(made));
+    comparison.records = made
+        .iter()
+        .map(|file| {
+            let log = file.log.as_deref();
+            let joined = joined(&file.bytes, log, utf8 == "yes");
+            (file.name.clone(), joined)
+        })
+        .collect();
     compare(&postfix, &mut comparison, "UTC");
     if !comparison.wrong.is_empty() {
         let all = made.iter().map(|file| (file.name.as_str(), file));
@@ -319,6 +353,22 @@ fn send_every_kind(postfix: &Postfix, utf8: bool) -> BTreeMap<&'static str, Stri
             ),
         ),
         (
+            "two-aliases-of-one",
+            send(
+                "bob@send.example",
+                &["first@alias.example", "second@alias.example"],
+                "two aliases",
+            ),
+        ),
+        (
+            "two-aliases-of-one-held",
+            send(
+                "bob@send.example",
+                &["second@alias.example", "first@alias.example"],
+                &held,
+            ),
+        ),
+        (
             "odd",
             send(
                 r#""odd sender"@send.example"#,
@@ -384,6 +434,8 @@ struct Comparison {
     listed: BTreeMap<String, Difference>,
     /// What messages are called, by queue ID.
     names: BTreeMap<String, String>,
+    /// The recipients of those whose bytes are known, by queue ID.
+    records: BTreeMap<String, Vec<Joined>>,
     /// What is wrong, with the queue ID where there is one.
     wrong: Vec<(String, String)>,
 }
@@ -394,6 +446,7 @@ impl Comparison {
             place: place.to_owned(),
             listed: differences(place),
             names,
+            records: BTreeMap::new(),
             wrong: Vec::new(),
         }
     }
@@ -459,7 +512,7 @@ impl Comparison {
         theirs: BTreeMap<K, String>,
         ours: &BTreeMap<K, String>,
         id: impl Fn(&K) -> String,
-        once: impl Fn(&str) -> String,
+        once: impl Fn(&str, Option<&[Joined]>) -> String,
     ) {
         for key in ours.keys().filter(|key| !theirs.contains_key(key)) {
             self.fail(&id(key), &format!("only ours: {key:?}"));
@@ -473,7 +526,13 @@ impl Comparison {
         }
     }
 
-    fn pair(&mut self, id: &str, theirs: &str, ours: &str, once: impl Fn(&str) -> String) {
+    fn pair(
+        &mut self,
+        id: &str,
+        theirs: &str,
+        ours: &str,
+        once: impl Fn(&str, Option<&[Joined]>) -> String,
+    ) {
         let name = self.names.get(id).map_or(id, String::as_str);
         let listed = match self.listed.contains_key(name) {
             true => self.listed.get_mut(name),
@@ -481,7 +540,8 @@ impl Comparison {
         };
         let expected = match listed {
             Some(listed) if listed.identifier == "duplicate-recipients" => {
-                let expected = once(theirs);
+                let records = self.records.get(id).map(Vec::as_slice);
+                let expected = once(theirs, records);
                 listed.seen |= expected != theirs;
                 expected
             }
@@ -597,47 +657,64 @@ fn block_id(block: &str) -> String {
     block.split(' ').next().unwrap_or_default().to_owned()
 }
 
-/// Which of some recipients ours keeps: of those with one address the last with a reason, else the first.
-fn once<T>(recipients: &[T], of: impl Fn(&T) -> (String, bool)) -> Vec<bool> {
-    let mut chosen: BTreeMap<String, (usize, bool)> = BTreeMap::new();
-    for (place, recipient) in recipients.iter().enumerate() {
-        let (mut address, explained) = of(recipient);
-        // Recipients that nobody can tell apart.
-        if address.contains("(recipient address unavailable)") {
-            address = format!("{address} {place}");
-        }
-        let best = chosen.entry(address).or_insert((place, explained));
-        if explained {
-            *best = (place, true);
-        }
-    }
-    let places: BTreeSet<usize> = chosen.into_values().map(|(place, _)| place).collect();
-    (0..recipients.len())
-        .map(|place| places.contains(&place))
+/// Which of postqueue's recipients ours lists, in our order, and under which address if not postqueue's: as `records`
+/// says, or where the bytes of a message are not at hand, by addresses, of which every such message has each once.
+fn listed<'t>(
+    theirs: &[(&'t str, bool)],
+    records: Option<&[Joined]>,
+    line: impl Fn(&[u8]) -> String,
+) -> Vec<(String, Option<usize>)> {
+    let Some(records) = records else {
+        let mut explained: BTreeSet<&'t str> = BTreeSet::new();
+        explained.extend(theirs.iter().filter(|one| one.1).map(|one| one.0));
+        return theirs
+            .iter()
+            .enumerate()
+            .filter(|(_, (address, has_reason))| *has_reason || !explained.contains(address))
+            .map(|(place, (address, has_reason))| {
+                ((*address).to_owned(), has_reason.then_some(place))
+            })
+            .collect();
+    };
+    records
+        .iter()
+        .map(|one| {
+            let address = match &one.address {
+                Some(address) => line(address),
+                None => theirs[one.entry.expect("an entry of the log")].0.to_owned(),
+            };
+            (address, one.entry)
+        })
         .collect()
 }
 
-/// An object of postqueue without the recipients that it lists a second time.
-fn once_in_object(line: &str) -> String {
+/// An object of postqueue as ours: each recipient record once.
+fn once_in_object(line: &str, records: Option<&[Joined]>) -> String {
+    const REASON: &str = ", \"delay_reason\"";
     let (head, recipients) = line
         .split_once("\"recipients\": [")
         .expect("a list of recipients");
     let recipients = recipients.strip_suffix("]}").expect("the end of an object");
-    let all: Vec<&str> = recipients
+    let all: Vec<(&str, &str)> = recipients
         .split_inclusive("}, ")
         .map(|recipient| recipient.trim_end_matches("}, ").trim_end_matches('}'))
+        .map(|recipient| recipient.split_at(recipient.find(REASON).unwrap_or(recipient.len())))
         .collect();
-    let kept = once(&all, |recipient| {
-        match recipient.split_once(", \"delay_reason\"") {
-            Some((address, _)) => (address.to_owned(), true),
-            None => ((*recipient).to_owned(), false),
-        }
-    });
-    let kept: Vec<String> = all
+    let theirs: Vec<(&str, bool)> = all
         .iter()
-        .zip(kept)
-        .filter(|(_, kept)| *kept)
-        .map(|(recipient, _)| format!("{recipient}}}"))
+        .map(|(address, reason)| (*address, !reason.is_empty()))
+        .collect();
+    let printed = |address: &[u8]| {
+        let mut inside = Vec::new();
+        queuewatch::escape::json_mailq_text(address, &mut inside);
+        format!("{{\"address\": \"{}\"", escaped(&inside))
+    };
+    let kept: Vec<String> = listed(&theirs, records, printed)
+        .into_iter()
+        .map(|(address, entry)| {
+            let reason = entry.map_or("", |place| all[place].1);
+            format!("{address}{reason}}}")
+        })
         .collect();
     format!("{head}\"recipients\": [{}]}}", kept.join(", "))
 }
@@ -650,36 +727,37 @@ fn is_reason(line: &str) -> bool {
         && line.len() - text.len() == 78_usize.saturating_sub(text.len())
 }
 
-/// A block of postqueue without the recipients that it lists a second time.
-fn once_in_block(block: &str) -> String {
+/// A block of postqueue as ours: each recipient record once.
+fn once_in_block(block: &str, records: Option<&[Joined]>) -> String {
     const NONE: &str = "(reason unavailable)";
     let mut lines = block.lines();
     let mut out = vec![lines.next().unwrap_or_default().to_owned()];
     let mut reason = "";
-    let mut recipients: Vec<(&str, &str)> = Vec::new();
+    let mut all: Vec<(&str, &str)> = Vec::new();
     for line in lines {
         if is_reason(line) {
-            reason = if line.trim_start() == NONE { "" } else { line };
+            reason = line;
         } else {
-            recipients.push((line, reason));
+            all.push((line, reason));
         }
     }
-    let kept = once(&recipients, |(address, reason)| {
-        ((*address).to_owned(), !reason.is_empty())
-    });
-    if kept.iter().all(|kept| *kept) {
-        return block.to_owned();
-    }
+    let theirs: Vec<(&str, bool)> = all
+        .iter()
+        .map(|(address, reason)| (*address, !["", NONE].contains(&reason.trim_start())))
+        .collect();
+    // Behind the three columns of the short form: those are of made files, which have short queue IDs.
+    let printed = |address: &[u8]| format!("{:41}{}", "", escaped(address));
     let mut saved = "";
-    for ((address, reason), _) in recipients.iter().zip(kept).filter(|(_, kept)| *kept) {
-        if *reason != saved {
+    for (address, entry) in listed(&theirs, records, printed) {
+        let reason = entry.map_or("", |place| all[place].1);
+        if reason != saved {
             saved = reason;
             out.push(match saved {
                 "" => format!("{NONE:>78}"),
                 _ => saved.to_owned(),
             });
         }
-        out.push((*address).to_owned());
+        out.push(address);
     }
     out.join("\n")
 }
@@ -757,16 +835,22 @@ impl Filtered {
             "redirected.example",
             "d3.bulk.example",
             "bücher.example",
+            "xn--bcher-kva.example",
             "none.example",
         ] {
-            let suffix = format!("@{}", domain.to_ascii_lowercase());
+            let domain_of = |address: &str| {
+                let (_, domain) = address.rsplit_once('@').unwrap_or(("", address));
+                // Either spelling of a domain picks both.
+                domain.to_lowercase().replace("xn--bcher-kva", "bücher")
+            };
+            let wanted = domain.to_ascii_lowercase();
             self.picks(&["--domain", domain], |message| {
                 let recipients = message["recipients"].as_array().expect("a list");
                 let address = |one: &Value| one["address"].as_str().map(str::to_ascii_lowercase);
                 recipients
                     .iter()
                     .filter_map(address)
-                    .any(|address| address.ends_with(&suffix))
+                    .any(|address| domain_of(&address) == domain_of(&wanted))
             });
         }
     }

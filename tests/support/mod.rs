@@ -7,6 +7,8 @@
 
 /// Queue files and defer logs that no Postfix would write, and that its showq(8) lists all the same.
 pub(crate) mod handmade;
+/// What a list makes of what postqueue prints: each recipient record once.
+pub(crate) mod joined;
 /// What `postqueue -j` lists, added up.
 pub(crate) mod listed;
 /// A real Postfix for one test, in a folder and on a port of its own.

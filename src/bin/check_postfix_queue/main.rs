@@ -122,6 +122,7 @@ fn main() {
     let mut words = std::env::args_os();
     let name = words.next().unwrap_or_default();
     let words: Vec<OsString> = words.collect();
+    let in_json = asks_for_json(&words);
     let called_check_mailq = Path::new(&name).file_name() == Some(OsStr::new("check_mailq"));
     let run = || match called_check_mailq {
         true => check_mailq::run(words),
@@ -133,8 +134,24 @@ fn main() {
             "internal error: this is a bug of check_postfix_queue; please report it",
         ))
     });
-    let (text, state) = outcome.unwrap_or_else(|error| (plugin::failure(&error), State::Unknown));
+    let (text, state) = outcome.unwrap_or_else(|error| {
+        // In the form that was asked for: whoever reads it parses it.
+        let text = match in_json && !called_check_mailq {
+            true => format!("{}\n", json::failure(&error)),
+            false => plugin::failure(&error),
+        };
+        (text, State::Unknown)
+    });
     finish(&text, state);
+}
+
+/// Whether a JSON document is to be printed, as far as the words tell before they are understood.
+fn asks_for_json(words: &[OsString]) -> bool {
+    let pairs = words.windows(2);
+    words.iter().any(|word| word == "--format=json")
+        || pairs
+            .into_iter()
+            .any(|pair| pair[0] == "--format" && pair[1] == "json")
 }
 
 /// Prints and exits. A reader that has gone away cannot be told anything.
@@ -223,11 +240,7 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
     });
     let (snapshot, verdict) = match (judged, format) {
         (Ok(judged), _) => judged,
-        (Err(error), Format::Plugin) => return Err(error),
-        // In the form that was asked for: whoever reads it parses it.
-        (Err(error), Format::Json) => {
-            return Ok((format!("{}\n", json::failure(&error)), State::Unknown));
-        }
+        (Err(error), Format::Plugin | Format::Json) => return Err(error),
         (Err(_), Format::OpenMetrics) => return Ok((openmetrics::failure(), State::Unknown)),
     };
     let text = match format {

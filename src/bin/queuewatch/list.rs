@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use queuewatch::error::{Error, Result};
+use queuewatch::escape::counted;
 use queuewatch::instance::Instance;
 use queuewatch::listing::{Pick, Request, Sort, list};
 use queuewatch::measure::{Unit, quantity, status_code};
@@ -33,16 +34,16 @@ const FLAGS: [Flag; 8] = [
         help: "text, as mailq" },
     Flag { short: None, name: "keys", takes: Takes::One("VERSION"),
         help: "JSON with the keys of that Postfix: 3.5 (default) or 3.11" },
-    Flag { short: None, name: "domain", takes: Takes::One("NAME"),
+    Flag { short: None, name: "domain", takes: Takes::Many("NAME"),
         help: "only messages with a recipient of that destination domain" },
-    Flag { short: None, name: "sender", takes: Takes::One("NAME"),
+    Flag { short: None, name: "sender", takes: Takes::Many("NAME"),
         help: "only messages of that sender address or domain; <> is the null sender" },
-    Flag { short: None, name: "reason", takes: Takes::One("CODE"),
+    Flag { short: None, name: "reason", takes: Takes::Many("CODE"),
         help: "only messages with a delay reason of that status code or prefix, such as 4.7" },
-    Flag { short: None, name: "older", takes: Takes::One("AGE"),
+    Flag { short: None, name: "older", takes: Takes::Many("AGE"),
         help: "only messages older than AGE, with s m h d w" },
     Flag { short: None, name: "sort", takes: Takes::One("ORDER"),
-        help: "arrival (oldest first), size (largest first), retry (next first) or queue_id" },
+        help: "arrival (oldest first), size (largest first), retry (next first; what has none last) or queue_id" },
 ];
 
 pub(crate) fn flags() -> Vec<Flag> {
@@ -78,22 +79,17 @@ impl Asked {
                     _ => return Err(args::usage("--keys wants 3.5 or 3.11")),
                 };
             }
-            "domain" => self.pick.domain = Some(value),
-            "sender" => {
-                self.pick.sender = Some(match value.as_slice() {
-                    b"<>" => b"MAILER-DAEMON".to_vec(),
-                    _ => value,
-                });
-            }
+            "domain" => self.pick.domain.push(value),
+            "sender" => self.pick.sender.push(value),
             "reason" => {
-                self.pick.reason = Some(status_code(utf8("reason", &value)?)?);
+                self.pick.reason.push(status_code(utf8("reason", &value)?)?);
             }
             "older" => {
                 let age = utf8("older", &value)?;
                 let seconds = quantity::parse(age, Unit::Seconds).map_err(|(at, what)| {
                     args::usage(&format!("--older \"{age}\": character {}: {what}", at + 1))
                 })?;
-                self.pick.older = Some(seconds as i64);
+                self.pick.older.push(seconds as i64);
             }
             "sort" => {
                 let order = Sort::from_name(utf8("sort", &value)?);
@@ -152,6 +148,7 @@ fn print(asked: Asked) -> Result<ExitCode> {
         queues,
         pick,
         sort,
+        limit: None,
         reasons: true,
         bounces: keys == Keys::V3_11 && !text,
         now: options.now(),
@@ -197,15 +194,15 @@ fn print(asked: Asked) -> Result<ExitCode> {
     };
     if outcome.senderless > 0 {
         eprintln!(
-            "queuewatch: {} damaged files without a sender are not listed (postqueue does not either); \
-             check_postfix_queue -v names them",
-            outcome.senderless
+            "queuewatch: {} without a sender not listed (postqueue lists none either); \
+             check_postfix_queue -v names each",
+            counted(outcome.senderless, "damaged file")
         );
     }
     if outcome.vanished > 0 {
         eprintln!(
-            "queuewatch: {} messages moved on while the list was sorted",
-            outcome.vanished
+            "queuewatch: {} moved on while the list was sorted",
+            counted(outcome.vanished, "message")
         );
     }
     Ok(tell_unread(

@@ -22,6 +22,7 @@ use queuewatch::error::{Error, ErrorKind, Result};
 use queuewatch::measure::Subject;
 use queuewatch::options::{OPTIONS, Takes};
 use queuewatch::postfix::queue::QueueSet;
+use queuewatch::render::json;
 use queuewatch::snapshot::{InstanceSnapshot, Snapshot};
 
 /// Exit codes (contract.md, "Exit codes").
@@ -145,16 +146,31 @@ const WHICH: [&str; 8] = [
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let in_json = asks_for_json(&arguments);
     match dispatch(arguments) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("queuewatch: {error}");
+            if in_json {
+                // Whoever reads the output parses it.
+                let _ = print(&format!("{}\n", json::failure(&error)));
+            }
             match error.kind() {
                 ErrorKind::Syntax | ErrorKind::Invalid => ExitCode::from(USAGE),
                 _ => ExitCode::from(FAILED),
             }
         }
     }
+}
+
+/// Whether a JSON document is to be printed, as far as the words tell before they are understood.
+fn asks_for_json(arguments: &[OsString]) -> bool {
+    let words = || arguments.iter().take_while(|word| *word != "--");
+    let to_file = |word: &OsString| {
+        let word = word.to_string_lossy();
+        word.starts_with("--output") || word.starts_with("-o")
+    };
+    words().any(|word| word == "--json" || word == "-j") && !words().any(to_file)
 }
 
 fn dispatch(mut arguments: Vec<OsString>) -> Result<ExitCode> {

@@ -79,7 +79,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
 
 fn table(snapshot: &Snapshot, reasons: &Reasons) -> String {
     let mut text = String::new();
-    let domain = |bytes: &[u8]| escape::printable(bytes, 64);
+    let domain = |bytes: &[u8]| escape::domain::printable(bytes, 64);
     let width = |of: usize, head: &str| of.max(head.len());
     let domains = reasons.rows.iter().map(|row| domain(&row.domain).len());
     let domain_width = width(domains.max().unwrap_or(0), "domain");

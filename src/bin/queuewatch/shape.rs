@@ -68,7 +68,7 @@ fn figure(name: &str, value: &[u8]) -> f64 {
     if !is_perl_number(value) {
         eprintln!(
             "queuewatch: --{name} \"{}\" is no number; {} is taken, as qshape does",
-            queuewatch::escape::printable(value, 64),
+            queuewatch::escape::shown(value, 64),
             perl_text(perl_number(value)),
         );
     }

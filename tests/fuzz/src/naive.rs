@@ -98,6 +98,7 @@ pub fn read(file: &[u8], writer: Writer) -> Option<(Envelope, Vec<Told>)> {
         has_sender: sender.is_some(),
         null_sender: sender.is_some_and(|sender| sender.data.is_empty()),
         recipients: count(b'R'),
+        redirected: first(b'>').is_some(),
         done: count(b'D'),
         canceled: count(b'/'),
         damage: damage(&records, &end, writer),

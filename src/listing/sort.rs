@@ -1,0 +1,235 @@
+//! A sorted listing: a first pass keeps a key and a place for each message picked, some 100 bytes, and a
+//! second reads them again in that order.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use super::{Format, Out, Outcome, PIECE, Request};
+use crate::instance::{Instance, Settings};
+use crate::postfix::queue::{Queue, QueueSet};
+use crate::postfix::queue_id::hash_path;
+use crate::scan::{MessageRow, Reread, Rows, Spool, Tell};
+
+/// An order of messages; equal ones come by queue ID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sort {
+    /// The oldest first.
+    Arrival,
+    /// The largest first.
+    Size,
+    /// The next to be retried first: in deferred the time of the file's last change is that of its next
+    /// retry. Mail of other queues has none and comes last.
+    Retry,
+    /// By queue ID.
+    QueueId,
+}
+
+impl Sort {
+    /// The order of that name: arrival, size, retry, queue_id.
+    pub fn from_name(name: &str) -> Option<Sort> {
+        Some(match name {
+            "arrival" => Sort::Arrival,
+            "size" => Sort::Size,
+            "retry" => Sort::Retry,
+            "queue_id" => Sort::QueueId,
+            _ => return None,
+        })
+    }
+
+    fn key(self, row: &MessageRow) -> i64 {
+        match self {
+            Sort::Arrival => row.arrival(),
+            Sort::Size => i64::try_from(row.size).unwrap_or(i64::MAX).wrapping_neg(),
+            Sort::Retry => match (row.queue, row.inode) {
+                (Some(Queue::Deferred), Some(inode)) => inode.mtime,
+                _ => i64::MAX,
+            },
+            Sort::QueueId => 0,
+        }
+    }
+}
+
+/// Where a message is, and where it belongs in the order.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Found {
+    key: i64,
+    queue_id: Box<[u8]>,
+    /// Which of the directories seen.
+    directory: u32,
+}
+
+/// A directory that holds messages: of which spool, of which queue, and where below it.
+type Seen = (usize, Queue, PathBuf);
+
+/// One thread's finds.
+struct Finds<'l> {
+    request: &'l Request,
+    sort: Sort,
+    directories: &'l Mutex<HashMap<Seen, u32>>,
+    spool: usize,
+    root: &'l Path,
+    /// The directory of the last message, and its number.
+    last: Option<(PathBuf, u32)>,
+    found: Vec<Found>,
+    name: Vec<u8>,
+    senderless: u64,
+}
+
+impl Finds<'_> {
+    fn number_of(&mut self, row: &MessageRow) -> u32 {
+        if let Some((directory, number)) = &self.last {
+            if *directory == row.directory {
+                return *number;
+            }
+        }
+        let queue = row.queue.unwrap_or(Queue::Active);
+        let top = self.root.join(queue.name());
+        let levels = row.directory.strip_prefix(top).unwrap_or(Path::new(""));
+        let place = (self.spool, queue, levels.to_owned());
+        let mut all = self
+            .directories
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let next = all.len() as u32;
+        let number = *all.entry(place).or_insert(next);
+        self.last = Some((row.directory.clone(), number));
+        number
+    }
+}
+
+impl Tell for Finds<'_> {
+    fn tell(&mut self, row: &MessageRow) -> bool {
+        if self
+            .request
+            .pick
+            .takes(row, self.request.now, &mut self.name)
+        {
+            if row.envelope.has_sender {
+                let directory = self.number_of(row);
+                self.found.push(Found {
+                    key: self.sort.key(row),
+                    queue_id: row.queue_id.as_slice().into(),
+                    directory,
+                });
+            } else {
+                self.senderless += 1;
+            }
+        }
+        true
+    }
+}
+
+pub(super) fn sorted(
+    spools: &[(Spool, Instance)],
+    request: &Request,
+    sort: Sort,
+    format: Format<'_>,
+    out: Out<'_>,
+    outcome: &mut Outcome,
+) -> io::Result<()> {
+    let directories = Mutex::new(HashMap::new());
+    let mut found = Vec::new();
+    // Reasons are read for those that are picked, once they are told.
+    let mut first_pass = request.clone();
+    first_pass.reasons = false;
+    first_pass.bounces = false;
+    for (number, (spool, _)) in spools.iter().enumerate() {
+        let finds = || {
+            Rows::new(Finds {
+                request,
+                sort,
+                directories: &directories,
+                spool: number,
+                root: spool.path(),
+                last: None,
+                found: Vec::new(),
+                name: Vec::new(),
+                senderless: 0,
+            })
+        };
+        let plan = first_pass.plan(request.queues);
+        for rows in spool.scan(&plan, request.readers, request.deadline, finds) {
+            let (gaps, unreadable, cut, mut finds) = rows.finish();
+            outcome.take_in(gaps, unreadable, cut);
+            outcome.senderless += finds.senderless;
+            found.append(&mut finds.found);
+        }
+    }
+    found.sort_unstable();
+    let seen = directories
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
+    let mut directories: Vec<(u32, Seen)> = seen
+        .into_iter()
+        .map(|(place, number)| (number, place))
+        .collect();
+    directories.sort_unstable();
+    let plan = request.plan(request.queues);
+    let mut rereads: Vec<Reread<'_>> = spools
+        .iter()
+        .map(|(spool, _)| Reread::new(spool, &plan, request.deadline))
+        .collect();
+    let mut text = Vec::new();
+    for one in found {
+        if outcome.messages >= request.limit.unwrap_or(u64::MAX) {
+            break;
+        }
+        if request.deadline.passed() {
+            outcome.cut = true;
+            break;
+        }
+        let (_, (number, queue, levels)) = &directories[one.directory as usize];
+        let reread = &mut rereads[*number];
+        let unreadable = reread.unreadable();
+        let settings = &spools[*number].1.settings;
+        let here = reread.message(*queue, levels, &one.queue_id).is_some();
+        let found = here || elsewhere(reread, request, settings, levels, &one.queue_id);
+        if !found {
+            if reread.unreadable() == unreadable {
+                outcome.vanished += 1;
+            }
+            continue;
+        }
+        let row = reread.row();
+        outcome.messages += 1;
+        outcome.bytes = outcome.bytes.saturating_add(row.size);
+        format(&spools[*number].1, row, &mut text);
+        if text.len() >= PIECE {
+            out(&text)?;
+            text.clear();
+        }
+    }
+    for reread in rereads {
+        let (gaps, unreadable, cut) = reread.finish();
+        outcome.take_in(gaps, unreadable, cut);
+    }
+    out(&text)
+}
+
+/// Looks for a message that is no longer where it was in the other queues, into which mail moves while
+/// a list is printed.
+fn elsewhere(
+    reread: &mut Reread<'_>,
+    request: &Request,
+    settings: &Settings,
+    levels: &Path,
+    queue_id: &[u8],
+) -> bool {
+    let seen = levels.components().count();
+    let mut queues = request.queues.and(QueueSet::TOTAL).iter();
+    queues.any(|queue| {
+        let depth = match settings.is_hashed(queue.name()) {
+            true => settings.hash_queue_depth,
+            false => 0,
+        };
+        // Of a spool given by itself the settings are guessed.
+        let mut depths = [depth, seen, 0].into_iter();
+        depths.any(|depth| {
+            let path = hash_path(queue_id, depth);
+            let found = reread.message(queue, Path::new(&path), queue_id);
+            found.is_some()
+        })
+    })
+}

@@ -1,0 +1,234 @@
+//! An unsorted listing: messages in the order of the directories, formatted on several threads.
+//!
+//! The threads take bundles of files, which have numbers. Whoever has the bundle whose turn it is writes
+//! to the output at once; the text of a later bundle waits in memory until then, and when much is
+//! waiting its thread does. So the output is the same from run to run, and its memory is bounded.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use super::{Format, ORDER, Out, Outcome, PIECE, Request};
+use crate::instance::Instance;
+use crate::postfix::queue::Queue;
+use crate::scan::{MessageRow, Spool, Tell};
+
+/// Bytes of output that one thread holds while it is not its turn.
+const HELD: usize = 1 << 20;
+/// Bytes of output of finished bundles that wait for their turn.
+const WAITING: usize = 8 << 20;
+
+/// Text of whole messages.
+#[derive(Default)]
+struct Text {
+    bytes: Vec<u8>,
+    /// Where each message ends in it, and its size.
+    ends: Vec<(usize, u64)>,
+}
+
+/// What the threads of a listing share.
+struct Sink<'o> {
+    out: Out<'o>,
+    failed: Option<io::Error>,
+    /// The bundle whose turn it is.
+    turn: u64,
+    /// Finished bundles whose turn comes.
+    waiting: BTreeMap<u64, Text>,
+    held: usize,
+    /// Messages that may still be written.
+    left: u64,
+    messages: u64,
+    bytes: u64,
+}
+
+impl Sink<'_> {
+    fn is_full(&self) -> bool {
+        self.left == 0 || self.failed.is_some()
+    }
+
+    /// Writes `text`, or as much of it as may be listed.
+    fn write(&mut self, text: &mut Text) {
+        let take = text
+            .ends
+            .len()
+            .min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        if let (Some((end, _)), None) = (text.ends[..take].last(), &self.failed) {
+            match (self.out)(&text.bytes[..*end]) {
+                Ok(()) => {
+                    self.left -= take as u64;
+                    self.messages += take as u64;
+                    let sizes = text.ends[..take].iter().map(|(_, size)| size);
+                    self.bytes = sizes.fold(self.bytes, |sum, size| sum.saturating_add(*size));
+                }
+                Err(error) => self.failed = Some(error),
+            }
+        }
+        text.bytes.clear();
+        text.ends.clear();
+    }
+
+    /// The present turn is over: writes what has waited for it.
+    fn next_turn(&mut self) {
+        self.turn += 1;
+        while let Some(mut text) = self.waiting.remove(&self.turn) {
+            self.held -= text.bytes.len();
+            self.write(&mut text);
+            self.turn += 1;
+        }
+    }
+}
+
+/// The output, and the news that the turn has changed.
+struct Output<'o> {
+    sink: Mutex<Sink<'o>>,
+    news: Condvar,
+}
+
+impl<'o> Output<'o> {
+    fn sink(&self) -> MutexGuard<'_, Sink<'o>> {
+        self.sink.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One thread's output.
+struct Piece<'l, 'o> {
+    output: &'l Output<'o>,
+    request: &'l Request,
+    instance: &'l Instance,
+    format: Format<'l>,
+    number: u64,
+    text: Text,
+    name: Vec<u8>,
+    senderless: u64,
+}
+
+impl Piece<'_, '_> {
+    /// Writes the text if it is its turn, or waits for it with much text; false once the output takes
+    /// no more.
+    fn hand_over(&mut self) -> bool {
+        let mut sink = self.output.sink();
+        while sink.turn != self.number && !sink.is_full() {
+            if self.text.bytes.len() < HELD {
+                return true;
+            }
+            sink = self
+                .output
+                .news
+                .wait(sink)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        sink.write(&mut self.text);
+        !sink.is_full()
+    }
+}
+
+impl Tell for Piece<'_, '_> {
+    fn begins(&mut self, piece: u64) {
+        self.number = piece;
+    }
+
+    fn tell(&mut self, row: &MessageRow) -> bool {
+        let request = self.request;
+        if !request.pick.takes(row, request.now, &mut self.name) {
+            return true;
+        }
+        if !row.envelope.has_sender {
+            self.senderless += 1;
+            return true;
+        }
+        (self.format)(self.instance, row, &mut self.text.bytes);
+        self.text.ends.push((self.text.bytes.len(), row.size));
+        self.text.bytes.len() < PIECE || self.hand_over()
+    }
+
+    fn ends(&mut self) {
+        let mut sink = self.output.sink();
+        while sink.turn != self.number {
+            if sink.is_full() {
+                self.text = Text::default();
+            }
+            if sink.held + self.text.bytes.len() <= WAITING {
+                sink.held += self.text.bytes.len();
+                let text = std::mem::take(&mut self.text);
+                sink.waiting.insert(self.number, text);
+                return;
+            }
+            sink = self
+                .output
+                .news
+                .wait(sink)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        sink.write(&mut self.text);
+        sink.next_turn();
+        drop(sink);
+        self.output.news.notify_all();
+    }
+}
+
+impl Drop for Piece<'_, '_> {
+    /// After a panic nobody may wait for this thread's turn.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.output.sink().left = 0;
+            self.output.news.notify_all();
+        }
+    }
+}
+
+/// Lists `spools` one after the other, each queue by queue.
+pub(super) fn in_order(
+    spools: &[(Spool, Instance)],
+    request: &Request,
+    format: Format<'_>,
+    out: Out<'_>,
+    outcome: &mut Outcome,
+) -> io::Result<()> {
+    let mut output = Output {
+        sink: Mutex::new(Sink {
+            out,
+            failed: None,
+            turn: 0,
+            waiting: BTreeMap::new(),
+            held: 0,
+            left: request.limit.unwrap_or(u64::MAX),
+            messages: 0,
+            bytes: 0,
+        }),
+        news: Condvar::new(),
+    };
+    let queues: Vec<Queue> = ORDER
+        .into_iter()
+        .filter(|queue| request.queues.contains(*queue))
+        .collect();
+    let plan = request.plan(request.queues);
+    for (spool, instance) in spools {
+        if output.sink().is_full() {
+            break;
+        }
+        let piece = || Piece {
+            output: &output,
+            request,
+            instance,
+            format,
+            number: 0,
+            text: Text::default(),
+            name: Vec::new(),
+            senderless: 0,
+        };
+        let (readers, deadline) = (request.readers, request.deadline);
+        for rows in spool.scan_in_order(&plan, &queues, readers, deadline, piece) {
+            let (gaps, unreadable, cut, piece) = rows.finish();
+            outcome.take_in(gaps, unreadable, cut);
+            outcome.senderless += piece.senderless;
+        }
+        output.sink().turn = 0;
+    }
+    let sink = output
+        .sink
+        .get_mut()
+        .unwrap_or_else(PoisonError::into_inner);
+    outcome.messages = sink.messages;
+    outcome.bytes = sink.bytes;
+    sink.failed.take().map_or(Ok(()), Err)
+}
