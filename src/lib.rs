@@ -15,6 +15,7 @@
 //! |---|---|
 //! | [`escape`], [`error`], [`clock`] | the one door through which bytes become text; the one error; time, passed in |
 //! | [`postfix`] | what Postfix writes: queue IDs, records, envelopes, addresses, main.cf; pure |
+//! | [`cause`] | from a delay reason to its cause, the next hop, and who acts; pure |
 //! | [`sys`] | the system calls, as safe functions that never touch the spool |
 //! | [`threads`] | the threads of one call |
 //! | [`instance`] | which spools, with which settings; whether master runs |
@@ -104,6 +105,8 @@ pub mod clock;
 pub mod source;
 
 pub mod postfix;
+
+pub mod cause;
 
 pub mod sys;
 

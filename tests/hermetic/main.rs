@@ -8,6 +8,8 @@ mod support;
 
 /// The C ABI: header, libraries, every exported function, the C example. Needs gcc, g++, valgrind and abidiff.
 mod c_abi;
+/// Causes of delay reasons, against lists that were written apart from the table.
+mod causes;
 /// Citations of the pages in `src/docs`, and links between the pages.
 mod citations;
 /// Saved spools and odd queue files against what the real tools printed for them.

@@ -1,0 +1,496 @@
+//! The judgement: reason, code, peer and configured next hops in; cause, next hop and who acts out.
+//!
+//! The order is: a user's own table; the place of the peer (a service of this host, the configured relay);
+//! the words of the table; the codes of the table. All words are found in one pass over the reason,
+//! so the time does not grow with the table.
+
+use aho_corasick::{AhoCorasick, MatchKind};
+use once_cell::sync::Lazy;
+
+use super::next_hop::{NextHops, Peer, Role};
+use super::parts::{self, Parts, Said};
+use super::table::{BY_CODE, BY_WORDS, CodeRow};
+use super::user_table::UserTable;
+use super::{Acts, Cause};
+use crate::postfix::delay_reason::has_code;
+
+/// Bytes of a reason that are looked at. A defer log's record is shorter: Postfix cuts replies at about
+/// 2 kB (`smtp_chat.c` keeps whole lines of `line_length_limit`).
+pub const MAX_REASON: usize = 4096;
+
+/// What a reason comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Judgement<'a> {
+    /// The cause.
+    pub cause: Cause,
+    /// Who acts, before any promotion by spread.
+    pub acts: Acts,
+    /// Who speaks in the reason.
+    pub said: Said,
+    /// The next hop that the reason is about, if it names one.
+    pub next_hop: Option<NextHop<'a>>,
+}
+
+impl Judgement<'_> {
+    /// Returns true if a host elsewhere answered: the way out of this host works.
+    pub fn is_answered_from_outside(&self) -> bool {
+        self.said == Said::Reply
+            && matches!(self.next_hop, Some(NextHop::Peer(peer)) if !peer.is_local())
+    }
+}
+
+/// What a reason is about: a peer, or a name that could not be looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NextHop<'a> {
+    /// A server or a socket.
+    Peer(Peer<'a>),
+    /// A host or domain name.
+    Name(&'a [u8]),
+}
+
+impl NextHop<'_> {
+    /// Writes it as tables show it, such as `127.0.0.1:10024`, `mx.example`, `private/lmtp`.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            NextHop::Peer(peer) => peer.write(out),
+            NextHop::Name(name) => out.extend_from_slice(name),
+        }
+    }
+}
+
+/// Judges reasons for one instance.
+#[derive(Clone, Debug, Default)]
+pub struct Classifier {
+    next_hops: NextHops,
+    user: UserTable,
+}
+
+impl Classifier {
+    /// One that knows the configured `next_hops` and the table of the `user`.
+    pub fn new(next_hops: NextHops, user: UserTable) -> Classifier {
+        Classifier { next_hops, user }
+    }
+
+    /// The judgement of a delay reason and the enhanced status code that the log gives with it.
+    pub fn judge<'a>(&self, status: &[u8], reason: &'a [u8]) -> Judgement<'a> {
+        let reason = reason.get(..MAX_REASON).unwrap_or(reason);
+        let parts = parts::split(reason);
+        let next_hop = next_hop(&parts);
+        let role = self.role(next_hop);
+        let cause = self
+            .user
+            .cause(status, parts.whole)
+            .unwrap_or_else(|| judge(status, &parts, role));
+        let acts = match (cause, role) {
+            // Nobody but us can repair the name or the way of our own next hop.
+            (Cause::Dns | Cause::Unreachable, Some(_)) => Acts::Us,
+            _ => cause.acts(),
+        };
+        Judgement {
+            cause,
+            acts,
+            said: parts.said,
+            next_hop,
+        }
+    }
+
+    /// What the next hop is for this host. A configured relay wins over loopback.
+    fn role(&self, next_hop: Option<NextHop<'_>>) -> Option<Role> {
+        match next_hop? {
+            NextHop::Peer(peer) => self.next_hops.role(&peer).or_else(|| place(&peer)),
+            NextHop::Name(name) => self.next_hops.role_of_name(name),
+        }
+    }
+}
+
+/// What a peer is by its address and port alone.
+fn place(peer: &Peer<'_>) -> Option<Role> {
+    if peer.is_local() {
+        return Some(Role::Service);
+    }
+    match peer.port {
+        // MX hosts are asked at port 25 alone; another port stands in somebody's configuration here.
+        None | Some(b"25") => None,
+        Some(b"465" | b"587" | b"2525" | b"26") => Some(Role::Relay),
+        Some(_) => Some(Role::Service),
+    }
+}
+
+/// The cause by peer, words and codes.
+fn judge(status: &[u8], parts: &Parts<'_>, role: Option<Role>) -> Cause {
+    let (reply_code, enhanced) = match parts.said {
+        Said::Reply => parts::codes(parts.text),
+        _ => (None, None),
+    };
+    // A reply without an enhanced code gets one from Postfix that says only its class (`4.0.0`).
+    let code = enhanced.unwrap_or(status);
+    let by_words = by_words(parts, code);
+    let cause = by_words.or_else(|| by_code(parts.said, code, reply_code));
+    match role {
+        // The space that another host has not is its own.
+        None if cause == Some(Cause::Storage) && parts.said == Said::Reply => Cause::Busy,
+        None => cause.unwrap_or(Cause::Other),
+        Some(role) => of_own_hop(role, parts.said, by_words, cause),
+    }
+}
+
+/// The cause when the peer is a next hop of ours.
+fn of_own_hop(role: Role, said: Said, by_words: Option<Cause>, cause: Option<Cause>) -> Cause {
+    use Cause::{
+        Authentication, Blocked, Busy, Configuration, Delivery, Dns, Filter, Greylisted, Mailbox,
+        Network, Other, Recipient, Relay, Storage, Throttled, Tls, Unreachable,
+    };
+    let own = match role {
+        Role::Relay => Relay,
+        Role::Service => Filter,
+    };
+    let Some(cause) = cause else {
+        return own;
+    };
+    match cause {
+        // What concerns one recipient, and what a login or a key is needed for, stays what it is.
+        Mailbox | Recipient | Greylisted | Authentication | Tls | Configuration | Storage
+        | Delivery | Dns => match role {
+            // Without words a code of a service says only that it fails.
+            Role::Service if said == Said::Reply && by_words.is_none() && cause != Mailbox => own,
+            _ => cause,
+        },
+        Network => match role {
+            Role::Relay => Network,
+            Role::Service => Filter,
+        },
+        Throttled | Blocked => match role {
+            Role::Relay => cause,
+            Role::Service => Filter,
+        },
+        Filter | Relay | Unreachable | Busy | Other => own,
+    }
+}
+
+/// The first row of the table of words that fits.
+fn by_words(parts: &Parts<'_>, code: &[u8]) -> Option<Cause> {
+    let mut first = usize::MAX;
+    let mut see = |place: usize| {
+        if place < first {
+            let fits = BY_WORDS.get(place).is_some_and(|row| {
+                row.said == parts.said
+                    && (row.code.is_empty() || has_code(code, row.code.as_bytes()))
+            });
+            if fits {
+                first = place;
+            }
+        }
+    };
+    let words = &*WORDS;
+    for found in words.finder.find_overlapping_iter(parts.text) {
+        if let Some(place) = words.rows.get(found.pattern().as_usize()) {
+            see(*place);
+        }
+    }
+    for place in &words.wordless {
+        see(*place);
+    }
+    BY_WORDS.get(first).map(|row| row.cause)
+}
+
+/// The first row of the table of codes that fits.
+fn by_code(said: Said, code: &[u8], reply_code: Option<&[u8]>) -> Option<Cause> {
+    let fits = |row: &&CodeRow| {
+        row.said == said
+            && (has_code(code, row.code.as_bytes()) || reply_code == Some(row.code.as_bytes()))
+    };
+    BY_CODE.iter().find(fits).map(|row| row.cause)
+}
+
+/// The phrases of the table, ready to be found.
+struct Words {
+    finder: AhoCorasick,
+    /// The row of each phrase.
+    rows: Vec<usize>,
+    /// The rows that need no words.
+    wordless: Vec<usize>,
+}
+
+static WORDS: Lazy<Words> = Lazy::new(|| {
+    let mut phrases = Vec::new();
+    let mut rows = Vec::new();
+    let mut wordless = Vec::new();
+    for (place, row) in BY_WORDS.iter().enumerate() {
+        for phrase in row.phrases() {
+            if phrase.is_empty() {
+                wordless.push(place);
+            } else {
+                phrases.push(phrase);
+                rows.push(place);
+            }
+        }
+    }
+    let finder = AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .match_kind(MatchKind::Standard)
+        .build(phrases);
+    // The table is fixed and far below the limits of the builder; a test builds it.
+    let finder = finder.unwrap_or_else(|error| unreachable!("the table of causes: {error}"));
+    Words {
+        finder,
+        rows,
+        wordless,
+    }
+});
+
+/// What stands before the name in Postfix's own texts (dns_lookup.c, smtp_addr.c, smtp_proto.c).
+const BEFORE: [&[u8]; 7] = [
+    b"Name service error for name=",
+    b"Error looking up name=",
+    b"unable to look up host ",
+    b"unable to find primary relay for ",
+    b"TLS is required, but was not offered by host ",
+    b"cannot authenticate to server ",
+    b"SASL authentication failed: server ",
+];
+
+/// The next hop that a reason is about.
+fn next_hop<'a>(parts: &Parts<'a>) -> Option<NextHop<'a>> {
+    if let Some(peer) = parts.peer {
+        return Some(NextHop::Peer(peer));
+    }
+    if parts.said != Said::Postfix {
+        return None;
+    }
+    BEFORE.into_iter().find_map(|before| {
+        let start = memchr::memmem::find(parts.whole, before)?;
+        let rest = parts.whole.get(start + before.len()..)?;
+        if let Some((peer, _)) = Peer::read(rest) {
+            return Some(NextHop::Peer(peer));
+        }
+        let end = rest
+            .iter()
+            .position(|byte| matches!(byte, b' ' | b':' | b','))
+            .unwrap_or(rest.len());
+        let name = rest.get(..end)?;
+        (!name.is_empty()).then_some(NextHop::Name(name))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn configured(values: &[(&str, &str)]) -> Classifier {
+        let mut next_hops = NextHops::default();
+        for (name, value) in values {
+            next_hops.add(name, value.as_bytes());
+        }
+        Classifier::new(next_hops, UserTable::default())
+    }
+
+    fn hop(judgement: &Judgement<'_>) -> String {
+        let mut out = Vec::new();
+        if let Some(hop) = judgement.next_hop {
+            hop.write(&mut out);
+        }
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    #[allow(clippy::too_many_lines)] // A table.
+    fn what_is_configured_decides_whose_a_peer_is() {
+        let plain = configured(&[]);
+        let tunnel = configured(&[("relayhost", "[127.0.0.1]:10025")]);
+        let relay = configured(&[("relayhost", "[relay.example.net]:587")]);
+        let at_25 = configured(&[("relayhost", "[relay.example.net]")]);
+        let filter = configured(&[("content_filter", "scan:[192.0.2.9]:10024")]);
+        let rows: &[(&Classifier, &str, &str, Cause, Acts, &str)] = &[
+            (
+                &plain,
+                "4.4.1",
+                "connect to 127.0.0.1[127.0.0.1]:10025: Connection refused",
+                Cause::Filter,
+                Acts::Us,
+                "127.0.0.1:10025",
+            ),
+            (
+                &tunnel,
+                "4.4.1",
+                "connect to 127.0.0.1[127.0.0.1]:10025: Connection refused",
+                Cause::Relay,
+                Acts::Us,
+                "127.0.0.1:10025",
+            ),
+            (
+                &tunnel,
+                "4.4.1",
+                "connect to 127.0.0.1[127.0.0.1]:10024: Connection refused",
+                Cause::Filter,
+                Acts::Us,
+                "127.0.0.1:10024",
+            ),
+            (
+                &at_25,
+                "4.4.1",
+                "connect to relay.example.net[192.0.2.1]:25: Connection timed out",
+                Cause::Relay,
+                Acts::Us,
+                "relay.example.net",
+            ),
+            (
+                &at_25,
+                "4.4.1",
+                "connect to mx.dest.example[192.0.2.1]:25: Connection timed out",
+                Cause::Unreachable,
+                Acts::Them,
+                "mx.dest.example",
+            ),
+            (
+                &plain,
+                "4.4.1",
+                "connect to relay.example.net[192.0.2.1]:587: Connection timed out",
+                Cause::Relay,
+                Acts::Us,
+                "relay.example.net:587",
+            ),
+            (
+                &relay,
+                "4.4.1",
+                "connect to relay.example.net[192.0.2.1]:587: No route to host",
+                Cause::Network,
+                Acts::Us,
+                "relay.example.net:587",
+            ),
+            (
+                &relay,
+                "4.4.3",
+                "Host or domain name not found. Name service error for name=relay.example.net type=A: Host not found, try again",
+                Cause::Dns,
+                Acts::Us,
+                "relay.example.net",
+            ),
+            (
+                &relay,
+                "4.4.3",
+                "Host or domain name not found. Name service error for name=dest.example type=MX: Host not found, try again",
+                Cause::Dns,
+                Acts::Them,
+                "dest.example",
+            ),
+            (
+                &relay,
+                "4.3.2",
+                "host relay.example.net[192.0.2.1] refused to talk to me: 421 4.3.2 Service not available",
+                Cause::Relay,
+                Acts::Us,
+                "relay.example.net",
+            ),
+            (
+                &relay,
+                "4.2.2",
+                "host relay.example.net[192.0.2.1] said: 452 4.2.2 mailbox full (in reply to RCPT TO command)",
+                Cause::Mailbox,
+                Acts::Them,
+                "relay.example.net",
+            ),
+            (
+                &relay,
+                "4.7.28",
+                "host relay.example.net[192.0.2.1] said: 450 4.7.28 rate limit (in reply to RCPT TO command)",
+                Cause::Throttled,
+                Acts::Nobody,
+                "relay.example.net",
+            ),
+            (
+                &filter,
+                "4.4.1",
+                "connect to 192.0.2.9[192.0.2.9]:10024: Connection refused",
+                Cause::Filter,
+                Acts::Us,
+                "192.0.2.9:10024",
+            ),
+            (
+                &filter,
+                "4.5.0",
+                "host 192.0.2.9[192.0.2.9] said: 451 4.5.0 Error in processing (in reply to end of DATA command)",
+                Cause::Filter,
+                Acts::Us,
+                "192.0.2.9",
+            ),
+            (
+                &plain,
+                "4.3.0",
+                "host mail.example[private/dovecot-lmtp] said: 451 4.3.0 <u@mail.example> Temporary internal error (in reply to RCPT TO command)",
+                Cause::Filter,
+                Acts::Us,
+                "private/dovecot-lmtp",
+            ),
+            (
+                &plain,
+                "4.2.2",
+                "host mail.example[private/dovecot-lmtp] said: 452 4.2.2 <u@mail.example> Quota exceeded (mailbox for user is full) (in reply to end of DATA command)",
+                Cause::Mailbox,
+                Acts::Them,
+                "private/dovecot-lmtp",
+            ),
+        ];
+        for (classifier, status, reason, cause, acts, next_hop) in rows {
+            let judgement = classifier.judge(status.as_bytes(), reason.as_bytes());
+            assert_eq!(
+                (judgement.cause, judgement.acts),
+                (*cause, *acts),
+                "{reason}"
+            );
+            assert_eq!(hop(&judgement), *next_hop, "{reason}");
+        }
+    }
+
+    #[test]
+    fn an_answer_from_outside_is_known() {
+        let classifier = configured(&[]);
+        let outside = |reason: &str| {
+            classifier
+                .judge(b"4.0.0", reason.as_bytes())
+                .is_answered_from_outside()
+        };
+        assert!(outside(
+            "host a.example[192.0.2.1] said: 450 4.2.0 no (in reply to RCPT TO command)"
+        ));
+        assert!(!outside(
+            "host 127.0.0.1[127.0.0.1] said: 450 4.2.0 no (in reply to RCPT TO command)"
+        ));
+        assert!(!outside(
+            "connect to a.example[192.0.2.1]:25: Connection timed out"
+        ));
+    }
+
+    #[test]
+    fn the_user_decides_first() {
+        let user = UserTable::parse(b"throttled * come back tomorrow *\n").unwrap();
+        let classifier = Classifier::new(NextHops::default(), user);
+        let reason = b"host a.example[192.0.2.1] said: 450 4.1.1 Please come back tomorrow now";
+        assert_eq!(classifier.judge(b"4.1.1", reason).cause, Cause::Throttled);
+        assert_eq!(
+            Classifier::default().judge(b"4.1.1", reason).cause,
+            Cause::Recipient
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_reason_is_judged(status in proptest::collection::vec(any::<u8>(), 0..12),
+                                reason in proptest::collection::vec(any::<u8>(), 0..600)) {
+            let judgement = Classifier::default().judge(&status, &reason);
+            let mut out = Vec::new();
+            if let Some(hop) = judgement.next_hop {
+                hop.write(&mut out);
+            }
+            prop_assert!(out.len() <= MAX_REASON);
+        }
+
+        #[test]
+        fn a_suspended_reason_is_judged_as_the_bare_one(reason in "[ -~]{0,200}") {
+            let twin = format!("delivery temporarily suspended: {reason}");
+            let classifier = Classifier::default();
+            let bare = classifier.judge(b"4.4.1", reason.as_bytes());
+            prop_assert_eq!(classifier.judge(b"4.4.1", twin.as_bytes()), bare);
+        }
+    }
+}

@@ -1,0 +1,367 @@
+//! Peers as reasons name them, and the next hops that main.cf configures.
+//!
+//! A reason names its peer as `NAME[ADDRESS]`, with `:PORT` after it when a connection was tried
+//! (smtp_connect.c). A socket has its path in the brackets. main.cf names next hops as `[HOST]:PORT`,
+//! `HOST`, `TRANSPORT:[HOST]:PORT`, `lmtp:unix:PATH` or `lmtp:inet:HOST:PORT` (transport(5), lmtp(8)).
+
+use std::net::IpAddr;
+
+/// The longest name or address of a peer, in bytes; what is longer is no peer.
+pub const MAX_PEER: usize = 512;
+
+/// A peer that a reason names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer<'a> {
+    /// The name before the brackets.
+    pub name: &'a [u8],
+    /// What is in the brackets: an IP address or the path of a socket.
+    pub address: &'a [u8],
+    /// The port, where the reason gives it.
+    pub port: Option<&'a [u8]>,
+}
+
+impl<'a> Peer<'a> {
+    /// Reads `NAME[ADDRESS]` or `NAME[ADDRESS]:PORT` at the start of `text`, and returns what follows.
+    pub fn read(text: &'a [u8]) -> Option<(Peer<'a>, &'a [u8])> {
+        let near = text.get(..MAX_PEER).unwrap_or(text);
+        let open = memchr::memchr(b'[', near)?;
+        let name = near.get(..open)?;
+        if name.iter().any(u8::is_ascii_whitespace) {
+            return None;
+        }
+        let close = open + memchr::memchr(b']', near.get(open..)?)?;
+        let address = near.get(open + 1..close)?;
+        let after = text.get(close + 1..).unwrap_or_default();
+        let digits = after.strip_prefix(b":").map_or(0, |rest| {
+            rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
+        });
+        let (port, after) = match digits {
+            1..=5 => (after.get(1..=digits), after.get(digits + 1..)?),
+            _ => (None, after),
+        };
+        let peer = Peer {
+            name,
+            address,
+            port,
+        };
+        Some((peer, after))
+    }
+
+    /// Returns true if the address is the path of a socket.
+    pub fn is_socket(&self) -> bool {
+        self.address.contains(&b'/')
+    }
+
+    /// Returns true if the peer is on this host: a socket or a loopback address.
+    pub fn is_local(&self) -> bool {
+        self.is_socket() || is_loopback(self.address)
+    }
+
+    /// Writes what stands for the peer in tables: its name, or for a socket its path; with the port,
+    /// unless it is SMTP's.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        if self.is_socket() {
+            out.extend_from_slice(self.address);
+            return;
+        }
+        let unnamed = self.name.is_empty() || self.name == b"unknown";
+        out.extend_from_slice(if unnamed { self.address } else { self.name });
+        if let Some(port) = self.port.filter(|port| *port != b"25") {
+            out.push(b':');
+            out.extend_from_slice(port);
+        }
+    }
+}
+
+fn is_loopback(address: &[u8]) -> bool {
+    let address = match address.get(..5) {
+        Some(head) if head.eq_ignore_ascii_case(b"ipv6:") => address.get(5..).unwrap_or_default(),
+        _ => address,
+    };
+    let Ok(text) = std::str::from_utf8(address) else {
+        return false;
+    };
+    match text.parse::<IpAddr>() {
+        Ok(address) => address.to_canonical().is_loopback(),
+        Err(_) => text.eq_ignore_ascii_case("localhost"),
+    }
+}
+
+/// What a configured next hop is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Mail leaves through it: `relayhost`, `default_transport`, a fallback relay.
+    Relay,
+    /// Mail passes it or ends in it here: `content_filter`, an LMTP transport.
+    Service,
+}
+
+/// One configured next hop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Hop {
+    host: Box<[u8]>,
+    port: Option<Box<[u8]>>,
+    role: Role,
+    /// Whether the host is looked up as a mail domain, so that peers have names of their own.
+    by_mx: bool,
+}
+
+/// The next hops that main.cf configures.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NextHops {
+    hops: Vec<Hop>,
+}
+
+/// The parameters that name next hops and what those are for. A `relayhost` comes first: it wins over
+/// loopback, for a tunnel or a local relay is a relay.
+pub const PARAMETERS: [(&str, Role); 10] = [
+    ("relayhost", Role::Relay),
+    ("default_transport", Role::Relay),
+    ("relay_transport", Role::Relay),
+    ("smtp_fallback_relay", Role::Relay),
+    ("content_filter", Role::Service),
+    ("virtual_transport", Role::Service),
+    ("local_transport", Role::Service),
+    ("mailbox_transport", Role::Service),
+    ("fallback_transport", Role::Service),
+    ("lmtp_fallback_relay", Role::Service),
+];
+
+/// The most next hops that are kept of one configuration; `smtp_fallback_relay` may list some.
+const MAX_HOPS: usize = 64;
+
+impl NextHops {
+    /// Adds the value of the parameter `name`, which [`PARAMETERS`] lists; other names do nothing.
+    pub fn add(&mut self, name: &str, value: &[u8]) {
+        let Some((_, role)) = PARAMETERS.iter().find(|(known, _)| *known == name) else {
+            return;
+        };
+        let bare = matches!(
+            name,
+            "relayhost" | "smtp_fallback_relay" | "lmtp_fallback_relay"
+        );
+        let values = value.split(|byte| *byte == b',' || byte.is_ascii_whitespace());
+        for value in values.filter(|value| !value.is_empty()) {
+            let (role, place) = if bare {
+                (*role, value)
+            } else {
+                let colon = memchr::memchr(b':', value).filter(|colon| *colon > 0);
+                let Some(colon) = colon else {
+                    continue;
+                };
+                let (transport, place) = value.split_at_checked(colon).unwrap_or((value, b""));
+                let place = place.get(1..).unwrap_or_default();
+                // An LMTP server is where mail ends, on whichever host it stands.
+                let lmtp = transport.starts_with(b"lmtp");
+                (if lmtp { Role::Service } else { *role }, place)
+            };
+            if self.hops.len() < MAX_HOPS {
+                self.hops.extend(hop(place, role));
+            }
+        }
+    }
+
+    /// What `peer` is for, if it is a configured next hop.
+    pub fn role(&self, peer: &Peer<'_>) -> Option<Role> {
+        self.hops
+            .iter()
+            .find(|hop| hop.is(peer))
+            .map(|hop| hop.role)
+    }
+
+    /// What the host called `name` is for; reasons about a failed lookup give no more.
+    pub fn role_of_name(&self, name: &[u8]) -> Option<Role> {
+        self.hops
+            .iter()
+            .find(|hop| hop.host.eq_ignore_ascii_case(name))
+            .map(|hop| hop.role)
+    }
+}
+
+impl Hop {
+    fn is(&self, peer: &Peer<'_>) -> bool {
+        if let (Some(wanted), Some(port)) = (&self.port, peer.port) {
+            if **wanted != *port {
+                return false;
+            }
+        }
+        let same = |text: &[u8]| self.host.eq_ignore_ascii_case(text);
+        if peer.is_socket() {
+            return same(peer.address);
+        }
+        if same(peer.name) || same(peer.address) {
+            return true;
+        }
+        // `localhost` and its addresses are one host.
+        if is_loopback(&self.host) && is_loopback(peer.address) {
+            // 127.0.0.2 is not 127.0.0.1.
+            return same(b"localhost") || peer.name.eq_ignore_ascii_case(b"localhost");
+        }
+        // The MX hosts of a relay domain mostly lie in it, and all else that is sent lies elsewhere.
+        self.by_mx
+            && self.role == Role::Relay
+            && !peer.is_local()
+            && is_below(peer.name, &self.host)
+    }
+}
+
+/// Returns true if the host `name` lies in `domain`.
+fn is_below(name: &[u8], domain: &[u8]) -> bool {
+    let Some(start) = name.len().checked_sub(domain.len() + 1) else {
+        return false;
+    };
+    name.get(start) == Some(&b'.')
+        && name
+            .get(start + 1..)
+            .is_some_and(|end| end.eq_ignore_ascii_case(domain))
+}
+
+/// `[HOST]:PORT`, `HOST:PORT`, `HOST`, `unix:PATH`, `inet:HOST:PORT`.
+fn hop(place: &[u8], role: Role) -> Option<Hop> {
+    if let Some(path) = place.strip_prefix(b"unix:") {
+        return (!path.is_empty()).then(|| Hop {
+            host: path.into(),
+            port: None,
+            role: Role::Service,
+            by_mx: false,
+        });
+    }
+    let place = place.strip_prefix(b"inet:").unwrap_or(place);
+    let (host, after, by_mx) = match place.strip_prefix(b"[") {
+        Some(inside) => {
+            let close = memchr::memchr(b']', inside)?;
+            (
+                inside.get(..close)?,
+                inside.get(close + 1..).unwrap_or_default(),
+                false,
+            )
+        }
+        None => match memchr::memrchr(b':', place) {
+            Some(colon) => (place.get(..colon)?, place.get(colon..)?, true),
+            None => (place, &b""[..], true),
+        },
+    };
+    let host = match host.get(..5) {
+        Some(head) if head.eq_ignore_ascii_case(b"ipv6:") => host.get(5..)?,
+        _ => host,
+    };
+    if host.is_empty() || host.len() > MAX_PEER {
+        return None;
+    }
+    let port = after.strip_prefix(b":").filter(|port| !port.is_empty());
+    Some(Hop {
+        host: host.into(),
+        port: port.map(|port| port_number(port).into()),
+        role,
+        by_mx,
+    })
+}
+
+/// The number of a port that main.cf may give by name; reasons have numbers.
+fn port_number(port: &[u8]) -> &[u8] {
+    match port {
+        b"smtp" => b"25",
+        b"submission" => b"587",
+        b"submissions" | b"smtps" | b"ssmtp" | b"urd" => b"465",
+        b"lmtp" => b"24",
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(text: &str) -> Peer<'_> {
+        Peer::read(text.as_bytes()).unwrap().0
+    }
+
+    fn written(text: &str) -> String {
+        let mut out = Vec::new();
+        peer(text).write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_peer_is_read_with_and_without_port() {
+        let (found, rest) = Peer::read(b"a.example[2001:db8::1]:25: refused").unwrap();
+        assert_eq!(found.name, b"a.example");
+        assert_eq!(found.address, b"2001:db8::1");
+        assert_eq!(found.port, Some(&b"25"[..]));
+        assert_eq!(rest, b": refused");
+        let (found, rest) = Peer::read(b"a[192.0.2.1] said: 4").unwrap();
+        assert_eq!(found.port, None);
+        assert_eq!(rest, b" said: 4");
+        for text in ["", "a", "a[b", "a b[c]", "a]["] {
+            assert_eq!(Peer::read(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(Peer::read(&vec![b'x'; 100_000]), None);
+    }
+
+    #[test]
+    fn what_is_on_this_host() {
+        for local in [
+            "127.0.0.1[127.0.0.1]:10024",
+            "localhost[::1]",
+            "x[::ffff:127.0.0.9]",
+            "x[private/dovecot-lmtp]",
+            "x[/run/dovecot/lmtp]",
+        ] {
+            assert!(peer(local).is_local(), "{local}");
+        }
+        for remote in ["x[192.0.2.1]", "x[2001:db8::1]:25", "localhost[192.0.2.1]"] {
+            assert!(!peer(remote).is_local(), "{remote}");
+        }
+    }
+
+    #[test]
+    fn a_next_hop_has_one_name() {
+        assert_eq!(written("127.0.0.1[127.0.0.1]:10024"), "127.0.0.1:10024");
+        assert_eq!(written("mx.example[192.0.2.1]:25"), "mx.example");
+        assert_eq!(written("mx.example[private/lmtp]"), "private/lmtp");
+        assert_eq!(written("unknown[192.0.2.1]:587"), "192.0.2.1:587");
+    }
+
+    #[test]
+    fn configured_hops_are_known_again() {
+        let mut hops = NextHops::default();
+        hops.add("relayhost", b"[127.0.0.1]:2525");
+        hops.add("content_filter", b"smtp-amavis:[127.0.0.1]:10024");
+        hops.add("virtual_transport", b"lmtp:unix:private/dovecot-lmtp");
+        hops.add("mailbox_transport", b"lmtp:inet:store.example:24");
+        hops.add("default_transport", b"smtp:relay.example:submission");
+        hops.add("local_transport", b"local");
+        hops.add("myhostname", b"[192.0.2.9]");
+        let rows = [
+            ("127.0.0.1[127.0.0.1]:2525", Some(Role::Relay)),
+            ("127.0.0.1[127.0.0.1]:10024", Some(Role::Service)),
+            // Without a port the first that fits is taken, which is relayhost.
+            ("127.0.0.1[127.0.0.1]", Some(Role::Relay)),
+            ("h.example[private/dovecot-lmtp]", Some(Role::Service)),
+            ("store.example[192.0.2.3]:24", Some(Role::Service)),
+            ("relay.example[192.0.2.4]:587", Some(Role::Relay)),
+            ("mx1.relay.example[192.0.2.4]:587", Some(Role::Relay)),
+            ("mx1.relay.example[192.0.2.4]:25", None),
+            ("myrelay.example[192.0.2.4]", None),
+            ("x[192.0.2.9]", None),
+        ];
+        for (text, role) in rows {
+            assert_eq!(hops.role(&peer(text)), role, "{text}");
+        }
+        assert_eq!(hops.role_of_name(b"RELAY.example"), Some(Role::Relay));
+        assert_eq!(hops.role_of_name(b"other.example"), None);
+    }
+
+    #[test]
+    fn odd_values_configure_nothing() {
+        let mut hops = NextHops::default();
+        for value in ["", "[", "[]", ":25", "unix:", ",, ,"] {
+            hops.add("relayhost", value.as_bytes());
+            hops.add("content_filter", value.as_bytes());
+        }
+        hops.add("content_filter", b"filter:dummy");
+        assert_eq!(hops.hops.len(), 1);
+        hops.add("relayhost", &b"[a] ".repeat(1000));
+        assert_eq!(hops.hops.len(), MAX_HOPS);
+    }
+}

@@ -1,0 +1,249 @@
+//! The parts of a delay reason: who speaks, about which peer, and the words that count.
+//!
+//! The forms are those of Postfix 3.x: smtp_connect.c (`connect to NAME[ADDR]:PORT: ERROR`), smtp_trouble.c
+//! (`lost connection with`, `conversation with ... timed out`), smtp_proto.c (`host ... said:`,
+//! `host ... refused to talk to me:`), smtp_sasl_glue.c (`server ... said:`), qmgr_deliver.c and
+//! qmgr_queue.c (`delivery temporarily suspended:` before the reason of the last try).
+
+use super::next_hop::Peer;
+
+/// Who speaks in a reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// Postfix itself, about this host or about a name.
+    Postfix,
+    /// The system, about a connection that was tried.
+    Connect,
+    /// Postfix, about a session that broke off.
+    Session,
+    /// The peer, in an SMTP or LMTP reply.
+    Reply,
+}
+
+/// A reason, taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parts<'a> {
+    /// Who speaks.
+    pub said: Said,
+    /// The peer that is named, if one is.
+    pub peer: Option<Peer<'a>>,
+    /// The words that tell the cause: of a reply the peer's own, else the reason without its wrapper.
+    pub text: &'a [u8],
+    /// What was in the wrapper: the whole reason without `delivery temporarily suspended:`.
+    pub whole: &'a [u8],
+}
+
+const SUSPENDED: &[u8] = b"delivery temporarily suspended: ";
+
+/// The reason without `delivery temporarily suspended:` before it. qmgr puts it there once for each
+/// time that a reason passes through a suspended queue.
+pub fn unsuspended(reason: &[u8]) -> &[u8] {
+    let mut rest = reason.trim_ascii();
+    // Each turn removes the prefix, so the text gets shorter.
+    while let Some(inner) = rest.strip_prefix(SUSPENDED) {
+        rest = inner.trim_ascii_start();
+    }
+    rest
+}
+
+/// Takes `reason` apart.
+pub fn split(reason: &[u8]) -> Parts<'_> {
+    let whole = unsuspended(reason);
+    let (said, peer, text) = connection(whole)
+        .or_else(|| session(whole))
+        .or_else(|| reply(whole))
+        .unwrap_or((Said::Postfix, None, whole));
+    Parts {
+        said,
+        peer,
+        text,
+        whole,
+    }
+}
+
+type Found<'a> = (Said, Option<Peer<'a>>, &'a [u8]);
+
+/// `connect to mx.example[192.0.2.5]:25: Connection refused`
+fn connection(whole: &[u8]) -> Option<Found<'_>> {
+    let rest = whole.strip_prefix(b"connect to ")?;
+    let (peer, after) = Peer::read(rest)?;
+    Some((
+        Said::Connect,
+        Some(peer),
+        after.strip_prefix(b": ").unwrap_or(after),
+    ))
+}
+
+/// `lost connection with mx.example[192.0.2.5] while sending MAIL FROM`
+fn session(whole: &[u8]) -> Option<Found<'_>> {
+    let rest = [
+        &b"lost connection with "[..],
+        b"conversation with ",
+        b"local data error while talking to ",
+    ]
+    .into_iter()
+    .find_map(|start| whole.strip_prefix(start))?;
+    let (peer, _) = Peer::read(rest)?;
+    Some((Said::Session, Some(peer), whole))
+}
+
+/// `host mx.example[192.0.2.5] said: 450 ... (in reply to RCPT TO command)` and its like.
+fn reply(whole: &[u8]) -> Option<Found<'_>> {
+    /// What stands before the peer, and what between it and the reply.
+    const FORMS: [(&[u8], &[&[u8]]); 5] = [
+        (b"host ", &[b" said: ", b" refused to talk to me: "]),
+        (
+            b"Protocol error: host ",
+            &[b" said: ", b" refused to talk to me: "],
+        ),
+        (b"TLS is required, but host ", &[b" refused to start TLS: "]),
+        (b"SASL authentication failed; server ", &[b" said: "]),
+        (
+            b"SASL [CACHED] authentication failed; server ",
+            &[b" said: "],
+        ),
+    ];
+    for (start, middles) in FORMS {
+        let Some(rest) = whole.strip_prefix(start) else {
+            continue;
+        };
+        let (peer, after) = Peer::read(rest)?;
+        let words = middles
+            .iter()
+            .find_map(|middle| after.strip_prefix(*middle))?;
+        // Postfix's own words around the reply say more than the reply.
+        let text = match start {
+            b"host " | b"Protocol error: host " => without_command(words),
+            _ => return Some((Said::Postfix, Some(peer), whole)),
+        };
+        return Some((Said::Reply, Some(peer), text));
+    }
+    None
+}
+
+/// A reply without `(in reply to ... command)` at its end.
+fn without_command(words: &[u8]) -> &[u8] {
+    match memchr::memmem::rfind(words, b" (in reply to ") {
+        Some(end) if words.ends_with(b")") => words.get(..end).unwrap_or(words),
+        _ => words,
+    }
+}
+
+/// The reply code and the enhanced status code at the start of a reply: `450 4.2.0 ...`,
+/// `421-4.7.28 ...`. Either may be absent.
+pub fn codes(text: &[u8]) -> (Option<&[u8]>, Option<&[u8]>) {
+    let Some((reply, rest)) = text.split_at_checked(3) else {
+        return (None, None);
+    };
+    if !reply.iter().all(u8::is_ascii_digit) || !matches!(rest.first(), None | Some(b' ' | b'-')) {
+        return (None, None);
+    }
+    let rest = rest.get(1..).unwrap_or_default();
+    let end = rest
+        .iter()
+        .position(|byte| !(byte.is_ascii_digit() || *byte == b'.'))
+        .unwrap_or(rest.len());
+    let enhanced = rest.get(..end).unwrap_or_default();
+    let enhanced = crate::postfix::delay_reason::is_status_code(enhanced).then_some(enhanced);
+    (Some(reply), enhanced)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_of_postfix_come_apart() {
+        let rows: &[(&str, Said, &str, &str)] = &[
+            (
+                "connect to mx.a.example[192.0.2.5]:25: Connection refused",
+                Said::Connect,
+                "mx.a.example",
+                "Connection refused",
+            ),
+            (
+                "connect to mail.example.org[private/dovecot-lmtp]: No such file or directory",
+                Said::Connect,
+                "mail.example.org",
+                "No such file or directory",
+            ),
+            (
+                "delivery temporarily suspended: delivery temporarily suspended: connect to a.example[2001:db8::1]:25: Connection timed out",
+                Said::Connect,
+                "a.example",
+                "Connection timed out",
+            ),
+            (
+                "host a.example[192.0.2.5] said: 450 4.7.1 <u@x.example>: no (in reply to RCPT TO command)",
+                Said::Reply,
+                "a.example",
+                "450 4.7.1 <u@x.example>: no",
+            ),
+            (
+                "host a.example[192.0.2.5] refused to talk to me: 421 busy",
+                Said::Reply,
+                "a.example",
+                "421 busy",
+            ),
+            (
+                "conversation with a.example[192.0.2.5] timed out while sending RCPT TO",
+                Said::Session,
+                "a.example",
+                "conversation with a.example[192.0.2.5] timed out while sending RCPT TO",
+            ),
+            (
+                "SASL authentication failed; server r.example[192.0.2.1] said: 535 5.7.8 no",
+                Said::Postfix,
+                "r.example",
+                "SASL authentication failed; server r.example[192.0.2.1] said: 535 5.7.8 no",
+            ),
+        ];
+        for (reason, said, name, text) in rows {
+            let parts = split(reason.as_bytes());
+            assert_eq!(parts.said, *said, "{reason}");
+            assert_eq!(
+                parts.peer.map(|peer| peer.name),
+                Some(name.as_bytes()),
+                "{reason}"
+            );
+            assert_eq!(parts.text, text.as_bytes(), "{reason}");
+        }
+    }
+
+    #[test]
+    fn what_only_looks_like_a_form_is_postfix_itself() {
+        for reason in [
+            "",
+            "connect to ",
+            "connect to nobody",
+            "host ",
+            "host a.example[192.0.2.5] thinks: no",
+            "lost connection with",
+            "temporary failure. Command output: host x[1.2.3.4] said: 450",
+        ] {
+            let parts = split(reason.as_bytes());
+            assert_eq!((parts.said, parts.peer), (Said::Postfix, None), "{reason}");
+            assert_eq!(parts.text, reason.trim().as_bytes());
+        }
+    }
+
+    #[test]
+    fn codes_stand_at_the_start_of_a_reply() {
+        let rows: &[(&str, Option<&str>, Option<&str>)] = &[
+            ("450 4.2.0 wait", Some("450"), Some("4.2.0")),
+            ("421-4.7.28 slow", Some("421"), Some("4.7.28")),
+            ("451 try later", Some("451"), None),
+            ("451", Some("451"), None),
+            ("4.2.0 wait", None, None),
+            ("", None, None),
+            ("4512 x", None, None),
+        ];
+        for (text, reply, enhanced) in rows {
+            assert_eq!(
+                codes(text.as_bytes()),
+                (reply.map(str::as_bytes), enhanced.map(str::as_bytes)),
+                "{text}"
+            );
+        }
+    }
+}
