@@ -39,8 +39,11 @@
  * Bytes: texts go in with a length, or QW_NUL for NUL-terminated ones. Addresses, queue IDs and paths
  * come out as the raw bytes of the spool; messages and findings as printable ASCII.
  *
- * Fork: a child may use the library if no call was under way in its parent's other threads on the same
- * handles.
+ * Fork: a child may use the library, and its copies of the handles that are only memory (options, snapshot,
+ * verdict, shape and its rows, reasons, text, error), unless a thread of its parent was in a call on them
+ * when it was forked. A qw_watch and a qw_messages hold file descriptors, which parent and child would
+ * share: in the child they give QW_ERR_STATE (qw_watch_fd: -1), and the parent's stay right. Free them
+ * there, which closes the child's descriptors only, and open its own.
  *
  * Manners: it never prints, exits, spawns a process, unwinds into its caller, or changes the working
  * directory, locale, signals, umask or environment; nothing below a spool is written, locked or re-timed.
@@ -69,6 +72,31 @@
  * The version of the ABI that this header describes. While it is 0 any release may break it.
  */
 #define QW_ABI_VERSION 0
+
+/**
+ * Level of qw_log_set: errors.
+ */
+#define QW_LOG_ERROR 1
+
+/**
+ * Level of qw_log_set: warnings, too.
+ */
+#define QW_LOG_WARN 2
+
+/**
+ * Level of qw_log_set: what happens, too.
+ */
+#define QW_LOG_INFO 3
+
+/**
+ * Level of qw_log_set: what could not be read, one by one, too.
+ */
+#define QW_LOG_DEBUG 4
+
+/**
+ * Level of qw_log_set: everything.
+ */
+#define QW_LOG_TRACE 5
 
 /**
  * Kind of a problem: a directory could not be listed.
@@ -141,31 +169,6 @@
 #define QW_EVENT_DROPPED 6
 
 /**
- * Level of qw_log_set: errors.
- */
-#define QW_LOG_ERROR 1
-
-/**
- * Level of qw_log_set: warnings, too.
- */
-#define QW_LOG_WARN 2
-
-/**
- * Level of qw_log_set: what happens, too.
- */
-#define QW_LOG_INFO 3
-
-/**
- * Level of qw_log_set: what could not be read, one by one, too.
- */
-#define QW_LOG_DEBUG 4
-
-/**
- * Level of qw_log_set: everything.
- */
-#define QW_LOG_TRACE 5
-
-/**
  * What failed, why, and what to do about it. Owned by whoever received it.
  */
 typedef struct qw_error qw_error;
@@ -216,7 +219,12 @@ typedef struct qw_verdict qw_verdict;
 typedef struct qw_watch qw_watch;
 
 /**
- * Bytes that belong to somebody else, each function says to whom and until when. `data` is NULL where
+ * What a function came to: QW_OK, QW_END, or one of QW_ERR_.
+ */
+typedef int32_t qw_status;
+
+/**
+ * Bytes that belong to somebody else; each function says to whom and until when. `data` is NULL where
  * there are none at all; an empty text has data and a length of 0. They are not NUL-terminated unless
  * a function says so.
  */
@@ -230,11 +238,6 @@ typedef struct {
    */
   size_t len;
 } qw_bytes;
-
-/**
- * What a function came to: QW_OK, QW_END, or one of QW_ERR_.
- */
-typedef int32_t qw_status;
 
 /**
  * How far a figure can be trusted.
@@ -636,17 +639,6 @@ const char *qw_version(void);
 uint32_t qw_abi_version(void);
 
 /**
- * The bytes of a text, and a NUL behind them that is not counted. They live as long as the text. NULL
- * gives absent bytes. Since 0.1.
- */
-qw_bytes qw_text_bytes(const qw_text *text);
-
-/**
- * Frees a text. NULL is a no-op. Since 0.1.
- */
-void qw_text_free(qw_text *text);
-
-/**
  * The status that came with the error; QW_OK for NULL. Since 0.1.
  */
 qw_status qw_error_code(const qw_error *error);
@@ -684,6 +676,17 @@ size_t qw_error_offset(const qw_error *error);
  * Frees an error. NULL is a no-op. Since 0.1.
  */
 void qw_error_free(qw_error *error);
+
+/**
+ * The bytes of a text, and a NUL behind them that is not counted. They live as long as the text. NULL
+ * gives absent bytes. Since 0.1.
+ */
+qw_bytes qw_text_bytes(const qw_text *text);
+
+/**
+ * Frees a text. NULL is a no-op. Since 0.1.
+ */
+void qw_text_free(qw_text *text);
 
 /**
  * Makes options: the default instance, everything read, no rules. Free them with qw_options_free.
@@ -852,10 +855,7 @@ qw_status qw_reasons_open(const qw_snapshot *snapshot,
  * Goes to the next row and fills `row`; QW_END after the last. `row_size` is sizeof *row.
  * Errors: QW_ERR_INVALID. Since 0.1.
  */
-qw_status qw_reasons_next(qw_reasons *reasons,
-                          qw_reason *row,
-                          size_t row_size,
-                          qw_error **err);
+qw_status qw_reasons_next(qw_reasons *reasons, qw_reason *row, size_t row_size, qw_error **err);
 
 /**
  * Recipients without a delay reason on record (not tried yet, being tried now, or on hold), and those of
@@ -1039,10 +1039,7 @@ qw_status qw_watch_dispatch(qw_watch *watch,
  * Fills `row` with the next event that was taken in, or returns QW_END if there is none (more).
  * `row_size` is sizeof *row. Some thousands are kept for you. Errors: QW_ERR_INVALID. Since 0.1.
  */
-qw_status qw_watch_next(qw_watch *watch,
-                        qw_event *row,
-                        size_t row_size,
-                        qw_error **err);
+qw_status qw_watch_next(qw_watch *watch, qw_event *row, size_t row_size, qw_error **err);
 
 /**
  * The snapshot of this moment, the same that qw_scan would take; news that wait are taken in first. Free it

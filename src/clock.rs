@@ -5,9 +5,7 @@
 //! clock.
 
 use std::fmt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use rustix::time::{ClockId, clock_getres, clock_gettime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The present second of the epoch. For the outermost callers.
 pub fn now() -> i64 {
@@ -17,47 +15,32 @@ pub fn now() -> i64 {
     }
 }
 
-/// The monotonic clock as the kernel's last tick left it: some milliseconds late, and read in a fraction
-/// of the time that the exact one takes.
-#[cfg(target_os = "linux")]
-const COARSE: ClockId = ClockId::MonotonicCoarse;
-#[cfg(not(target_os = "linux"))]
-const COARSE: ClockId = ClockId::Monotonic;
-
-fn monotonic() -> Duration {
-    clock_gettime(COARSE).try_into().unwrap_or_default()
-}
-
-/// How late that clock may be.
-fn tick() -> Duration {
-    clock_getres(COARSE).try_into().unwrap_or_default()
-}
-
-/// The moment at which a scan stops and says what it knows, on the monotonic clock; exact to the
-/// kernel's ticks, some milliseconds, since it is asked for before every file.
+/// The moment at which a scan stops and says what it knows, on the monotonic clock.
+///
+/// The clock is std's, which asks the C library: rustix reads the kernel's vDSO itself, which crashes
+/// under valgrind, where there is none.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Deadline(Option<Duration>);
+pub struct Deadline(Option<Instant>);
 
 impl Deadline {
     /// No deadline.
     pub const NEVER: Deadline = Deadline(None);
 
-    /// A deadline this long after the present moment; up to two ticks earlier, and never later.
+    /// A deadline this long after the present moment.
     pub fn after(duration: Duration) -> Self {
-        Deadline(monotonic().checked_add(duration.saturating_sub(tick())))
+        Deadline(Instant::now().checked_add(duration))
     }
 
     /// The moment halfway from now to it.
     #[must_use]
     pub fn halfway(self) -> Self {
-        let now = monotonic();
-        let rest = |at: Duration| at.saturating_sub(now) / 2;
-        Deadline(self.0.map(|at| now.saturating_add(rest(at))))
+        let now = Instant::now();
+        Deadline(self.0.map(|at| now + at.saturating_duration_since(now) / 2))
     }
 
     /// Whether it has passed.
     pub fn passed(self) -> bool {
-        self.0.is_some_and(|at| monotonic() >= at)
+        self.0.is_some_and(|at| Instant::now() >= at)
     }
 }
 

@@ -1,29 +1,68 @@
-//! What stands around every function: no panic unwinds into the host, nothing is printed, errors
-//! become objects, and a handle that a panic left half changed is not used again.
+//! What stands around every function: pointers are checked, no panic unwinds into the host, nothing is
+//! printed, and errors become objects.
+//!
+//! [`fallible`] and [`infallible`] are the bodies of all exported functions. They turn each argument
+//! into a checked value by a function of `input`, under the header's rules for pointers, and run the
+//! rest as safe code: the only `unsafe` of an exported function is theirs.
 
-use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use once_cell::race::OnceBool;
 
-use super::error::{qw_error, status_of};
-use super::handle;
-use super::log;
-use super::{QW_ERR_STATE, qw_status};
+use super::failure::{qw_error, status_of};
+use super::{handle, qw_status, records, thread};
 use crate::error::{Error, ErrorKind, Result};
+use crate::threads;
 
 // A panic must be able to unwind to here: with `panic = "abort"` it would take the host down.
 const _: () = assert!(cfg!(panic = "unwind"));
 
-thread_local! {
-    static INSIDE: Cell<bool> = const { Cell::new(false) };
+/// The body of a function that can fail: `fallible!(err, [KIND(ARGUMENT, ...), ...], { BODY })`.
+/// KIND is a function of `input`; in BODY, whose value is a `Result<qw_status>`, the argument's name
+/// stands for what it gave. Places for handles are NULL whatever happens.
+macro_rules! fallible {
+    ($err:ident, [$($kind:ident($name:ident $(, $extra:expr)*)),* $(,)?], $body:block) => {{
+        $(
+            // SAFETY: the caller keeps the header's rules for this pointer.
+            let $name = unsafe { $crate::ffi::input::$kind($name $(, $extra)*) };
+        )*
+        // SAFETY: the caller keeps the header's rules for `err`.
+        unsafe {
+            $crate::ffi::guard::guard($err, || {
+                $(
+                    #[allow(unused_mut, reason = "only some are changed")]
+                    let mut $name = $name?;
+                )*
+                $body
+            })
+        }
+    }};
 }
 
-/// Whether the calling thread is in one of our functions.
-pub(super) fn is_inside() -> bool {
-    INSIDE.get()
+/// The body of a function that gives a value: `infallible!(FALLBACK, [KIND(ARGUMENT)], VALUE)`.
+/// It gives FALLBACK if an argument is refused.
+macro_rules! infallible {
+    ($fallback:expr, [$($kind:ident($name:ident $(, $extra:expr)*)),* $(,)?], $value:expr) => {{
+        $(
+            // SAFETY: the caller keeps the header's rules for this pointer.
+            let $name = unsafe { $crate::ffi::input::$kind($name $(, $extra)*) };
+        )*
+        $crate::ffi::guard::guard_value($fallback, || {
+            $(let $name = $name?;)*
+            Ok($value)
+        })
+    }};
 }
+
+/// The body of a function that frees a handle.
+macro_rules! freed {
+    ($name:ident) => {{
+        // SAFETY: the caller keeps the header's rules for this pointer, and does not use it again.
+        unsafe { $crate::ffi::handle::free($name) }
+    }};
+}
+
+pub(super) use {fallible, freed, infallible};
 
 /// Keeps the default panic hook from printing for panics of ours; a Rust host's own go where they
 /// went.
@@ -34,8 +73,7 @@ fn silence() {
     INSTALLED.get_or_init(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            let scanner = std::thread::current().name() == Some("queuewatch-scan");
-            if !INSIDE.get() && !scanner {
+            if !thread::is_inside() && !threads::is_ours() {
                 before(panic);
             }
         }));
@@ -43,94 +81,73 @@ fn silence() {
     });
 }
 
-/// Runs `body` for a function that may fail; `poisoned` is the mark of the handle that it works on.
+/// Runs `body` for a function that may fail.
 ///
 /// # Safety
 /// `err` is NULL or may be written during the call.
 pub(super) unsafe fn guard(
     err: *mut *mut qw_error,
-    poisoned: Option<&AtomicBool>,
     body: impl FnOnce() -> Result<qw_status>,
 ) -> qw_status {
     // SAFETY: this function's contract.
-    let err = unsafe { err.as_mut() };
-    let failed = |error: Error, err: Option<&mut *mut qw_error>| {
-        let status = status_of(error.kind());
-        if let Some(err) = err {
-            *err = handle::give(qw_error::new(&error));
-        }
-        status
-    };
-    let mut err = err;
+    let mut err = unsafe { err.as_mut() };
     if let Some(err) = err.as_deref_mut() {
         *err = std::ptr::null_mut();
     }
-    if log::is_delivering() {
-        let error = Error::new(ErrorKind::State, "a log function may not call queuewatch");
-        return failed(error, err);
-    }
-    if poisoned.is_some_and(|mark| mark.load(Ordering::Relaxed)) {
-        let error = Error::new(
-            ErrorKind::State,
-            "an earlier call on this handle ended in a bug; free it and make a new one",
-        );
-        return failed(error, err);
-    }
-    silence();
-    let outer = INSIDE.replace(true);
-    let outcome = catch_unwind(AssertUnwindSafe(body));
-    INSIDE.set(outer);
-    log::deliver();
-    match outcome {
-        Ok(Ok(status)) => status,
-        Ok(Err(error)) => failed(error, err),
-        Err(payload) => {
-            if let Some(mark) = poisoned {
-                mark.store(true, Ordering::Relaxed);
-            }
-            let what = payload
-                .downcast_ref::<String>()
-                .map(String::as_str)
-                .or_else(|| payload.downcast_ref::<&str>().copied())
-                .unwrap_or("no text");
-            let what = crate::escape::printable(what.as_bytes(), 300);
-            let error = Error::new(
-                ErrorKind::Panic,
-                format!("internal error, please report it: {what}"),
-            );
-            failed(error, err)
+    let outcome = if thread::is_delivering() {
+        Err(
+            Error::new(ErrorKind::State, "a log function called queuewatch")
+                .with_remedy("keep what it needs, and call when it has returned"),
+        )
+    } else {
+        silence();
+        let outcome = thread::inside(|| catch_unwind(AssertUnwindSafe(body)));
+        records::deliver();
+        outcome.unwrap_or_else(|payload| Err(bug(&*payload)))
+    };
+    outcome.unwrap_or_else(|error| {
+        if let Some(err) = err {
+            *err = handle::give(qw_error::new(&error));
         }
-    }
+        status_of(error.kind())
+    })
+}
+
+/// The error for a panic.
+fn bug(payload: &(dyn std::any::Any + Send)) -> Error {
+    let what = payload
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| payload.downcast_ref::<&str>().copied())
+        .unwrap_or("no text");
+    let what = crate::escape::printable(what.as_bytes(), 300);
+    Error::new(ErrorKind::Panic, format!("internal error: {what}")).with_remedy("please report it")
 }
 
 /// Runs `body` for a function that cannot fail; `fallback` if it does all the same.
 pub(super) fn guard_value<T>(fallback: T, body: impl FnOnce() -> Result<T>) -> T {
     let mut value = None;
     // SAFETY: a null place for the error is allowed.
-    let status = unsafe {
-        guard(std::ptr::null_mut(), None, || {
+    unsafe {
+        guard(std::ptr::null_mut(), || {
             value = Some(body()?);
             Ok(super::QW_OK)
         })
     };
-    debug_assert!(
-        status == super::QW_OK || status >= super::QW_ERR_INVALID || status == QW_ERR_STATE
-    );
     value.unwrap_or(fallback)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::error::{qw_error_code, qw_error_free, qw_error_message};
-    use super::super::{QW_ERR_PANIC, QW_OK};
+    use super::super::{QW_ERR_INVALID, QW_ERR_PANIC};
     use super::*;
 
     #[test]
-    fn a_panic_becomes_an_error_and_poisons_the_handle() {
-        let mark = AtomicBool::new(false);
+    fn a_panic_becomes_an_error() {
         let mut err = std::ptr::null_mut();
         // SAFETY: `err` is a local.
-        let status = unsafe { guard(&raw mut err, Some(&mark), || panic!("a bug on purpose")) };
+        let status = unsafe { guard(&raw mut err, || panic!("a bug on purpose")) };
         assert_eq!(status, QW_ERR_PANIC);
         // SAFETY: `err` was made by guard.
         assert_eq!(unsafe { qw_error_code(err) }, QW_ERR_PANIC);
@@ -141,8 +158,16 @@ mod tests {
         assert!(message.to_str().unwrap().contains("a bug on purpose"));
         // SAFETY: the same; not used any more.
         unsafe { qw_error_free(err) };
-        // SAFETY: a null place is allowed.
-        let status = unsafe { guard(std::ptr::null_mut(), Some(&mark), || Ok(QW_OK)) };
-        assert_eq!(status, QW_ERR_STATE);
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_had_is_the_fallback() {
+        assert_eq!(guard_value(7, || Ok(8)), 8);
+        let refused = || Err(Error::new(ErrorKind::Invalid, "no"));
+        assert_eq!(guard_value(7, refused), 7);
+        assert_eq!(guard_value(7, || panic!("a bug on purpose")), 7);
+        // SAFETY: a null place for the error is allowed.
+        let status = unsafe { guard(std::ptr::null_mut(), || refused().map(|_: i32| 0)) };
+        assert_eq!(status, QW_ERR_INVALID);
     }
 }

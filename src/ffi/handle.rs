@@ -1,8 +1,95 @@
-//! Handles: the only place where a caller's pointer becomes a reference.
+//! Handles: how objects are handed to the host, and how its pointers become references again.
+//!
+//! A handle that changes, or that holds file descriptors, has a [`Life`]: it is refused after a bug
+//! left it half changed, and in another process than the one that made it.
 
-use std::mem::size_of;
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, ErrorKind, Result};
+
+/// What is behind a handle.
+pub(super) trait Opaque {
+    /// Its life, unless it is immutable and only memory.
+    fn life(&self) -> Option<&Life> {
+        None
+    }
+}
+
+/// Whether a handle can be used.
+#[derive(Debug)]
+pub(super) struct Life {
+    /// A call on it ended in a bug.
+    poisoned: AtomicBool,
+    /// The process that its file descriptors belong to; `None` if it holds none.
+    process: Option<u32>,
+}
+
+impl Life {
+    /// Of a handle that is only memory: a forked child may use its copy.
+    pub(super) fn of_memory() -> Self {
+        Life {
+            poisoned: AtomicBool::new(false),
+            process: None,
+        }
+    }
+
+    /// Of a handle with file descriptors, whose place and registrations a forked child shares with
+    /// its parent (fork(2)).
+    pub(super) fn of_descriptors() -> Self {
+        Life {
+            process: Some(std::process::id()),
+            ..Life::of_memory()
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.poisoned.load(Ordering::Relaxed) {
+            return Err(Error::new(
+                ErrorKind::State,
+                "an earlier call on this handle ended in a bug",
+            )
+            .with_remedy("free it and make a new one"));
+        }
+        if self
+            .process
+            .is_some_and(|process| process != std::process::id())
+        {
+            return Err(Error::new(
+                ErrorKind::State,
+                "this handle belongs to the process that made it, and this is a fork of that",
+            )
+            .with_remedy("open one in this process"));
+        }
+        Ok(())
+    }
+}
+
+/// A handle in exclusive use. If the call panics, the handle is not used again.
+pub(super) struct InUse<'a, T: Opaque>(&'a mut T);
+
+impl<T: Opaque> Deref for InUse<'_, T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        self.0
+    }
+}
+
+impl<T: Opaque> DerefMut for InUse<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.0
+    }
+}
+
+impl<T: Opaque> Drop for InUse<'_, T> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            if let Some(life) = self.0.life() {
+                life.poisoned.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+}
 
 fn null<T>() -> Error {
     let name = std::any::type_name::<T>();
@@ -10,11 +97,16 @@ fn null<T>() -> Error {
     Error::new(ErrorKind::Invalid, format!("the {name} argument is NULL"))
 }
 
+/// Hands `value` to the caller.
+pub(super) fn give<T: Opaque>(value: T) -> *mut T {
+    Box::into_raw(Box::new(value))
+}
+
 /// Where a new handle goes: not NULL, and NULL in it first.
 ///
 /// # Safety
 /// `out` is NULL or may be written during the call.
-pub(super) unsafe fn out<'a, T>(out: *mut *mut T) -> Result<&'a mut *mut T> {
+pub(super) unsafe fn out<'a, T: Opaque>(out: *mut *mut T) -> Result<&'a mut *mut T> {
     if out.is_null() {
         return Err(null::<T>().within("the place for the result"));
     }
@@ -24,44 +116,45 @@ pub(super) unsafe fn out<'a, T>(out: *mut *mut T) -> Result<&'a mut *mut T> {
     Ok(unsafe { &mut *out })
 }
 
-/// Where a plain value goes.
-///
-/// # Safety
-/// `place` is NULL or may be written during the call.
-pub(super) unsafe fn place<'a, T>(what: &str, place: *mut T) -> Result<&'a mut T> {
-    // SAFETY: not NULL is checked by as_mut; writable by this function's contract.
-    unsafe { place.as_mut() }
-        .ok_or_else(|| Error::new(ErrorKind::Invalid, format!("{what} is NULL")))
-}
-
-/// Hands `value` to the caller.
-pub(super) fn give<T>(value: T) -> *mut T {
-    Box::into_raw(Box::new(value))
-}
-
 /// A handle that others may use at the same time.
 ///
 /// # Safety
 /// `handle` is NULL, or came from [`give`], was not freed, and is not used exclusively meanwhile.
-pub(super) unsafe fn shared<'a, T>(handle: *const T) -> Result<&'a T> {
+pub(super) unsafe fn shared<'a, T: Opaque>(handle: *const T) -> Result<&'a T> {
     // SAFETY: not NULL is checked by as_ref; valid by this function's contract.
-    unsafe { handle.as_ref() }.ok_or_else(null::<T>)
+    let handle = unsafe { handle.as_ref() }.ok_or_else(null::<T>)?;
+    handle.life().map_or(Ok(()), Life::check)?;
+    Ok(handle)
+}
+
+/// As [`shared`], where NULL means that there is none.
+///
+/// # Safety
+/// As for [`shared`].
+pub(super) unsafe fn optional<'a, T: Opaque>(handle: *const T) -> Result<Option<&'a T>> {
+    match handle.is_null() {
+        true => Ok(None),
+        // SAFETY: the same contract.
+        false => unsafe { shared(handle) }.map(Some),
+    }
 }
 
 /// A handle that nobody else uses.
 ///
 /// # Safety
 /// `handle` is NULL, or came from [`give`], was not freed, and is not used by anyone else meanwhile.
-pub(super) unsafe fn exclusive<'a, T>(handle: *mut T) -> Result<&'a mut T> {
+pub(super) unsafe fn exclusive<'a, T: Opaque>(handle: *mut T) -> Result<InUse<'a, T>> {
     // SAFETY: not NULL is checked by as_mut; valid by this function's contract.
-    unsafe { handle.as_mut() }.ok_or_else(null::<T>)
+    let handle = unsafe { handle.as_mut() }.ok_or_else(null::<T>)?;
+    handle.life().map_or(Ok(()), Life::check)?;
+    Ok(InUse(handle))
 }
 
 /// Takes a handle back and drops it.
 ///
 /// # Safety
 /// `handle` is NULL, or came from [`give`] and was not freed; nobody uses it any more.
-pub(super) unsafe fn free<T>(handle: *mut T) {
+pub(super) unsafe fn free<T: Opaque>(handle: *mut T) {
     if !handle.is_null() {
         // SAFETY: not NULL, checked; from `give` by this function's contract.
         let owned = unsafe { Box::from_raw(handle) };
@@ -70,29 +163,52 @@ pub(super) unsafe fn free<T>(handle: *mut T) {
     }
 }
 
-/// Writes `row` to the caller's, of whose size it told: as much as fits, and zeroes behind what we
-/// know.
-///
-/// # Safety
-/// `to` is NULL or points to `size` writable bytes.
-pub(super) unsafe fn give_row<T: Copy>(to: *mut T, size: usize, row: T) -> Result<()> {
-    if to.is_null() {
-        return Err(Error::new(ErrorKind::Invalid, "the row argument is NULL"));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Thing(Life);
+
+    impl Opaque for Thing {
+        fn life(&self) -> Option<&Life> {
+            Some(&self.0)
+        }
     }
-    if size == 0 || size > 65_536 {
-        return Err(Error::new(
-            ErrorKind::Invalid,
-            "the size of the row is not that of a row: pass sizeof *row",
-        ));
+
+    fn used(thing: *mut Thing) -> Result<()> {
+        // SAFETY: from `give`, not freed, and of this thread alone.
+        unsafe { exclusive(thing) }.map(drop)
     }
-    let known = size_of::<T>().min(size);
-    let to = to.cast::<u8>();
-    // SAFETY: `known` bytes are readable in `row` and, by this function's contract, writable at `to`;
-    // a local and the caller's memory do not overlap.
-    unsafe { std::ptr::copy_nonoverlapping((&raw const row).cast::<u8>(), to, known) };
-    // SAFETY: `known` is at most `size`.
-    let rest = unsafe { to.add(known) };
-    // SAFETY: the rest of `size` bytes is writable by this function's contract.
-    unsafe { std::ptr::write_bytes(rest, 0, size - known) };
-    Ok(())
+
+    #[test]
+    fn a_handle_of_descriptors_is_refused_in_another_process() {
+        let elsewhere = Life {
+            process: Some(std::process::id() + 1),
+            ..Life::of_memory()
+        };
+        for (life, outcome) in [
+            (Life::of_memory(), None),
+            (Life::of_descriptors(), None),
+            (elsewhere, Some(ErrorKind::State)),
+        ] {
+            let thing = give(Thing(life));
+            assert_eq!(used(thing).err().map(|error| error.kind()), outcome);
+            // SAFETY: from `give`, and not used any more.
+            unsafe { free(thing) };
+        }
+    }
+
+    #[test]
+    fn a_panic_poisons_what_was_in_use() {
+        let thing = give(Thing(Life::of_memory()));
+        let fallen = std::panic::catch_unwind(|| {
+            // SAFETY: from `give`, not freed, and of this thread alone.
+            let _in_use = unsafe { exclusive(thing) };
+            panic!("a bug on purpose");
+        });
+        assert!(fallen.is_err());
+        assert_eq!(used(thing).unwrap_err().kind(), ErrorKind::State);
+        // SAFETY: from `give`, and not used any more.
+        unsafe { free(thing) };
+    }
 }

@@ -2,23 +2,29 @@
 
 use std::ffi::c_char;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
-use super::bytes::{input_text, qw_bytes};
-use super::error::qw_error;
-use super::guard::{guard, guard_value};
+use super::bytes::qw_bytes;
+use super::failure::qw_error;
+use super::guard::{fallible, freed, infallible};
+use super::handle::{self, Life, Opaque};
+use super::input::first_release_ends;
 use super::snapshot::qw_snapshot;
-use super::{QW_END, QW_OK, QW_QUEUE_NONE, handle, qw_queue, qw_status};
+use super::{QW_END, QW_OK, QW_QUEUE_NONE, qw_queue, qw_status};
 use crate::error::{Error, ErrorKind};
-use crate::measure::Subject;
-use crate::postfix::queue::{Queue, QueueSet};
+use crate::postfix::queue::Queue;
 use crate::scan::Depth;
 use crate::snapshot::SnapshotMessages;
 
 /// A cursor over messages. One thread at a time.
 pub struct qw_messages {
     cursor: SnapshotMessages,
-    poisoned: AtomicBool,
+    life: Life,
+}
+
+impl Opaque for qw_messages {
+    fn life(&self) -> Option<&Life> {
+        Some(&self.life)
+    }
 }
 
 /// One message. The bytes are raw, and live until the cursor moves or is freed.
@@ -51,6 +57,8 @@ pub struct qw_message {
     pub forced_expire: i32,
 }
 
+first_release_ends!(qw_message, forced_expire: i32);
+
 /// Why a recipient waits, as Postfix logged it. The bytes are raw, and live until the cursor moves or is
 /// freed.
 #[repr(C)]
@@ -64,13 +72,14 @@ pub struct qw_delay {
     pub address: qw_bytes,
 }
 
+first_release_ends!(qw_delay, address: qw_bytes);
+
 /// Opens a cursor over the messages of `queue` (a queue's name, backlog or total; NULL: all six) in the
 /// instances of `snapshot`. It reads the spool anew, on the calling thread. Free it with
 /// qw_messages_free. Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND (no such queue). Since 0.1.
 ///
 /// # Safety
-/// `snapshot` is NULL or from qw_scan; `queue` is NULL or has its length; `out` and `err` are NULL or may
-/// be written.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_messages_open(
     snapshot: *const qw_snapshot,
@@ -79,28 +88,18 @@ pub unsafe extern "C" fn qw_messages_open(
     out: *mut *mut qw_messages,
     err: *mut *mut qw_error,
 ) -> qw_status {
-    // SAFETY: the caller's promise.
-    let out = unsafe { handle::out(out) };
-    // SAFETY: the caller's promise.
-    let snapshot = unsafe { handle::shared(snapshot) };
-    let queues = if queue.is_null() {
-        Ok(QueueSet::ALL)
-    } else {
-        // SAFETY: the caller's promise.
-        unsafe { input_text("the queue", queue, queue_len) }.and_then(Subject::queues_named)
-    };
-    // SAFETY: the caller's promise.
-    unsafe {
-        guard(err, None, || {
-            let out = out?;
-            let snapshot = Arc::clone(&snapshot?.snapshot);
+    fallible!(
+        err,
+        [out(out), shared(snapshot), queues(queue, queue_len)],
+        {
+            let snapshot = Arc::clone(&snapshot.snapshot);
             *out = handle::give(qw_messages {
-                cursor: SnapshotMessages::new(snapshot, queues?, Depth::Reasons),
-                poisoned: AtomicBool::new(false),
+                cursor: SnapshotMessages::new(snapshot, queue, Depth::Reasons),
+                life: Life::of_descriptors(),
             });
             Ok(QW_OK)
-        })
-    }
+        }
+    )
 }
 
 /// Goes to the next message and fills `row`; QW_END after the last. `row_size` is sizeof *row. Mail that
@@ -108,8 +107,7 @@ pub unsafe extern "C" fn qw_messages_open(
 /// Errors: QW_ERR_INVALID, and those of qw_scan for an instance whose spool has gone. Since 0.1.
 ///
 /// # Safety
-/// `messages` is NULL or from qw_messages_open and used by this thread alone; `row` is NULL or has
-/// `row_size` writable bytes; `err` is NULL or may be written.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_messages_next(
     messages: *mut qw_messages,
@@ -117,31 +115,17 @@ pub unsafe extern "C" fn qw_messages_next(
     row_size: usize,
     err: *mut *mut qw_error,
 ) -> qw_status {
-    // SAFETY: the caller's promise.
-    let messages = unsafe { handle::exclusive(messages) };
-    let (cursor, poisoned) = match messages {
-        Ok(qw_messages { cursor, poisoned }) => (Ok(cursor), Some(&*poisoned)),
-        Err(error) => (Err(error), None),
-    };
-    // SAFETY: the caller's promise.
-    let give = |filled| unsafe { handle::give_row(row, row_size, filled) };
-    // SAFETY: the caller's promise.
-    unsafe {
-        guard(err, poisoned, || {
-            let cursor = cursor?;
-            if row.is_null() {
-                return Err(Error::new(ErrorKind::Invalid, "the row argument is NULL"));
-            }
-            if !cursor.advance()? {
-                return Ok(QW_END);
-            }
-            let Some(filled) = filled(cursor) else {
-                return Ok(QW_END);
-            };
-            give(filled)?;
-            Ok(QW_OK)
-        })
-    }
+    fallible!(err, [exclusive(messages), row(row, row_size)], {
+        let cursor = &mut messages.cursor;
+        if !cursor.advance()? {
+            return Ok(QW_END);
+        }
+        let Some(filled) = filled(cursor) else {
+            return Ok(QW_END);
+        };
+        row.give(filled);
+        Ok(QW_OK)
+    })
 }
 
 fn filled(cursor: &SnapshotMessages) -> Option<qw_message> {
@@ -171,8 +155,7 @@ fn filled(cursor: &SnapshotMessages) -> Option<qw_message> {
 /// the file. It lives until the cursor moves or is freed. Errors: QW_ERR_INVALID. Since 0.1.
 ///
 /// # Safety
-/// `messages` is NULL or from qw_messages_open and used by this thread alone; `out` and `err` are NULL or
-/// may be written.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_messages_recipient(
     messages: *const qw_messages,
@@ -180,26 +163,18 @@ pub unsafe extern "C" fn qw_messages_recipient(
     out: *mut qw_bytes,
     err: *mut *mut qw_error,
 ) -> qw_status {
-    // SAFETY: the caller's promise.
-    let messages = unsafe { handle::shared(messages) };
-    // SAFETY: the caller's promise.
-    let out = unsafe { handle::place("the place for the recipient", out) };
-    // SAFETY: the caller's promise.
-    unsafe {
-        guard(err, None, || {
-            let (_, row) = messages?.cursor.row().ok_or_else(no_recipient)?;
-            *out? = qw_bytes::of(row.recipient(index).ok_or_else(no_recipient)?);
-            Ok(QW_OK)
-        })
-    }
+    fallible!(err, [shared(messages), place(out, "the recipient")], {
+        let (_, row) = messages.cursor.row().ok_or_else(no_recipient)?;
+        *out = qw_bytes::of(row.recipient(index).ok_or_else(no_recipient)?);
+        Ok(QW_OK)
+    })
 }
 
 /// Why the recipient at `index` of the present message waits: fills `row`, or returns QW_END if no delay
 /// reason is on record. `row_size` is sizeof *row. Errors: QW_ERR_INVALID. Since 0.1.
 ///
 /// # Safety
-/// `messages` is NULL or from qw_messages_open and used by this thread alone; `row` is NULL or has
-/// `row_size` writable bytes; `err` is NULL or may be written.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_messages_delay(
     messages: *const qw_messages,
@@ -208,28 +183,21 @@ pub unsafe extern "C" fn qw_messages_delay(
     row_size: usize,
     err: *mut *mut qw_error,
 ) -> qw_status {
-    // SAFETY: the caller's promise.
-    let messages = unsafe { handle::shared(messages) };
-    // SAFETY: the caller's promise.
-    let give = |filled| unsafe { handle::give_row(row, row_size, filled) };
-    // SAFETY: the caller's promise.
-    unsafe {
-        guard(err, None, || {
-            let (_, present) = messages?.cursor.row().ok_or_else(no_recipient)?;
-            if present.recipient(index).is_none() {
-                return Err(no_recipient());
-            }
-            let Some(delay) = present.delay(index) else {
-                return Ok(QW_END);
-            };
-            give(qw_delay {
-                status: qw_bytes::of(delay.status),
-                reason: qw_bytes::of(delay.reason),
-                address: qw_bytes::of(delay.address),
-            })?;
-            Ok(QW_OK)
-        })
-    }
+    fallible!(err, [shared(messages), row(row, row_size)], {
+        let (_, present) = messages.cursor.row().ok_or_else(no_recipient)?;
+        if present.recipient(index).is_none() {
+            return Err(no_recipient());
+        }
+        let Some(delay) = present.delay(index) else {
+            return Ok(QW_END);
+        };
+        row.give(qw_delay {
+            status: qw_bytes::of(delay.status),
+            reason: qw_bytes::of(delay.reason),
+            address: qw_bytes::of(delay.address),
+        });
+        Ok(QW_OK)
+    })
 }
 
 fn no_recipient() -> Error {
@@ -239,20 +207,17 @@ fn no_recipient() -> Error {
 /// Directories and files that the cursor could not read up to here; 0 for NULL. Since 0.1.
 ///
 /// # Safety
-/// `messages` is NULL or from qw_messages_open and used by this thread alone.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_messages_unreadable(messages: *const qw_messages) -> u64 {
-    // SAFETY: the caller's promise.
-    let messages = unsafe { handle::shared(messages) };
-    guard_value(0, || Ok(messages?.cursor.unreadable()))
+    infallible!(0, [shared(messages)], messages.cursor.unreadable())
 }
 
 /// Frees a cursor. NULL is a no-op. Since 0.1.
 ///
 /// # Safety
-/// `messages` is NULL or from qw_messages_open and not freed.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_messages_free(messages: *mut qw_messages) {
-    // SAFETY: the caller's promise.
-    unsafe { handle::free(messages) }
+    freed!(messages)
 }

@@ -11,17 +11,29 @@
 //!   borrowed, or `qw_text`, owned;
 //! * rows take the caller's `sizeof`, so that fields can be appended;
 //! * `const T *` may be used by several threads at once, `T *` by one at a time;
+//! * a handle with file descriptors belongs to the process that made it: see `handle`;
 //! * nothing unwinds into the host: see `guard`.
 #![allow(unsafe_code)]
 #![allow(non_camel_case_types)] // C's names.
 
-mod guard;
-mod handle;
+// In the order of the header, and each uses only those before it.
+mod thread;
 
-// In the order of the header.
 mod bytes;
 
+mod handle;
+
+mod input;
+
+mod failure;
+
+mod records;
+
+mod guard;
+
 mod error;
+
+mod text;
 
 mod options;
 
@@ -41,14 +53,13 @@ mod log;
 
 use std::ffi::c_char;
 
-pub use bytes::{qw_bytes, qw_text, qw_text_bytes, qw_text_free};
+pub use bytes::qw_bytes;
 pub use error::{
-    qw_error, qw_error_code, qw_error_errno, qw_error_free, qw_error_message, qw_error_offset,
-    qw_error_path, qw_error_remedy,
+    qw_error_code, qw_error_errno, qw_error_free, qw_error_message, qw_error_offset, qw_error_path,
+    qw_error_remedy,
 };
-pub use log::{
-    QW_LOG_DEBUG, QW_LOG_ERROR, QW_LOG_INFO, QW_LOG_TRACE, QW_LOG_WARN, qw_log_fn, qw_log_set,
-};
+pub use failure::qw_error;
+pub use log::{qw_log_fn, qw_log_set};
 pub use messages::{
     qw_delay, qw_message, qw_messages, qw_messages_delay, qw_messages_free, qw_messages_next,
     qw_messages_open, qw_messages_recipient, qw_messages_unreadable,
@@ -57,6 +68,7 @@ pub use options::{qw_options, qw_options_free, qw_options_new, qw_options_set};
 pub use reasons::{
     qw_reason, qw_reasons, qw_reasons_free, qw_reasons_next, qw_reasons_open, qw_reasons_others,
 };
+pub use records::{QW_LOG_DEBUG, QW_LOG_ERROR, QW_LOG_INFO, QW_LOG_TRACE, QW_LOG_WARN};
 pub use shape::{
     QW_SHAPE_ALL, QW_SHAPE_PARENTS, QW_SHAPE_SENDERS, qw_shape, qw_shape_complete, qw_shape_free,
     qw_shape_json, qw_shape_row, qw_shape_rows, qw_shape_rows_free, qw_shape_rows_next,
@@ -68,6 +80,7 @@ pub use snapshot::{
     qw_snapshot_measure, qw_snapshot_measure_detail, qw_snapshot_now, qw_snapshot_problem,
     qw_snapshot_problem_count, qw_snapshot_state,
 };
+pub use text::{qw_text, qw_text_bytes, qw_text_free};
 pub use verdict::{
     qw_check, qw_finding, qw_verdict, qw_verdict_finding, qw_verdict_finding_count,
     qw_verdict_free, qw_verdict_json, qw_verdict_output, qw_verdict_perfdata, qw_verdict_state,

@@ -1,44 +1,42 @@
 //! Options, set by name.
 
 use std::ffi::c_char;
-use std::sync::atomic::AtomicBool;
 
-use super::bytes::{input, input_text};
-use super::error::qw_error;
-use super::guard::guard;
-use super::{QW_OK, handle, qw_status};
+use super::failure::qw_error;
+use super::guard::{fallible, freed};
+use super::handle::{self, Life, Opaque};
+use super::{QW_OK, qw_status};
 use crate::options::Options;
 
 /// What to look at and how to judge it. One thread at a time.
 pub struct qw_options {
     pub(super) options: Options,
-    pub(super) poisoned: AtomicBool,
+    life: Life,
+}
+
+impl Opaque for qw_options {
+    fn life(&self) -> Option<&Life> {
+        Some(&self.life)
+    }
 }
 
 /// Makes options: the default instance, everything read, no rules. Free them with qw_options_free.
 /// Errors: QW_ERR_INVALID. Since 0.1.
 ///
 /// # Safety
-/// `out` and `err` are NULL or may be written.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_options_new(
     out: *mut *mut qw_options,
     err: *mut *mut qw_error,
 ) -> qw_status {
-    // SAFETY: the caller's promise.
-    let out = unsafe { handle::out(out) };
-    // SAFETY: the caller's promise.
-    unsafe {
-        guard(err, None, || {
-            // The place first: what is made and finds none would be lost.
-            let out = out?;
-            *out = handle::give(qw_options {
-                options: Options::default(),
-                poisoned: AtomicBool::new(false),
-            });
-            Ok(QW_OK)
-        })
-    }
+    fallible!(err, [out(out)], {
+        *out = handle::give(qw_options {
+            options: Options::default(),
+            life: Life::of_memory(),
+        });
+        Ok(QW_OK)
+    })
 }
 
 /// Sets an option: `name` is a long option of check_postfix_queue without dashes (queue-directory,
@@ -50,8 +48,7 @@ pub unsafe extern "C" fn qw_options_new(
 /// error the options are as before. Since 0.1.
 ///
 /// # Safety
-/// `options` is NULL or from qw_options_new; `name` and `value` are NULL or have their lengths; `err` is
-/// NULL or may be written.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_options_set(
     options: *mut qw_options,
@@ -61,31 +58,25 @@ pub unsafe extern "C" fn qw_options_set(
     value_len: usize,
     err: *mut *mut qw_error,
 ) -> qw_status {
-    // SAFETY: the caller's promise.
-    let options = unsafe { handle::exclusive(options) };
-    // SAFETY: the caller's promise.
-    let name = unsafe { input_text("the option's name", name, name_len) };
-    // SAFETY: the caller's promise.
-    let value = unsafe { input("the option's value", value, value_len) };
-    let (options, poisoned) = match options {
-        Ok(qw_options { options, poisoned }) => (Ok(options), Some(&*poisoned)),
-        Err(error) => (Err(error), None),
-    };
-    // SAFETY: the caller's promise.
-    unsafe {
-        guard(err, poisoned, || {
-            options?.set(name?, value?)?;
+    fallible!(
+        err,
+        [
+            exclusive(options),
+            text(name, name_len, "the option's name"),
+            bytes(value, value_len, "the option's value")
+        ],
+        {
+            options.options.set(name, value)?;
             Ok(QW_OK)
-        })
-    }
+        }
+    )
 }
 
 /// Frees options. NULL is a no-op. Since 0.1.
 ///
 /// # Safety
-/// `options` is NULL or from qw_options_new and not freed.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_options_free(options: *mut qw_options) {
-    // SAFETY: the caller's promise.
-    unsafe { handle::free(options) }
+    freed!(options)
 }

@@ -2,19 +2,26 @@
 
 use std::ffi::c_char;
 
-use super::bytes::{input_text, qw_bytes};
-use super::error::qw_error;
-use super::guard::{guard, guard_value};
+use super::bytes::qw_bytes;
+use super::failure::qw_error;
+use super::guard::{fallible, freed, infallible};
+use super::handle::{self, Life, Opaque};
+use super::input::first_release_ends;
 use super::snapshot::qw_snapshot;
-use super::{QW_END, QW_OK, handle, qw_status};
-use crate::measure::Subject;
-use crate::postfix::queue::QueueSet;
+use super::{QW_END, QW_OK, qw_status};
 use crate::snapshot::reasons::Reasons;
 
 /// Why mail waits: a cursor over its rows. One thread at a time.
 pub struct qw_reasons {
     reasons: Reasons,
     next: usize,
+    life: Life,
+}
+
+impl Opaque for qw_reasons {
+    fn life(&self) -> Option<&Life> {
+        Some(&self.life)
+    }
 }
 
 /// Recipients of one domain that wait for one reason. The bytes live until the cursor is freed.
@@ -34,13 +41,14 @@ pub struct qw_reason {
     pub oldest: i64,
 }
 
+first_release_ends!(qw_reason, oldest: i64);
+
 /// Opens a cursor over why the mail of `queue` waits (a queue's name, backlog or total; NULL: all six), most
 /// recipients first. Free it with qw_reasons_free. Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND (no such queue),
 /// QW_ERR_UNSUPPORTED (the scan was limited by the option `measure` and read no reasons). Since 0.1.
 ///
 /// # Safety
-/// `snapshot` is NULL or from qw_scan; `queue` is NULL or has its length; `out` and `err` are NULL or may
-/// be written.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_reasons_open(
     snapshot: *const qw_snapshot,
@@ -49,35 +57,25 @@ pub unsafe extern "C" fn qw_reasons_open(
     out: *mut *mut qw_reasons,
     err: *mut *mut qw_error,
 ) -> qw_status {
-    // SAFETY: the caller's promise.
-    let out = unsafe { handle::out(out) };
-    // SAFETY: the caller's promise.
-    let snapshot = unsafe { handle::shared(snapshot) };
-    let queues = if queue.is_null() {
-        Ok(QueueSet::ALL)
-    } else {
-        // SAFETY: the caller's promise.
-        unsafe { input_text("the queue", queue, queue_len) }.and_then(Subject::queues_named)
-    };
-    // SAFETY: the caller's promise.
-    unsafe {
-        guard(err, None, || {
-            let (out, snapshot) = (out?, &snapshot?.snapshot);
+    fallible!(
+        err,
+        [out(out), shared(snapshot), queues(queue, queue_len)],
+        {
             *out = handle::give(qw_reasons {
-                reasons: snapshot.known_reasons(queues?)?,
+                reasons: snapshot.snapshot.known_reasons(queue)?,
                 next: 0,
+                life: Life::of_memory(),
             });
             Ok(QW_OK)
-        })
-    }
+        }
+    )
 }
 
 /// Goes to the next row and fills `row`; QW_END after the last. `row_size` is sizeof *row.
 /// Errors: QW_ERR_INVALID. Since 0.1.
 ///
 /// # Safety
-/// `reasons` is NULL or from qw_reasons_open and used by this thread alone; `row` is NULL or has `row_size`
-/// writable bytes; `err` is NULL or may be written.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_reasons_next(
     reasons: *mut qw_reasons,
@@ -85,51 +83,39 @@ pub unsafe extern "C" fn qw_reasons_next(
     row_size: usize,
     err: *mut *mut qw_error,
 ) -> qw_status {
-    // SAFETY: the caller's promise.
-    let reasons = unsafe { handle::exclusive(reasons) };
-    // SAFETY: the caller's promise.
-    let give = |filled| unsafe { handle::give_row(row, row_size, filled) };
-    // SAFETY: the caller's promise.
-    unsafe {
-        guard(err, None, || {
-            let reasons = reasons?;
-            let Some(one) = reasons.reasons.rows.get(reasons.next) else {
-                return Ok(QW_END);
-            };
-            give(qw_reason {
-                domain: qw_bytes::of(&one.domain),
-                code: qw_bytes::of(&one.code),
-                reason: qw_bytes::of(&one.reason),
-                recipients: one.recipients,
-                oldest: one.oldest.unwrap_or(0),
-            })?;
-            reasons.next += 1;
-            Ok(QW_OK)
-        })
-    }
+    fallible!(err, [exclusive(reasons), row(row, row_size)], {
+        let Some(one) = reasons.reasons.rows.get(reasons.next) else {
+            return Ok(QW_END);
+        };
+        row.give(qw_reason {
+            domain: qw_bytes::of(&one.domain),
+            code: qw_bytes::of(&one.code),
+            reason: qw_bytes::of(&one.reason),
+            recipients: one.recipients,
+            oldest: one.oldest.unwrap_or(0),
+        });
+        reasons.next += 1;
+        Ok(QW_OK)
+    })
 }
 
 /// Recipients without a delay reason on record (not tried yet, being tried now, or on hold), and those of
 /// reasons beyond the most that are held; 0 for NULL. Since 0.1.
 ///
 /// # Safety
-/// `reasons` is NULL or from qw_reasons_open and used by this thread alone.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_reasons_others(reasons: *const qw_reasons) -> u64 {
-    // SAFETY: the caller's promise.
-    let reasons = unsafe { handle::shared(reasons) };
-    guard_value(0, || {
-        let reasons = &reasons?.reasons;
-        Ok(reasons.unexplained + reasons.unlisted)
+    infallible!(0, [shared(reasons)], {
+        reasons.reasons.unexplained + reasons.reasons.unlisted
     })
 }
 
 /// Frees a cursor. NULL is a no-op. Since 0.1.
 ///
 /// # Safety
-/// `reasons` is NULL or from qw_reasons_open and not freed.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_reasons_free(reasons: *mut qw_reasons) {
-    // SAFETY: the caller's promise.
-    unsafe { handle::free(reasons) }
+    freed!(reasons)
 }

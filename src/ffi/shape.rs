@@ -2,13 +2,15 @@
 
 use std::ffi::c_char;
 
-use super::bytes::{give_bytes, give_text, input_text, qw_bytes, qw_text};
-use super::error::qw_error;
-use super::guard::{guard, guard_value};
+use super::bytes::qw_bytes;
+use super::failure::qw_error;
+use super::guard::{fallible, freed, infallible};
+use super::handle::{self, Life, Opaque};
+use super::input::first_release_ends;
 use super::options::qw_options;
-use super::{QW_END, QW_OK, handle, qw_status};
+use super::text::{self, qw_text};
+use super::{QW_END, QW_OK, qw_status};
 use crate::error::{Error, ErrorKind, Result};
-use crate::measure::Subject;
 use crate::options::ShapeTables;
 use crate::postfix::queue::QueueSet;
 use crate::render::shape::{Look, document, table};
@@ -21,10 +23,19 @@ pub struct qw_shape {
     queues: QueueSet,
 }
 
+impl Opaque for qw_shape {}
+
 /// The rows of a shape, one by one. One thread at a time.
 pub struct qw_shape_rows {
     rows: Vec<(Vec<u8>, Vec<u64>)>,
     next: usize,
+    life: Life,
+}
+
+impl Opaque for qw_shape_rows {
+    fn life(&self) -> Option<&Life> {
+        Some(&self.life)
+    }
 }
 
 /// For qw_shape_scan: count what qshape leaves out, too.
@@ -48,12 +59,14 @@ pub struct qw_shape_row {
     pub total: u64,
 }
 
+first_release_ends!(qw_shape_row, total: u64);
+
 /// Looks through the queues of the instances that `options` says, senders and recipients in one pass; its
 /// options bucket-count, bucket-time and linear make the columns. `flags` is 0 or QW_SHAPE_ALL. Free it
 /// with qw_shape_free. Errors: as qw_scan. Since 0.1.
 ///
 /// # Safety
-/// `options` is NULL or from qw_options_new; `out` and `err` are NULL or may be written.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_shape_scan(
     options: *const qw_options,
@@ -61,28 +74,20 @@ pub unsafe extern "C" fn qw_shape_scan(
     out: *mut *mut qw_shape,
     err: *mut *mut qw_error,
 ) -> qw_status {
-    // SAFETY: the caller's promise.
-    let out = unsafe { handle::out(out) };
-    // SAFETY: the caller's promise.
-    let options = unsafe { handle::shared(options) };
-    let poisoned = options.as_ref().ok().map(|options| &options.poisoned);
-    // SAFETY: the caller's promise.
-    unsafe {
-        guard(err, poisoned, || {
-            let (out, options) = (out?, &options?.options);
-            known(flags, QW_SHAPE_ALL)?;
-            let shape = options.shape(ShapeTables {
-                recipients: true,
-                senders: true,
-                all: flags & QW_SHAPE_ALL != 0,
-            })?;
-            *out = handle::give(qw_shape {
-                shape,
-                queues: options.queues(),
-            });
-            Ok(QW_OK)
-        })
-    }
+    fallible!(err, [out(out), shared(options)], {
+        let options = &options.options;
+        known(flags, QW_SHAPE_ALL)?;
+        let shape = options.shape(ShapeTables {
+            recipients: true,
+            senders: true,
+            all: flags & QW_SHAPE_ALL != 0,
+        })?;
+        *out = handle::give(qw_shape {
+            shape,
+            queues: options.queues(),
+        });
+        Ok(QW_OK)
+    })
 }
 
 fn known(flags: u32, all: u32) -> Result<()> {
@@ -127,25 +132,13 @@ fn part(shape: &qw_shape, queues: QueueSet) -> Result<Part> {
     Ok(sum)
 }
 
-/// # Safety
-/// `queue` is NULL or has its length.
-unsafe fn queues(queue: *const c_char, queue_len: usize) -> Result<QueueSet> {
-    if queue.is_null() {
-        return Ok(QueueSet::ALL);
-    }
-    // SAFETY: the same contract.
-    unsafe { input_text("the queue", queue, queue_len) }.and_then(Subject::queues_named)
-}
-
 /// 1 if all that was to be read was read; 0 if not, or for NULL. Since 0.1.
 ///
 /// # Safety
-/// `shape` is NULL or from qw_shape_scan and not freed.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_shape_complete(shape: *const qw_shape) -> i32 {
-    // SAFETY: the caller's promise.
-    let shape = unsafe { handle::shared(shape) };
-    guard_value(0, || Ok(i32::from(shape?.shape.is_whole())))
+    infallible!(0, [shared(shape)], i32::from(shape.shape.is_whole()))
 }
 
 /// The table of `queue` (a queue's name, backlog or total; NULL: all six), byte for byte as qshape prints
@@ -155,8 +148,7 @@ pub unsafe extern "C" fn qw_shape_complete(shape: *const qw_shape) -> i32 {
 /// Since 0.1.
 ///
 /// # Safety
-/// `shape` is NULL or from qw_shape_scan; `queue` is NULL or has its length; `out` and `err` are NULL or may
-/// be written.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_shape_text(
     shape: *const qw_shape,
@@ -168,24 +160,19 @@ pub unsafe extern "C" fn qw_shape_text(
     out: *mut *mut qw_text,
     err: *mut *mut qw_error,
 ) -> qw_status {
-    // SAFETY: the caller's promise.
-    let shape = unsafe { handle::shared(shape) };
-    // SAFETY: the caller's promise.
-    let queues = unsafe { queues(queue, queue_len) };
-    // SAFETY: the caller's promise.
-    unsafe {
-        give_bytes(out, err, || {
-            let taken = shape?;
-            let look = look(flags, min_subdomains, width)?;
-            Ok(table(&taken.shape.buckets, &part(taken, queues?)?, &look))
-        })
-    }
+    fallible!(err, [out(out), shared(shape), queues(queue, queue_len)], {
+        let look = look(flags, min_subdomains, width)?;
+        text::give(
+            out,
+            table(&shape.shape.buckets, &part(shape, queue)?, &look),
+        )
+    })
 }
 
 /// The same as a JSON document, schema queuewatch/1. Errors: as qw_shape_text. Since 0.1.
 ///
 /// # Safety
-/// As for qw_shape_text.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_shape_json(
     shape: *const qw_shape,
@@ -196,26 +183,18 @@ pub unsafe extern "C" fn qw_shape_json(
     out: *mut *mut qw_text,
     err: *mut *mut qw_error,
 ) -> qw_status {
-    // SAFETY: the caller's promise.
-    let shape = unsafe { handle::shared(shape) };
-    // SAFETY: the caller's promise.
-    let queues = unsafe { queues(queue, queue_len) };
-    // SAFETY: the caller's promise.
-    unsafe {
-        give_text(out, err, || {
-            let taken = shape?;
-            let look = look(flags, min_subdomains, 0.0)?;
-            let part = part(taken, queues?)?;
-            Ok(document(&taken.shape, &part, &look).to_string())
-        })
-    }
+    fallible!(err, [out(out), shared(shape), queues(queue, queue_len)], {
+        let look = look(flags, min_subdomains, 0.0)?;
+        let part = part(shape, queue)?;
+        text::give(out, document(&shape.shape, &part, &look).to_string())
+    })
 }
 
 /// Opens a cursor over the rows of that table, in its order, TOTAL among them. Free it with
 /// qw_shape_rows_free. Errors: as qw_shape_text. Since 0.1.
 ///
 /// # Safety
-/// As for qw_shape_text.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_shape_rows_open(
     shape: *const qw_shape,
@@ -226,38 +205,31 @@ pub unsafe extern "C" fn qw_shape_rows_open(
     out: *mut *mut qw_shape_rows,
     err: *mut *mut qw_error,
 ) -> qw_status {
-    // SAFETY: the caller's promise.
-    let out = unsafe { handle::out(out) };
-    // SAFETY: the caller's promise.
-    let shape = unsafe { handle::shared(shape) };
-    // SAFETY: the caller's promise.
-    let queues = unsafe { queues(queue, queue_len) };
-    // SAFETY: the caller's promise.
-    unsafe {
-        guard(err, None, || {
-            let (out, taken) = (out?, shape?);
-            let look = look(flags, min_subdomains, 0.0)?;
-            let part = part(taken, queues?)?;
-            let counts = match look.senders {
-                true => &part.senders,
-                false => &part.recipients,
-            };
-            let mut rows = Vec::new();
-            counts.each_printed(look.parents, |row| {
-                rows.push((row.name.to_vec(), row.cells.to_vec()));
-            });
-            *out = handle::give(qw_shape_rows { rows, next: 0 });
-            Ok(QW_OK)
-        })
-    }
+    fallible!(err, [out(out), shared(shape), queues(queue, queue_len)], {
+        let look = look(flags, min_subdomains, 0.0)?;
+        let part = part(shape, queue)?;
+        let counts = match look.senders {
+            true => &part.senders,
+            false => &part.recipients,
+        };
+        let mut rows = Vec::new();
+        counts.each_printed(look.parents, |row| {
+            rows.push((row.name.to_vec(), row.cells.to_vec()));
+        });
+        *out = handle::give(qw_shape_rows {
+            rows,
+            next: 0,
+            life: Life::of_memory(),
+        });
+        Ok(QW_OK)
+    })
 }
 
 /// Goes to the next row and fills `row`; QW_END after the last. `row_size` is sizeof *row.
 /// Errors: QW_ERR_INVALID. Since 0.1.
 ///
 /// # Safety
-/// `rows` is NULL or from qw_shape_rows_open and used by this thread alone; `row` is NULL or has `row_size`
-/// writable bytes; `err` is NULL or may be written.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_shape_rows_next(
     rows: *mut qw_shape_rows,
@@ -265,46 +237,36 @@ pub unsafe extern "C" fn qw_shape_rows_next(
     row_size: usize,
     err: *mut *mut qw_error,
 ) -> qw_status {
-    // SAFETY: the caller's promise.
-    let rows = unsafe { handle::exclusive(rows) };
-    // SAFETY: the caller's promise.
-    let give = |filled| unsafe { handle::give_row(row, row_size, filled) };
-    // SAFETY: the caller's promise.
-    unsafe {
-        guard(err, None, || {
-            let rows = rows?;
-            let Some((domain, cells)) = rows.rows.get(rows.next) else {
-                return Ok(QW_END);
-            };
-            let columns = cells.get(1..).unwrap_or_default();
-            give(qw_shape_row {
-                domain: qw_bytes::of(domain),
-                counts: columns.as_ptr(),
-                columns: columns.len(),
-                total: cells.first().copied().unwrap_or(0),
-            })?;
-            rows.next += 1;
-            Ok(QW_OK)
-        })
-    }
+    fallible!(err, [exclusive(rows), row(row, row_size)], {
+        let Some((domain, cells)) = rows.rows.get(rows.next) else {
+            return Ok(QW_END);
+        };
+        let columns = cells.get(1..).unwrap_or_default();
+        row.give(qw_shape_row {
+            domain: qw_bytes::of(domain),
+            counts: columns.as_ptr(),
+            columns: columns.len(),
+            total: cells.first().copied().unwrap_or(0),
+        });
+        rows.next += 1;
+        Ok(QW_OK)
+    })
 }
 
 /// Frees a cursor over rows. NULL is a no-op. Since 0.1.
 ///
 /// # Safety
-/// `rows` is NULL or from qw_shape_rows_open and not freed.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_shape_rows_free(rows: *mut qw_shape_rows) {
-    // SAFETY: the caller's promise.
-    unsafe { handle::free(rows) }
+    freed!(rows)
 }
 
 /// Frees a shape; cursors made from it live on. NULL is a no-op. Since 0.1.
 ///
 /// # Safety
-/// `shape` is NULL or from qw_shape_scan and not freed.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_shape_free(shape: *mut qw_shape) {
-    // SAFETY: the caller's promise.
-    unsafe { handle::free(shape) }
+    freed!(shape)
 }

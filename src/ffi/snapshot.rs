@@ -3,13 +3,16 @@
 use std::ffi::c_char;
 use std::sync::Arc;
 
-use super::bytes::{give_text, input_text, qw_bytes, qw_text};
-use super::error::qw_error;
-use super::guard::{guard, guard_value};
+use super::bytes::qw_bytes;
+use super::failure::qw_error;
+use super::guard::{fallible, freed, infallible};
+use super::handle::{self, Opaque};
+use super::input::first_release_ends;
 use super::options::qw_options;
+use super::text::{self, qw_text};
 use super::{
-    QW_OK, QW_QUALITY_AT_LEAST, QW_QUALITY_EXACT, QW_QUALITY_UNKNOWN, QW_QUEUE_NONE, handle,
-    qw_quality, qw_queue, qw_status,
+    QW_OK, QW_QUALITY_AT_LEAST, QW_QUALITY_EXACT, QW_QUALITY_UNKNOWN, QW_QUEUE_NONE, qw_quality,
+    qw_queue, qw_status,
 };
 use crate::error::{Error, ErrorKind};
 use crate::measure::{Measure, Quality};
@@ -23,6 +26,8 @@ pub struct qw_snapshot {
     problems: Vec<Problem>,
     measures: Vec<Measure>,
 }
+
+impl Opaque for qw_snapshot {}
 
 /// Kind of a problem: a directory could not be listed.
 pub const QW_PROBLEM_DIRECTORY: i32 = 0;
@@ -53,6 +58,8 @@ pub struct qw_problem {
     pub reserved: i32,
 }
 
+first_release_ends!(qw_problem, reserved: i32);
+
 pub(super) fn quality_of(quality: Quality) -> qw_quality {
     match quality {
         Quality::Exact => QW_QUALITY_EXACT,
@@ -68,27 +75,18 @@ pub(super) fn quality_of(quality: Quality) -> qw_quality {
 /// QW_ERR_SYNTAX (main.cf), QW_ERR_UNSUPPORTED. Since 0.1.
 ///
 /// # Safety
-/// `options` is NULL or from qw_options_new; `out` and `err` are NULL or may be written.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_scan(
     options: *const qw_options,
     out: *mut *mut qw_snapshot,
     err: *mut *mut qw_error,
 ) -> qw_status {
-    // SAFETY: the caller's promise.
-    let out = unsafe { handle::out(out) };
-    // SAFETY: the caller's promise.
-    let options = unsafe { handle::shared(options) };
-    let poisoned = options.as_ref().ok().map(|options| &options.poisoned);
-    // SAFETY: the caller's promise.
-    unsafe {
-        guard(err, poisoned, || {
-            let (out, options) = (out?, &options?.options);
-            let snapshot = options.scan(Purpose::Everything)?;
-            *out = give_snapshot(snapshot, options);
-            Ok(QW_OK)
-        })
-    }
+    fallible!(err, [out(out), shared(options)], {
+        let options = &options.options;
+        *out = give_snapshot(options.scan(Purpose::Everything)?, options);
+        Ok(QW_OK)
+    })
 }
 
 /// Hands `snapshot`, taken by `options`, to the caller.
@@ -103,23 +101,23 @@ pub(super) fn give_snapshot(snapshot: Snapshot, options: &Options) -> *mut qw_sn
 /// 1 if all that was to be read was read; 0 if not, or for NULL. Since 0.1.
 ///
 /// # Safety
-/// `snapshot` is NULL or from qw_scan and not freed.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_snapshot_complete(snapshot: *const qw_snapshot) -> i32 {
-    // SAFETY: the caller's promise.
-    let snapshot = unsafe { handle::shared(snapshot) };
-    guard_value(0, || Ok(i32::from(snapshot?.snapshot.is_whole())))
+    infallible!(
+        0,
+        [shared(snapshot)],
+        i32::from(snapshot.snapshot.is_whole())
+    )
 }
 
 /// The second of the epoch that ages count from; 0 for NULL. Since 0.1.
 ///
 /// # Safety
-/// `snapshot` is NULL or from qw_scan and not freed.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_snapshot_now(snapshot: *const qw_snapshot) -> i64 {
-    // SAFETY: the caller's promise.
-    let snapshot = unsafe { handle::shared(snapshot) };
-    guard_value(0, || Ok(snapshot?.snapshot.now))
+    infallible!(0, [shared(snapshot)], snapshot.snapshot.now)
 }
 
 /// Takes a measure, such as `deferred.oldest` or `postfix-out/deferred.older(4h)`, in its unit (seconds,
@@ -127,8 +125,7 @@ pub unsafe extern "C" fn qw_snapshot_now(snapshot: *const qw_snapshot) -> i64 {
 /// QW_QUALITY_UNKNOWN the value is 0 and means nothing. Neither may be NULL. Errors: QW_ERR_INVALID, QW_ERR_SYNTAX. Since 0.1.
 ///
 /// # Safety
-/// `snapshot` is NULL or from qw_scan; `measure` is NULL or has its length; the rest are NULL or may be
-/// written.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_snapshot_measure(
     snapshot: *const qw_snapshot,
@@ -138,31 +135,28 @@ pub unsafe extern "C" fn qw_snapshot_measure(
     quality: *mut qw_quality,
     err: *mut *mut qw_error,
 ) -> qw_status {
-    // SAFETY: the caller's promise.
-    let snapshot = unsafe { handle::shared(snapshot) };
-    // SAFETY: the caller's promise.
-    let measure = unsafe { input_text("the measure", measure, measure_len) };
-    // SAFETY: the caller's promise.
-    let value = unsafe { handle::place("the place for the value", value) };
-    // SAFETY: the caller's promise.
-    let quality = unsafe { handle::place("the place for the quality", quality) };
-    // SAFETY: the caller's promise.
-    unsafe {
-        guard(err, None, || {
-            let (value, quality) = (value?, quality?);
-            let figure = Measure::parse(measure?)?.take(&snapshot?.snapshot);
+    fallible!(
+        err,
+        [
+            shared(snapshot),
+            text(measure, measure_len, "the measure"),
+            place(value, "the value"),
+            place(quality, "the quality")
+        ],
+        {
+            let figure = Measure::parse(measure)?.take(&snapshot.snapshot);
             *value = figure.value;
             *quality = quality_of(figure.quality);
             Ok(QW_OK)
-        })
-    }
+        }
+    )
 }
 
 /// What a measure is about (the domain or sender that has most), or why it is unknown; an empty text
 /// if there is nothing to tell. Printable ASCII. Errors: as qw_snapshot_measure. Since 0.1.
 ///
 /// # Safety
-/// As for qw_snapshot_measure.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_snapshot_measure_detail(
     snapshot: *const qw_snapshot,
@@ -171,17 +165,18 @@ pub unsafe extern "C" fn qw_snapshot_measure_detail(
     out: *mut *mut qw_text,
     err: *mut *mut qw_error,
 ) -> qw_status {
-    // SAFETY: the caller's promise.
-    let snapshot = unsafe { handle::shared(snapshot) };
-    // SAFETY: the caller's promise.
-    let measure = unsafe { input_text("the measure", measure, measure_len) };
-    // SAFETY: the caller's promise.
-    unsafe {
-        give_text(out, err, || {
-            let figure = Measure::parse(measure?)?.take(&snapshot?.snapshot);
-            Ok(figure.detail.unwrap_or_default())
-        })
-    }
+    fallible!(
+        err,
+        [
+            out(out),
+            shared(snapshot),
+            text(measure, measure_len, "the measure")
+        ],
+        {
+            let figure = Measure::parse(measure)?.take(&snapshot.snapshot);
+            text::give(out, figure.detail.unwrap_or_default())
+        }
+    )
 }
 
 /// How many problems the snapshot keeps: what could not be read, what is damaged, which instances are
@@ -189,18 +184,16 @@ pub unsafe extern "C" fn qw_snapshot_measure_detail(
 /// 0 for NULL. Since 0.1.
 ///
 /// # Safety
-/// `snapshot` is NULL or from qw_scan and not freed.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_snapshot_problem_count(snapshot: *const qw_snapshot) -> usize {
-    // SAFETY: the caller's promise.
-    let snapshot = unsafe { handle::shared(snapshot) };
-    guard_value(0, || Ok(snapshot?.problems.len()))
+    infallible!(0, [shared(snapshot)], snapshot.problems.len())
 }
 
 /// The problem at `index`, from 0. `row_size` is sizeof *row. Errors: QW_ERR_INVALID. Since 0.1.
 ///
 /// # Safety
-/// `snapshot` is NULL or from qw_scan; `row` is NULL or has `row_size` writable bytes.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_snapshot_problem(
     snapshot: *const qw_snapshot,
@@ -209,83 +202,72 @@ pub unsafe extern "C" fn qw_snapshot_problem(
     row_size: usize,
     err: *mut *mut qw_error,
 ) -> qw_status {
-    // SAFETY: the caller's promise.
-    let snapshot = unsafe { handle::shared(snapshot) };
-    // SAFETY: the caller's promise.
-    let give = |filled| unsafe { handle::give_row(row, row_size, filled) };
-    // SAFETY: the caller's promise.
-    unsafe {
-        guard(err, None, || {
-            let problem = snapshot?.problems.get(index).ok_or_else(|| {
-                Error::new(ErrorKind::Invalid, "there is no problem at this index")
-            })?;
-            let remedy = problem.remedy.as_ref().map(String::as_bytes);
-            let filled = qw_problem {
-                path: qw_bytes::of_option(problem.path.as_deref()),
-                message: qw_bytes::of(problem.message.as_bytes()),
-                remedy: qw_bytes::of_option(remedy),
-                kind: match problem.kind {
-                    ProblemKind::Directory => QW_PROBLEM_DIRECTORY,
-                    ProblemKind::File => QW_PROBLEM_FILE,
-                    ProblemKind::Damaged => QW_PROBLEM_DAMAGED,
-                    ProblemKind::Instance => QW_PROBLEM_INSTANCE,
-                },
-                queue: problem
-                    .queue
-                    .map_or(QW_QUEUE_NONE, |queue| queue as qw_queue),
-                os_errno: problem.errno.unwrap_or(0),
-                reserved: 0,
-            };
-            give(filled)?;
-            Ok(QW_OK)
-        })
-    }
+    fallible!(err, [shared(snapshot), row(row, row_size)], {
+        let problem = snapshot
+            .problems
+            .get(index)
+            .ok_or_else(|| Error::new(ErrorKind::Invalid, "there is no problem at this index"))?;
+        let remedy = problem.remedy.as_ref().map(String::as_bytes);
+        let filled = qw_problem {
+            path: qw_bytes::of_option(problem.path.as_deref()),
+            message: qw_bytes::of(problem.message.as_bytes()),
+            remedy: qw_bytes::of_option(remedy),
+            kind: match problem.kind {
+                ProblemKind::Directory => QW_PROBLEM_DIRECTORY,
+                ProblemKind::File => QW_PROBLEM_FILE,
+                ProblemKind::Damaged => QW_PROBLEM_DAMAGED,
+                ProblemKind::Instance => QW_PROBLEM_INSTANCE,
+            },
+            queue: problem
+                .queue
+                .map_or(QW_QUEUE_NONE, |queue| queue as qw_queue),
+            os_errno: problem.errno.unwrap_or(0),
+            reserved: 0,
+        };
+        row.give(filled);
+        Ok(QW_OK)
+    })
 }
 
 /// The snapshot as a JSON document, schema queuewatch/1. Errors: QW_ERR_INVALID. Since 0.1.
 ///
 /// # Safety
-/// `snapshot` is NULL or from qw_scan; `out` and `err` are NULL or may be written.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_snapshot_json(
     snapshot: *const qw_snapshot,
     out: *mut *mut qw_text,
     err: *mut *mut qw_error,
 ) -> qw_status {
-    // SAFETY: the caller's promise.
-    let snapshot = unsafe { handle::shared(snapshot) };
-    // SAFETY: the caller's promise.
-    unsafe {
-        give_text(out, err, || {
-            let taken = snapshot?;
-            Ok(json::document(&taken.snapshot, None, &taken.measures).to_string())
-        })
-    }
+    fallible!(err, [out(out), shared(snapshot)], {
+        text::give(
+            out,
+            json::document(&snapshot.snapshot, None, &snapshot.measures).to_string(),
+        )
+    })
 }
 
 /// What a later scan needs to tell how queues grew: a small JSON document that the host keeps as it
 /// likes and hands to that scan as the option `previous`. Errors: QW_ERR_INVALID. Since 0.1.
 ///
 /// # Safety
-/// `snapshot` is NULL or from qw_scan; `out` and `err` are NULL or may be written.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_snapshot_state(
     snapshot: *const qw_snapshot,
     out: *mut *mut qw_text,
     err: *mut *mut qw_error,
 ) -> qw_status {
-    // SAFETY: the caller's promise.
-    let snapshot = unsafe { handle::shared(snapshot) };
-    // SAFETY: the caller's promise.
-    unsafe { give_text(out, err, || Ok(snapshot?.snapshot.state().to_string())) }
+    fallible!(err, [out(out), shared(snapshot)], {
+        text::give(out, snapshot.snapshot.state().to_string())
+    })
 }
 
 /// Frees a snapshot; verdicts and cursors made from it live on. NULL is a no-op. Since 0.1.
 ///
 /// # Safety
-/// `snapshot` is NULL or from qw_scan and not freed.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_snapshot_free(snapshot: *mut qw_snapshot) {
-    // SAFETY: the caller's promise.
-    unsafe { handle::free(snapshot) }
+    freed!(snapshot)
 }

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use super::bytes::{give_text, qw_bytes, qw_text};
-use super::error::qw_error;
-use super::guard::{guard, guard_value};
+use super::bytes::qw_bytes;
+use super::failure::qw_error;
+use super::guard::{fallible, freed, infallible};
+use super::handle::{self, Opaque};
+use super::input::first_release_ends;
 use super::options::qw_options;
 use super::snapshot::{quality_of, qw_snapshot};
-use super::{QW_OK, QW_STATE_UNKNOWN, handle, qw_quality, qw_state, qw_status};
+use super::text::{self, qw_text};
+use super::{QW_OK, QW_STATE_UNKNOWN, qw_quality, qw_state, qw_status};
 use crate::error::{Error, ErrorKind};
 use crate::render::{json, plugin};
 use crate::rules::Verdict;
@@ -20,6 +23,8 @@ pub struct qw_verdict {
     counts: bool,
     texts: Vec<Texts>,
 }
+
+impl Opaque for qw_verdict {}
 
 struct Texts {
     measure: String,
@@ -45,12 +50,13 @@ pub struct qw_finding {
     pub quality: qw_quality,
 }
 
+first_release_ends!(qw_finding, quality: qw_quality);
+
 /// Judges `snapshot` by the rules in `options` (`warning`, `critical`), or by the defaults if it has none.
 /// Free the verdict with qw_verdict_free. Errors: QW_ERR_INVALID. Since 0.1.
 ///
 /// # Safety
-/// `options` is NULL or from qw_options_new; `snapshot` is NULL or from qw_scan; `out` and `err` are NULL
-/// or may be written.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_check(
     options: *const qw_options,
@@ -58,23 +64,13 @@ pub unsafe extern "C" fn qw_check(
     out: *mut *mut qw_verdict,
     err: *mut *mut qw_error,
 ) -> qw_status {
-    // SAFETY: the caller's promise.
-    let out = unsafe { handle::out(out) };
-    // SAFETY: the caller's promise.
-    let options = unsafe { handle::shared(options) };
-    // SAFETY: the caller's promise.
-    let snapshot = unsafe { handle::shared(snapshot) };
-    let poisoned = options.as_ref().ok().map(|options| &options.poisoned);
-    // SAFETY: the caller's promise.
-    unsafe {
-        guard(err, poisoned, || {
-            let (out, options) = (out?, &options?.options);
-            let snapshot = Arc::clone(&snapshot?.snapshot);
-            let verdict = options.check(&snapshot)?;
-            *out = give_verdict(snapshot, verdict, options.counts());
-            Ok(QW_OK)
-        })
-    }
+    fallible!(err, [out(out), shared(options), shared(snapshot)], {
+        let options = &options.options;
+        let snapshot = Arc::clone(&snapshot.snapshot);
+        let verdict = options.check(&snapshot)?;
+        *out = give_verdict(snapshot, verdict, options.counts());
+        Ok(QW_OK)
+    })
 }
 
 /// Hands `verdict` on `snapshot` to the caller; `counts`: only names were counted.
@@ -99,63 +95,59 @@ pub(super) fn give_verdict(
 /// The worst state found; QW_STATE_UNKNOWN for NULL. Since 0.1.
 ///
 /// # Safety
-/// `verdict` is NULL or from qw_check and not freed.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_verdict_state(verdict: *const qw_verdict) -> qw_state {
-    // SAFETY: the caller's promise.
-    let verdict = unsafe { handle::shared(verdict) };
-    guard_value(QW_STATE_UNKNOWN, || Ok(verdict?.verdict.state.code()))
+    infallible!(
+        QW_STATE_UNKNOWN,
+        [shared(verdict)],
+        verdict.verdict.state.code()
+    )
 }
 
 /// The service output, `POSTFIX QUEUE WARNING: ...`, one line without performance data and newline.
 /// Errors: QW_ERR_INVALID. Since 0.1.
 ///
 /// # Safety
-/// `verdict` is NULL or from qw_check; `out` and `err` are NULL or may be written.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_verdict_summary(
     verdict: *const qw_verdict,
     out: *mut *mut qw_text,
     err: *mut *mut qw_error,
 ) -> qw_status {
-    // SAFETY: the caller's promise.
-    let verdict = unsafe { handle::shared(verdict) };
-    // SAFETY: the caller's promise.
-    unsafe {
-        give_text(out, err, || {
-            let judged = verdict?;
-            Ok(plugin::service_output(&judged.snapshot, &judged.verdict))
-        })
-    }
+    fallible!(err, [out(out), shared(verdict)], {
+        text::give(
+            out,
+            plugin::service_output(&verdict.snapshot, &verdict.verdict),
+        )
+    })
 }
 
 /// The performance data, items separated by blanks. Errors: QW_ERR_INVALID. Since 0.1.
 ///
 /// # Safety
-/// As for qw_verdict_summary.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_verdict_perfdata(
     verdict: *const qw_verdict,
     out: *mut *mut qw_text,
     err: *mut *mut qw_error,
 ) -> qw_status {
-    // SAFETY: the caller's promise.
-    let verdict = unsafe { handle::shared(verdict) };
-    // SAFETY: the caller's promise.
-    unsafe {
-        give_text(out, err, || {
-            let judged = verdict?;
-            let (snapshot, verdict) = (&judged.snapshot, &judged.verdict);
-            Ok(plugin::performance_data(snapshot, verdict, judged.counts))
-        })
-    }
+    fallible!(err, [out(out), shared(verdict)], {
+        let (snapshot, judged) = (&verdict.snapshot, &verdict.verdict);
+        text::give(
+            out,
+            plugin::performance_data(snapshot, judged, verdict.counts),
+        )
+    })
 }
 
 /// Just what check_postfix_queue prints, newlines included; `verbosity` is the number of its -v.
 /// Errors: QW_ERR_INVALID. Since 0.1.
 ///
 /// # Safety
-/// As for qw_verdict_summary.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_verdict_output(
     verdict: *const qw_verdict,
@@ -163,57 +155,48 @@ pub unsafe extern "C" fn qw_verdict_output(
     out: *mut *mut qw_text,
     err: *mut *mut qw_error,
 ) -> qw_status {
-    // SAFETY: the caller's promise.
-    let verdict = unsafe { handle::shared(verdict) };
-    // SAFETY: the caller's promise.
-    unsafe {
-        give_text(out, err, || {
-            let judged = verdict?;
-            let verbosity = u8::try_from(verbosity.clamp(0, 255)).unwrap_or(0);
-            let (snapshot, verdict) = (&judged.snapshot, &judged.verdict);
-            Ok(plugin::output(snapshot, verdict, verbosity, judged.counts))
-        })
-    }
+    fallible!(err, [out(out), shared(verdict)], {
+        let verbosity = u8::try_from(verbosity.clamp(0, 255)).unwrap_or(0);
+        let (snapshot, judged) = (&verdict.snapshot, &verdict.verdict);
+        text::give(
+            out,
+            plugin::output(snapshot, judged, verbosity, verdict.counts),
+        )
+    })
 }
 
 /// Snapshot and verdict as a JSON document, schema queuewatch/1. Errors: QW_ERR_INVALID. Since 0.1.
 ///
 /// # Safety
-/// As for qw_verdict_summary.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_verdict_json(
     verdict: *const qw_verdict,
     out: *mut *mut qw_text,
     err: *mut *mut qw_error,
 ) -> qw_status {
-    // SAFETY: the caller's promise.
-    let verdict = unsafe { handle::shared(verdict) };
-    // SAFETY: the caller's promise.
-    unsafe {
-        give_text(out, err, || {
-            let judged = verdict?;
-            Ok(json::document(&judged.snapshot, Some(&judged.verdict), &[]).to_string())
-        })
-    }
+    fallible!(err, [out(out), shared(verdict)], {
+        text::give(
+            out,
+            json::document(&verdict.snapshot, Some(&verdict.verdict), &[]).to_string(),
+        )
+    })
 }
 
 /// How many findings are not OK; 0 for NULL. Since 0.1.
 ///
 /// # Safety
-/// `verdict` is NULL or from qw_check and not freed.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_verdict_finding_count(verdict: *const qw_verdict) -> usize {
-    // SAFETY: the caller's promise.
-    let verdict = unsafe { handle::shared(verdict) };
-    guard_value(0, || Ok(verdict?.texts.len()))
+    infallible!(0, [shared(verdict)], verdict.texts.len())
 }
 
 /// The finding at `index`, from 0, worst first. `row_size` is sizeof *row. Errors: QW_ERR_INVALID.
 /// Since 0.1.
 ///
 /// # Safety
-/// `verdict` is NULL or from qw_check; `row` is NULL or has `row_size` writable bytes; `err` is NULL or
-/// may be written.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_verdict_finding(
     verdict: *const qw_verdict,
@@ -222,38 +205,29 @@ pub unsafe extern "C" fn qw_verdict_finding(
     row_size: usize,
     err: *mut *mut qw_error,
 ) -> qw_status {
-    // SAFETY: the caller's promise.
-    let verdict = unsafe { handle::shared(verdict) };
-    // SAFETY: the caller's promise.
-    let give = |filled| unsafe { handle::give_row(row, row_size, filled) };
-    // SAFETY: the caller's promise.
-    unsafe {
-        guard(err, None, || {
-            let judged = verdict?;
-            let found = judged.verdict.findings.get(index);
-            let (finding, texts) = found.zip(judged.texts.get(index)).ok_or_else(|| {
-                Error::new(ErrorKind::Invalid, "there is no finding at this index")
-            })?;
-            let filled = qw_finding {
-                measure: qw_bytes::of(texts.measure.as_bytes()),
-                range: qw_bytes::of(texts.range.as_bytes()),
-                text: qw_bytes::of(texts.text.as_bytes()),
-                value: finding.figure.value,
-                state: finding.state.code(),
-                quality: quality_of(finding.figure.quality),
-            };
-            give(filled)?;
-            Ok(QW_OK)
-        })
-    }
+    fallible!(err, [shared(verdict), row(row, row_size)], {
+        let found = verdict.verdict.findings.get(index);
+        let (finding, texts) = found
+            .zip(verdict.texts.get(index))
+            .ok_or_else(|| Error::new(ErrorKind::Invalid, "there is no finding at this index"))?;
+        let filled = qw_finding {
+            measure: qw_bytes::of(texts.measure.as_bytes()),
+            range: qw_bytes::of(texts.range.as_bytes()),
+            text: qw_bytes::of(texts.text.as_bytes()),
+            value: finding.figure.value,
+            state: finding.state.code(),
+            quality: quality_of(finding.figure.quality),
+        };
+        row.give(filled);
+        Ok(QW_OK)
+    })
 }
 
 /// Frees a verdict. NULL is a no-op. Since 0.1.
 ///
 /// # Safety
-/// `verdict` is NULL or from qw_check and not freed.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_verdict_free(verdict: *mut qw_verdict) {
-    // SAFETY: the caller's promise.
-    unsafe { handle::free(verdict) }
+    freed!(verdict)
 }

@@ -1,16 +1,17 @@
 //! The watch: one descriptor, dispatch, events, snapshots and verdicts of the live state.
 
 use std::os::fd::AsRawFd as _;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::bytes::qw_bytes;
-use super::error::qw_error;
-use super::guard::{guard, guard_value};
+use super::failure::qw_error;
+use super::guard::{fallible, freed, infallible};
+use super::handle::{self, Life, Opaque};
+use super::input::first_release_ends;
 use super::options::qw_options;
 use super::snapshot::{give_snapshot, qw_snapshot};
 use super::verdict::{give_verdict, qw_verdict};
-use super::{QW_END, QW_OK, QW_QUEUE_NONE, handle, qw_queue, qw_status};
+use super::{QW_END, QW_OK, QW_QUEUE_NONE, qw_queue, qw_status};
 use crate::options::Purpose;
 use crate::postfix::queue::Queue;
 use crate::watch::{Event, EventKind, Watch};
@@ -20,7 +21,13 @@ pub struct qw_watch {
     watch: Watch,
     /// The event that was told last.
     event: Option<Event>,
-    poisoned: AtomicBool,
+    life: Life,
+}
+
+impl Opaque for qw_watch {
+    fn life(&self) -> Option<&Life> {
+        Some(&self.life)
+    }
 }
 
 /// Kind of an event: a message is there that was not.
@@ -64,6 +71,8 @@ pub struct qw_event {
     pub reserved: i32,
 }
 
+first_release_ends!(qw_event, reserved: i32);
+
 /// Begins to watch what `options` says by inotify, and reads all of it once, as qw_scan does; the options
 /// `timeout` and `previous` mean nothing here. With the option `poll`, or where there are no events to be
 /// had, it looks at all files from time to time and reads those that have changed (by inode number, size
@@ -71,30 +80,21 @@ pub struct qw_event {
 /// qw_watch_free. Errors: as qw_scan. Since 0.1.
 ///
 /// # Safety
-/// `options` is NULL or from qw_options_new; `out` and `err` are NULL or may be written.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_watch_open(
     options: *const qw_options,
     out: *mut *mut qw_watch,
     err: *mut *mut qw_error,
 ) -> qw_status {
-    // SAFETY: the caller's promise.
-    let out = unsafe { handle::out(out) };
-    // SAFETY: the caller's promise.
-    let options = unsafe { handle::shared(options) };
-    let poisoned = options.as_ref().ok().map(|options| &options.poisoned);
-    // SAFETY: the caller's promise.
-    unsafe {
-        guard(err, poisoned, || {
-            let (out, options) = (out?, &options?.options);
-            *out = handle::give(qw_watch {
-                watch: Watch::open(options, Purpose::Everything)?,
-                event: None,
-                poisoned: AtomicBool::new(false),
-            });
-            Ok(QW_OK)
-        })
-    }
+    fallible!(err, [out(out), shared(options)], {
+        *out = handle::give(qw_watch {
+            watch: Watch::open(&options.options, Purpose::Everything)?,
+            event: None,
+            life: Life::of_descriptors(),
+        });
+        Ok(QW_OK)
+    })
 }
 
 /// The descriptor to wait for with poll, select or epoll: readable whenever qw_watch_dispatch has something to
@@ -102,12 +102,10 @@ pub unsafe extern "C" fn qw_watch_open(
 /// -1 for NULL. Since 0.1.
 ///
 /// # Safety
-/// `watch` is NULL or from qw_watch_open and not freed.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_watch_fd(watch: *const qw_watch) -> i32 {
-    // SAFETY: the caller's promise.
-    let watch = unsafe { handle::shared(watch) };
-    guard_value(-1, || Ok(watch?.watch.fd().as_raw_fd()))
+    infallible!(-1, [shared(watch)], watch.watch.fd().as_raw_fd())
 }
 
 /// Waits until the descriptor is readable, at most `timeout_ms` milliseconds (negative: for ever), for hosts
@@ -115,25 +113,20 @@ pub unsafe extern "C" fn qw_watch_fd(watch: *const qw_watch) -> i32 {
 /// QW_ERR_INVALID, QW_ERR_IO. Since 0.1.
 ///
 /// # Safety
-/// `watch` is NULL or from qw_watch_open; `err` is NULL or may be written.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_watch_wait(
     watch: *const qw_watch,
     timeout_ms: i32,
     err: *mut *mut qw_error,
 ) -> qw_status {
-    // SAFETY: the caller's promise.
-    let watch = unsafe { handle::shared(watch) };
-    // SAFETY: the caller's promise.
-    unsafe {
-        guard(err, None, || {
-            let within = u64::try_from(timeout_ms).ok().map(Duration::from_millis);
-            match watch?.watch.wait(within)? {
-                true => Ok(QW_OK),
-                false => Ok(QW_END),
-            }
-        })
-    }
+    fallible!(err, [shared(watch)], {
+        let within = u64::try_from(timeout_ms).ok().map(Duration::from_millis);
+        match watch.watch.wait(within)? {
+            true => Ok(QW_OK),
+            false => Ok(QW_END),
+        }
+    })
 }
 
 /// Takes in what has happened. Never waits for anything but the disk; calls for nothing do no harm.
@@ -141,30 +134,23 @@ pub unsafe extern "C" fn qw_watch_wait(
 /// Since 0.1.
 ///
 /// # Safety
-/// `watch` is NULL or from qw_watch_open; `err` is NULL or may be written.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_watch_dispatch(
     watch: *mut qw_watch,
     err: *mut *mut qw_error,
 ) -> qw_status {
-    // SAFETY: the caller's promise.
-    let watch = unsafe { handle::exclusive(watch) };
-    // SAFETY: the caller's promise.
-    unsafe {
-        guard(err, None, || {
-            let watch = watch?;
-            watch.usable()?.dispatch()?;
-            Ok(QW_OK)
-        })
-    }
+    fallible!(err, [exclusive(watch)], {
+        watch.watch.dispatch()?;
+        Ok(QW_OK)
+    })
 }
 
 /// Fills `row` with the next event that was taken in, or returns QW_END if there is none (more).
 /// `row_size` is sizeof *row. Some thousands are kept for you. Errors: QW_ERR_INVALID. Since 0.1.
 ///
 /// # Safety
-/// `watch` is NULL or from qw_watch_open; `row` is NULL or has `row_size` writable bytes; `err` is NULL or
-/// may be written.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_watch_next(
     watch: *mut qw_watch,
@@ -172,41 +158,16 @@ pub unsafe extern "C" fn qw_watch_next(
     row_size: usize,
     err: *mut *mut qw_error,
 ) -> qw_status {
-    // SAFETY: the caller's promise.
-    let watch = unsafe { handle::exclusive(watch) };
-    // SAFETY: the caller's promise.
-    let give = |filled| unsafe { handle::give_row(row, row_size, filled) };
-    // SAFETY: the caller's promise.
-    unsafe {
-        guard(err, None, || {
-            let watch = watch?;
-            if row.is_null() {
-                // An event is not to be lost by a wrong call.
-                give(EMPTY)?;
-            }
-            let next = watch.usable()?.next_event();
-            watch.event = next;
-            let Some(event) = &watch.event else {
-                return Ok(QW_END);
-            };
-            give(row_of(event))?;
-            Ok(QW_OK)
-        })
-    }
+    fallible!(err, [exclusive(watch), row(row, row_size)], {
+        let next = watch.watch.next_event();
+        watch.event = next;
+        let Some(event) = &watch.event else {
+            return Ok(QW_END);
+        };
+        row.give(row_of(event));
+        Ok(QW_OK)
+    })
 }
-
-const EMPTY: qw_event = qw_event {
-    instance: qw_bytes::ABSENT,
-    queue_id: qw_bytes::ABSENT,
-    reason: qw_bytes::ABSENT,
-    arrival: 0,
-    size: 0,
-    recipients: 0,
-    kind: 0,
-    queue: QW_QUEUE_NONE,
-    from_queue: QW_QUEUE_NONE,
-    reserved: 0,
-};
 
 fn row_of(event: &Event) -> qw_event {
     let number = |queue: Option<Queue>| queue.map_or(QW_QUEUE_NONE, |queue| queue as qw_queue);
@@ -236,26 +197,18 @@ fn row_of(event: &Event) -> qw_event {
 /// with qw_snapshot_free; it lives on without the watch. Errors: as qw_watch_dispatch. Since 0.1.
 ///
 /// # Safety
-/// `watch` is NULL or from qw_watch_open; `out` and `err` are NULL or may be written.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_watch_snapshot(
     watch: *mut qw_watch,
     out: *mut *mut qw_snapshot,
     err: *mut *mut qw_error,
 ) -> qw_status {
-    // SAFETY: the caller's promise.
-    let out = unsafe { handle::out(out) };
-    // SAFETY: the caller's promise.
-    let watch = unsafe { handle::exclusive(watch) };
-    // SAFETY: the caller's promise.
-    unsafe {
-        guard(err, None, || {
-            let (out, watch) = (out?, watch?);
-            let snapshot = watch.usable()?.snapshot()?;
-            *out = give_snapshot(snapshot, watch.watch.options());
-            Ok(QW_OK)
-        })
-    }
+    fallible!(err, [out(out), exclusive(watch)], {
+        let snapshot = watch.watch.snapshot()?;
+        *out = give_snapshot(snapshot, watch.watch.options());
+        Ok(QW_OK)
+    })
 }
 
 /// The verdict of this moment by the rules in `options`, or (NULL) in those that the watch was opened with.
@@ -264,8 +217,7 @@ pub unsafe extern "C" fn qw_watch_snapshot(
 /// Since 0.1.
 ///
 /// # Safety
-/// `watch` is NULL or from qw_watch_open; `options` is NULL or from qw_options_new; `out` and `err` are NULL or
-/// may be written.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_watch_check(
     watch: *mut qw_watch,
@@ -273,78 +225,22 @@ pub unsafe extern "C" fn qw_watch_check(
     out: *mut *mut qw_verdict,
     err: *mut *mut qw_error,
 ) -> qw_status {
-    // SAFETY: the caller's promise.
-    let out = unsafe { handle::out(out) };
-    // SAFETY: the caller's promise.
-    let watch = unsafe { handle::exclusive(watch) };
-    // SAFETY: the caller's promise.
-    let options = unsafe { options.as_ref() };
-    // SAFETY: the caller's promise.
-    unsafe {
-        guard(err, None, || {
-            let (out, watch) = (out?, watch?);
-            let rules = match options {
-                Some(options) => options.options.clone(),
-                None => watch.watch.options().clone(),
-            };
-            let (snapshot, verdict) = watch.usable()?.check(&rules)?;
-            *out = give_verdict(snapshot.into(), verdict, rules.counts());
-            Ok(QW_OK)
-        })
-    }
+    fallible!(err, [out(out), exclusive(watch), optional(options)], {
+        let rules = match options {
+            Some(options) => options.options.clone(),
+            None => watch.watch.options().clone(),
+        };
+        let (snapshot, verdict) = watch.watch.check(&rules)?;
+        *out = give_verdict(snapshot.into(), verdict, rules.counts());
+        Ok(QW_OK)
+    })
 }
 
 /// Frees a watch; snapshots and verdicts made from it live on. NULL is a no-op. Since 0.1.
 ///
 /// # Safety
-/// `watch` is NULL or from qw_watch_open and not freed.
+/// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_watch_free(watch: *mut qw_watch) {
-    // SAFETY: the caller's promise.
-    unsafe { handle::free(watch) }
-}
-
-impl qw_watch {
-    /// The watch, for one call. One that a bug left half changed is not used again.
-    fn usable(&mut self) -> crate::error::Result<Mark<'_>> {
-        use std::sync::atomic::Ordering;
-        if self.poisoned.load(Ordering::Relaxed) {
-            return Err(crate::error::Error::new(
-                crate::error::ErrorKind::State,
-                "an earlier call on this handle ended in a bug; free it and make a new one",
-            ));
-        }
-        Ok(Mark {
-            watch: &mut self.watch,
-            poisoned: &self.poisoned,
-        })
-    }
-}
-
-/// A watch in use; a panic while it is poisons the handle.
-struct Mark<'w> {
-    watch: &'w mut Watch,
-    poisoned: &'w AtomicBool,
-}
-
-impl std::ops::Deref for Mark<'_> {
-    type Target = Watch;
-    fn deref(&self) -> &Watch {
-        self.watch
-    }
-}
-
-impl std::ops::DerefMut for Mark<'_> {
-    fn deref_mut(&mut self) -> &mut Watch {
-        self.watch
-    }
-}
-
-impl Drop for Mark<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.poisoned
-                .store(true, std::sync::atomic::Ordering::Relaxed);
-        }
-    }
+    freed!(watch)
 }

@@ -18,7 +18,6 @@ mod tally;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{Builder, ScopedJoinHandle};
 
 pub use baseline::{Change, Earlier, Previous, Traffic};
 pub use histogram::Seconds;
@@ -35,8 +34,8 @@ use crate::instance::{Instance, Master, master};
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::postfix::record::Damage;
 use crate::scan::{Gap, Plan, Spool, fold_gaps};
-use crate::sys::{self, Disk, SinceBoot};
-use crate::threads::Readers;
+use crate::sys::{Disk, SinceBoot};
+use crate::threads::{Readers, Thread, spawn};
 use contribution::{Bounds, fold_damaged};
 use counter::{Common, Counter};
 
@@ -189,20 +188,10 @@ fn master_meanwhile<T>(
         return (ask(), scan());
     }
     std::thread::scope(|threads| {
-        let asking = Builder::new()
-            .name("queuewatch-master".to_owned())
-            .stack_size(256 * 1024)
-            .spawn_scoped(threads, || {
-                sys::block_signals();
-                ask()
-            });
+        let asking = spawn(threads, "queuewatch-ask", ask);
         let scanned = scan();
-        match asking.map(ScopedJoinHandle::join) {
-            Ok(Ok(master)) => (master, scanned),
-            Ok(Err(panic)) => std::panic::resume_unwind(panic),
-            // No thread to be had.
-            Err(_) => (ask(), scanned),
-        }
+        // Without a thread for it, it is asked here.
+        (asking.and_then(Thread::join).unwrap_or_else(ask), scanned)
     })
 }
 
@@ -324,14 +313,14 @@ fn side_by_side(
         }
     };
     std::thread::scope(|scope| {
-        for _ in 1..threads {
-            // Without a thread to be had the others do its work.
-            let _ = std::thread::Builder::new().spawn_scoped(scope, || {
-                sys::block_signals();
-                work();
-            });
-        }
+        // Where the system has no more threads, those that run do the work.
+        let started: Vec<_> = (1..threads)
+            .map_while(|_| spawn(scope, "queuewatch-scan", work))
+            .collect();
         work();
+        for thread in started {
+            thread.join();
+        }
     });
     let mut taken = taken.into_inner().unwrap_or_else(PoisonError::into_inner);
     taken.sort_by_key(|(place, _)| *place);

@@ -1,8 +1,11 @@
-//! Threads of one call: a pool that shares work, and the throttle of a gentle scan.
+//! Threads of one call: how they start and end, a pool that shares work, and the throttle of a gentle
+//! scan.
 //!
 //! What the work is, is the business of the rooms that use them.
 
 pub(crate) mod pool;
+mod spawn;
 pub(crate) mod throttle;
 
 pub use pool::{MAX_READERS, Readers};
+pub(crate) use spawn::{Thread, is_ours, spawn};

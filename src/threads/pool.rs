@@ -9,12 +9,15 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{Builder, Scope, ScopedJoinHandle};
+use std::thread::Scope;
 use std::time::{Duration, Instant};
 
+use super::spawn::{Thread, spawn};
 use super::throttle::Pace;
 use crate::sys;
 
+/// The name of its threads.
+const NAME: &str = "queuewatch-scan";
 /// The most threads of one pool.
 pub const MAX_READERS: usize = 16;
 /// After how long each thread but the second may get another one, if only a processor is free: some
@@ -83,25 +86,18 @@ pub(crate) fn run<W: Worker>(
     let take = || first.lock().unwrap_or_else(PoisonError::into_inner).take();
     std::thread::scope(|threads| {
         // Threads that this one starts inherit what it asks for.
-        let thread = Builder::new()
-            .name("queuewatch-scan".to_owned())
-            .spawn_scoped(threads, || {
-                sys::block_signals();
-                sys::step_back();
-                run_here(readers, take().unwrap_or_default(), &worker)
-            });
-        match thread.map(ScopedJoinHandle::join) {
-            Ok(Ok(workers)) => workers,
-            Ok(Err(panic)) => std::panic::resume_unwind(panic),
-            // No thread to be had: better to answer than to be kind.
-            Err(_) => {
-                let alone = Readers {
-                    most: 1,
-                    gentle: false,
-                };
-                run_here(alone, take().unwrap_or_default(), &worker)
-            }
-        }
+        let thread = spawn(threads, NAME, || {
+            sys::step_back();
+            run_here(readers, take().unwrap_or_default(), &worker)
+        });
+        thread.and_then(Thread::join).unwrap_or_else(|| {
+            // The system has no thread for it: better to answer than to be gentle.
+            let alone = Readers {
+                most: 1,
+                gentle: false,
+            };
+            run_here(alone, take().unwrap_or_default(), &worker)
+        })
     })
 }
 
@@ -178,10 +174,8 @@ impl<W: Worker, F: Fn() -> W + Sync> Pool<'_, W, F> {
             hands.pace.step();
         }
         drop(leave);
-        for thread in hands.started {
-            if let Err(panic) = thread.join() {
-                std::panic::resume_unwind(panic);
-            }
+        for thread in hands.started.drain(..) {
+            thread.join();
         }
         let mut finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
         finished.push(worker);
@@ -228,9 +222,8 @@ struct Hands<'s, 't, 'e, W: Worker, F> {
     pool: &'s Pool<'s, W, F>,
     threads: &'t Scope<'t, 'e>,
     pace: Pace,
-    /// The threads that this one started, to be waited for: the end of a scope waits only for their
-    /// work, and a host that forks next must find no thread that is still ending.
-    started: Vec<ScopedJoinHandle<'t, ()>>,
+    /// The threads that this one started.
+    started: Vec<Thread<'t, ()>>,
     /// Steps since the last look at the waits.
     steps: u32,
     /// How often this thread had waited by then.
@@ -281,14 +274,10 @@ impl<'s: 't, 't, 'e, W: Worker, F: Fn() -> W + Sync> Hands<'s, 't, 'e, W, F> {
         pool.started.store(started + 1, Ordering::Relaxed);
         drop(board);
         let threads = self.threads;
-        let spawned = Builder::new()
-            .name("queuewatch-scan".to_owned())
-            .stack_size(256 * 1024)
-            .spawn_scoped(threads, move || {
-                sys::block_signals();
-                pool.work((pool.worker)(), Hands::new(pool, threads));
-            });
-        if let Ok(thread) = spawned {
+        let spawned = spawn(threads, NAME, move || {
+            pool.work((pool.worker)(), Hands::new(pool, threads));
+        });
+        if let Some(thread) = spawned {
             self.started.push(thread);
         } else {
             // No thread to be had: those that run do the work.

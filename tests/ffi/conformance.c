@@ -7,6 +7,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include <pthread.h>
 #include <queuewatch.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,9 @@
         CHECK((call) == QW_OK); \
         CHECK(err == NULL); \
     } while (0)
+
+/* The size of a qw_message in the first release. */
+#define FIRST_MESSAGE (offsetof(qw_message, forced_expire) + sizeof(int32_t))
 
 static int marker;
 
@@ -57,7 +61,7 @@ static void nulls(void)
     CHECK(qw_options_new(NULL, NULL) == QW_ERR_INVALID);
     FAILS(qw_options_set(NULL, "now", QW_NUL, "1", QW_NUL, &err), QW_ERR_INVALID);
     FAILS(qw_scan(NULL, &snapshot, &err), QW_ERR_INVALID);
-    FAILS(qw_snapshot_measure(NULL, "x", QW_NUL, &value, &quality, &err), QW_ERR_SYNTAX);
+    FAILS(qw_snapshot_measure(NULL, "x", QW_NUL, &value, &quality, &err), QW_ERR_INVALID);
     FAILS(qw_snapshot_measure(NULL, "hold.messages", QW_NUL, &value, &quality, &err), QW_ERR_INVALID);
     FAILS(qw_snapshot_measure_detail(NULL, "hold.messages", QW_NUL, &text, &err), QW_ERR_INVALID);
     FAILS(qw_snapshot_problem(NULL, 0, &problem, sizeof problem, &err), QW_ERR_INVALID);
@@ -187,11 +191,14 @@ static void rows(qw_snapshot *snapshot)
     CHECK(recipients == (unsigned long)measure(snapshot, "deferred.recipients"));
     qw_messages_free(messages);
 
-    /* A host compiled with an older, shorter row, and one with a newer, longer one. */
+    /* No host has a shorter row than that of the first release; one with a newer, longer one may come. */
     WORKS(qw_messages_open(snapshot, NULL, 0, &messages, &err));
     memset(smaller, 0xAA, sizeof smaller);
-    WORKS(qw_messages_next(messages, (qw_message *)(void *)smaller, sizeof(qw_bytes), &err));
-    CHECK(smaller[sizeof(qw_bytes)] == 0xAA);
+    FAILS(qw_messages_next(messages, (qw_message *)(void *)smaller, sizeof(qw_bytes), &err), QW_ERR_INVALID);
+    FAILS(qw_messages_next(messages, (qw_message *)(void *)smaller, FIRST_MESSAGE - 1, &err), QW_ERR_INVALID);
+    CHECK(smaller[0] == 0xAA && smaller[FIRST_MESSAGE - 1] == 0xAA);
+    WORKS(qw_messages_next(messages, (qw_message *)(void *)smaller, FIRST_MESSAGE, &err));
+    CHECK(smaller[0] != 0xAA || smaller[1] != 0xAA);
     memset(&larger, 0xAA, sizeof larger);
     WORKS(qw_messages_next(messages, &larger.row, sizeof larger, &err));
     CHECK(larger.more[0] == 0 && larger.more[15] == 0);
@@ -366,6 +373,130 @@ static void child(const char *spool)
     CHECK(waitpid(pid, &status, 0) == pid && status == 0);
 }
 
+/* What a child may do with its parent's handles, and that the parent's stay right. */
+static void forked(const char *spool)
+{
+    qw_options *options = NULL;
+    qw_snapshot *snapshot = scan(spool), *live = NULL;
+    qw_messages *messages = NULL;
+    qw_watch *watch = NULL;
+    qw_message row;
+    qw_event event;
+    qw_delay delay;
+    qw_bytes bytes;
+    char from[4096], to[4096], name[256];
+    int status = -1;
+    double hold = measure(snapshot, "hold.messages");
+    uint64_t rest = 0;
+    pid_t pid;
+
+    WORKS(qw_options_new(&options, &err));
+    set(options, "queue-directory", spool);
+    set(options, "now", "1795461304");
+    WORKS(qw_watch_open(options, &watch, &err));
+    WORKS(qw_messages_open(snapshot, "hold", QW_NUL, &messages, &err));
+    WORKS(qw_messages_next(messages, &row, sizeof row, &err));
+    memcpy(name, row.queue_id.data, row.queue_id.len);
+    name[row.queue_id.len] = '\0';
+    CHECK(snprintf(from, sizeof from, "%s/hold/%s", spool, name) < (int)sizeof from);
+    CHECK(snprintf(to, sizeof to, "%s/active/%s", spool, name) < (int)sizeof to);
+    CHECK(rename(from, to) == 0);
+    pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        FAILS(qw_watch_dispatch(watch, &err), QW_ERR_STATE);
+        FAILS(qw_watch_next(watch, &event, sizeof event, &err), QW_ERR_STATE);
+        FAILS(qw_watch_wait(watch, 0, &err), QW_ERR_STATE);
+        FAILS(qw_watch_snapshot(watch, &live, &err), QW_ERR_STATE);
+        CHECK(live == NULL && qw_watch_fd(watch) == -1);
+        FAILS(qw_messages_next(messages, &row, sizeof row, &err), QW_ERR_STATE);
+        FAILS(qw_messages_recipient(messages, 0, &bytes, &err), QW_ERR_STATE);
+        FAILS(qw_messages_delay(messages, 0, &delay, sizeof delay, &err), QW_ERR_STATE);
+        CHECK(qw_messages_unreadable(messages) == 0);
+        qw_watch_free(watch);
+        qw_messages_free(messages);
+        CHECK(measure(snapshot, "hold.messages") == hold);
+        qw_snapshot_free(snapshot);
+        WORKS(qw_scan(options, &live, &err));
+        CHECK(measure(live, "hold.messages") == hold - 1);
+        qw_snapshot_free(live);
+        qw_options_free(options);
+        _exit(0);
+    }
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+    /* The child took nothing away: no event, no registration, no place in a directory. */
+    WORKS(qw_watch_wait(watch, 10000, &err));
+    WORKS(qw_watch_dispatch(watch, &err));
+    WORKS(qw_watch_next(watch, &event, sizeof event, &err));
+    CHECK(event.kind == QW_EVENT_MOVED && event.queue == QW_QUEUE_ACTIVE);
+    WORKS(qw_watch_snapshot(watch, &live, &err));
+    CHECK(measure(live, "hold.messages") == hold - 1);
+    qw_snapshot_free(live);
+    CHECK(rename(to, from) == 0);
+    while (qw_messages_next(messages, &row, sizeof row, NULL) == QW_OK)
+        rest++;
+    CHECK(rest + 1 >= (uint64_t)hold);
+    qw_watch_free(watch);
+    qw_messages_free(messages);
+    qw_snapshot_free(snapshot);
+    qw_options_free(options);
+}
+
+/* Every option once, each with a value that it takes; the names are those that the library lists. */
+static void every_option(const char *spool)
+{
+    static const struct { const char *name, *value; } all[] = {
+        { "config-directory", "/etc/postfix" }, { "queue-directory", "" }, { "all-instances", "" },
+        { "instance", "postfix-out" }, { "warning", "deferred.oldest=4h" }, { "critical", "hold.messages=900" },
+        { "exclude", "corrupt" }, { "counts", "no" }, { "measure", "deferred.oldest" }, { "timeout", "60" },
+        { "now", "1795461304" }, { "previous", "" }, { "readers", "2" }, { "gentle", "yes" }, { "poll", "5" },
+        { "bucket-count", "4" }, { "bucket-time", "5" }, { "linear", "yes" },
+    };
+    qw_options *options = NULL;
+    qw_snapshot *snapshot = NULL;
+    qw_verdict *verdict = NULL;
+    qw_shape *shape = NULL;
+    qw_watch *watch = NULL;
+    qw_error *err = NULL;
+    const char *name;
+    size_t index, length;
+
+    WORKS(qw_options_new(&options, &err));
+    for (index = 0; index < sizeof all / sizeof *all; index++) {
+        /* These name other spools than the one here. */
+        if (strcmp(all[index].name, "config-directory") == 0 || strcmp(all[index].name, "all-instances") == 0
+            || strcmp(all[index].name, "instance") == 0) {
+            qw_options *other = NULL;
+
+            WORKS(qw_options_new(&other, &err));
+            set(other, all[index].name, all[index].value);
+            qw_options_free(other);
+        } else {
+            set(options, all[index].name, all[index].name[0] == 'q' ? spool : all[index].value);
+        }
+    }
+    CHECK(qw_options_set(options, "no-such-option", QW_NUL, "", 0, &err) == QW_ERR_NOT_FOUND);
+    /* The remedy lists them, separated by a comma and a blank. */
+    name = strstr(qw_error_remedy(err), "are ");
+    CHECK(name != NULL);
+    for (name += 4, index = 0; *name != '\0'; name += length + (name[length] == ',' ? 2 : 0), index++) {
+        length = strcspn(name, ",");
+        CHECK(index < sizeof all / sizeof *all);
+        CHECK(strlen(all[index].name) == length && memcmp(all[index].name, name, length) == 0);
+    }
+    CHECK(index == sizeof all / sizeof *all);
+    qw_error_free(err);
+    WORKS(qw_scan(options, &snapshot, &err));
+    WORKS(qw_check(options, snapshot, &verdict, &err));
+    WORKS(qw_shape_scan(options, 0, &shape, &err));
+    WORKS(qw_watch_open(options, &watch, &err));
+    qw_options_free(options);
+    qw_snapshot_free(snapshot);
+    qw_verdict_free(verdict);
+    qw_shape_free(shape);
+    qw_watch_free(watch);
+}
+
 static int logged;
 
 static void log_function(void *user, int32_t level, qw_bytes target, qw_bytes message)
@@ -463,6 +594,8 @@ int main(int argc, char **argv)
 {
     CHECK(argc == 2);
     child(argv[1]);
+    forked(argv[1]);
+    every_option(argv[1]);
     nulls();
     errors();
     rows(scan(argv[1]));

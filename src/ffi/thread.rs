@@ -1,0 +1,34 @@
+//! What the calling thread is doing: whether it is in one of our functions, or in the host's log
+//! function.
+
+use std::cell::Cell;
+
+thread_local! {
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
+    static DELIVERING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the calling thread is in one of our functions.
+pub(super) fn is_inside() -> bool {
+    INSIDE.get()
+}
+
+/// Runs `body` as a part of one of our functions.
+pub(super) fn inside<T>(body: impl FnOnce() -> T) -> T {
+    let outer = INSIDE.replace(true);
+    let value = body();
+    INSIDE.set(outer);
+    value
+}
+
+/// Whether the calling thread is in the host's log function.
+pub(super) fn is_delivering() -> bool {
+    DELIVERING.get()
+}
+
+/// Runs `body`, which calls the host's log function.
+pub(super) fn delivering(body: impl FnOnce()) {
+    DELIVERING.set(true);
+    body();
+    DELIVERING.set(false);
+}
