@@ -78,5 +78,5 @@ pub unsafe extern "C" fn qw_error_offset(error: *const qw_error) -> usize {
 /// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_error_free(error: *mut qw_error) {
-    freed!(error)
+    freed!(error);
 }

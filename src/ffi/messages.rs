@@ -219,5 +219,5 @@ pub unsafe extern "C" fn qw_messages_unreadable(messages: *const qw_messages) ->
 /// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_messages_free(messages: *mut qw_messages) {
-    freed!(messages)
+    freed!(messages);
 }

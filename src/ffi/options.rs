@@ -78,5 +78,5 @@ pub unsafe extern "C" fn qw_options_set(
 /// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_options_free(options: *mut qw_options) {
-    freed!(options)
+    freed!(options);
 }

@@ -117,5 +117,5 @@ pub unsafe extern "C" fn qw_reasons_others(reasons: *const qw_reasons) -> u64 {
 /// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_reasons_free(reasons: *mut qw_reasons) {
-    freed!(reasons)
+    freed!(reasons);
 }

@@ -162,10 +162,10 @@ pub unsafe extern "C" fn qw_shape_text(
 ) -> qw_status {
     fallible!(err, [out(out), shared(shape), queues(queue, queue_len)], {
         let look = look(flags, min_subdomains, width)?;
-        text::give(
+        Ok(text::give(
             out,
             table(&shape.shape.buckets, &part(shape, queue)?, &look),
-        )
+        ))
     })
 }
 
@@ -186,7 +186,10 @@ pub unsafe extern "C" fn qw_shape_json(
     fallible!(err, [out(out), shared(shape), queues(queue, queue_len)], {
         let look = look(flags, min_subdomains, 0.0)?;
         let part = part(shape, queue)?;
-        text::give(out, document(&shape.shape, &part, &look).to_string())
+        Ok(text::give(
+            out,
+            document(&shape.shape, &part, &look).to_string(),
+        ))
     })
 }
 
@@ -259,7 +262,7 @@ pub unsafe extern "C" fn qw_shape_rows_next(
 /// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_shape_rows_free(rows: *mut qw_shape_rows) {
-    freed!(rows)
+    freed!(rows);
 }
 
 /// Frees a shape; cursors made from it live on. NULL is a no-op. Since 0.1.
@@ -268,5 +271,5 @@ pub unsafe extern "C" fn qw_shape_rows_free(rows: *mut qw_shape_rows) {
 /// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_shape_free(shape: *mut qw_shape) {
-    freed!(shape)
+    freed!(shape);
 }

@@ -174,7 +174,7 @@ pub unsafe extern "C" fn qw_snapshot_measure_detail(
         ],
         {
             let figure = Measure::parse(measure)?.take(&snapshot.snapshot);
-            text::give(out, figure.detail.unwrap_or_default())
+            Ok(text::give(out, figure.detail.unwrap_or_default()))
         }
     )
 }
@@ -240,10 +240,10 @@ pub unsafe extern "C" fn qw_snapshot_json(
     err: *mut *mut qw_error,
 ) -> qw_status {
     fallible!(err, [out(out), shared(snapshot)], {
-        text::give(
+        Ok(text::give(
             out,
             json::document(&snapshot.snapshot, None, &snapshot.measures).to_string(),
-        )
+        ))
     })
 }
 
@@ -259,7 +259,7 @@ pub unsafe extern "C" fn qw_snapshot_state(
     err: *mut *mut qw_error,
 ) -> qw_status {
     fallible!(err, [out(out), shared(snapshot)], {
-        text::give(out, snapshot.snapshot.state().to_string())
+        Ok(text::give(out, snapshot.snapshot.state().to_string()))
     })
 }
 
@@ -269,5 +269,5 @@ pub unsafe extern "C" fn qw_snapshot_state(
 /// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_snapshot_free(snapshot: *mut qw_snapshot) {
-    freed!(snapshot)
+    freed!(snapshot);
 }

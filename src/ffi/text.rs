@@ -4,7 +4,6 @@ use super::bytes::qw_bytes;
 use super::guard::{freed, infallible};
 use super::handle::{self, Opaque};
 use super::{QW_OK, qw_status};
-use crate::error::Result;
 
 /// An owned text.
 pub struct qw_text {
@@ -15,11 +14,11 @@ pub struct qw_text {
 impl Opaque for qw_text {}
 
 /// Stores a text in `out`.
-pub(super) fn give(out: &mut *mut qw_text, text: impl Into<Vec<u8>>) -> Result<qw_status> {
+pub(super) fn give(out: &mut *mut qw_text, text: impl Into<Vec<u8>>) -> qw_status {
     let mut bytes = text.into();
     bytes.push(0);
     *out = handle::give(qw_text { bytes });
-    Ok(QW_OK)
+    QW_OK
 }
 
 /// The bytes of a text, and a NUL behind them that is not counted. They live as long as the text. NULL
@@ -42,5 +41,5 @@ pub unsafe extern "C" fn qw_text_bytes(text: *const qw_text) -> qw_bytes {
 /// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_text_free(text: *mut qw_text) {
-    freed!(text)
+    freed!(text);
 }

@@ -117,10 +117,10 @@ pub unsafe extern "C" fn qw_verdict_summary(
     err: *mut *mut qw_error,
 ) -> qw_status {
     fallible!(err, [out(out), shared(verdict)], {
-        text::give(
+        Ok(text::give(
             out,
             plugin::service_output(&verdict.snapshot, &verdict.verdict),
-        )
+        ))
     })
 }
 
@@ -136,10 +136,10 @@ pub unsafe extern "C" fn qw_verdict_perfdata(
 ) -> qw_status {
     fallible!(err, [out(out), shared(verdict)], {
         let (snapshot, judged) = (&verdict.snapshot, &verdict.verdict);
-        text::give(
+        Ok(text::give(
             out,
             plugin::performance_data(snapshot, judged, verdict.counts),
-        )
+        ))
     })
 }
 
@@ -158,10 +158,10 @@ pub unsafe extern "C" fn qw_verdict_output(
     fallible!(err, [out(out), shared(verdict)], {
         let verbosity = u8::try_from(verbosity.clamp(0, 255)).unwrap_or(0);
         let (snapshot, judged) = (&verdict.snapshot, &verdict.verdict);
-        text::give(
+        Ok(text::give(
             out,
             plugin::output(snapshot, judged, verbosity, verdict.counts),
-        )
+        ))
     })
 }
 
@@ -176,10 +176,10 @@ pub unsafe extern "C" fn qw_verdict_json(
     err: *mut *mut qw_error,
 ) -> qw_status {
     fallible!(err, [out(out), shared(verdict)], {
-        text::give(
+        Ok(text::give(
             out,
             json::document(&verdict.snapshot, Some(&verdict.verdict), &[]).to_string(),
-        )
+        ))
     })
 }
 
@@ -229,5 +229,5 @@ pub unsafe extern "C" fn qw_verdict_finding(
 /// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_verdict_free(verdict: *mut qw_verdict) {
-    freed!(verdict)
+    freed!(verdict);
 }

@@ -242,5 +242,5 @@ pub unsafe extern "C" fn qw_watch_check(
 /// The header's rules for pointers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_watch_free(watch: *mut qw_watch) {
-    freed!(watch)
+    freed!(watch);
 }

@@ -76,7 +76,8 @@ fn every_reader_has_ended_when_a_scan_returns() {
         "threads::every_reader_has_ended_when_a_scan_returns",
         None,
         || {
-            let options = options_of(&Spool::of_corpus("short-mixed"));
+            let spool = Spool::of_corpus("short-mixed");
+            let options = options_of(&spool);
             let late = late(100, || {
                 assert!(options.scan(Purpose::Everything).unwrap().is_whole());
             });
@@ -115,13 +116,15 @@ fn threads_of_several_instances_have_ended_too() {
         .collect();
     for (number, spool) in spools.iter().enumerate() {
         fs::create_dir(config(number)).unwrap();
-        let mut text = format!("queue_directory = {}\n", spool.path().display());
-        text += "multi_instance_enable = yes\n";
-        if number == 0 {
-            text += &format!("multi_instance_directories = {}\n", others.join(" "));
-        } else {
-            text += &format!("multi_instance_name = postfix-{number}\n");
-        }
+        let more = match number {
+            0 => format!("multi_instance_directories = {}", others.join(" ")),
+            _ => format!("multi_instance_name = postfix-{number}"),
+        };
+        let directory = spool.path();
+        let text = format!(
+            "queue_directory = {}\nmulti_instance_enable = yes\n{more}\n",
+            directory.display()
+        );
         fs::write(config(number).join("main.cf"), text).unwrap();
     }
     with_master(&spools[0]);
