@@ -94,6 +94,9 @@ pub mod docs {
 
     #[doc = include_str!("docs/contributing.md")]
     pub mod contributing {}
+
+    #[doc = include_str!("docs/library.md")]
+    pub mod library {}
 }
 
 pub mod escape;

@@ -7,6 +7,7 @@
 #[path = "../args.rs"]
 mod args;
 mod check_mailq;
+mod flags;
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
@@ -15,15 +16,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use args::{Flag, Word};
+use flags::flags;
 use queuewatch::error::{Error, ErrorKind, Result};
 use queuewatch::escape;
 use queuewatch::files::atomic;
 use queuewatch::files::state::StateFile;
 use queuewatch::instance::Settings;
 use queuewatch::measure::CATALOGUE;
-use queuewatch::options::{
-    HOST_OPTIONS, OPTIONS, OptionRow, Options, Purpose, SHAPE_OPTIONS, Takes,
-};
+use queuewatch::options::{Options, Purpose};
 use queuewatch::render::{json, openmetrics, plugin, watch};
 use queuewatch::rules::{State, defaults};
 use queuewatch::snapshot::Wanted;
@@ -36,78 +36,6 @@ const GRACE: u64 = 1;
 const MAX_AGE: i64 = 60;
 /// The longest status file that is read, in bytes.
 const MAX_STATUS: usize = 1 << 20;
-
-/// Flags of the plugin beside the options of the library.
-const OWN: [Flag; 7] = [
-    Flag {
-        short: None,
-        name: "state",
-        takes: Takes::One("FILE"),
-        help: "keep in FILE what the next check needs to tell QUEUE.growth",
-    },
-    Flag {
-        short: None,
-        name: "status",
-        takes: Takes::One("FILE"),
-        help: "answer from FILE, which queuewatch watch keeps; needs no right on the spool",
-    },
-    Flag {
-        short: None,
-        name: "max-age",
-        takes: Takes::One("SECONDS"),
-        help: "how old that file may be (default 60)",
-    },
-    Flag {
-        short: None,
-        name: "format",
-        takes: Takes::One("FORMAT"),
-        help: "plugin (default), json or openmetrics",
-    },
-    Flag {
-        short: Some('v'),
-        name: "verbose",
-        takes: Takes::Nothing,
-        help: "long output: domains by age, senders, what could not be read; repeat for more",
-    },
-    Flag {
-        short: Some('h'),
-        name: "help",
-        takes: Takes::Nothing,
-        help: "print this and exit with 3",
-    },
-    Flag {
-        short: Some('V'),
-        name: "version",
-        takes: Takes::Nothing,
-        help: "print the version and exit with 3",
-    },
-];
-
-fn short_of(row: &OptionRow) -> Option<char> {
-    match row.name {
-        "config-directory" => Some('d'),
-        "warning" => Some('w'),
-        "critical" => Some('c'),
-        "timeout" => Some('t'),
-        _ => None,
-    }
-}
-
-fn flags() -> Vec<Flag> {
-    // A plugin reads what its rules and performance data need, keeps its own state, and goes.
-    let of_library = OPTIONS
-        .iter()
-        .filter(|row| !HOST_OPTIONS.contains(&row.name) && !SHAPE_OPTIONS.contains(&row.name));
-    of_library
-        .map(|row| Flag {
-            short: short_of(row),
-            name: row.name,
-            takes: row.takes,
-            help: row.help,
-        })
-        .chain(OWN)
-        .collect()
-}
 
 #[derive(Clone, Copy, PartialEq)]
 enum Format {
@@ -300,13 +228,13 @@ fn give_up_after(options: &Options) {
 fn help(flags: &[Flag]) -> String {
     use std::fmt::Write as _;
     let mut text = format!(
-        "check_postfix_queue {}: is mail stuck in a Postfix queue?\n\n\
-         Usage: check_postfix_queue [OPTIONS]\n\n{}\n\
+        "check_postfix_queue {}: is mail stuck in a Postfix queue?\n\n{}\n{}\n\
          RULE is MEASURE=RANGE, or RANGE for total.messages. RANGE is that of the Monitoring\n\
          Plugins: 10, 10:, ~:10, 10:20, @10:20. Ages take s m h d w, bytes k M G KiB MiB GiB kB MB\n\
          GB, shares %. QUEUE is maildrop, incoming, active, deferred, hold, corrupt, backlog\n\
          (maildrop, incoming, active, deferred) or total (backlog and hold).\n\nMeasures:\n",
         env!("CARGO_PKG_VERSION"),
+        flags::USAGE,
         args::help(flags)
     );
     for row in &CATALOGUE {

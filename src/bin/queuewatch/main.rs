@@ -5,8 +5,11 @@
 mod args;
 mod doctor;
 mod drill;
+mod generate;
 mod list;
 mod notify;
+#[path = "../check_postfix_queue/flags.rs"]
+mod plugin_flags;
 mod reasons;
 mod shape;
 mod status;
@@ -180,6 +183,8 @@ fn dispatch(mut arguments: Vec<OsString>) -> Result<ExitCode> {
         return match name.as_str() {
             "-h" | "--help" | "help" => print(HELP),
             "-V" | "--version" => version(),
+            // For packagers; it is no command of an operator and so in no list of commands.
+            "generate" => generate::run(arguments.split_off(1)),
             "" => Err(args::usage(&format!("a command is wanted: {}", names()))),
             _ => Err(args::usage(&format!(
                 "there is no command {name}; there are {}",

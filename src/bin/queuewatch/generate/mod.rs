@@ -1,0 +1,275 @@
+//! Manual pages and shell completions, made from the tables that parse the command lines.
+//!
+//! `queuewatch generate` is for packagers: it writes what a package installs, and lists the words that
+//! a completion offers. A new flag, command or measure appears here by itself.
+
+mod completion;
+mod manual;
+mod markdown;
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use crate::args::{self, Flag, Word};
+use crate::plugin_flags;
+use crate::{COMMANDS, COMMON, HELP, print};
+use queuewatch::error::{Error, Result};
+use queuewatch::measure::CATALOGUE;
+use queuewatch::options::Options;
+use queuewatch::postfix::queue::Queue;
+
+pub(crate) const USAGE: &str = "\
+Usage: queuewatch generate man DIR
+       queuewatch generate bash|zsh|fish
+       queuewatch generate words queues|measures|instances
+
+For packagers: writes the manual pages into DIR, prints the completions of a shell, or prints the words
+that completions offer, one a line.
+";
+
+/// A program or command as its manual page and its completions describe it.
+struct Described {
+    /// The words that start it, such as `queuewatch list`.
+    invocation: String,
+    /// One line for the page's name section.
+    summary: String,
+    /// The text of `--help` before the flags.
+    help: String,
+    flags: Vec<Flag>,
+}
+
+impl Described {
+    /// The name of the page, such as `queuewatch-list`.
+    fn page(&self) -> String {
+        self.invocation.replace(' ', "-")
+    }
+
+    /// The word of the command, if it is one.
+    fn command(&self) -> Option<&str> {
+        self.invocation.split_once(' ').map(|(_, command)| command)
+    }
+
+    /// What the words that are no flags stand for.
+    fn operands(&self) -> Values {
+        let usage = self.help.lines().next().unwrap_or_default();
+        match usage {
+            _ if usage.contains("QUEUE_ID") => Values::Free,
+            _ if usage.contains("[QUEUE") => Values::Words("queues"),
+            _ if usage.contains("DIR]") => Values::Directories,
+            _ if usage.contains("NAME") => Values::Words("measures"),
+            _ => Values::Free,
+        }
+    }
+}
+
+/// What may stand as the value of a flag, as far as a completion can know.
+enum Values {
+    /// Anything.
+    Free,
+    Files,
+    Directories,
+    /// What `queuewatch generate words` prints for this word.
+    Words(&'static str),
+    /// One of these.
+    One(Vec<&'static str>),
+}
+
+/// The values of `flag`: its metavariable says which. One with `|` lists them.
+fn values_of(flag: &Flag) -> Option<Values> {
+    use queuewatch::options::Takes;
+    let (Takes::One(what) | Takes::Many(what)) = flag.takes else {
+        return None;
+    };
+    Some(match what {
+        "FILE" => Values::Files,
+        "DIR" => Values::Directories,
+        "QUEUE" => Values::Words("queues"),
+        "RULE" | "MEASURE" => Values::Words("measures"),
+        "NAME" if flag.name == "instance" => Values::Words("instances"),
+        what if what.contains('|') => Values::One(what.split('|').collect()),
+        _ => Values::Free,
+    })
+}
+
+/// The tool, its commands and the plugin.
+fn all() -> Vec<Described> {
+    let summary_of = |name: &str| {
+        let lines = HELP.lines().map(str::trim_start);
+        let line = lines
+            .filter_map(|line| line.strip_prefix(name))
+            .find(|rest| rest.starts_with("  "));
+        line.unwrap_or_default().trim().to_owned()
+    };
+    let tool = Described {
+        invocation: "queuewatch".to_owned(),
+        summary: "what is in a Postfix queue".to_owned(),
+        help: HELP.to_owned(),
+        flags: COMMON.to_vec(),
+    };
+    let commands = COMMANDS.iter().map(|command| Described {
+        invocation: format!("queuewatch {}", command.name),
+        summary: summary_of(command.name),
+        help: command.help.to_owned(),
+        flags: (command.flags)().into_iter().chain(COMMON).collect(),
+    });
+    let plugin = Described {
+        invocation: "check_postfix_queue".to_owned(),
+        summary: "monitoring plugin: is mail stuck in a Postfix queue?".to_owned(),
+        help: plugin_flags::USAGE.to_owned(),
+        flags: plugin_flags::flags(),
+    };
+    std::iter::once(tool)
+        .chain(commands)
+        .chain([plugin])
+        .collect()
+}
+
+/// Runs `queuewatch generate` with the words behind it.
+pub(crate) fn run(words: Vec<OsString>) -> Result<ExitCode> {
+    let flags = COMMON.to_vec();
+    let mut plain = Vec::new();
+    for word in args::parse(words, &flags)? {
+        match word {
+            Word::Plain(word) => plain.push(word),
+            Word::Flag(..) => return print(USAGE),
+        }
+    }
+    let texts: Vec<_> = plain.iter().map(|word| word.to_string_lossy()).collect();
+    let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
+    match texts.as_slice() {
+        ["man", _] => write_pages(Path::new(&plain[1])),
+        ["bash"] => print(&completion::bash(&all())),
+        ["zsh"] => print(&completion::zsh(&all())),
+        ["fish"] => print(&completion::fish(&all())),
+        ["words", kind] => words_of(kind),
+        _ => Err(args::usage(
+            "generate takes man DIR, bash, zsh, fish, or words queues|measures|instances",
+        )),
+    }
+}
+
+fn write_pages(directory: &Path) -> Result<ExitCode> {
+    fs::create_dir_all(directory)
+        .map_err(|cause| Error::io("make the directory", directory, &cause))?;
+    for (name, text) in manual::pages(&all()) {
+        let path: PathBuf = directory.join(&name);
+        fs::write(&path, text).map_err(|cause| Error::io("write", &path, &cause))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn words_of(kind: &str) -> Result<ExitCode> {
+    let words: Vec<String> = match kind {
+        "queues" => queues().into_iter().map(str::to_owned).collect(),
+        "measures" => measures(),
+        "instances" => {
+            let mut options = Options::default();
+            options.set("all-instances", b"")?;
+            let instances = options.instances()?;
+            instances
+                .iter()
+                .filter_map(|one| one.as_ref().ok())
+                .map(|instance| instance.name.clone())
+                .collect()
+        }
+        _ => {
+            return Err(args::usage(
+                "generate words takes queues, measures or instances",
+            ));
+        }
+    };
+    print(&(words.join("\n") + "\n"))
+}
+
+/// Every word that stands for queues.
+fn queues() -> Vec<&'static str> {
+    let queues = Queue::ALL.into_iter().map(Queue::name);
+    queues.chain(["backlog", "total"]).collect()
+}
+
+/// Every measure, with each queue that it can be of; an argument is left to the user.
+fn measures() -> Vec<String> {
+    let mut all = Vec::new();
+    for row in &CATALOGUE {
+        let plain = row.spelling.split('(').next().unwrap_or_default();
+        let end = if row.spelling.contains('(') { "(" } else { "" };
+        match plain.strip_prefix("QUEUE") {
+            Some(rest) => all.extend(queues().iter().map(|queue| format!("{queue}{rest}{end}"))),
+            None => all.push(format!("{plain}{end}")),
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_has_a_summary() {
+        for described in all() {
+            assert!(!described.summary.is_empty(), "{}", described.invocation);
+        }
+    }
+
+    #[test]
+    fn every_flag_is_on_its_page_and_in_each_completion() {
+        let described = all();
+        let pages: Vec<(String, String)> = manual::pages(&described);
+        let scripts = [
+            completion::bash(&described),
+            completion::zsh(&described),
+            completion::fish(&described),
+        ];
+        let mut flags = 0;
+        for one in &described {
+            let page = format!("{}.1", one.page());
+            let (_, text) = pages
+                .iter()
+                .find(|(name, _)| *name == page)
+                .expect("each has a page");
+            for flag in &one.flags {
+                let roff = flag.name.replace('-', "\\-");
+                assert!(
+                    text.contains(&format!("\\-\\-{roff}")),
+                    "{page}: --{}",
+                    flag.name
+                );
+                for script in &scripts {
+                    assert!(script.contains(flag.name), "{}", flag.name);
+                }
+                flags += 1;
+            }
+        }
+        assert!(flags > 60, "{flags}");
+    }
+
+    #[test]
+    fn every_measure_is_in_the_page_of_measures() {
+        let pages = manual::pages(&all());
+        let (_, text) = pages
+            .iter()
+            .find(|(name, _)| name == "queuewatch-measures.7")
+            .expect("there is one");
+        for row in &CATALOGUE {
+            assert!(
+                text.contains(&row.spelling.replace('-', "\\-")),
+                "{}",
+                row.spelling
+            );
+        }
+    }
+
+    #[test]
+    fn words_are_those_of_rules() {
+        let words = measures();
+        assert!(words.contains(&"deferred.oldest".to_owned()));
+        assert!(words.contains(&"total.older(".to_owned()));
+        assert!(words.contains(&"master.running".to_owned()));
+        for word in words.iter().filter(|word| !word.ends_with('(')) {
+            assert!(queuewatch::measure::Measure::parse(word).is_ok(), "{word}");
+        }
+    }
+}
