@@ -120,6 +120,18 @@ impl Events {
         self.waiting.push_back(event);
     }
 
+    /// An event of a message, as [`Event::of_message`] makes it.
+    pub(super) fn tell(
+        &mut self,
+        kind: EventKind,
+        instance: &str,
+        queues: (Queue, Option<Queue>),
+        ledger: &Ledger,
+        id: EntryId,
+    ) {
+        self.push(Event::of_message(kind, instance, queues, ledger, id));
+    }
+
     pub(super) fn pop(&mut self) -> Option<Event> {
         if self.dropped > 0 {
             let dropped = std::mem::take(&mut self.dropped);

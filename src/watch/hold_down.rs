@@ -1,22 +1,22 @@
-//! Changes of a state that lasted: what a watch reports, and not every flicker.
+//! HoldDown of a state that lasted: what a watch reports, and not every flicker.
 
 use std::time::{Duration, Instant};
 
 use crate::rules::State;
 
-/// Follows a state; see [`Changes::follow`].
+/// Follows a state; see [`HoldDown::follow`].
 #[derive(Debug)]
-pub struct Changes {
+pub struct HoldDown {
     lasting: Duration,
     told: Option<State>,
     /// Another state than the one told, and since when.
     other: Option<(State, Instant)>,
 }
 
-impl Changes {
-    /// Changes count once the new state has lasted for `lasting`; the first one counts at once.
+impl HoldDown {
+    /// HoldDown count once the new state has lasted for `lasting`; the first one counts at once.
     pub fn new(lasting: Duration) -> Self {
-        Changes {
+        HoldDown {
             lasting,
             told: None,
             other: None,
@@ -68,7 +68,7 @@ mod tests {
     fn a_flicker_is_no_change() {
         let begun = Instant::now();
         let at = |seconds| begun + Duration::from_secs(seconds);
-        let mut changes = Changes::new(Duration::from_secs(60));
+        let mut changes = HoldDown::new(Duration::from_secs(60));
         for (second, state, told) in [
             (0, State::Ok, Some(State::Ok)),
             (10, State::Warning, None),
@@ -88,7 +88,7 @@ mod tests {
         assert_eq!(changes.due(), Some(at(260)));
         changes.follow(State::Ok, at(210));
         assert_eq!(changes.due(), None);
-        let mut at_once = Changes::new(Duration::ZERO);
+        let mut at_once = HoldDown::new(Duration::ZERO);
         at_once.follow(State::Ok, begun);
         assert_eq!(at_once.follow(State::Warning, begun), Some(State::Ok));
     }

@@ -19,7 +19,7 @@ const MAX_BYTES: usize = 256 << 20;
 
 /// Texts by number; hashing is keyed at random, for strangers choose them.
 #[derive(Debug, Default)]
-pub(super) struct Pool {
+pub(super) struct Interner {
     numbers: HashTable<Id>,
     hasher: RandomState,
     texts: Vec<(Box<[u8]>, u32)>,
@@ -27,7 +27,7 @@ pub(super) struct Pool {
     bytes: usize,
 }
 
-impl Pool {
+impl Interner {
     /// The number of `text`, which is held once more; and whether it is new.
     pub(super) fn hold(&mut self, text: &[u8]) -> (Id, bool) {
         let hash = self.hasher.hash_one(text);
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_text_is_held_once_and_forgotten_with_its_last_holder() {
-        let mut pool = Pool::default();
+        let mut pool = Interner::default();
         let (a, new) = pool.hold(b"a.example");
         assert!(new);
         assert_eq!(pool.hold(b"a.example"), (a, false));

@@ -9,7 +9,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
 
-use super::interner::{Id, NONE, Pool, UNNAMED};
+use super::interner::{Id, Interner, NONE, UNNAMED};
 use super::observer::{Facts, File, Part};
 use crate::postfix::record::Damage;
 use crate::scan::{Gap, Identities};
@@ -17,7 +17,7 @@ use crate::snapshot::contribution::{EnvelopeFacts, FileFacts};
 use crate::sys::Inode;
 
 /// The number of a watched directory.
-pub(super) type Place = u32;
+pub(super) type DirectoryId = u32;
 /// The number of an entry.
 pub(super) type EntryId = u32;
 
@@ -59,7 +59,7 @@ pub(super) struct Entry {
     sender: Id,
     /// The list of its recipients' destinations and reasons.
     list: Id,
-    pub(super) place: Place,
+    pub(super) directory_id: DirectoryId,
     /// When it was written last: for a deferred file the next retry. Beyond 32 bits it is the last of
     /// them.
     pub(super) mtime: u32,
@@ -134,11 +134,11 @@ pub(super) struct Ledger {
     pub(super) gaps: HashMap<EntryId, Gap>,
     pub(super) log_gaps: HashMap<EntryId, Gap>,
     pub(super) damage: HashMap<EntryId, Damage>,
-    names: Pool,
+    names: Interner,
     /// Domain, code and reason, each an [`Id`].
-    causes: Pool,
+    causes: Interner,
     /// Causes and how many recipients, each 32 bits.
-    lists: Pool,
+    lists: Interner,
     /// What the files were when they were read, by entry; where that is kept.
     noted: Vec<Noted>,
 }
@@ -177,12 +177,12 @@ impl Ledger {
         }
     }
 
-    /// The entry of `name` in `place`.
-    pub(super) fn find(&self, place: Place, name: &[u8]) -> Option<EntryId> {
+    /// The entry of `name` in `directory_id`.
+    pub(super) fn find(&self, directory_id: DirectoryId, name: &[u8]) -> Option<EntryId> {
         let hash = self.hasher.hash_one(name);
         self.by_name
             .find(hash, |id| {
-                self.entry(*id).place == place && self.name(*id) == name
+                self.entry(*id).directory_id == directory_id && self.name(*id) == name
             })
             .copied()
     }
@@ -282,14 +282,19 @@ impl Ledger {
         }
     }
 
-    /// Makes an entry for `name` in `place`, where there must be none.
-    pub(super) fn insert(&mut self, place: Place, name: &[u8], facts: Facts) -> EntryId {
+    /// Makes an entry for `name` in `directory_id`, where there must be none.
+    pub(super) fn insert(
+        &mut self,
+        directory_id: DirectoryId,
+        name: &[u8],
+        facts: Facts,
+    ) -> EntryId {
         let mut entry = Entry {
             size: 0,
             arrival: 0,
             sender: NONE,
             list: NONE,
-            place,
+            directory_id,
             mtime: 0,
             flags: 0,
             mode: 0,
@@ -325,7 +330,7 @@ impl Ledger {
     }
 
     /// Makes an entry for a file where Postfix does not look.
-    pub(super) fn insert_stray(&mut self, place: Place, name: &[u8]) -> EntryId {
+    pub(super) fn insert_stray(&mut self, directory_id: DirectoryId, name: &[u8]) -> EntryId {
         let nothing = File {
             inode: Inode {
                 number: 0,
@@ -341,7 +346,7 @@ impl Ledger {
             parts: Vec::new(),
             log_gap: None,
         };
-        let id = self.insert(place, name, Facts::File(Box::new(nothing)));
+        let id = self.insert(directory_id, name, Facts::File(Box::new(nothing)));
         self.entry_mut(id).flags = STRAY;
         id
     }
@@ -418,7 +423,7 @@ impl Ledger {
         }
         let mut list = Vec::with_capacity(parts.len() * 8);
         for part in parts {
-            let named = |names: &mut Pool, text: &[u8]| names.hold(text).0;
+            let named = |names: &mut Interner, text: &[u8]| names.hold(text).0;
             let domain = part
                 .domain
                 .as_ref()
@@ -459,11 +464,11 @@ impl Ledger {
 
     /// Notes what its file was just before it was read.
     pub(super) fn note(&mut self, id: EntryId, noted: Noted) {
-        let place = id as usize;
-        if self.noted.len() <= place {
-            self.noted.resize(place + 1, Noted::default());
+        let directory_id = id as usize;
+        if self.noted.len() <= directory_id {
+            self.noted.resize(directory_id + 1, Noted::default());
         }
-        self.noted[place] = noted;
+        self.noted[directory_id] = noted;
     }
 
     /// What was noted of its file, if that was the same.
@@ -517,8 +522,8 @@ impl Ledger {
     }
 
     /// Moves an entry to another directory.
-    pub(super) fn set_place(&mut self, id: EntryId, place: Place) {
-        self.entry_mut(id).place = place;
+    pub(super) fn set_place(&mut self, id: EntryId, directory_id: DirectoryId) {
+        self.entry_mut(id).directory_id = directory_id;
     }
 
     /// Notes what its inode says now.
@@ -593,9 +598,9 @@ mod tests {
         let mut ledger = Ledger::default();
         let long = [b'L'; 200];
         let mut ids = Vec::new();
-        for (place, name) in [(0, &b"A1"[..]), (1, b"A1"), (0, b"B2"), (0, &long)] {
+        for (directory_id, name) in [(0, &b"A1"[..]), (1, b"A1"), (0, b"B2"), (0, &long)] {
             let facts = file(7, &[("x.example", 2), ("y.example", 1)]);
-            ids.push(ledger.insert(place, name, facts));
+            ids.push(ledger.insert(directory_id, name, facts));
         }
         assert_eq!(ledger.len(), 4);
         assert_eq!(ledger.find(0, &long), Some(ids[3]));
@@ -631,13 +636,13 @@ mod tests {
     #[test]
     fn many_come_and_go() {
         let mut ledger = Ledger::default();
-        for round in 0..3 {
+        for rescan in 0..3 {
             for number in 0..10_000_u32 {
                 let facts = file(i64::from(number), &[("x.example", 1)]);
-                ledger.insert(round, number.to_string().as_bytes(), facts);
+                ledger.insert(rescan, number.to_string().as_bytes(), facts);
             }
             for number in 0..10_000_u32 {
-                let id = ledger.find(round, number.to_string().as_bytes()).unwrap();
+                let id = ledger.find(rescan, number.to_string().as_bytes()).unwrap();
                 assert_eq!(ledger.born(id), Some(i64::from(number)));
                 ledger.remove(id);
             }

@@ -1,143 +1,147 @@
-//! Reading all queues into the ledger, on several threads: at the start, whenever events were lost, and, but
+//! Rescanned all queues into the ledger, on several threads: at the start, whenever events were lost, and, but
 //! for what has not changed, from time to time where there are none.
 //!
-//! Each directory is watched before it is listed, so that what happens meanwhile is told by events; these
+//! Each directory is spool before it is listed, so that what happens meanwhile is told by events; these
 //! are handled afterwards and win.
 
 use std::ffi::{CStr, CString};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::Watched;
 use super::event::Events;
-use super::ledger::Place;
-use super::observer::{Capture, Facts};
-use super::rescan::{self, Round};
-use super::tracked::Book;
+use super::ledger::DirectoryId;
+use super::observer::{Facts, FileCapture};
+use super::rescan::{self, Rescan};
+use super::tracked::{Tracked, TrackedSpool};
 use crate::postfix::queue::Queue;
 use crate::scan::walker::{self, SerialWalk};
 use crate::scan::{Bundle, Depth, Directory, FileReader, Gap, Identities, Plan, Work};
 use crate::sys;
 use crate::threads::Readers;
 
-/// Reads the queues of `watched`, whose number is `instance`, with the threads that `readers` says.
+/// Reads the queues of `spool`, whose number is `instance`, with the threads that `readers` says.
 pub(super) fn load(
-    book: &mut Book,
+    tracked: &mut Tracked,
     instance: usize,
-    watched: &mut Watched,
+    spool: &mut TrackedSpool,
     directories: Vec<Arc<Directory>>,
     readers: Readers,
 ) {
-    read(book, instance, watched, directories, readers, None);
+    read(tracked, instance, spool, directories, readers, None);
 }
 
-/// Looks at the queues of `watched` again, which were read before without events, and reads what has
+/// Looks at the queues of `spool` again, which were read before without events, and reads what has
 /// changed. What has become of single messages is told to `events`.
 pub(super) fn look_again(
-    book: &mut Book,
+    tracked: &mut Tracked,
     instance: usize,
-    watched: &mut Watched,
+    spool: &mut TrackedSpool,
     directories: Vec<Arc<Directory>>,
     readers: Readers,
     events: &mut Events,
 ) {
-    book.lost.retain(|(of, _)| *of != instance);
-    let round = Round::new(instance, events);
-    let round = read(book, instance, watched, directories, readers, Some(round));
-    if let Some(round) = round {
-        round.finish(book, watched);
+    tracked.lost.retain(|(of, _)| *of != instance);
+    let rescan = Rescan::new(instance, events);
+    let rescan = read(tracked, instance, spool, directories, readers, Some(rescan));
+    if let Some(rescan) = rescan {
+        rescan.finish(tracked, spool);
     }
 }
 
 fn read<'e>(
-    book: &mut Book,
+    tracked: &mut Tracked,
     instance: usize,
-    watched: &mut Watched,
+    spool: &mut TrackedSpool,
     directories: Vec<Arc<Directory>>,
     readers: Readers,
-    round: Option<Round<'e>>,
-) -> Option<Round<'e>> {
-    let (plan, wanted) = (watched.totals.plan, watched.totals.wanted);
-    let notes = book.blind.is_some();
-    let clock = watched.clock;
-    let files = watched.files.another();
+    rescan: Option<Rescan<'e>>,
+) -> Option<Rescan<'e>> {
+    let (plan, wanted) = (spool.totals.plan, spool.totals.wanted);
+    let notes = tracked.blind.is_some();
+    let clock = spool.clock;
+    let files = spool.files.another();
     let mut shared = Shared {
-        book,
-        watched,
-        round,
+        tracked,
+        spool,
+        rescan,
     };
     let mut first = Vec::new();
     for directory in directories {
-        let place = shared.enter(instance, &directory, None);
-        first.push(Work::List(directory, place));
+        let directory_id = shared.enter(instance, &directory, None);
+        first.push(Work::List(directory, directory_id));
     }
     let shared = Mutex::new(shared);
     walker::walk(readers, first, || Loader {
         shared: &shared,
         instance,
         plan,
-        capture: Capture::new(plan, wanted),
+        capture: FileCapture::new(plan, wanted),
         files: files.another(),
         notes,
         clock,
     });
     let shared = shared.into_inner();
-    shared.unwrap_or_else(PoisonError::into_inner).round
+    shared.unwrap_or_else(PoisonError::into_inner).rescan
 }
 
-/// Takes in the directory `name` of `parent`, which has turned up, and all below it: watched, then listed.
+/// Takes in the directory `name` of `parent`, which has turned up, and all below it: spool, then listed.
 /// Returns the files found, to be looked at as events would have it.
 pub(super) fn adopt(
-    book: &mut Book,
+    tracked: &mut Tracked,
     instance: usize,
-    place: Place,
+    directory_id: DirectoryId,
     parent: &Arc<Directory>,
     name: CString,
-) -> Vec<(Place, Box<[u8]>)> {
-    let mut found = Found {
-        book,
+) -> Vec<(DirectoryId, Box<[u8]>)> {
+    let mut found = Adopted {
+        tracked,
         instance,
         files: Vec::new(),
     };
-    let mut walk = SerialWalk::new(vec![Work::Open(Arc::clone(parent), place, name)]);
-    while let Some((_, place, bundle)) = walk.next_files(&mut found) {
+    let mut walk = SerialWalk::new(vec![Work::Open(Arc::clone(parent), directory_id, name)]);
+    while let Some((_, directory_id, bundle)) = walk.next_files(&mut found) {
         let names = bundle.names();
-        let files = names.map(|name| (place, Box::from(name.to_bytes())));
+        let files = names.map(|name| (directory_id, Box::from(name.to_bytes())));
         found.files.extend(files);
     }
     found.files
 }
 
-/// What is found in a directory that has turned up: directories enter the book, files are told by name.
-struct Found<'b> {
-    book: &'b mut Book,
+/// What is found in a directory that has turned up: directories enter the tracked, files are told by name.
+struct Adopted<'b> {
+    tracked: &'b mut Tracked,
     instance: usize,
-    files: Vec<(Place, Box<[u8]>)>,
+    files: Vec<(DirectoryId, Box<[u8]>)>,
 }
 
-impl walker::Visitor for Found<'_> {
-    type Tag = Place;
+impl walker::Visitor for Adopted<'_> {
+    type Tag = DirectoryId;
 
-    fn enter(&mut self, directory: &Arc<Directory>, parent: Place, name: CString) -> Place {
+    fn enter(
+        &mut self,
+        directory: &Arc<Directory>,
+        parent: DirectoryId,
+        name: CString,
+    ) -> DirectoryId {
         let inside = Some((parent, name.into_boxed_c_str()));
-        self.book.add_directory(self.instance, directory, inside)
+        self.tracked.add_directory(self.instance, directory, inside)
     }
 
-    fn stray(&mut self, _directory: &Directory, place: Place, name: &CStr) {
-        self.files.push((place, Box::from(name.to_bytes())));
+    fn stray(&mut self, _directory: &Directory, directory_id: DirectoryId, name: &CStr) {
+        self.files.push((directory_id, Box::from(name.to_bytes())));
     }
 
-    fn gap(&mut self, gap: Gap, listed: Option<Place>) {
-        self.book.put_gap(self.instance, gap, listed);
+    fn gap(&mut self, gap: Gap, listed: Option<DirectoryId>) {
+        self.tracked.put_gap(self.instance, gap, listed);
     }
 }
 
 /// What the threads share.
 struct Shared<'w, 'e> {
-    book: &'w mut Book,
-    watched: &'w mut Watched,
+    tracked: &'w mut Tracked,
+    spool: &'w mut TrackedSpool,
     /// If all was read before.
-    round: Option<Round<'e>>,
+    rescan: Option<Rescan<'e>>,
 }
 
 impl Shared<'_, '_> {
@@ -146,56 +150,58 @@ impl Shared<'_, '_> {
         &mut self,
         instance: usize,
         directory: &Arc<Directory>,
-        inside: Option<(Place, Box<CStr>)>,
-    ) -> Place {
-        let Some(round) = &mut self.round else {
-            return self.book.add_directory(instance, directory, inside);
+        inside: Option<(DirectoryId, Box<CStr>)>,
+    ) -> DirectoryId {
+        let Some(rescan) = &mut self.rescan else {
+            return self.tracked.add_directory(instance, directory, inside);
         };
-        let places = &mut self.book.places;
-        let place = places
+        let directories = &mut self.tracked.directories;
+        let directory_id = directories
             .renew(instance, directory, inside.as_ref())
-            .unwrap_or_else(|| self.book.add_directory(instance, directory, inside));
-        round.see_place(place);
-        place
+            .unwrap_or_else(|| self.tracked.add_directory(instance, directory, inside));
+        rescan.see_place(directory_id);
+        directory_id
     }
 
-    /// Whether the file `name` of `place` is known and has not changed; then it is there still.
-    fn is_known(&mut self, place: Place, name: &CStr, now: Identities) -> bool {
-        let Some(round) = &mut self.round else {
+    /// Whether the file `name` of `directory_id` is known and has not changed; then it is there still.
+    fn is_known(&mut self, directory_id: DirectoryId, name: &CStr, now: Identities) -> bool {
+        let Some(rescan) = &mut self.rescan else {
             return false;
         };
-        let ledger = &self.book.ledger;
-        let known = ledger.find(place, name.to_bytes());
+        let ledger = &self.tracked.ledger;
+        let known = ledger.find(directory_id, name.to_bytes());
         let known = known.filter(|id| ledger.noted(*id, now).is_some_and(|noted| noted.proven));
         if let Some(id) = known {
-            round.see(id);
-            self.book.kept += 1;
+            rescan.see(id);
+            self.tracked.kept += 1;
         }
         known.is_some()
     }
 
-    fn put(&mut self, place: Place, queue: Queue, read: Read<'_>) {
-        let (book, watched) = (&mut *self.book, &mut *self.watched);
+    fn put(&mut self, directory_id: DirectoryId, queue: Queue, read: Read<'_>) {
+        let (tracked, spool) = (&mut *self.tracked, &mut *self.spool);
         let name = read.name.to_bytes();
         let noted = read.identities.and_then(|identities| {
-            let before = book.ledger.find(place, name);
-            let before = before.and_then(|id| book.ledger.noted(id, identities));
+            let before = tracked.ledger.find(directory_id, name);
+            let before = before.and_then(|id| tracked.ledger.noted(id, identities));
             rescan::note(identities, &read.facts, before, read.now)
         });
-        let id = match &mut self.round {
-            Some(round) => round.put(book, watched, (place, queue), name, read.facts),
-            None => book.put(watched, place, queue, name, read.facts),
+        let id = match &mut self.rescan {
+            Some(rescan) => rescan.put(tracked, spool, (directory_id, queue), name, read.facts),
+            None => tracked.put(spool, directory_id, queue, name, read.facts),
         };
         if let Some(noted) = noted {
-            book.ledger.note(id, noted);
+            tracked.ledger.note(id, noted);
         }
     }
 
-    fn put_stray(&mut self, place: Place, queue: Queue, name: &CStr) {
-        let watched = &mut *self.watched;
-        let id = self.book.put_stray(watched, place, queue, name.to_bytes());
-        if let Some(round) = &mut self.round {
-            round.see(id);
+    fn put_stray(&mut self, directory_id: DirectoryId, queue: Queue, name: &CStr) {
+        let spool = &mut *self.spool;
+        let id = self
+            .tracked
+            .put_stray(spool, directory_id, queue, name.to_bytes());
+        if let Some(rescan) = &mut self.rescan {
+            rescan.see(id);
         }
     }
 }
@@ -205,7 +211,7 @@ struct Loader<'s, 'w, 'e> {
     shared: &'s Mutex<Shared<'w, 'e>>,
     instance: usize,
     plan: Plan,
-    capture: Capture,
+    capture: FileCapture,
     files: FileReader,
     /// Whether to note what files are.
     notes: bool,
@@ -228,21 +234,26 @@ impl<'w, 'e> Loader<'_, 'w, 'e> {
 }
 
 impl walker::Visitor for Loader<'_, '_, '_> {
-    type Tag = Place;
+    type Tag = DirectoryId;
 
-    fn enter(&mut self, directory: &Arc<Directory>, parent: Place, name: CString) -> Place {
+    fn enter(
+        &mut self,
+        directory: &Arc<Directory>,
+        parent: DirectoryId,
+        name: CString,
+    ) -> DirectoryId {
         let inside = Some((parent, name.into_boxed_c_str()));
         self.shared().enter(self.instance, directory, inside)
     }
 
-    fn stray(&mut self, directory: &Directory, place: Place, name: &CStr) {
-        self.shared().put_stray(place, directory.queue, name);
+    fn stray(&mut self, directory: &Directory, directory_id: DirectoryId, name: &CStr) {
+        self.shared().put_stray(directory_id, directory.queue, name);
     }
 
     fn files(
         &mut self,
         directory: &Arc<Directory>,
-        place: Place,
+        directory_id: DirectoryId,
         bundle: &Bundle,
         asked: &mut dyn FnMut(),
     ) {
@@ -259,7 +270,9 @@ impl walker::Visitor for Loader<'_, '_, '_> {
                 asked();
             }
             let mut shared = self.shared();
-            files.retain(|(name, now)| !now.is_some_and(|now| shared.is_known(place, name, now)));
+            files.retain(|(name, now)| {
+                !now.is_some_and(|now| shared.is_known(directory_id, name, now))
+            });
         }
         let mut read = Vec::with_capacity(files.len());
         for (name, identities) in files {
@@ -276,20 +289,20 @@ impl walker::Visitor for Loader<'_, '_, '_> {
         }
         let mut shared = self.shared();
         for one in read {
-            shared.put(place, directory.queue, one);
+            shared.put(directory_id, directory.queue, one);
         }
     }
 
-    fn gap(&mut self, gap: Gap, listed: Option<Place>) {
-        self.shared().book.put_gap(self.instance, gap, listed);
+    fn gap(&mut self, gap: Gap, listed: Option<DirectoryId>) {
+        self.shared().tracked.put_gap(self.instance, gap, listed);
     }
 }
 
-impl Book {
-    /// Keeps a gap of the walk: of the place `listed`, or of a directory that could not be opened.
-    fn put_gap(&mut self, instance: usize, gap: Gap, listed: Option<Place>) {
+impl Tracked {
+    /// Keeps a gap of the walk: of the directory_id `listed`, or of a directory that could not be opened.
+    fn put_gap(&mut self, instance: usize, gap: Gap, listed: Option<DirectoryId>) {
         match listed {
-            Some(place) => self.places.row_mut(place).gap = Some(gap),
+            Some(directory_id) => self.directories.row_mut(directory_id).gap = Some(gap),
             None => self.lost.push((instance, gap)),
         }
     }
@@ -302,12 +315,17 @@ fn tenths(clock: Instant) -> u32 {
 
 /// Watches the delay logs of an instance: `fd` is their directory, and each below it of one character.
 /// Told are the names of all that is found below `from_here` on, for logs that turn up with a directory.
-pub(super) fn watch_logs(book: &mut Book, instance: usize, place: Place, names: &mut Vec<CString>) {
-    let mut waiting = vec![place];
+pub(super) fn watch_logs(
+    tracked: &mut Tracked,
+    instance: usize,
+    directory_id: DirectoryId,
+    names: &mut Vec<CString>,
+) {
+    let mut waiting = vec![directory_id];
     let mut memory = Vec::new();
-    while let Some(place) = waiting.pop() {
+    while let Some(directory_id) = waiting.pop() {
         let mut below = Vec::new();
-        if let Some((fd, _)) = super::watch_set::logs_fd(book.places.row(place)) {
+        if let Some((fd, _)) = super::watch_set::logs_fd(tracked.directories.row(directory_id)) {
             loop {
                 let listed = sys::list(fd, &mut memory, |name, kind| {
                     match (kind, name.to_bytes().len()) {
@@ -324,7 +342,7 @@ pub(super) fn watch_logs(book: &mut Book, instance: usize, place: Place, names: 
             }
         }
         for name in below {
-            if let Some(found) = book.add_logs_below(instance, place, &name) {
+            if let Some(found) = tracked.add_logs_below(instance, directory_id, &name) {
                 waiting.push(found);
             }
         }

@@ -93,7 +93,7 @@ pub(super) struct File {
 
 /// Hears of one file at a time.
 #[derive(Debug)]
-pub(super) struct Capture {
+pub(super) struct FileCapture {
     plan: Plan,
     wanted: Wanted,
     queue: Queue,
@@ -104,9 +104,9 @@ pub(super) struct Capture {
     found: Option<Facts>,
 }
 
-impl Capture {
+impl FileCapture {
     pub(super) fn new(plan: Plan, wanted: Wanted) -> Self {
-        Capture {
+        FileCapture {
             plan,
             wanted,
             queue: Queue::Active,
@@ -148,7 +148,7 @@ impl Capture {
     }
 }
 
-impl Visitor for Capture {
+impl Visitor for FileCapture {
     fn sender(&mut self, address: &[u8]) {
         if self.wanted.senders {
             let mut folded = Vec::with_capacity(address.len());
@@ -181,7 +181,7 @@ impl Visitor for Capture {
     }
 }
 
-impl Observer for Capture {
+impl Observer for FileCapture {
     fn envelope_begins(&mut self, queue: Queue) {
         self.forget();
         self.queue = queue;

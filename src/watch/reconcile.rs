@@ -6,85 +6,103 @@ use std::sync::Arc;
 
 use rustix::io::Errno;
 
-use super::event::{Event, EventKind};
-use super::ledger::{EntryId, Ledger, Place};
-use super::watch_set::What;
-use super::{Key, Look, Pending, Watch, Watched};
+use super::event::{Event, EventKind, Events};
+use super::ledger::{DirectoryId, EntryId, Ledger};
+use super::pending::{Key, Look, Pending};
+use super::tracked::{Tracked, TrackedSpool};
+use super::watch_set::DirectoryKind;
 use crate::postfix::queue::Queue;
 use crate::scan::{Depth, Directory};
 use crate::sys::{self, EntryKind};
 
 /// Messages that were renamed away from where they were known, until they are found again: by instance
 /// and name, with the event that tells when they are not.
-type Floating = HashMap<(usize, Box<[u8]>), Event>;
+type RenamedAway = HashMap<(usize, Box<[u8]>), Event>;
 
-impl Watch {
-    /// Looks at all files that events were about: first at what has gone, so that what was renamed is
-    /// known when its new name is looked at.
-    pub(super) fn resolve(&mut self) {
-        let order = std::mem::take(&mut self.order);
-        let mut pending = std::mem::take(&mut self.pending);
-        let mut floating = Floating::new();
-        let mut there = Vec::with_capacity(order.len());
-        for key in order {
-            // What a rename carried along is not to be looked at any more.
-            match pending.remove(&key) {
-                Some(Pending(look @ (Look::Gone | Look::Away))) => {
-                    self.take_out(&key, look, &mut floating);
-                }
-                Some(Pending(look)) => there.push((key, look)),
-                None => {}
-            }
-        }
-        for (key, look) in there {
-            self.look(key, look, &mut floating);
-        }
-        for (_, left) in floating {
-            self.events.push(left);
+/// One look at all files that events were about.
+pub(super) struct Reconciliation<'w> {
+    pub(super) spools: &'w mut [TrackedSpool],
+    pub(super) tracked: &'w mut Tracked,
+    pub(super) events: &'w mut Events,
+    renamed_away: RenamedAway,
+    looks: u64,
+}
+
+impl<'w> Reconciliation<'w> {
+    /// A look that brings `tracked` up to date and tells `events` what it finds.
+    pub(super) fn new(
+        spools: &'w mut [TrackedSpool],
+        tracked: &'w mut Tracked,
+        events: &'w mut Events,
+    ) -> Self {
+        Reconciliation {
+            spools,
+            tracked,
+            events,
+            renamed_away: RenamedAway::new(),
+            looks: 0,
         }
     }
 
-    /// The instance and the directory of a place that is still there.
-    fn queue_place(&self, place: Place) -> Option<(usize, Arc<Directory>)> {
-        let row = self.book.places.row(place);
+    /// Looks at all files that wait; returns how many were looked at.
+    pub(super) fn run(mut self, pending: &mut Pending) -> u64 {
+        let (gone, there) = pending.take();
+        for (key, look) in gone {
+            self.take_out(&key, look);
+        }
+        for (key, look) in there {
+            self.look(key, look);
+        }
+        for (_, left) in self.renamed_away {
+            self.events.push(left);
+        }
+        self.looks
+    }
+
+    /// The instance and the directory that has this number and is still there.
+    fn queue_place(&self, directory_id: DirectoryId) -> Option<(usize, Arc<Directory>)> {
+        let row = self.tracked.directories.row(directory_id);
         match &row.what {
-            What::Queue(directory) if !row.gone => Some((row.instance, Arc::clone(directory))),
+            DirectoryKind::Queue(directory) if !row.gone => {
+                Some((row.instance, Arc::clone(directory)))
+            }
             _ => None,
         }
     }
 
     /// A file is not there any more.
-    fn take_out(&mut self, key: &Key, look: Look, floating: &mut Floating) {
-        let (place, name) = key;
-        let Some((instance, directory)) = self.queue_place(*place) else {
+    fn take_out(&mut self, key: &Key, look: Look) {
+        let (directory_id, name) = key;
+        let Some((instance, directory)) = self.queue_place(*directory_id) else {
             return;
         };
         let queue = directory.queue;
-        let Some(id) = self.book.ledger.find(*place, name) else {
+        let Some(id) = self.tracked.ledger.find(*directory_id, name) else {
             // Known under the name that it came from.
-            let left = floating.remove(&(instance, name.clone()));
+            let left = self.renamed_away.remove(&(instance, name.clone()));
             if let (Some(mut left), Look::Gone) = (left.clone(), look) {
                 left.queue = Some(queue);
                 self.events.push(left);
             } else if let Some(left) = left {
-                floating.insert((instance, name.clone()), left);
+                self.renamed_away.insert((instance, name.clone()), left);
             }
             return;
         };
-        if self.book.ledger.entry(id).is_message() {
+        if self.tracked.ledger.entry(id).is_message() {
             let left = self.event(EventKind::Left, instance, queue, None, id);
             match look {
-                Look::Away => drop(floating.insert((instance, name.clone()), left)),
+                Look::Away => drop(self.renamed_away.insert((instance, name.clone()), left)),
                 _ => self.events.push(left),
             }
         }
-        self.book.drop_entry(&mut self.watched[instance], queue, id);
+        self.tracked
+            .drop_entry(&mut self.spools[instance], queue, id);
     }
 
     /// Looks at a file that is there, or was.
-    fn look(&mut self, key: Key, look: Look, floating: &mut Floating) {
-        let (place, name) = key;
-        let Some((instance, directory)) = self.queue_place(place) else {
+    fn look(&mut self, key: Key, look: Look) {
+        let (directory_id, name) = key;
+        let Some((instance, directory)) = self.queue_place(directory_id) else {
             return;
         };
         let queue = directory.queue;
@@ -92,78 +110,73 @@ impl Watch {
             return;
         };
         self.looks += 1;
-        let before = self.book.ledger.find(place, &name);
-        let watched = &mut self.watched[instance];
+        let before = self.tracked.ledger.find(directory_id, &name);
+        let spool = &mut self.spools[instance];
         if !directory.listed {
             let kind = sys::kind_at(directory.fd(), &c_name);
             if kind == Err(Errno::ACCESS) {
-                self.book.places.row_mut(place).all_read = false;
+                self.tracked.directories.row_mut(directory_id).all_read = false;
             }
             let is_file = kind == Ok(EntryKind::File);
             match (before, is_file) {
                 (None, true) => {
-                    self.book.put_stray(watched, place, queue, &name);
+                    self.tracked.put_stray(spool, directory_id, queue, &name);
                 }
-                (Some(id), false) => self.book.drop_entry(watched, queue, id),
+                (Some(id), false) => self.tracked.drop_entry(spool, queue, id),
                 _ => {}
             }
             return;
         }
         if let (Look::Inode, Some(id)) = (look, before) {
-            if self.book.look_at_inode(watched, id, &directory, &c_name) {
+            if self.tracked.look_at_inode(spool, id, &directory, &c_name) {
                 return;
             }
         }
-        let Some(depth) = watched.totals.plan.depth(queue) else {
+        let Some(depth) = spool.totals.plan.depth(queue) else {
             return;
         };
-        let Watched { files, capture, .. } = watched;
+        let TrackedSpool { files, capture, .. } = spool;
         files.read(&directory, &c_name, depth.max(Depth::Inodes), capture);
         let facts = capture.take();
         let mut old = None;
         if let Some(id) = before {
-            if self.book.ledger.entry(id).is_message() {
-                old = Some(Outline::of(&self.book.ledger, id));
+            if self.tracked.ledger.entry(id).is_message() {
+                old = Some(Outline::of(&self.tracked.ledger, id));
                 if facts.is_none() {
                     let left = self.event(EventKind::Left, instance, queue, None, id);
                     self.events.push(left);
                 }
             }
-            self.book.drop_entry(&mut self.watched[instance], queue, id);
+            self.tracked
+                .drop_entry(&mut self.spools[instance], queue, id);
         }
         let Some(facts) = facts else {
             return;
         };
-        let watched = &mut self.watched[instance];
-        let id = self.book.put(watched, place, queue, &name, facts);
-        if !self.book.ledger.entry(id).is_message() {
+        let spool = &mut self.spools[instance];
+        let id = self.tracked.put(spool, directory_id, queue, &name, facts);
+        if !self.tracked.ledger.entry(id).is_message() {
             return;
         }
-        let from = floating
+        let from = self
+            .renamed_away
             .remove(&(instance, name))
             .and_then(|left| left.queue);
         match (from, old) {
             (Some(from), _) if from != queue => {
-                self.tell(EventKind::Moved, instance, queue, Some(from), id);
+                let event = self.event(EventKind::Moved, instance, queue, Some(from), id);
+                self.events.push(event);
             }
-            (None, None) => self.tell(EventKind::Arrived, instance, queue, None, id),
-            (_, Some(old)) if old != Outline::of(&self.book.ledger, id) => {
-                self.tell(EventKind::Changed, instance, queue, None, id);
+            (None, None) => {
+                let event = self.event(EventKind::Arrived, instance, queue, None, id);
+                self.events.push(event);
+            }
+            (_, Some(old)) if old != Outline::of(&self.tracked.ledger, id) => {
+                let event = self.event(EventKind::Changed, instance, queue, None, id);
+                self.events.push(event);
             }
             _ => {}
         }
-    }
-
-    pub(super) fn tell(
-        &mut self,
-        kind: EventKind,
-        instance: usize,
-        queue: Queue,
-        from: Option<Queue>,
-        id: EntryId,
-    ) {
-        let event = self.event(kind, instance, queue, from, id);
-        self.events.push(event);
     }
 
     fn event(
@@ -174,8 +187,8 @@ impl Watch {
         from: Option<Queue>,
         id: EntryId,
     ) -> Event {
-        let name = &self.watched[instance].instance.name;
-        Event::of_message(kind, name, (queue, from), &self.book.ledger, id)
+        let name = &self.spools[instance].instance.name;
+        Event::of_message(kind, name, (queue, from), &self.tracked.ledger, id)
     }
 }
 

@@ -11,13 +11,12 @@
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
-use super::Watched;
 use super::event::{Event, EventKind, Events};
-use super::ledger::{EntryId, Noted, Place};
+use super::ledger::{DirectoryId, EntryId, Noted};
 use super::observer::{Facts, File};
 use super::reconcile::Outline;
-use super::tracked::Book;
-use super::watch_set::What;
+use super::tracked::{Tracked, TrackedSpool};
+use super::watch_set::DirectoryKind;
 use crate::postfix::queue::Queue;
 use crate::scan::Identities;
 use crate::sys::Identity;
@@ -28,23 +27,23 @@ use crate::sys::Identity;
 const SETTLED: u32 = 21;
 
 /// One look at all files of an instance.
-pub(super) struct Round<'w> {
+pub(super) struct Rescan<'w> {
     instance: usize,
-    /// The places that are there still.
-    places: HashSet<Place>,
+    /// The directories that are there still.
+    directories: HashSet<DirectoryId>,
     /// A bit for each entry that is there still.
     seen: Vec<u64>,
-    /// Messages that are new in their place.
+    /// Messages that are new in their directory.
     arrived: HashSet<EntryId>,
     events: &'w mut Events,
 }
 
-impl<'w> Round<'w> {
+impl<'w> Rescan<'w> {
     /// Begins to look at `instance`; what has happened to single messages is told to `events`.
     pub(super) fn new(instance: usize, events: &'w mut Events) -> Self {
-        Round {
+        Rescan {
             instance,
-            places: HashSet::new(),
+            directories: HashSet::new(),
             seen: Vec::new(),
             arrived: HashSet::new(),
             events,
@@ -52,8 +51,8 @@ impl<'w> Round<'w> {
     }
 
     /// A directory is there.
-    pub(super) fn see_place(&mut self, place: Place) {
-        self.places.insert(place);
+    pub(super) fn see_place(&mut self, directory_id: DirectoryId) {
+        self.directories.insert(directory_id);
     }
 
     /// A file is there.
@@ -73,28 +72,28 @@ impl<'w> Round<'w> {
     /// Takes in what a file says that was not known, or is another than it was.
     pub(super) fn put(
         &mut self,
-        book: &mut Book,
-        watched: &mut Watched,
-        (place, queue): (Place, Queue),
+        tracked: &mut Tracked,
+        spool: &mut TrackedSpool,
+        (directory_id, queue): (DirectoryId, Queue),
         name: &[u8],
         facts: Facts,
     ) -> EntryId {
-        let ledger = &book.ledger;
-        let before = ledger.find(place, name);
+        let ledger = &tracked.ledger;
+        let before = ledger.find(directory_id, name);
         let before = before
             .filter(|id| ledger.entry(*id).is_message())
             .map(|id| Outline::of(ledger, id));
-        let id = book.put(watched, place, queue, name, facts);
+        let id = tracked.put(spool, directory_id, queue, name, facts);
         self.see(id);
         // What is there and no message any more has not left: it cannot be read, or is not ready.
-        if book.ledger.entry(id).is_message() {
-            let instance = &watched.instance.name;
+        if tracked.ledger.entry(id).is_message() {
+            let instance = &spool.instance.name;
             match before {
                 None => {
                     self.arrived.insert(id);
                 }
-                Some(before) if before != Outline::of(&book.ledger, id) => {
-                    let ledger = &book.ledger;
+                Some(before) if before != Outline::of(&tracked.ledger, id) => {
+                    let ledger = &tracked.ledger;
                     let kind = EventKind::Changed;
                     let event = Event::of_message(kind, instance, (queue, None), ledger, id);
                     self.events.push(event);
@@ -106,39 +105,41 @@ impl<'w> Round<'w> {
     }
 
     /// Takes out what is not there any more.
-    pub(super) fn finish(mut self, book: &mut Book, watched: &mut Watched) {
-        let hidden = self.hidden(book, watched);
-        let gone: Vec<Place> = book
-            .places
+    pub(super) fn finish(mut self, tracked: &mut Tracked, spool: &mut TrackedSpool) {
+        let hidden = self.hidden(tracked, spool);
+        let gone: Vec<DirectoryId> = tracked
+            .directories
             .iter()
-            .filter(|(place, row)| {
+            .filter(|(directory_id, row)| {
                 let of_queue = row.instance == self.instance && row.queue().is_some();
-                of_queue && !self.places.contains(place)
+                of_queue && !self.directories.contains(directory_id)
             })
-            .map(|(place, _)| place)
+            .map(|(directory_id, _)| directory_id)
             .collect();
-        for place in gone {
-            book.places.forget(place);
+        for directory_id in gone {
+            tracked.directories.forget(directory_id);
         }
-        let here = |book: &Book, id: EntryId| {
-            let row = book.places.row(book.ledger.entry(id).place);
+        let here = |tracked: &Tracked, id: EntryId| {
+            let row = tracked
+                .directories
+                .row(tracked.ledger.entry(id).directory_id);
             row.queue().filter(|_| row.instance == self.instance)
         };
-        let unseen: Vec<(EntryId, Queue)> = book
+        let unseen: Vec<(EntryId, Queue)> = tracked
             .ledger
             .ids()
             .filter(|id| !self.has_seen(*id))
-            .filter_map(|id| Some((id, here(book, id)?)))
+            .filter_map(|id| Some((id, here(tracked, id)?)))
             .collect();
-        let name = watched.instance.name.clone();
+        let name = spool.instance.name.clone();
         for (id, queue) in unseen {
-            let place = book.ledger.entry(id).place;
-            if book.ledger.entry(id).is_message() && !hidden.contains(&place) {
-                let same_name = book.ledger.named(book.ledger.name(id));
+            let directory_id = tracked.ledger.entry(id).directory_id;
+            if tracked.ledger.entry(id).is_message() && !hidden.contains(&directory_id) {
+                let same_name = tracked.ledger.named(tracked.ledger.name(id));
                 let found = same_name
                     .into_iter()
                     .find(|other| self.arrived.remove(other));
-                let to = found.and_then(|found| Some((found, here(book, found)?)));
+                let to = found.and_then(|found| Some((found, here(tracked, found)?)));
                 let told = match to {
                     Some((found, to)) if to != queue => Some((EventKind::Moved, to, found)),
                     // To another directory of the same queue.
@@ -151,52 +152,58 @@ impl<'w> Round<'w> {
                         kind,
                         &name,
                         (there, from),
-                        &book.ledger,
+                        &tracked.ledger,
                         id,
                     ));
                 }
             }
-            book.drop_entry(watched, queue, id);
+            tracked.drop_entry(spool, queue, id);
         }
         for id in std::mem::take(&mut self.arrived) {
-            if let Some(queue) = here(book, id) {
-                let event =
-                    Event::of_message(EventKind::Arrived, &name, (queue, None), &book.ledger, id);
+            if let Some(queue) = here(tracked, id) {
+                let event = Event::of_message(
+                    EventKind::Arrived,
+                    &name,
+                    (queue, None),
+                    &tracked.ledger,
+                    id,
+                );
                 self.events.push(event);
             }
         }
     }
 }
 
-impl Round<'_> {
-    /// The places of which this look does not say whether files have gone, for they, or what they lie in,
+impl Rescan<'_> {
+    /// The directories of which this look does not say whether files have gone, for they, or what they lie in,
     /// could not be listed.
-    fn hidden(&self, book: &Book, watched: &Watched) -> HashSet<Place> {
+    fn hidden(&self, tracked: &Tracked, spool: &TrackedSpool) -> HashSet<DirectoryId> {
         let here = || {
-            book.places
+            tracked
+                .directories
                 .iter()
                 .filter(|(_, row)| row.instance == self.instance)
         };
-        let path_of = |what: &What| match what {
-            What::Queue(directory) => Some(directory.path.clone()),
+        let path_of = |what: &DirectoryKind| match what {
+            DirectoryKind::Queue(directory) => Some(directory.path.clone()),
             _ => None,
         };
-        let lost = book.lost.iter().filter(|(of, _)| *of == self.instance);
+        let lost = tracked.lost.iter().filter(|(of, _)| *of == self.instance);
         let unread: Vec<PathBuf> = lost
             .map(|(_, gap)| gap.path.clone())
-            .chain(watched.gaps.iter().map(|gap| gap.path.clone()))
+            .chain(spool.gaps.iter().map(|gap| gap.path.clone()))
             .chain(here().filter_map(|(_, row)| {
                 row.gap.as_ref()?;
                 path_of(&row.what)
             }))
             .collect();
-        let paths: HashMap<Place, PathBuf> = here()
-            .filter_map(|(place, row)| Some((place, path_of(&row.what)?)))
+        let paths: HashMap<DirectoryId, PathBuf> = here()
+            .filter_map(|(directory_id, row)| Some((directory_id, path_of(&row.what)?)))
             .collect();
         paths
             .into_iter()
             .filter(|(_, path)| unread.iter().any(|above| path.starts_with(above)))
-            .map(|(place, _)| place)
+            .map(|(directory_id, _)| directory_id)
             .collect()
     }
 }

@@ -1,11 +1,14 @@
-//! The snapshot of the moment, made of the sums and, when it is to be whole, of the ledger.
+//! The snapshot of a moment, made of the totals and, when it must be whole, of the ledger; and what it is
+//! compared with.
 
+use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::time::Instant;
 
-use super::ledger::{EntryId, Place};
-use super::watch_set::What;
+use super::ledger::{DirectoryId, EntryId};
+use super::tracked::{Tracked, TrackedSpool};
+use super::watch_set::DirectoryKind;
 use super::{GROWTH_SPAN, Watch};
 use crate::instance::master;
 use crate::postfix::queue::Queue;
@@ -13,9 +16,52 @@ use crate::scan::{Gap, fold_gaps};
 use crate::snapshot::contribution::{Bounds, fold_damaged, reports_damage};
 use crate::snapshot::{Damaged, Earlier, InstanceSnapshot, MAX_EXAMPLES, Previous, Snapshot};
 
+/// How much of a snapshot is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// All tables.
+    Whole,
+    /// The tables alone that rules ask for. It costs the same for any number of messages.
+    ForRules,
+}
+
+/// Earlier snapshots, by which growth is told.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    earlier: VecDeque<(Instant, Earlier)>,
+}
+
+impl History {
+    /// Snapshots that are kept: the younger of two is on its way to be old enough.
+    const KEPT: usize = 3;
+
+    /// The youngest that is old enough, and that `is_usable`.
+    fn compared(&self, is_usable: impl Fn(&Earlier) -> bool) -> Previous {
+        self.earlier
+            .iter()
+            .rev()
+            .find(|(at, earlier)| at.elapsed() >= GROWTH_SPAN && is_usable(earlier))
+            .map_or(Previous::None, |(_, earlier)| Previous::At(earlier.clone()))
+    }
+
+    /// Keeps what growth needs of `snapshot`, unless the youngest is still young.
+    fn keep(&mut self, snapshot: &Snapshot) {
+        let youngest = self.earlier.back();
+        if youngest.is_some_and(|(at, _)| at.elapsed() < GROWTH_SPAN) {
+            return;
+        }
+        if let Ok(earlier) = Earlier::parse(snapshot.state().to_string().as_bytes()) {
+            self.earlier.push_back((Instant::now(), earlier));
+        }
+        while self.earlier.len() > Self::KEPT {
+            self.earlier.pop_front();
+        }
+    }
+}
+
 impl Watch {
-    /// The snapshot of the moment; unless it is to be `whole`, with the tables alone that rules ask for.
-    pub(super) fn taken(&mut self, whole: bool) -> Snapshot {
+    /// The snapshot of the moment.
+    pub(super) fn take(&mut self, taken: Taken) -> Snapshot {
         let request = self.options.request(self.purpose).unwrap_or(self.request);
         // Without events what is known is as old as the last look, and does not pretend to be younger.
         let (now, since_boot) = match self.blind() {
@@ -24,17 +70,17 @@ impl Watch {
         };
         let is_old = |earlier: &Earlier| self.blind().is_none() || earlier.now < now;
         let previous = match self.options.previous() {
-            Previous::NotAsked => self
-                .earlier
-                .iter()
-                .rev()
-                .find(|(at, earlier)| at.elapsed() >= GROWTH_SPAN && is_old(earlier))
-                .map_or(Previous::None, |(_, earlier)| Previous::At(earlier.clone())),
+            Previous::NotAsked => self.history.compared(is_old),
             given => given.clone(),
         };
         let since = previous.earlier().map(|earlier| earlier.now);
-        let instances = (0..self.watched.len())
-            .map(|number| self.instance_taken(number, now, since, whole))
+        let spools = self.spools.iter().enumerate();
+        let instances = spools
+            .map(|(number, spool)| {
+                let settings = &spool.instance.settings;
+                let bounds = Bounds::new(now, since, settings);
+                instance(&self.tracked, number, spool, now, &bounds, taken)
+            })
             .collect();
         let snapshot = Snapshot {
             now,
@@ -44,104 +90,88 @@ impl Watch {
             instances,
             broken: self.broken.clone(),
         };
-        self.remember(&snapshot);
+        self.history.keep(&snapshot);
         snapshot
     }
+}
 
-    /// Keeps what growth is told by: the younger of two is on its way to be old enough.
-    fn remember(&mut self, snapshot: &Snapshot) {
-        let due = self
-            .earlier
-            .back()
-            .is_none_or(|(at, _)| at.elapsed() >= GROWTH_SPAN);
-        if !due {
-            return;
+/// The snapshot of one spool, whose number is `number`.
+fn instance(
+    tracked: &Tracked,
+    number: usize,
+    spool: &TrackedSpool,
+    now: i64,
+    bounds: &Bounds,
+    taken: Taken,
+) -> InstanceSnapshot {
+    let of_instance = |directory_id: DirectoryId| {
+        let row = tracked.directories.row(directory_id);
+        (row.instance == number).then(|| row.queue()).flatten()
+    };
+    let mut gaps: Vec<Gap> = tracked
+        .directories
+        .iter()
+        .filter(|(_, row)| row.instance == number)
+        .filter_map(|(_, row)| row.gap.clone())
+        .collect();
+    let lost = tracked
+        .lost
+        .iter()
+        .filter(|(instance, _)| *instance == number);
+    gaps.extend(lost.map(|(_, gap)| gap.clone()));
+    gaps.extend(spool.gaps.iter().cloned());
+    let tallies = Queue::ALL.map(|queue| {
+        let mut tally = spool.totals.tally(queue, bounds);
+        for gap in gaps.iter().filter(|gap| gap.queue == queue) {
+            tally.count_gap(gap.kind);
         }
-        if let Ok(earlier) = Earlier::parse(snapshot.state().to_string().as_bytes()) {
-            self.earlier.push_back((Instant::now(), earlier));
-        }
-        while self.earlier.len() > 3 {
-            self.earlier.pop_front();
-        }
+        tally
+    });
+    let ledger = &tracked.ledger;
+    let own = |id: &EntryId| of_instance(ledger.entry(*id).directory_id).is_some();
+    for beside in [&ledger.gaps, &ledger.log_gaps] {
+        gaps.extend(
+            beside
+                .iter()
+                .filter(|(id, _)| own(id))
+                .map(|(_, gap)| gap.clone()),
+        );
     }
-
-    fn instance_taken(
-        &self,
-        number: usize,
-        now: i64,
-        since: Option<i64>,
-        whole: bool,
-    ) -> InstanceSnapshot {
-        let watched = &self.watched[number];
-        let book = &self.book;
-        let settings = &watched.instance.settings;
-        let of_instance = |place: Place| {
-            let row = book.places.row(place);
-            (row.instance == number).then(|| row.queue()).flatten()
-        };
-        let mut gaps: Vec<Gap> = book
-            .places
-            .iter()
-            .filter(|(_, row)| row.instance == number)
-            .filter_map(|(_, row)| row.gap.clone())
-            .collect();
-        let lost = book.lost.iter().filter(|(instance, _)| *instance == number);
-        gaps.extend(lost.map(|(_, gap)| gap.clone()));
-        gaps.extend(watched.gaps.iter().cloned());
-        let bounds = Bounds::new(now, since, settings);
-        let tallies = Queue::ALL.map(|queue| {
-            let mut tally = watched.totals.tally(queue, &bounds);
-            for gap in gaps.iter().filter(|gap| gap.queue == queue) {
-                tally.count_gap(gap.kind);
-            }
-            tally
-        });
-        let ledger = &book.ledger;
-        let own = |id: &EntryId| of_instance(ledger.entry(*id).place).is_some();
-        for beside in [&ledger.gaps, &ledger.log_gaps] {
-            gaps.extend(
-                beside
-                    .iter()
-                    .filter(|(id, _)| own(id))
-                    .map(|(_, gap)| gap.clone()),
-            );
-        }
-        fold_gaps(&mut gaps, MAX_EXAMPLES);
-        let mut damaged: Vec<Damaged> = ledger
-            .damage
-            .iter()
-            .filter_map(|(id, damage)| {
-                let row = book.places.row(ledger.entry(*id).place);
-                let What::Queue(directory) = &row.what else {
-                    return None;
-                };
-                (row.instance == number && reports_damage(directory.queue)).then(|| Damaged {
-                    queue: directory.queue,
-                    path: directory.path.join(OsStr::from_bytes(ledger.name(*id))),
-                    damage: *damage,
-                })
+    fold_gaps(&mut gaps, MAX_EXAMPLES);
+    let mut damaged: Vec<Damaged> = ledger
+        .damage
+        .iter()
+        .filter_map(|(id, damage)| {
+            let row = tracked.directories.row(ledger.entry(*id).directory_id);
+            let DirectoryKind::Queue(directory) = &row.what else {
+                return None;
+            };
+            (row.instance == number && reports_damage(directory.queue)).then(|| Damaged {
+                queue: directory.queue,
+                path: directory.path.join(OsStr::from_bytes(ledger.name(*id))),
+                damage: *damage,
             })
-            .collect();
-        fold_damaged(&mut damaged);
-        let tables = match whole {
-            true => watched
-                .totals
-                .whole_tables(ledger, now, |entry| of_instance(entry.place)),
-            false => watched.totals.tables(),
-        };
-        let mut wanted = watched.totals.wanted;
-        // Their rows are of a whole snapshot only.
-        wanted.reasons &= whole;
-        InstanceSnapshot {
-            plan: watched.totals.plan,
-            wanted,
-            tallies,
-            tables,
-            gaps,
-            damaged,
-            disk: watched.spool.disk(),
-            master: master(&watched.instance.queue_directory),
-            instance: watched.instance.clone(),
-        }
+        })
+        .collect();
+    fold_damaged(&mut damaged);
+    let tables = match taken {
+        Taken::Whole => spool
+            .totals
+            .whole_tables(ledger, now, |entry| of_instance(entry.directory_id)),
+        Taken::ForRules => spool.totals.tables(),
+    };
+    let mut wanted = spool.totals.wanted;
+    // Their rows are of a whole snapshot only.
+    wanted.reasons &= taken == Taken::Whole;
+    InstanceSnapshot {
+        plan: spool.totals.plan,
+        wanted,
+        tallies,
+        tables,
+        gaps,
+        damaged,
+        disk: spool.spool.disk(),
+        master: master(&spool.instance.queue_directory),
+        instance: spool.instance.clone(),
     }
 }

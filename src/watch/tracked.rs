@@ -1,27 +1,87 @@
-//! The book: all entries, all places, and the changes of both that keep the sums right.
+//! What a watch knows: its spools, all entries, all directories, and the changes that keep the sums right.
 
 use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use inotify::Inotify;
 
-use super::Watched;
-use super::ledger::{EntryId, Ledger, Place};
-use super::observer::Facts;
-use super::watch_set::{self, Blindness, Places, What};
+use super::ledger::{DirectoryId, EntryId, Ledger};
+use super::observer::{Facts, FileCapture};
+use super::totals::Totals;
+use super::watch_set::{self, Blindness, DirectoryKind, WatchSet};
+use crate::instance::Instance;
 use crate::postfix::queue::Queue;
-use crate::scan::{Directory, Gap};
+use crate::scan::{Directory, FileReader, Gap, Plan, Spool};
+use crate::snapshot::Wanted;
 use crate::snapshot::contribution::Sign;
 use crate::sys::{self, Noatime};
 
-/// What is known of all instances: entries, and the places that they lie in.
+/// One instance that is spool.
 #[derive(Debug)]
-pub(super) struct Book {
+pub(super) struct TrackedSpool {
+    pub(super) instance: Instance,
+    pub(super) spool: Spool,
+    pub(super) totals: Totals,
+    pub(super) files: FileReader,
+    pub(super) capture: FileCapture,
+    /// Its queue directory when it was opened: device and inode.
+    pub(super) identity: Option<(u64, u64)>,
+    /// What could not be opened at all.
+    pub(super) gaps: Vec<Gap>,
+    /// When it was opened first.
+    pub(super) clock: Instant,
+}
+
+impl TrackedSpool {
+    /// The spool of `instance`, of which nothing is known yet.
+    pub(super) fn new(instance: Instance, spool: Spool, plan: Plan, wanted: Wanted) -> Self {
+        TrackedSpool {
+            identity: identity(&instance.queue_directory),
+            capture: FileCapture::new(plan, wanted),
+            totals: Totals::new(plan, wanted),
+            instance,
+            spool,
+            files: FileReader::default(),
+            gaps: Vec::new(),
+            clock: Instant::now(),
+        }
+    }
+
+    /// Whether another directory lies at its path now.
+    pub(super) fn is_replaced(&self) -> bool {
+        identity(&self.instance.queue_directory) != self.identity
+    }
+
+    /// Opens its delay logs and the directories of its queues, and notes what stands in the way.
+    pub(super) fn open(&mut self) -> Vec<Arc<Directory>> {
+        let plan = self.totals.plan;
+        let (files, mut gaps) = self.spool.reader(&plan);
+        let mut noatime = Noatime::default();
+        let directories = self
+            .spool
+            .queue_directories(plan.queues(), &mut noatime, |gap| gaps.push(gap));
+        self.files = files;
+        self.gaps = gaps;
+        directories
+    }
+}
+
+/// Device and inode of the directory at `path`, links followed.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    let metadata = path.metadata().ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+/// The entries of all spools, and the directories that they lie in.
+#[derive(Debug)]
+pub(super) struct Tracked {
     pub(super) ledger: Ledger,
-    pub(super) places: Places,
+    pub(super) directories: WatchSet,
     /// Directories below a queue that could not be opened.
     pub(super) lost: Vec<(usize, Gap)>,
     /// Why there are no events.
@@ -30,12 +90,12 @@ pub(super) struct Book {
     pub(super) kept: u64,
 }
 
-impl Book {
-    /// An empty book; places are watched by way of `inotify`.
+impl Tracked {
+    /// An empty tracked; directories are spool by way of `inotify`.
     pub(super) fn new(inotify: Option<&Inotify>, blind: Option<String>) -> Self {
-        Book {
+        Tracked {
             ledger: Ledger::default(),
-            places: Places::new(inotify),
+            directories: WatchSet::new(inotify),
             lost: Vec::new(),
             blind,
             kept: 0,
@@ -53,14 +113,14 @@ impl Book {
         &mut self,
         instance: usize,
         directory: &Arc<Directory>,
-        inside: Option<(Place, Box<CStr>)>,
-    ) -> Place {
-        let what = What::Queue(Arc::clone(directory));
-        let (place, outcome) =
-            self.places
+        inside: Option<(DirectoryId, Box<CStr>)>,
+    ) -> DirectoryId {
+        let what = DirectoryKind::Queue(Arc::clone(directory));
+        let (directory_id, outcome) =
+            self.directories
                 .add(instance, what, inside, &directory.path, directory.fd());
         self.note(outcome);
-        place
+        directory_id
     }
 
     pub(super) fn add_logs(
@@ -68,54 +128,54 @@ impl Book {
         instance: usize,
         fd: OwnedFd,
         path: &Path,
-        inside: Option<(Place, Box<CStr>)>,
-    ) -> Place {
-        let Ok(watched_by) = fd.try_clone() else {
+        inside: Option<(DirectoryId, Box<CStr>)>,
+    ) -> DirectoryId {
+        let Ok(for_watch) = fd.try_clone() else {
             self.blind
                 .get_or_insert_with(|| "too many files are open".to_owned());
-            let what = What::Logs(fd, path.to_owned());
-            return self.places.add_unwatched(instance, what, inside);
+            let what = DirectoryKind::Logs(fd, path.to_owned());
+            return self.directories.add_unwatched(instance, what, inside);
         };
-        let what = What::Logs(fd, path.to_owned());
-        let (place, outcome) = self
-            .places
-            .add(instance, what, inside, path, watched_by.as_fd());
+        let what = DirectoryKind::Logs(fd, path.to_owned());
+        let (directory_id, outcome) =
+            self.directories
+                .add(instance, what, inside, path, for_watch.as_fd());
         self.note(outcome);
-        place
+        directory_id
     }
 
     /// Watches the directory `name` in one of logs; `None` if it is none.
     pub(super) fn add_logs_below(
         &mut self,
         instance: usize,
-        place: Place,
+        directory_id: DirectoryId,
         name: &CString,
-    ) -> Option<Place> {
-        let (fd, path) = watch_set::logs_fd(self.places.row(place))?;
+    ) -> Option<DirectoryId> {
+        let (fd, path) = watch_set::logs_fd(self.directories.row(directory_id))?;
         let path = path.join(OsStr::from_bytes(name.to_bytes()));
         let below = Noatime::default().open_directory(fd, name, false).ok()?;
-        let inside = Some((place, name.clone().into_boxed_c_str()));
+        let inside = Some((directory_id, name.clone().into_boxed_c_str()));
         Some(self.add_logs(instance, below, &path, inside))
     }
 
-    /// Takes a file in, in the place of what was known under its name.
+    /// Takes a file in, in place of what was known under its name.
     pub(super) fn put(
         &mut self,
-        watched: &mut Watched,
-        place: Place,
+        spool: &mut TrackedSpool,
+        directory_id: DirectoryId,
         queue: Queue,
         name: &[u8],
         facts: Facts,
     ) -> EntryId {
-        if let Some(before) = self.ledger.find(place, name) {
-            self.drop_entry(watched, queue, before);
+        if let Some(before) = self.ledger.find(directory_id, name) {
+            self.drop_entry(spool, queue, before);
         }
-        let id = self.ledger.insert(place, name, facts);
+        let id = self.ledger.insert(directory_id, name, facts);
         if self.ledger.entry(id).is_unreadable() {
-            self.places.row_mut(place).all_read = false;
+            self.directories.row_mut(directory_id).all_read = false;
         }
-        let settings = &watched.instance.settings;
-        watched
+        let settings = &spool.instance.settings;
+        spool
             .totals
             .apply(&self.ledger, id, queue, settings, Sign::Add);
         id
@@ -123,25 +183,25 @@ impl Book {
 
     pub(super) fn put_stray(
         &mut self,
-        watched: &mut Watched,
-        place: Place,
+        spool: &mut TrackedSpool,
+        directory_id: DirectoryId,
         queue: Queue,
         name: &[u8],
     ) -> EntryId {
-        if let Some(id) = self.ledger.find(place, name) {
+        if let Some(id) = self.ledger.find(directory_id, name) {
             return id;
         }
-        let id = self.ledger.insert_stray(place, name);
-        let settings = &watched.instance.settings;
-        watched
+        let id = self.ledger.insert_stray(directory_id, name);
+        let settings = &spool.instance.settings;
+        spool
             .totals
             .apply(&self.ledger, id, queue, settings, Sign::Add);
         id
     }
 
-    pub(super) fn drop_entry(&mut self, watched: &mut Watched, queue: Queue, id: EntryId) {
-        let settings = &watched.instance.settings;
-        watched
+    pub(super) fn drop_entry(&mut self, spool: &mut TrackedSpool, queue: Queue, id: EntryId) {
+        let settings = &spool.instance.settings;
+        spool
             .totals
             .apply(&self.ledger, id, queue, settings, Sign::Remove);
         self.ledger.remove(id);
@@ -150,22 +210,22 @@ impl Book {
     /// Carries an entry from one queue to another.
     pub(super) fn carry(
         &mut self,
-        watched: &mut Watched,
+        spool: &mut TrackedSpool,
         id: EntryId,
         (from, to): (Queue, Queue),
-        place: Place,
+        directory_id: DirectoryId,
     ) {
-        let settings = &watched.instance.settings;
-        let totals = &mut watched.totals;
+        let settings = &spool.instance.settings;
+        let totals = &mut spool.totals;
         totals.apply(&self.ledger, id, from, settings, Sign::Remove);
-        self.ledger.set_place(id, place);
+        self.ledger.set_place(id, directory_id);
         totals.apply(&self.ledger, id, to, settings, Sign::Add);
     }
 
     /// Takes in what the inode of an entry says now; false if the file must be read.
     pub(super) fn look_at_inode(
         &mut self,
-        watched: &mut Watched,
+        spool: &mut TrackedSpool,
         id: EntryId,
         directory: &Directory,
         name: &CString,
@@ -181,11 +241,11 @@ impl Book {
         if !alike {
             return false;
         }
-        watched
+        spool
             .totals
             .apply_inode(self.ledger.entry(id), queue, Sign::Remove);
         self.ledger.set_inode(id, inode.mode, inode.mtime);
-        watched
+        spool
             .totals
             .apply_inode(self.ledger.entry(id), queue, Sign::Add);
         true

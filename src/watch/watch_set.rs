@@ -1,6 +1,6 @@
 //! The directories that are watched, and their watches.
 //!
-//! A place is a spool, a directory of a queue, or one of the delay logs. Watches are set by way of the
+//! A directory_id is a spool, a directory of a queue, or one of the delay logs. Watches are set by way of the
 //! descriptor that is open on it, so that no name below a spool is followed twice.
 
 use std::collections::HashMap;
@@ -12,13 +12,13 @@ use std::sync::Arc;
 
 use inotify::{Inotify, WatchDescriptor, WatchMask, Watches};
 
-use super::ledger::Place;
+use super::ledger::DirectoryId;
 use crate::postfix::queue::Queue;
 use crate::scan::{Directory, Gap};
 
-/// What a place is.
+/// What a directory_id is.
 #[derive(Debug)]
-pub(super) enum What {
+pub(super) enum DirectoryKind {
     /// The queue directory of an instance.
     Spool,
     /// A directory of a queue; the number is how deep it lies below it.
@@ -29,14 +29,14 @@ pub(super) enum What {
     Gone(Option<Queue>),
 }
 
-/// A place.
+/// A directory_id.
 #[derive(Debug)]
-pub(super) struct PlaceRow {
+pub(super) struct WatchedDirectory {
     /// The number of its instance.
     pub(super) instance: usize,
-    pub(super) what: What,
+    pub(super) what: DirectoryKind,
     /// The directory that it lies in, and its name there; none for a queue's own.
-    pub(super) parent: Option<(Place, Box<CStr>)>,
+    pub(super) parent: Option<(DirectoryId, Box<CStr>)>,
     /// Why it could not be listed.
     pub(super) gap: Option<Gap>,
     /// Whether all files in it that were looked at could be read.
@@ -45,12 +45,12 @@ pub(super) struct PlaceRow {
     pub(super) gone: bool,
 }
 
-impl PlaceRow {
+impl WatchedDirectory {
     pub(super) fn queue(&self) -> Option<Queue> {
         match &self.what {
-            What::Queue(directory) => Some(directory.queue),
-            What::Gone(queue) => *queue,
-            What::Spool | What::Logs(..) => None,
+            DirectoryKind::Queue(directory) => Some(directory.queue),
+            DirectoryKind::Gone(queue) => *queue,
+            DirectoryKind::Spool | DirectoryKind::Logs(..) => None,
         }
     }
 }
@@ -59,63 +59,63 @@ impl PlaceRow {
 #[derive(Debug)]
 pub(super) struct Blindness(pub(super) String);
 
-/// All places.
+/// All directories.
 #[derive(Debug)]
-pub(super) struct Places {
-    rows: Vec<PlaceRow>,
-    by_watch: HashMap<i32, Place>,
+pub(super) struct WatchSet {
+    rows: Vec<WatchedDirectory>,
+    by_watch: HashMap<i32, DirectoryId>,
     watches: Option<Watches>,
 }
 
-impl Places {
-    /// No places; without an inotify none is watched.
+impl WatchSet {
+    /// No directories; without an inotify none is watched.
     pub(super) fn new(inotify: Option<&Inotify>) -> Self {
-        Places {
+        WatchSet {
             rows: Vec::new(),
             by_watch: HashMap::new(),
             watches: inotify.map(Inotify::watches),
         }
     }
 
-    pub(super) fn row(&self, place: Place) -> &PlaceRow {
-        &self.rows[place as usize]
+    pub(super) fn row(&self, directory_id: DirectoryId) -> &WatchedDirectory {
+        &self.rows[directory_id as usize]
     }
 
-    pub(super) fn row_mut(&mut self, place: Place) -> &mut PlaceRow {
-        &mut self.rows[place as usize]
+    pub(super) fn row_mut(&mut self, directory_id: DirectoryId) -> &mut WatchedDirectory {
+        &mut self.rows[directory_id as usize]
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Place, &PlaceRow)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (DirectoryId, &WatchedDirectory)> {
         self.rows
             .iter()
             .enumerate()
-            .map(|(place, row)| (place as Place, row))
+            .map(|(directory_id, row)| (directory_id as DirectoryId, row))
             .filter(|(_, row)| !row.gone)
     }
 
-    /// The place of a watch.
-    pub(super) fn of_watch(&self, watch: &WatchDescriptor) -> Option<Place> {
-        let place = *self.by_watch.get(&watch.get_watch_descriptor_id())?;
-        (!self.row(place).gone).then_some(place)
+    /// The directory_id of a watch.
+    pub(super) fn of_watch(&self, watch: &WatchDescriptor) -> Option<DirectoryId> {
+        let directory_id = *self.by_watch.get(&watch.get_watch_descriptor_id())?;
+        (!self.row(directory_id).gone).then_some(directory_id)
     }
 
-    /// Takes a place in and watches it, before anybody lists it. With an error it is taken in, too.
+    /// Takes a directory_id in and watches it, before anybody lists it. With an error it is taken in, too.
     pub(super) fn add(
         &mut self,
         instance: usize,
-        what: What,
-        parent: Option<(Place, Box<CStr>)>,
+        what: DirectoryKind,
+        parent: Option<(DirectoryId, Box<CStr>)>,
         path: &Path,
         fd: BorrowedFd<'_>,
-    ) -> (Place, Result<(), Blindness>) {
-        let place = self.rows.len() as Place;
+    ) -> (DirectoryId, Result<(), Blindness>) {
+        let directory_id = self.rows.len() as DirectoryId;
         let mask = mask_of(&what);
-        let outcome = self.watch(place, mask, path, fd);
+        let outcome = self.watch(directory_id, mask, path, fd);
         let (watch, outcome) = match outcome {
             Ok(watch) => (watch, Ok(())),
             Err(blindness) => (None, Err(blindness)),
         };
-        self.rows.push(PlaceRow {
+        self.rows.push(WatchedDirectory {
             instance,
             what,
             parent,
@@ -124,17 +124,17 @@ impl Places {
             watch,
             gone: false,
         });
-        (place, outcome)
+        (directory_id, outcome)
     }
 
-    /// Takes a place in without a watch.
+    /// Takes a directory_id in without a watch.
     pub(super) fn add_unwatched(
         &mut self,
         instance: usize,
-        what: What,
-        parent: Option<(Place, Box<CStr>)>,
-    ) -> Place {
-        self.rows.push(PlaceRow {
+        what: DirectoryKind,
+        parent: Option<(DirectoryId, Box<CStr>)>,
+    ) -> DirectoryId {
+        self.rows.push(WatchedDirectory {
             instance,
             what,
             parent,
@@ -143,12 +143,12 @@ impl Places {
             watch: None,
             gone: false,
         });
-        (self.rows.len() - 1) as Place
+        (self.rows.len() - 1) as DirectoryId
     }
 
     fn watch(
         &mut self,
-        place: Place,
+        directory_id: DirectoryId,
         mask: WatchMask,
         path: &Path,
         fd: BorrowedFd<'_>,
@@ -160,7 +160,7 @@ impl Places {
         match add_watch(watches, mask, path, fd) {
             Ok(watch) => {
                 let number = watch.get_watch_descriptor_id();
-                if let Some(other) = self.by_watch.insert(number, place) {
+                if let Some(other) = self.by_watch.insert(number, directory_id) {
                     if !self.rows[other as usize].gone {
                         return Err(Blindness(format!(
                             "{} is watched already by another name",
@@ -176,25 +176,25 @@ impl Places {
         }
     }
 
-    /// The place of a directory of a queue that was known before, which is `directory` now; `inside` is where
+    /// The directory_id of a directory of a queue that was known before, which is `directory` now; `inside` is where
     /// it lies.
     pub(super) fn renew(
         &mut self,
         instance: usize,
         directory: &Arc<Directory>,
-        inside: Option<&(Place, Box<CStr>)>,
-    ) -> Option<Place> {
-        let same = |row: &PlaceRow| {
+        inside: Option<&(DirectoryId, Box<CStr>)>,
+    ) -> Option<DirectoryId> {
+        let same = |row: &WatchedDirectory| {
             row.instance == instance
                 && row.queue() == Some(directory.queue)
                 && row.parent.as_ref() == inside
         };
-        let place = self.iter().find(|(_, row)| same(row))?.0;
-        let row = self.row_mut(place);
-        row.what = What::Queue(Arc::clone(directory));
+        let directory_id = self.iter().find(|(_, row)| same(row))?.0;
+        let row = self.row_mut(directory_id);
+        row.what = DirectoryKind::Queue(Arc::clone(directory));
         row.gap = None;
         row.all_read = true;
-        Some(place)
+        Some(directory_id)
     }
 
     /// Lets go of all watches.
@@ -211,31 +211,31 @@ impl Places {
         let mut watches = inotify.watches();
         self.iter().all(|(_, row)| {
             let (path, fd) = match &row.what {
-                What::Spool | What::Gone(_) => return true,
-                What::Queue(directory) => (directory.path.as_path(), directory.fd()),
-                What::Logs(fd, path) => (path.as_path(), fd.as_fd()),
+                DirectoryKind::Spool | DirectoryKind::Gone(_) => return true,
+                DirectoryKind::Queue(directory) => (directory.path.as_path(), directory.fd()),
+                DirectoryKind::Logs(fd, path) => (path.as_path(), fd.as_fd()),
             };
             let added = add_watch(&mut watches, mask_of(&row.what), path, fd);
             added.is_ok()
         })
     }
 
-    /// Forgets `place` and all below it; returns them.
-    pub(super) fn forget(&mut self, place: Place) -> Vec<Place> {
-        let mut forgotten = vec![place];
+    /// Forgets `directory_id` and all below it; returns them.
+    pub(super) fn forget(&mut self, directory_id: DirectoryId) -> Vec<DirectoryId> {
+        let mut forgotten = vec![directory_id];
         let mut index = 0;
         while let Some(here) = forgotten.get(index).copied() {
             index += 1;
             let below = self
                 .iter()
                 .filter(|(_, row)| row.parent.as_ref().is_some_and(|(up, _)| *up == here));
-            let below: Vec<Place> = below.map(|(place, _)| place).collect();
+            let below: Vec<DirectoryId> = below.map(|(directory_id, _)| directory_id).collect();
             forgotten.extend(below);
             let row = &mut self.rows[here as usize];
             row.gone = true;
             row.gap = None;
             // Its descriptor is closed.
-            row.what = What::Gone(row.queue());
+            row.what = DirectoryKind::Gone(row.queue());
             if let (Some(watch), Some(watches)) = (row.watch.take(), &mut self.watches) {
                 self.by_watch.remove(&watch.get_watch_descriptor_id());
                 // It may have gone with its directory.
@@ -246,14 +246,14 @@ impl Places {
     }
 
     /// The directory called `name` in `parent`.
-    pub(super) fn child(&self, parent: Place, name: &CStr) -> Option<Place> {
-        let is = |row: &PlaceRow| {
+    pub(super) fn child(&self, parent: DirectoryId, name: &CStr) -> Option<DirectoryId> {
+        let is = |row: &WatchedDirectory| {
             let (up, own) = row.parent.as_ref()?;
             (*up == parent && **own == *name).then_some(())
         };
         self.iter()
             .find(|(_, row)| is(row).is_some())
-            .map(|(place, _)| place)
+            .map(|(directory_id, _)| directory_id)
     }
 }
 
@@ -271,27 +271,31 @@ fn add_watch(
     }
 }
 
-/// The descriptor of a place of logs.
-pub(super) fn logs_fd(row: &PlaceRow) -> Option<(BorrowedFd<'_>, &Path)> {
+/// The descriptor of a directory_id of logs.
+pub(super) fn logs_fd(row: &WatchedDirectory) -> Option<(BorrowedFd<'_>, &Path)> {
     match &row.what {
-        What::Logs(fd, path) => Some((fd.as_fd(), path)),
+        DirectoryKind::Logs(fd, path) => Some((fd.as_fd(), path)),
         _ => None,
     }
 }
 
-fn mask_of(what: &What) -> WatchMask {
+fn mask_of(what: &DirectoryKind) -> WatchMask {
     let entries = WatchMask::CREATE | WatchMask::DELETE | WatchMask::MOVE | WatchMask::ATTRIB;
     let itself = WatchMask::DELETE_SELF | WatchMask::MOVE_SELF | WatchMask::ONLYDIR;
     match what {
-        What::Spool | What::Gone(_) => entries | itself,
+        DirectoryKind::Spool | DirectoryKind::Gone(_) => entries | itself,
         // Where mail is written there would be an event for each piece of it.
-        What::Queue(directory) if matches!(directory.queue, Queue::Incoming | Queue::Maildrop) => {
+        DirectoryKind::Queue(directory)
+            if matches!(directory.queue, Queue::Incoming | Queue::Maildrop) =>
+        {
             entries | itself | WatchMask::EXCL_UNLINK | WatchMask::CLOSE_WRITE
         }
-        What::Logs(..) => entries | itself | WatchMask::EXCL_UNLINK | WatchMask::CLOSE_WRITE,
+        DirectoryKind::Logs(..) => {
+            entries | itself | WatchMask::EXCL_UNLINK | WatchMask::CLOSE_WRITE
+        }
         // Delivery agents keep a file open, and mark recipients as they are done with; and a file whose
         // modification time alone is set is said to be modified.
-        What::Queue(_) => {
+        DirectoryKind::Queue(_) => {
             entries | itself | WatchMask::EXCL_UNLINK | WatchMask::CLOSE_WRITE | WatchMask::MODIFY
         }
     }

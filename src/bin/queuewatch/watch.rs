@@ -15,7 +15,7 @@ use queuewatch::options::{Options, Purpose, Takes};
 use queuewatch::render::{openmetrics, plugin, watch as render};
 use queuewatch::rules::{State, Verdict};
 use queuewatch::snapshot::{Snapshot, Wanted};
-use queuewatch::watch::{Changes, RESCAN, TICK, Watch};
+use queuewatch::watch::{HoldDown, RESCAN, TICK, Watch};
 
 use crate::args::{self, Flag, Word};
 use crate::notify::Supervisor;
@@ -141,7 +141,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
 fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<ExitCode> {
     let mut watch = Watch::open(options, Purpose::Check(Wanted::default()))?;
     let supervisor = Supervisor::from_environment();
-    let mut changes = Changes::new(lasting);
+    let mut changes = HoldDown::new(lasting);
     let mut judged: Option<Instant> = None;
     let mut first = true;
     // Whether something happened since the last verdict.
