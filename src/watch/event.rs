@@ -19,9 +19,9 @@ pub enum EventKind {
     Left,
     /// A message in its place is another than before: a recipient done with, a new delay reason, a mode.
     Changed,
-    /// All was looked at anew, for the reason told: there may have been changes without events.
+    /// Everything was looked at again, for the reason told: there may have been changes without events.
     Rescanned,
-    /// Events of the kernel cannot be had, for the reason told: all is looked at anew from time to time.
+    /// Events of the kernel cannot be had, for the reason told: everything is looked at from time to time.
     Blind,
     /// So many events were dropped, for nobody pulled them.
     Dropped,

@@ -1,7 +1,7 @@
-//! Rescanned all queues into the ledger, on several threads: at the start, whenever events were lost, and, but
+//! Reads all queues into the ledger, on several threads: at the start, whenever events were lost, and, but
 //! for what has not changed, from time to time where there are none.
 //!
-//! Each directory is spool before it is listed, so that what happens meanwhile is told by events; these
+//! Each directory is watched before it is listed, so that what happens meanwhile is told by events; these
 //! are handled afterwards and win.
 
 use std::ffi::{CStr, CString};
@@ -84,7 +84,7 @@ fn read<'e>(
     shared.unwrap_or_else(PoisonError::into_inner).rescan
 }
 
-/// Takes in the directory `name` of `parent`, which has turned up, and all below it: spool, then listed.
+/// Takes in the directory `name` of `parent`, which is new, and all below it: watched, then listed.
 /// Returns the files found, to be looked at as events would have it.
 pub(super) fn adopt(
     tracked: &mut Tracked,
@@ -107,7 +107,7 @@ pub(super) fn adopt(
     found.files
 }
 
-/// What is found in a directory that has turned up: directories enter the tracked, files are told by name.
+/// What is found in a new directory: directories are tracked, files are told by name.
 struct Adopted<'b> {
     tracked: &'b mut Tracked,
     instance: usize,
@@ -299,7 +299,7 @@ impl walker::Visitor for Loader<'_, '_, '_> {
 }
 
 impl Tracked {
-    /// Keeps a gap of the walk: of the directory_id `listed`, or of a directory that could not be opened.
+    /// Keeps a gap of the walk: of the directory `listed`, or of one that could not be opened.
     fn put_gap(&mut self, instance: usize, gap: Gap, listed: Option<DirectoryId>) {
         match listed {
             Some(directory_id) => self.directories.row_mut(directory_id).gap = Some(gap),

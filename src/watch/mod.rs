@@ -4,18 +4,18 @@
 //! inotify -> pending changes -> the files, read again -> ledger -> totals -> the same snapshot as a scan's
 //! ```
 //!
-//! A [`Watch`] reads all queues once, after it has set a watch on each of their directories. From then on
-//! events say which files are to be looked at, and never what is in them: the state is always made of what
-//! lies on disk, so that after any events it equals a fresh scan. A rename alone carries an entry along
-//! without reading it. Whenever events may lack (the kernel's queue ran over, a directory was replaced,
-//! the file system went away) all is read anew; where there can be none at all (no watches left, a network
-//! file system), or none are wanted ([`Options::poll`]), all is looked at anew from time to time. Both are
-//! told, as an [`Event`].
+//! A [`Watch`] sets a watch on each directory of the queues, and reads all queues once. From then on an
+//! event says which file to look at, and never what is in it: the state is always made of what lies on
+//! disk. So it equals a fresh scan after any events. A rename alone carries an entry along without reading
+//! its file. When events may be missing (the kernel's queue ran over, a directory was replaced, the file
+//! system went away), the watch reads everything again. Where it can have no events (no watches left, a
+//! network file system), or [`Options::poll`] asks for none, it looks at everything from time to time. It
+//! tells both as an [`Event`].
 //!
 //! There is one descriptor to wait for ([`Watch::fd`]) and one call to make when it is readable
-//! ([`Watch::dispatch`]), which never waits. News are taken in at once when the queue was quiet, and
+//! ([`Watch::dispatch`]), which never waits. A watch handles events at once when the queue was quiet, and
 //! [`SETTLE`] apart when it is busy: most mail is gone by then, and costs no look at its file.
-//! No thread is left behind by any call.
+//! No call leaves a thread behind.
 
 mod access;
 mod event;
@@ -162,7 +162,7 @@ impl Watch {
         self.wakeups.fd()
     }
 
-    /// Why there are no events, if there are none: all is read anew from time to time.
+    /// Why there are no events, if there are none: all is looked at again from time to time.
     pub fn blind(&self) -> Option<&str> {
         self.tracked.blind.as_deref()
     }
@@ -184,7 +184,7 @@ impl Watch {
         self.tracked.kept
     }
 
-    /// Reads all queues anew now, whatever events have told or not; where there are none, what has changed.
+    /// Reads all queues again, whatever events have said; without events, what has changed.
     ///
     /// # Errors
     /// As [`Watch::open`]; the next call of [`Watch::dispatch`] tries again.
@@ -203,7 +203,7 @@ impl Watch {
     /// Takes in what has happened. Never waits for anything but the disk.
     ///
     /// # Errors
-    /// If all had to be read anew, and that failed as [`Watch::open`] does; the next call tries again.
+    /// If all had to be read again, and that failed as [`Watch::open`] does; the next call tries again.
     pub fn dispatch(&mut self) -> Result<()> {
         let woken = self.wakeups.take();
         if woken.due {
@@ -273,7 +273,7 @@ impl Watch {
     }
 
     fn load_again(&mut self, reason: String) -> Result<()> {
-        log::info!("all queues are looked at anew: {reason}");
+        log::info!("all queues are looked at again: {reason}");
         let outcome = self.load();
         if outcome.is_err() {
             self.reload = Some(reason.clone());
@@ -286,7 +286,7 @@ impl Watch {
         outcome.map(drop)
     }
 
-    /// Where there cannot be all events there are none, which is told to whoever has not asked for it.
+    /// Drops inotify once it cannot tell all events, and reports that unless the option poll asked for it.
     fn go_blind(&mut self) {
         let Some(why) = self.tracked.blind.clone() else {
             self.told_blind = false;
@@ -336,7 +336,7 @@ impl Watch {
         Ok(Rescanned::OfAll)
     }
 
-    /// Whether `opened` are the instances and spools that are spool.
+    /// Whether `opened` are the instances and spools that are watched.
     fn is_of(&self, opened: &[(Instance, Spool)]) -> bool {
         let same = |(spool, (instance, _)): (&TrackedSpool, &(Instance, Spool))| {
             spool.instance == *instance && spool.identity.is_some() && !spool.is_replaced()
@@ -418,13 +418,13 @@ impl Watch {
         self.spools.push(spool);
     }
 
-    /// The next event that nobody has pulled yet. It does not look for news: [`Watch::dispatch`] does.
+    /// The next event that nobody has pulled yet. It does not look for new ones: [`Watch::dispatch`] does.
     pub fn next_event(&mut self) -> Option<Event> {
         self.events.pop()
     }
 
-    /// The snapshot of this moment, the same that a scan with these options would take. News that wait
-    /// are taken in first.
+    /// The snapshot of this moment, the same that a scan with these options would take. Events that wait
+    /// are handled first.
     ///
     /// # Errors
     /// As [`Watch::dispatch`].

@@ -12,6 +12,9 @@ const MAX_HALVES: usize = 32;
 /// A file: its directory and its name.
 pub(super) type Key = (DirectoryId, Box<[u8]>);
 
+/// Files, and how each is to be looked at.
+pub(super) type Changes = Vec<(Key, Look)>;
+
 /// How a file is to be looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Look {
@@ -108,7 +111,7 @@ impl Pending {
 
     /// Takes all files that wait, in their order: first those that have gone, then those that may be there.
     /// So what was renamed is known when its new name is looked at.
-    pub(super) fn take(&mut self) -> (Vec<(Key, Look)>, Vec<(Key, Look)>) {
+    pub(super) fn take(&mut self) -> (Changes, Changes) {
         let order = std::mem::take(&mut self.order);
         let mut looks = std::mem::take(&mut self.looks);
         let (mut gone, mut there) = (Vec::new(), Vec::with_capacity(order.len()));

@@ -6,7 +6,7 @@
 //! ([`crate::sys::Identity`]), and if it was read so long after it was first seen to have these that no
 //! change before the reading can have left them the same ([`SETTLED`]). One statx(2) for each of the two
 //! takes the place of open, fstat, pread and close, and of the reading. It costs 56 bytes for each message.
-//! All directories are opened and listed anew each time.
+//! All directories are opened and listed again each time.
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;

@@ -20,7 +20,7 @@ use crate::snapshot::Wanted;
 use crate::snapshot::contribution::Sign;
 use crate::sys::{self, Noatime};
 
-/// One instance that is spool.
+/// One instance that is watched.
 #[derive(Debug)]
 pub(super) struct TrackedSpool {
     pub(super) instance: Instance,
@@ -91,7 +91,7 @@ pub(super) struct Tracked {
 }
 
 impl Tracked {
-    /// An empty tracked; directories are spool by way of `inotify`.
+    /// Nothing is known yet. Directories are watched by way of `inotify`.
     pub(super) fn new(inotify: Option<&Inotify>, blind: Option<String>) -> Self {
         Tracked {
             ledger: Ledger::default(),

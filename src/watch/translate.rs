@@ -93,7 +93,7 @@ impl Translator<'_> {
                     self.reload_for("a directory of the spool got another mode");
                 }
             } else if mask.contains(EventMask::IGNORED) && is_root {
-                self.reload_for("a directory of the spool is not spool any more");
+                self.reload_for("a directory of the spool is not watched any more");
             }
             return;
         };

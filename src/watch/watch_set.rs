@@ -1,6 +1,6 @@
 //! The directories that are watched, and their watches.
 //!
-//! A directory_id is a spool, a directory of a queue, or one of the delay logs. Watches are set by way of the
+//! Each is a spool, a directory of a queue, or one of the delay logs. Watches are set by way of the
 //! descriptor that is open on it, so that no name below a spool is followed twice.
 
 use std::collections::HashMap;
@@ -16,7 +16,7 @@ use super::ledger::DirectoryId;
 use crate::postfix::queue::Queue;
 use crate::scan::{Directory, Gap};
 
-/// What a directory_id is.
+/// What a watched directory is.
 #[derive(Debug)]
 pub(super) enum DirectoryKind {
     /// The queue directory of an instance.
@@ -29,7 +29,7 @@ pub(super) enum DirectoryKind {
     Gone(Option<Queue>),
 }
 
-/// A directory_id.
+/// A watched directory.
 #[derive(Debug)]
 pub(super) struct WatchedDirectory {
     /// The number of its instance.
@@ -93,13 +93,13 @@ impl WatchSet {
             .filter(|(_, row)| !row.gone)
     }
 
-    /// The directory_id of a watch.
+    /// The directory of a watch.
     pub(super) fn of_watch(&self, watch: &WatchDescriptor) -> Option<DirectoryId> {
         let directory_id = *self.by_watch.get(&watch.get_watch_descriptor_id())?;
         (!self.row(directory_id).gone).then_some(directory_id)
     }
 
-    /// Takes a directory_id in and watches it, before anybody lists it. With an error it is taken in, too.
+    /// Adds a directory and watches it, before anybody lists it. With an error it is added, too.
     pub(super) fn add(
         &mut self,
         instance: usize,
@@ -127,7 +127,7 @@ impl WatchSet {
         (directory_id, outcome)
     }
 
-    /// Takes a directory_id in without a watch.
+    /// Adds a directory without a watch.
     pub(super) fn add_unwatched(
         &mut self,
         instance: usize,
@@ -176,7 +176,7 @@ impl WatchSet {
         }
     }
 
-    /// The directory_id of a directory of a queue that was known before, which is `directory` now; `inside` is where
+    /// The number of a directory of a queue that was known before, which is `directory` now; `inside` is where
     /// it lies.
     pub(super) fn renew(
         &mut self,
@@ -271,7 +271,7 @@ fn add_watch(
     }
 }
 
-/// The descriptor of a directory_id of logs.
+/// The descriptor of a directory of logs.
 pub(super) fn logs_fd(row: &WatchedDirectory) -> Option<(BorrowedFd<'_>, &Path)> {
     match &row.what {
         DirectoryKind::Logs(fd, path) => Some((fd.as_fd(), path)),
