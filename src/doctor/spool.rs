@@ -55,6 +55,10 @@ pub(super) fn examine(
         Ok(spool) => spool,
         Err(error) => return report.error(&error, rights),
     };
+    if spool.never_started() {
+        report
+            .note("Postfix was never started on this spool: its first start makes hold and trace");
+    }
     files(&spool, options, rights, report);
     acls(&instance.queue_directory, report);
     disk(&spool, instance, report);

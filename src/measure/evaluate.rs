@@ -380,8 +380,14 @@ fn running(instances: &[&InstanceSnapshot]) -> Figure {
             // One of several that nobody is to start, and no mail waits for it.
             Master::Stopped if instances.len() > 1 && is_retired(taken) => {}
             Master::Stopped => {
+                let name = (instances.len() > 1).then(|| shown_name(taken));
+                let detail = match (name, taken.never_started) {
+                    (Some(name), true) => Some(format!("{name}, which was never started")),
+                    (None, true) => Some("Postfix was never started here".to_owned()),
+                    (name, false) => name,
+                };
                 return Figure {
-                    detail: (instances.len() > 1).then(|| shown_name(taken)),
+                    detail,
                     ..Figure::exact(0.0)
                 };
             }

@@ -129,27 +129,38 @@ pub fn encode_long(sec: u64, usec: u32, inode: u64) -> String {
 /// They are the first characters of the ID, or of the hexadecimal microseconds of a long one; what
 /// is too short is filled up with `_` (mail_queue.c:145-200, dir_forest.c:62-110).
 pub fn hash_path(id: &[u8], depth: usize) -> String {
-    let microseconds;
-    let key = match separator(id) {
-        Some(at) => {
-            let usec = id.get(at - MICROSECONDS..at).and_then(|b| number(b, 52));
-            // What does not decode is filed under 0, as Postfix does.
-            microseconds = format!("{:05X}", usec.unwrap_or(0));
-            microseconds.as_bytes()
-        }
-        None => id,
-    };
-    let depth = depth.min(MAX_HASH_DEPTH);
-    let mut path = String::with_capacity(2 * depth);
-    for level in 0..depth {
-        path.push(match key.get(level) {
-            // A name with other bytes is no queue ID; it must not become a path of its own.
-            Some(byte) if byte.is_ascii_alphanumeric() => char::from(*byte),
-            _ => '_',
-        });
+    let mut path = String::with_capacity(2 * depth.min(MAX_HASH_DEPTH));
+    for character in hash_characters(id, depth) {
+        path.push(char::from(character));
         path.push('/');
     }
     path
+}
+
+/// The names of the directories of [`hash_path`], one character each.
+pub fn hash_characters(id: &[u8], depth: usize) -> impl Iterator<Item = u8> + '_ {
+    let microseconds = separator(id).map(|at| {
+        let usec = id.get(at - MICROSECONDS..at).and_then(|b| number(b, 52));
+        // What does not decode is filed under 0, as Postfix does.
+        usec.unwrap_or(0)
+    });
+    (0..depth.min(MAX_HASH_DEPTH)).map(move |level| {
+        let character = match microseconds {
+            Some(usec) => hexadecimal_digit(usec, level),
+            None => id.get(level).copied(),
+        };
+        // A name with other bytes is no queue ID; it must not become a path of its own.
+        character.filter(u8::is_ascii_alphanumeric).unwrap_or(b'_')
+    })
+}
+
+/// The digit at `index` of `%05X`.
+fn hexadecimal_digit(value: u64, index: usize) -> Option<u8> {
+    let digits = (u64::BITS - value.leading_zeros()).div_ceil(4).max(5);
+    let shift = 4 * digits.checked_sub(u32::try_from(index).ok()?.checked_add(1)?)?;
+    b"0123456789ABCDEF"
+        .get(usize::try_from(value >> shift & 0xf).ok()?)
+        .copied()
 }
 
 /// Where the separator of a long queue ID is: at least six characters of seconds and four of

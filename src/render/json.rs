@@ -179,6 +179,7 @@ fn instance(taken: &InstanceSnapshot, snapshot: &Snapshot) -> Value {
         "group": json_text(taken.instance.settings.multi_instance_group.as_bytes()),
         "settings": settings(&taken.instance.settings),
         "warnings": taken.instance.warnings,
+        "never_started": taken.never_started,
         "complete": taken.is_whole(),
         "queues": queues,
         "unreadable": taken.unreadable(),
@@ -339,7 +340,7 @@ fn gap(gap: &Gap) -> Value {
     json!({
         "queue": gap.queue.name(),
         "kind": match gap.kind {
-            GapKind::Directory => "directory",
+            GapKind::Directory | GapKind::Absent => "directory",
             GapKind::File => "file",
             GapKind::Log => "log",
             GapKind::LogDirectory => "log directory",

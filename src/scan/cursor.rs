@@ -4,7 +4,6 @@
 //! one directory buffer lists, so that a queue of any length streams.
 
 use std::ffi::CString;
-use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -454,7 +453,7 @@ impl<'s> Reread<'s> {
         }
         let noatime = &mut self.files.noatime;
         let spool = self.spool;
-        let mut found = Directory::of_queue(spool.fd.as_fd(), &spool.path, queue, noatime);
+        let mut found = spool.queue_directory(queue, noatime).map(Some);
         for level in levels {
             let name = CString::new(level.as_bytes()).ok()?;
             found = match found {

@@ -80,24 +80,29 @@ impl Directory {
         }
     }
 
-    /// The directory of `queue` in the spool; `None` if it is absent, which is an empty queue.
+    /// The directory of `queue` in the spool. One that is absent is a gap of its own kind.
     pub(crate) fn of_queue(
         spool: BorrowedFd<'_>,
         spool_path: &Path,
         queue: Queue,
         noatime: &mut Noatime,
-    ) -> Result<Option<Arc<Directory>>, Gap> {
+    ) -> Result<Arc<Directory>, Gap> {
         let path = spool_path.join(queue.name());
         // The names of queues have no NUL.
         let name = CString::new(queue.name()).unwrap_or_default();
         match noatime.open_directory(spool, &name, true) {
             Ok(fd) => {
                 let root = Directory::root(fd, path, queue, Policy::Daemons);
-                Ok(Some(Arc::new(root)))
+                Ok(Arc::new(root))
             }
-            // A link that leads nowhere (its disk is not mounted) is no empty queue.
-            Err(Errno::NOENT) if !sys::exists_at(spool, queue.name()) => Ok(None),
-            Err(errno) => Err(Gap::of_directory(queue, path, errno)),
+            Err(errno) => {
+                let mut gap = Gap::of_directory(queue, path, errno);
+                // A link that leads nowhere is there: its disk is not mounted.
+                if errno == Errno::NOENT && !sys::exists_at(spool, queue.name()) {
+                    gap.kind = GapKind::Absent;
+                }
+                Err(gap)
+            }
         }
     }
 

@@ -12,6 +12,8 @@ use crate::postfix::queue::Queue;
 pub enum GapKind {
     /// The entries of a directory.
     Directory,
+    /// A queue directory that is not there. Postfix makes all of them when it starts (postfix-files).
+    Absent,
     /// A queue file.
     File,
     /// A message's log of delay reasons.
@@ -28,6 +30,7 @@ impl GapKind {
 
     const fn action(self) -> &'static str {
         match self {
+            GapKind::Absent => "find",
             GapKind::Directory | GapKind::LogDirectory => "list",
             GapKind::File | GapKind::Log => "read",
         }
@@ -51,6 +54,10 @@ impl Gap {
     /// What to do about it, if we know.
     pub fn remedy(&self) -> Option<&'static str> {
         match (self.kind, self.errno) {
+            (GapKind::Absent, _) => Some(
+                "find what removed it, then run postfix check, which makes it again; if it is meant to be \
+                 absent, exclude that queue",
+            ),
             (GapKind::Directory | GapKind::LogDirectory, libc::ENOENT) => {
                 Some("the link leads nowhere: mount the file system that it leads to")
             }

@@ -297,6 +297,20 @@ impl Spool {
         &self.path
     }
 
+    /// Whether Postfix was never started on it: it has the directories that a package brings, and none of
+    /// those that only the first start makes.
+    ///
+    /// Debian's package leaves out `hold` and `trace`, which `postfix check` makes at each start, and
+    /// master(8) leaves `pid/master.pid` when it ends. A spool that has lost more is not new.
+    pub fn never_started(&self) -> bool {
+        let is_there = |name: &str| sys::exists_at(self.fd.as_fd(), name);
+        let made_by_start = ["hold", "trace", "pid/master.pid"];
+        !made_by_start.into_iter().any(is_there)
+            && Queue::ALL
+                .into_iter()
+                .all(|queue| queue == Queue::Hold || is_there(queue.name()))
+    }
+
     /// Free space of the file system that holds it.
     pub fn disk(&self) -> Option<sys::Disk> {
         sys::disk(&self.fd).ok()
@@ -320,16 +334,17 @@ impl Spool {
         (reader, gaps)
     }
 
-    /// Opens the directory of `queue`; `None` if it is absent.
+    /// Opens the directory of `queue`.
     pub(crate) fn queue_directory(
         &self,
         queue: Queue,
         noatime: &mut Noatime,
-    ) -> std::result::Result<Option<Arc<Directory>>, Gap> {
+    ) -> std::result::Result<Arc<Directory>, Gap> {
         Directory::of_queue(self.fd.as_fd(), &self.path, queue, noatime)
     }
 
-    /// Opens the directories of `queues`; what cannot be opened is a gap, what is absent is empty.
+    /// Opens the directories of `queues`. One that is absent or cannot be opened is a gap, except that a
+    /// spool on which Postfix was never started is empty where it has no directory.
     pub(crate) fn queue_directories(
         &self,
         queues: QueueSet,
@@ -339,7 +354,8 @@ impl Spool {
         let mut open = Vec::new();
         for queue in queues.iter() {
             match self.queue_directory(queue, noatime) {
-                Ok(directory) => open.extend(directory),
+                Ok(directory) => open.push(directory),
+                Err(one) if one.kind == GapKind::Absent && self.never_started() => {}
                 Err(one) => gap(one),
             }
         }

@@ -16,7 +16,7 @@ use crate::postfix::qshape::{self, Kept, Outcome};
 use crate::postfix::queue::Queue;
 use crate::postfix::record::{Buffer, RecordReader};
 use crate::postfix::{address, queue_id};
-use crate::scan::{Bundle, Directory, Gap, Policy, Work, is_ready, walker};
+use crate::scan::{Bundle, Directory, Gap, Policy, Spool, Work, is_ready, walker};
 use crate::source::{Source, Until};
 use crate::sys::{self, EntryKind, Inode, Noatime, OpenFile};
 
@@ -257,7 +257,7 @@ impl walker::Visitor for Reader<'_> {
             let name = CString::new(path.as_os_str().as_bytes());
             let name = name.map_err(|_| ("find", Errno::INVAL))?;
             let kind = match sys::kind_at(rustix::fs::CWD, &name) {
-                Err(Errno::NOENT) if queue.is_some() => return Ok(None),
+                Err(Errno::NOENT) if queue.is_some() && is_new(path) => return Ok(None),
                 kind => kind.map_err(|errno| ("find", errno))?,
             };
             match kind {
@@ -329,6 +329,12 @@ impl walker::Visitor for Reader<'_> {
         let errno = Errno::from_raw_os_error(gap.errno);
         self.put_gap("list", &gap.path, errno);
     }
+}
+
+/// Whether the queue directory `path` is absent because Postfix was never started on its spool.
+fn is_new(path: &Path) -> bool {
+    let spool = path.parent().map(Spool::open);
+    spool.is_some_and(|spool| spool.is_ok_and(|spool| spool.never_started()))
 }
 
 /// Counts the envelope of a message that qshape leaves out.

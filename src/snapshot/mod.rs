@@ -73,6 +73,8 @@ pub struct InstanceSnapshot {
     pub disk: Option<Disk>,
     /// Whether master(8) runs.
     pub master: Master,
+    /// Whether Postfix was never started on its spool.
+    pub never_started: bool,
 }
 
 impl InstanceSnapshot {
@@ -127,6 +129,7 @@ impl InstanceSnapshot {
             gaps,
             damaged,
             disk: spool.disk(),
+            never_started: spool.never_started(),
             master,
             instance,
         })

@@ -56,7 +56,9 @@ impl Snapshot {
             for gap in &taken.gaps {
                 problems.push(Problem {
                     kind: match gap.kind {
-                        GapKind::Directory | GapKind::LogDirectory => ProblemKind::Directory,
+                        GapKind::Directory | GapKind::Absent | GapKind::LogDirectory => {
+                            ProblemKind::Directory
+                        }
                         GapKind::File | GapKind::Log => ProblemKind::File,
                     },
                     queue: Some(gap.queue),

@@ -57,7 +57,7 @@ impl Tally {
         match kind {
             GapKind::Log => self.unread_logs += 1,
             GapKind::LogDirectory => self.logs_closed = true,
-            GapKind::Directory | GapKind::File => self.unreadable += 1,
+            GapKind::Directory | GapKind::Absent | GapKind::File => self.unreadable += 1,
         }
     }
 

@@ -56,7 +56,10 @@ pub(super) fn is_as_before(
             _ => return false,
         },
         None => match spools.get(row.instance) {
-            Some(spool) => spool.spool.queue_directory(directory.queue, &mut noatime),
+            Some(spool) => spool
+                .spool
+                .queue_directory(directory.queue, &mut noatime)
+                .map(Some),
             None => return false,
         },
     };

@@ -205,7 +205,9 @@ impl Observer for FileCapture {
     fn gap(&mut self, gap: Gap) {
         match gap.kind {
             GapKind::Log | GapKind::LogDirectory => self.log_gap = Some(gap),
-            GapKind::File | GapKind::Directory => self.found = Some(Facts::Gap(gap)),
+            GapKind::File | GapKind::Directory | GapKind::Absent => {
+                self.found = Some(Facts::Gap(gap))
+            }
         }
     }
 

@@ -171,6 +171,7 @@ fn instance(
         gaps,
         damaged,
         disk: spool.spool.disk(),
+        never_started: spool.spool.never_started(),
         master: master(&spool.instance.queue_directory),
         instance: spool.instance.clone(),
     }

@@ -76,7 +76,8 @@ def test_it_tells_what_could_not_be_read() -> None:
 
 
 def test_it_is_silent_when_all_is_well(tmp_path: Path) -> None:
-    (tmp_path / "deferred").mkdir()
+    for queue in ("active", "deferred", "incoming", "hold", "maildrop", "corrupt"):
+        (tmp_path / queue).mkdir()
     assert told(f"queue_directory={tmp_path}") == []
 
 

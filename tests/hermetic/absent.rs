@@ -1,0 +1,224 @@
+//! A queue directory that is absent is a gap in every face, and never an empty queue.
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::support::spool::Spool;
+use queuewatch::drill::QueueFile;
+use queuewatch::options::{Options, Purpose};
+use queuewatch::watch::Watch;
+use serde_json::Value;
+
+const PLUGIN: &str = env!("CARGO_BIN_EXE_check_postfix_queue");
+const TOOL: &str = env!("CARGO_BIN_EXE_queuewatch");
+const NOW: i64 = 1_795_461_304;
+
+/// Exit code, standard output, standard error.
+fn run(program: &str, first: &[&str], spool: &Path, more: &[&str]) -> (i32, String, String) {
+    let output = Command::new(program)
+        .args(first)
+        .arg("--queue-directory")
+        .arg(spool)
+        .args(["--now", &NOW.to_string()])
+        .args(more)
+        .output()
+        .expect("it runs");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    (
+        output.status.code().expect("no signal"),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+/// A started spool with one message in active, and without deferred.
+fn without_deferred() -> Spool {
+    let spool = Spool::empty();
+    let file = QueueFile::cleanup(NOW - 60, 0)
+        .sender(b"a@client.example")
+        .todo(b"b@one.example")
+        .content(b"Subject: x\n\nHello\n")
+        .build();
+    spool.write("active/A00001", &file.bytes, 0o700);
+    fs::remove_dir(spool.path().join("deferred")).expect("an empty directory");
+    spool
+}
+
+#[test]
+fn the_plugin_is_unknown_unless_a_breach_is_proven_or_the_queue_is_excluded() {
+    let spool = without_deferred();
+    let path = spool.path();
+    let (code, text, _) = run(PLUGIN, &[], &path, &[]);
+    assert_eq!(code, 3, "{text}");
+    let shown = format!(
+        "cannot find {}: no such file or directory (ENOENT)",
+        path.join("deferred").display()
+    );
+    assert!(text.contains(&shown), "{text}");
+    assert!(text.contains("postfix check"), "the remedy: {text}");
+    let (_, perfdata) = text.split_once('|').expect("performance data");
+    for label in ["deferred=", "deferred_oldest=", "total="] {
+        assert!(!perfdata.contains(label), "{label} is not known: {text}");
+    }
+    assert!(perfdata.contains("active=1"), "{text}");
+
+    // A lower bound proves a breach; whatever else is well, the state is UNKNOWN.
+    let (code, text, _) = run(PLUGIN, &[], &path, &["-c", "total.messages=0"]);
+    assert_eq!(code, 2, "{text}");
+    let (code, text, _) = run(PLUGIN, &[], &path, &["-c", "active.messages=5"]);
+    assert_eq!(code, 3, "{text}");
+    let (code, text, _) = run(PLUGIN, &[], &path, &["-w", "spool.unreadable=0"]);
+    assert_eq!(code, 1, "{text}");
+
+    let (code, text, _) = run(PLUGIN, &[], &path, &["--exclude", "deferred"]);
+    assert_eq!(code, 0, "{text}");
+    let (code, text, _) = run(PLUGIN, &[], &path, &["--counts"]);
+    assert_eq!(code, 3, "{text}");
+}
+
+#[test]
+fn a_dangling_link_is_told_as_one() {
+    let spool = without_deferred();
+    let link = spool.path().join("deferred");
+    std::os::unix::fs::symlink("/nowhere/deferred", &link).expect("a link");
+    let (code, text, _) = run(PLUGIN, &[], &spool.path(), &["-v"]);
+    assert_eq!(code, 3, "{text}");
+    assert!(text.contains("the link leads nowhere"), "{text}");
+}
+
+#[test]
+fn json_and_openmetrics_say_that_they_are_not_complete() {
+    let spool = without_deferred();
+    let (code, text, _) = run(TOOL, &["status"], &spool.path(), &["--json"]);
+    assert_eq!(code, 4, "{text}");
+    let document: Value = serde_json::from_str(&text).expect("JSON");
+    let instance = &document["instances"][0];
+    assert_eq!(instance["complete"], false);
+    assert_eq!(instance["never_started"], false);
+    assert_eq!(instance["queues"]["deferred"]["complete"], false);
+    assert_eq!(instance["queues"]["active"]["complete"], true);
+    assert_eq!(instance["gaps"][0]["kind"], "directory");
+    assert_eq!(instance["gaps"][0]["queue"], "deferred");
+    assert_eq!(instance["gaps"][0]["errno"], "ENOENT");
+    let (_, text, _) = run(PLUGIN, &[], &spool.path(), &["--format", "openmetrics"]);
+    let complete = text
+        .lines()
+        .find(|line| line.starts_with("postfix_spool_complete{"));
+    assert!(complete.is_some_and(|line| line.ends_with(" 0")), "{text}");
+}
+
+#[test]
+fn the_tool_prints_what_is_there_and_exits_4() {
+    let spool = without_deferred();
+    let path = spool.path();
+    let queues = ["active", "deferred"];
+    let (code, table, error) = run(TOOL, &["shape"], &path, &queues);
+    assert_eq!(code, 4, "{error}");
+    assert!(error.contains("deferred"), "{error}");
+    fs::create_dir(path.join("deferred")).expect("a directory");
+    let (code, whole, error) = run(TOOL, &["shape"], &path, &queues);
+    assert_eq!((code, error.as_str()), (0, ""));
+    assert_eq!(table, whole, "the table is qshape's");
+    fs::remove_dir(path.join("deferred")).expect("an empty directory");
+    for command in ["list", "reasons"] {
+        let (code, _, error) = run(TOOL, &[command], &path, &queues);
+        assert_eq!(code, 4, "{command}: {error}");
+        assert!(error.contains("deferred"), "{command}: {error}");
+    }
+    let (code, text, _) = run(TOOL, &["doctor"], &path, &[]);
+    assert_eq!(code, 4, "{text}");
+    assert!(
+        text.contains("cannot find") && text.contains("postfix check"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_watch_notices_a_queue_directory_that_goes_and_one_that_comes() {
+    let spool = without_deferred();
+    let deferred = spool.path().join("deferred");
+    let mut options = Options::default();
+    let path = spool.path();
+    options
+        .set("queue-directory", path.as_os_str().as_bytes())
+        .expect("a directory");
+    options.set("now", NOW.to_string().as_bytes()).expect("now");
+    for poll in [None, Some("1s")] {
+        if let Some(poll) = poll {
+            options.set("poll", poll.as_bytes()).expect("an interval");
+        }
+        let mut watch = Watch::open(&options, Purpose::Everything).expect("a watch");
+        assert!(!watch.snapshot().expect("a snapshot").is_whole());
+        for is_there in [true, false, true] {
+            match is_there {
+                true => fs::create_dir(&deferred).expect("a directory"),
+                false => fs::remove_dir(&deferred).expect("an empty directory"),
+            }
+            let begun = Instant::now();
+            while watch.snapshot().expect("a snapshot").is_whole() != is_there {
+                assert!(begun.elapsed() < Duration::from_secs(120), "{is_there}");
+                watch.wait(Some(Duration::from_millis(100))).expect("wait");
+                watch.dispatch().expect("dispatch");
+            }
+            assert_eq!(
+                watch.snapshot().expect("a snapshot").instances[0]
+                    .gaps
+                    .len(),
+                usize::from(!is_there)
+            );
+        }
+        fs::remove_dir(&deferred).expect("an empty directory");
+    }
+}
+
+/// A spool with the directories of Debian's package.
+fn new_spool() -> Spool {
+    let spool = Spool::empty();
+    fs::remove_dir(spool.path().join("hold")).expect("an empty directory");
+    for name in ["bounce", "defer", "flush", "pid", "private", "public"] {
+        fs::create_dir(spool.path().join(name)).expect("a directory");
+    }
+    spool
+}
+
+#[test]
+fn a_spool_on_which_postfix_was_never_started_has_no_gap() {
+    let spool = new_spool();
+    let path = spool.path();
+    let (code, text, _) = run(PLUGIN, &[], &path, &[]);
+    assert_eq!(code, 0, "{text}");
+    let (code, text, _) = run(TOOL, &["status"], &path, &["--json"]);
+    let document: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!((code, &document["complete"]), (0, &Value::Bool(true)));
+    assert_eq!(document["instances"][0]["never_started"], true);
+    let (code, _, error) = run(TOOL, &["shape"], &path, &["hold"]);
+    assert_eq!((code, error.as_str()), (0, ""));
+    let (_, text, _) = run(TOOL, &["doctor"], &path, &[]);
+    assert!(text.contains("never started"), "{text}");
+
+    // What only a start makes, and what a package always brings.
+    fs::write(path.join("pid/master.pid"), "1\n").expect("a file");
+    assert_eq!(run(PLUGIN, &[], &path, &[]).0, 3);
+    fs::remove_file(path.join("pid/master.pid")).expect("a file");
+    fs::create_dir(path.join("trace")).expect("a directory");
+    assert_eq!(run(PLUGIN, &[], &path, &[]).0, 3);
+    fs::remove_dir(path.join("trace")).expect("an empty directory");
+    fs::remove_dir(path.join("corrupt")).expect("an empty directory");
+    assert_eq!(run(PLUGIN, &[], &path, &[]).0, 3);
+}
+
+#[test]
+fn a_directory_without_any_queue_and_an_absent_one_are_errors() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let absent = folder.path().join("absent");
+    for path in [folder.path(), absent.as_path()] {
+        let (code, text, _) = run(PLUGIN, &[], path, &[]);
+        assert_eq!(code, 3, "{text}");
+        assert!(text.contains("name the queue_directory"), "{text}");
+        let (code, _, error) = run(TOOL, &["shape"], path, &["active"]);
+        assert_eq!(code, 1, "{error}");
+    }
+}
