@@ -206,7 +206,7 @@ impl Observer for FileCapture {
         match gap.kind {
             GapKind::Log | GapKind::LogDirectory => self.log_gap = Some(gap),
             GapKind::File | GapKind::Directory | GapKind::Absent => {
-                self.found = Some(Facts::Gap(gap))
+                self.found = Some(Facts::Gap(gap));
             }
         }
     }
