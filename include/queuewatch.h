@@ -154,12 +154,12 @@
 #define QW_EVENT_CHANGED 3
 
 /**
- * All was looked at anew, for the reason told: there may have been changes without events.
+ * Everything was rescanned, for the given reason. There may have been changes without events.
  */
 #define QW_EVENT_RESCANNED 4
 
 /**
- * Events cannot be had, for the reason told: all is looked at anew twice a minute.
+ * There are no events, for the given reason. The watch looks at all files twice a minute.
  */
 #define QW_EVENT_BLIND 5
 
@@ -328,7 +328,7 @@ typedef struct {
    */
   uint32_t mode;
   /**
-   * 1 if it is no valid queue file; what could be read is told.
+   * 1 if it is no valid queue file. The row has what could be read.
    */
   int32_t damaged;
   /**
@@ -792,7 +792,7 @@ void qw_snapshot_free(qw_snapshot *snapshot);
 
 /**
  * Opens a cursor over the messages of `queue` (a queue's name, backlog or total; NULL: all six) in the
- * instances of `snapshot`. It reads the spool anew, on the calling thread. Free it with
+ * instances of `snapshot`. It reads the spool again, on the calling thread. Free it with
  * qw_messages_free. Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND (no such queue). Since 0.1.
  */
 qw_status qw_messages_open(const qw_snapshot *snapshot,
@@ -1029,11 +1029,10 @@ qw_status qw_watch_wait(const qw_watch *watch,
 
 /**
  * Takes in what has happened. Never waits for anything but the disk; calls for nothing do no harm.
- * Errors: QW_ERR_INVALID, and those of qw_scan if all had to be read anew: the next call tries again.
+ * Errors: QW_ERR_INVALID, and those of qw_scan if a rescan was needed: the next call tries again.
  * Since 0.1.
  */
-qw_status qw_watch_dispatch(qw_watch *watch,
-                            qw_error **err);
+qw_status qw_watch_dispatch(qw_watch *watch, qw_error **err);
 
 /**
  * Fills `row` with the next event that was taken in, or returns QW_END if there is none (more).

@@ -1,4 +1,4 @@
-//! Time: where "now" comes from, how long a scan may last, how an age is told.
+//! Time: where "now" comes from, how long a scan may last, how an age is printed.
 //!
 //! Nothing below the programs and the C ABI asks for the time: `now` is passed in, in seconds of the
 //! epoch, so that a report can be made again (`--now`). Only a [`Deadline`] looks at the monotonic

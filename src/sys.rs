@@ -46,7 +46,7 @@ impl From<rustix::fs::Stat> for Inode {
 }
 
 /// Whether opens ask the kernel to leave access times alone: it refuses where we neither own the
-/// file nor hold CAP_FOWNER, and is then not asked again.
+/// file and lacks CAP_FOWNER, and is then not asked again.
 #[derive(Clone, Copy, Debug)]
 pub struct Noatime(bool);
 

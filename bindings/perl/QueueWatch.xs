@@ -4,7 +4,7 @@
  * An object is a blessed scalar with magic that holds a pointer, which nobody can forge. `close` and Perl's own freeing
  * of the scalar free it and leave NULL, so that a second one and any later call are harmless; so does the copy of a
  * scalar that a new thread gets. An object is made before the call that fills it, so that nothing is lost when Perl
- * dies; and Perl never dies, nor runs any code of its own, while the library is on the stack: errors and log records
+ * dies; and Perl never dies and runs no code of its own while the library is on the stack: errors and log records
  * become Perl's values when the call has returned and its rows are copied.
  */
 #define PERL_NO_GET_CONTEXT

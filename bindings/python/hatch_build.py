@@ -62,7 +62,7 @@ def found(root: Path) -> Path | None:
     if core is not None and (core / "target/release/libqueuewatch.so").is_file():
         return core / "target/release/libqueuewatch.so"
     missing = (
-        "cargo is not in PATH" if core is not None else f"the Rust core is neither above {root} nor in it"
+        "cargo is not in PATH" if core is not None else f"there is no Rust core above {root} or in it"
     )
     raise SystemExit(
         f"cannot build libqueuewatch: {missing}; install Rust, or install the sdist or the whole checkout, "

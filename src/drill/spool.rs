@@ -60,7 +60,7 @@ enum Keeper {
 }
 
 /// Makes a spool of the plan's mail in `directory`, which must be absent or empty and outside of every
-/// real queue directory, and returns what is in it. `progress` is told the messages done and the whole
+/// real queue directory, and returns what is in it. `progress` gets the messages done and the whole
 /// number, at the start, now and then and at the end.
 ///
 /// Run as root on a host with the user postfix and the group postdrop, owners are as Postfix's, else all

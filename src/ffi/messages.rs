@@ -51,7 +51,7 @@ pub struct qw_message {
     pub queue: qw_queue,
     /// Permission bits of the file.
     pub mode: u32,
-    /// 1 if it is no valid queue file; what could be read is told.
+    /// 1 if it is no valid queue file. The row has what could be read.
     pub damaged: i32,
     /// 1 if it is marked for expiry (`postsuper -e`, or an altered mode).
     pub forced_expire: i32,
@@ -75,7 +75,7 @@ pub struct qw_delay {
 first_release_ends!(qw_delay, address: qw_bytes);
 
 /// Opens a cursor over the messages of `queue` (a queue's name, backlog or total; NULL: all six) in the
-/// instances of `snapshot`. It reads the spool anew, on the calling thread. Free it with
+/// instances of `snapshot`. It reads the spool again, on the calling thread. Free it with
 /// qw_messages_free. Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND (no such queue). Since 0.1.
 ///
 /// # Safety

@@ -38,9 +38,9 @@ pub const QW_EVENT_MOVED: i32 = 1;
 pub const QW_EVENT_LEFT: i32 = 2;
 /// A message in its place is another than before: a recipient done with, a new delay reason, a mode.
 pub const QW_EVENT_CHANGED: i32 = 3;
-/// All was looked at anew, for the reason told: there may have been changes without events.
+/// Everything was rescanned, for the given reason. There may have been changes without events.
 pub const QW_EVENT_RESCANNED: i32 = 4;
-/// Events cannot be had, for the reason told: all is looked at anew twice a minute.
+/// There are no events, for the given reason. The watch looks at all files twice a minute.
 pub const QW_EVENT_BLIND: i32 = 5;
 /// Events were dropped, for nobody pulled them.
 pub const QW_EVENT_DROPPED: i32 = 6;
@@ -130,7 +130,7 @@ pub unsafe extern "C" fn qw_watch_wait(
 }
 
 /// Takes in what has happened. Never waits for anything but the disk; calls for nothing do no harm.
-/// Errors: QW_ERR_INVALID, and those of qw_scan if all had to be read anew: the next call tries again.
+/// Errors: QW_ERR_INVALID, and those of qw_scan if a rescan was needed: the next call tries again.
 /// Since 0.1.
 ///
 /// # Safety

@@ -52,7 +52,7 @@ impl StateFile {
     }
 
     /// Keeps what a later check needs of `snapshot`, unless the file is too young for a rate, and tells `verdict` what was wrong with the file:
-    /// one that cannot be kept makes it UNKNOWN, one that was begun anew does not.
+    /// one that cannot be kept makes it UNKNOWN, one that was started again does not.
     pub fn keep(self, snapshot: &Snapshot, verdict: &mut Verdict) {
         let shown = escape::path(&self.path);
         if let Some(error) = self.unreadable {
@@ -60,11 +60,11 @@ impl StateFile {
             return;
         }
         if let Some(error) = self.refused {
-            verdict.note(format!("--state {shown}: {error}; begun anew"), false);
+            verdict.note(format!("--state {shown}: {error}; started again"), false);
         } else if let Some(earlier) = snapshot.previous.earlier() {
             if !earlier.knows_any(snapshot) {
                 verdict.note(
-                    format!("--state {shown}: it is of other spools; begun anew"),
+                    format!("--state {shown}: it is of other spools; started again"),
                     false,
                 );
             }

@@ -3,7 +3,7 @@
 //! master holds `flock(LOCK_EX)` on `pid/master.pid` for as long as it lives; the file itself stays
 //! behind after a stop or a crash (postfix.md, "Whether Postfix runs"). /proc/locks is readable by
 //! everybody and names the device and inode of every lock. Where that cannot decide, the answer is
-//! [`Master::Unknown`] with the reason: neither a false alarm nor false comfort.
+//! [`Master::Unknown`] with the reason: no false alarm and no false comfort.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};

@@ -23,7 +23,7 @@ pub struct Settings {
     /// The same for mail from the null sender, in seconds; 5 days. Never more than
     /// `maximal_queue_lifetime`: qmgr lowers it (qmgr.c).
     pub bounce_queue_lifetime: i64,
-    /// The age at which the sender is told of the delay, in seconds; 0, which is never.
+    /// The age at which the sender is warned of the delay, in seconds; 0, which is never.
     pub delay_warning_time: i64,
     /// The most messages in the active queue; 20000. At the limit incoming grows.
     pub qmgr_message_active_limit: u64,

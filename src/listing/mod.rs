@@ -97,7 +97,7 @@ impl Outcome {
         self.cut |= cut;
         for gap in gaps {
             let error = Error::from(&gap);
-            // The directory of the logs is told for each queue.
+            // Each queue reports the directory of the logs.
             let told = gap.kind == GapKind::LogDirectory
                 && self.gaps.iter().any(|one| one.path() == error.path());
             if told {
@@ -119,7 +119,7 @@ pub type Out<'o> = &'o mut (dyn FnMut(&[u8]) -> io::Result<()> + Send);
 ///
 /// # Errors
 /// Those of `out`, with the output so far told; the outer one if no spool can be entered. A broken
-/// instance beside others is told in the outcome.
+/// instance beside others is in the outcome.
 pub fn list(
     instances: Vec<Result<Instance>>,
     request: &Request,

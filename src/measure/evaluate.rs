@@ -35,7 +35,7 @@ pub struct Figure {
     pub quality: Quality,
     /// What it is about (the domain that has most) or why it is unknown, harmless to print.
     pub detail: Option<String>,
-    /// Unknown only for want of an earlier check: nothing is wrong, and the next check will know.
+    /// Unknown only because there is no earlier check. Nothing is wrong, and the next check has the figure.
     pub pending: bool,
 }
 

@@ -110,7 +110,7 @@ pub fn parse(text: &str, unit: Unit) -> Result<f64, Wrong> {
             .take_while(u8::is_ascii_digit)
             .count();
         if fraction == 0 {
-            return Err((end + 1, "a digit is wanted after the point".to_owned()));
+            return Err((end + 1, "expected a digit after the point".to_owned()));
         }
         end += 1 + fraction;
     }
@@ -137,9 +137,9 @@ pub fn parse(text: &str, unit: Unit) -> Result<f64, Wrong> {
 
 fn not_a_number(rest: &str) -> String {
     match rest.chars().next() {
-        None => "a number is wanted here".to_owned(),
+        None => "expected a number".to_owned(),
         Some(character) => format!(
-            "a number is wanted here, not \"{}\"",
+            "expected a number, not \"{}\"",
             crate::escape::shown(character.to_string().as_bytes(), 8)
         ),
     }
@@ -208,9 +208,9 @@ mod tests {
     #[test]
     fn what_is_no_number_is_refused_where_it_is_wrong() {
         for (text, unit, at, part) in [
-            ("", Unit::Count, 0, "a number is wanted here"),
-            ("-", Unit::Count, 1, "a number is wanted here"),
-            ("abc", Unit::Count, 0, "a number is wanted here, not \"a\""),
+            ("", Unit::Count, 0, "expected a number"),
+            ("-", Unit::Count, 1, "expected a number"),
+            ("abc", Unit::Count, 0, "expected a number, not \"a\""),
             ("+1", Unit::Count, 0, "not \"+\""),
             (".5", Unit::Count, 0, "not \".\""),
             ("1.", Unit::Count, 2, "after the point"),

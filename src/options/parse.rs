@@ -49,7 +49,7 @@ impl Options {
             "now" => {
                 let now = text(name, value)?.parse();
                 self.now =
-                    Some(now.map_err(|_| bad(name, value, "a second of the epoch is wanted"))?);
+                    Some(now.map_err(|_| bad(name, value, "must be a second of the epoch"))?);
             }
             "previous" => {
                 self.previous = match value {
@@ -60,7 +60,7 @@ impl Options {
             "readers" => {
                 let readers = text(name, value)?.parse().ok();
                 let readers = readers.filter(|readers| (1..=MAX_READERS).contains(readers));
-                let what = "a number from 1 to 16 is wanted";
+                let what = "must be a number from 1 to 16";
                 self.readers = Some(readers.ok_or_else(|| bad(name, value, what))?);
             }
             "gentle" => self.gentle = switch(name, value)?,
@@ -106,7 +106,7 @@ fn text<'v>(name: &str, value: &'v [u8]) -> Result<&'v str> {
 
 fn directory(name: &str, value: &[u8]) -> Result<PathBuf> {
     if value.is_empty() || value.contains(&0) {
-        return Err(bad(name, value, "the path of a directory is wanted"));
+        return Err(bad(name, value, "must be the path of a directory"));
     }
     Ok(PathBuf::from(OsStr::from_bytes(value)))
 }
@@ -115,7 +115,7 @@ fn switch(name: &str, value: &[u8]) -> Result<bool> {
     match value {
         b"" | b"yes" | b"true" | b"1" => Ok(true),
         b"no" | b"false" | b"0" => Ok(false),
-        _ => Err(bad(name, value, "yes or no is wanted")),
+        _ => Err(bad(name, value, "must be yes or no")),
     }
 }
 
@@ -123,7 +123,7 @@ fn positive(name: &str, value: &[u8]) -> Result<f64> {
     let number = text(name, value)?.trim().parse::<f64>().ok();
     number
         .filter(|number| number.is_finite() && *number > 0.0)
-        .ok_or_else(|| bad(name, value, "a number above 0 is wanted"))
+        .ok_or_else(|| bad(name, value, "must be a number above 0"))
 }
 
 /// A time of at least so many seconds, and never of none. At most a day: nobody waits longer for a check.
@@ -182,23 +182,23 @@ mod tests {
             (
                 "timeout",
                 "x",
-                "--timeout \"x\": a number is wanted here, not \"x\"",
+                "--timeout \"x\": expected a number, not \"x\"",
             ),
             (
                 "now",
                 "today",
-                "--now \"today\": a second of the epoch is wanted",
+                "--now \"today\": must be a second of the epoch",
             ),
             (
                 "readers",
                 "17",
-                "--readers \"17\": a number from 1 to 16 is wanted",
+                "--readers \"17\": must be a number from 1 to 16",
             ),
-            ("counts", "maybe", "--counts \"maybe\": yes or no is wanted"),
+            ("counts", "maybe", "--counts \"maybe\": must be yes or no"),
             (
                 "queue-directory",
                 "",
-                "--queue-directory \"\": the path of a directory is wanted",
+                "--queue-directory \"\": must be the path of a directory",
             ),
             (
                 "warning",

@@ -15,7 +15,7 @@ use std::io;
 use super::record::{Damage, DamageKind, Fault, Record, RecordReader, decimal};
 use crate::source::Source;
 
-/// What is told of an envelope while it is read. Addresses are raw bytes, valid during the call.
+/// What a reader reports of an envelope. Addresses are raw bytes, valid during the call.
 pub trait Visitor {
     /// When the message arrived, in seconds of the epoch. Told before any recipient of a good file.
     fn arrival(&mut self, seconds: i64) {

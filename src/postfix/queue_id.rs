@@ -29,7 +29,7 @@ const MICROSECONDS: usize = 4;
 const SECOND: u32 = 1_000_000;
 
 /// Whether a file of this name is looked at by Postfix (mail_queue_id_ok): 1 to 255 bytes, each an
-/// ASCII letter, a digit or `_`. Neither a least length nor a form is asked for.
+/// ASCII letter, a digit or `_`. No minimal length and no form is required.
 pub fn is_valid(name: &[u8]) -> bool {
     (1..=MAX_LENGTH).contains(&name.len())
         && name

@@ -1,7 +1,7 @@
 //! One queue file as showq(8) reads it, for what mailq and postqueue print
 //! (postfix.md, "How showq reads a file").
 //!
-//! showq reads to the end of a file whatever is wrong in between. Damage is told only of a time that is
+//! showq reads to the end of a file whatever is wrong in between. It reports damage only for a time that is
 //! none and of what ends the reading: a recipient before the sender, a second sender, a record of type
 //! 0, or bytes that are no record.
 #![deny(clippy::arithmetic_side_effects)]

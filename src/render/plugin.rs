@@ -134,7 +134,7 @@ fn summary(snapshot: &Snapshot, verdict: &Verdict) -> String {
     if let Some(problem) = incomplete(snapshot, logs) {
         parts.push(problem);
     }
-    // Where the cause has been told the figures that lack for it need not be.
+    // Skips figures that the reported cause already explains.
     let told = !snapshot.is_counted() || logs && !snapshot.is_whole();
     for finding in unknown {
         if !told || finding.figure.quality == Quality::Unknown {

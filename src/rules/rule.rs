@@ -73,7 +73,10 @@ impl Rule {
                 return match Measure::parse(text) {
                     Ok(measure) => Error::new(
                         ErrorKind::Syntax,
-                        format!("{}: a range is wanted: {measure}=RANGE", place(level, text)),
+                        format!(
+                            "{}: the range is missing; write {measure}=RANGE",
+                            place(level, text)
+                        ),
                     )
                     .with_offset(text.len()),
                     Err(error) => error.within(&place(level, text)),
@@ -173,7 +176,7 @@ mod tests {
             ),
             (
                 "deferred.messages",
-                "--critical \"deferred.messages\": a range is wanted: deferred.messages=RANGE",
+                "--critical \"deferred.messages\": the range is missing; write deferred.messages=RANGE",
             ),
             (
                 "bogus",
@@ -181,7 +184,7 @@ mod tests {
             ),
             (
                 "hold.domain(a=b)",
-                "--critical \"hold.domain(a=b)\": a range is wanted: hold.domain(a=b)=RANGE",
+                "--critical \"hold.domain(a=b)\": the range is missing; write hold.domain(a=b)=RANGE",
             ),
             (
                 "=5",

@@ -183,7 +183,7 @@ impl Verdict {
             .fold(start, State::worse)
     }
 
-    /// Adds a sentence about what is beside the rules; `unknown`: for want of it the check is not OK.
+    /// Adds a note that no rule made; `unknown` raises the state to UNKNOWN.
     pub fn note(&mut self, sentence: String, unknown: bool) {
         self.notes.push(sentence);
         if unknown {

@@ -33,7 +33,7 @@ pub(crate) enum Policy {
 }
 
 impl Policy {
-    /// Whether a file called `name` is told.
+    /// Whether a file called `name` is reported.
     pub(crate) fn takes(self, name: &[u8]) -> bool {
         match self {
             Policy::Daemons => queue_id::is_valid(name),
@@ -131,7 +131,7 @@ impl Directory {
         }
     }
 
-    /// Whether something called `name` that is neither a file nor a directory is to be opened, which
+    /// Whether to open something called `name` that is no file and no directory, which
     /// fails and so becomes a gap.
     pub(super) fn is_gap(&self, name: &CStr) -> bool {
         self.policy == Policy::Daemons && self.lists(name)

@@ -23,7 +23,7 @@ pub enum GapKind {
 }
 
 impl GapKind {
-    /// Whether only delay reasons lack for it.
+    /// Returns true if only delay reasons are missing.
     pub const fn is_of_logs(self) -> bool {
         matches!(self, GapKind::Log | GapKind::LogDirectory)
     }
@@ -85,7 +85,7 @@ impl From<&Gap> for Error {
     }
 }
 
-/// Whether `gap` is a directory of logs that `told` has already. It is told once for each queue.
+/// Whether `gap` is a directory of logs that `told` has already: each queue reports it once.
 pub(crate) fn is_repeated(told: &[Gap], gap: &Gap) -> bool {
     gap.kind == GapKind::LogDirectory
         && told

@@ -90,7 +90,7 @@ impl<T: Tell> Worker for Reader<'_, T> {
 
 impl Spool {
     /// Scans as `plan` says, but the queues in the order of `queues` and each in the order of its
-    /// directories: `tell` makes one hearer for each thread, which is told the number of each bundle of
+    /// directories: `tell` makes one hearer for each thread, which gets the number of each bundle of
     /// files before its messages. Returns the hearers.
     pub fn scan_in_order<T: Tell>(
         &self,

@@ -9,7 +9,7 @@
 //!
 //! Promises: nothing below the spool is written, locked or waited for; directories and files are
 //! opened relative to directories already open; what vanishes is mail that moved on; whatever else
-//! cannot be read is told as a [`Gap`]; no thread is left behind.
+//! cannot be read is reported as a [`Gap`]; no thread is left behind.
 
 mod cursor;
 pub(crate) mod directory;
@@ -117,7 +117,7 @@ impl Plan {
     }
 }
 
-/// What is told of one queue file that is ready.
+/// What a scan reports of one ready queue file.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a> {
     /// Where it is.

@@ -29,7 +29,7 @@ pub(crate) enum Work<T> {
     Files(Arc<Directory>, T, Bundle),
 }
 
-/// What is told of a walk: one visitor for each thread.
+/// What a walk calls: one visitor for each thread.
 pub(crate) trait Visitor: Send {
     /// What it knows a directory by.
     type Tag: Copy + Send;
@@ -238,7 +238,7 @@ fn open<V: Visitor>(
     }
 }
 
-/// Lists one buffer full of `directory`: work for later goes to `put`, and `visitor` is told the rest.
+/// Lists one buffer full of `directory`: work for later goes to `put`, and the rest to `visitor`.
 /// Returns whether there may be more.
 fn list<V: Visitor>(
     directory: &Arc<Directory>,

@@ -2,7 +2,7 @@
 //! of addresses, into which column an age falls, which rows it prints in which order (postfix.md,
 //! "qshape").
 //!
-//! This reads directories of any name at any depth, as qshape does, and neither main.cf nor modes
+//! This reads directories of any name at any depth, as qshape does, and no main.cf and no modes
 //! matter but as they matter to qshape. What it hides (mail marked for expiry, all of maildrop, damaged
 //! files) is counted beside the tables, or in them where [`Request::all`] asks for it. Recipients and
 //! senders are counted in one pass, each [`Place`] for itself or several as one. How a table looks is
@@ -169,9 +169,9 @@ pub struct Shape {
 /// accepted. It is called on the reading threads, one at a time.
 #[derive(Clone, Copy)]
 pub struct Interim<'i> {
-    /// Files.
+    /// How many files lie between two calls.
     pub every: u64,
-    /// Is told.
+    /// Gets the shape so far, in parts.
     pub show: &'i (dyn Fn(&[Part]) + Sync),
 }
 

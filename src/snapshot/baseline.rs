@@ -25,7 +25,7 @@ pub const MAX_BYTES: usize = 1 << 20;
 /// How far, in seconds, the clocks may disagree before arrival times say nothing of an interval.
 const CLOCK_STEP: f64 = 5.0;
 
-/// The shortest time, in seconds, between two checks that a rate is told of. Over less, one message more
+/// The shortest time, in seconds, between two checks that have a rate. Over less, one message more
 /// or less would look like many a minute.
 pub const MIN_RATE_SPAN: f64 = 30.0;
 

@@ -1,6 +1,6 @@
 //! The messages of every instance of a snapshot, one by one.
 //!
-//! A snapshot holds sums and no messages, so this reads the spools anew: mail that moved since is
+//! A snapshot holds sums and no messages, so this reads the spools again: mail that moved since is
 //! where it is now.
 
 use std::sync::Arc;

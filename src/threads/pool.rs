@@ -25,7 +25,7 @@ pub const MAX_READERS: usize = 16;
 const APART: Duration = Duration::from_micros(250);
 /// Steps between two looks at whether a thread had to wait.
 const LOOK: u32 = 16;
-/// What a disk holds up at least one of in so many steps is worth another thread.
+/// Adds a thread when a disk holds up at least one step in this many.
 const STEPS_A_WAIT: u64 = 4;
 /// Pieces of work that may wait; beyond, whoever finds more does it at once.
 const MAX_WAITING: usize = 64;

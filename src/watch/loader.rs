@@ -1,7 +1,7 @@
 //! Reads all queues into the ledger, on several threads: at the start, whenever events were lost, and, but
 //! for what has not changed, from time to time where there are none.
 //!
-//! Each directory is watched before it is listed, so that what happens meanwhile is told by events; these
+//! Each directory is watched before it is listed, so that events report what happens meanwhile; these
 //! are handled afterwards and win.
 
 use std::ffi::{CStr, CString};
@@ -31,7 +31,7 @@ pub(super) fn load(
 }
 
 /// Looks at the queues of `spool` again, which were read before without events, and reads what has
-/// changed. What has become of single messages is told to `events`.
+/// changed. Changes of single messages go to `events`.
 pub(super) fn look_again(
     tracked: &mut Tracked,
     instance: usize,
@@ -336,7 +336,7 @@ pub(super) fn watch_logs(
                 });
                 match listed {
                     Ok(true) => {}
-                    // That logs cannot be listed is told of each message.
+                    // Logs that cannot be listed are a gap of each message.
                     Ok(false) | Err(_) => break,
                 }
             }

@@ -357,7 +357,7 @@ impl Watch {
                 .is_ok_and(|inotify| self.tracked.directories.can_be_watched(&inotify))
     }
 
-    /// Looks at all files without having been told of any, and reads those that have changed.
+    /// Looks at all files without events, and reads those that have changed.
     fn look_again(&mut self, opened: Vec<(Instance, Spool)>) {
         self.tracked.kept = 0;
         let readers = self.request.readers;

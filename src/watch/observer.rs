@@ -84,7 +84,7 @@ pub(super) struct File {
     pub(super) envelope: Option<Envelope>,
     /// The size that mailq prints, in bytes.
     pub(super) size: u64,
-    /// The sender as the table of senders spells it, if that is wanted and there is one.
+    /// The sender as the table of senders spells it, if that table is needed and there is a sender.
     pub(super) sender: Option<Vec<u8>>,
     pub(super) parts: Vec<Part>,
     /// What stands in the way of its delay reasons.

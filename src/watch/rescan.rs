@@ -39,7 +39,7 @@ pub(super) struct Rescan<'w> {
 }
 
 impl<'w> Rescan<'w> {
-    /// Begins to look at `instance`; what has happened to single messages is told to `events`.
+    /// Begins to look at `instance`; changes of single messages go to `events`.
     pub(super) fn new(instance: usize, events: &'w mut Events) -> Self {
         Rescan {
             instance,

@@ -25,7 +25,7 @@ pub(super) enum Taken {
     ForRules,
 }
 
-/// Earlier snapshots, by which growth is told.
+/// Earlier snapshots, which growth is measured from.
 #[derive(Debug, Default)]
 pub(super) struct History {
     earlier: VecDeque<(Instant, Earlier)>,

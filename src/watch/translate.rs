@@ -76,7 +76,7 @@ impl Translator<'_> {
             return;
         }
         let Some(name) = name else {
-            // About the directory itself; one below a queue is told by the one it lies in.
+            // About the directory itself. Its parent reports one below a queue.
             if is_root && mask.intersects(EventMask::DELETE_SELF | EventMask::MOVE_SELF) {
                 self.reload_for("a directory of the spool was moved or removed");
             } else if is_root && mask.contains(EventMask::ATTRIB) {

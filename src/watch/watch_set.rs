@@ -170,7 +170,7 @@ impl WatchSet {
                 }
                 Ok(Some(watch))
             }
-            // Whoever may not read it cannot list it either: that is told as a gap.
+            // Who may not read it cannot list it either, and that is a gap already.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(None),
             Err(error) => Err(Blindness(why_not(&error, path, needed))),
         }

@@ -217,7 +217,7 @@ fn a_rule_on_growth_without_a_state_is_unknown() {
 }
 
 #[test]
-fn a_state_that_is_damaged_foreign_or_of_another_spool_is_told_and_begun_anew() {
+fn a_state_that_is_damaged_foreign_or_of_another_spool_is_reported_and_started_again() {
     let mut host = Host::new();
     host.arrive(3, NOW - 60);
     host.check(0, &[]);
@@ -238,7 +238,7 @@ fn a_state_that_is_damaged_foreign_or_of_another_spool_is_told_and_begun_anew() 
         fs::write(host.state(), bytes).expect("written");
         let (code, line) = host.check(60, &RULES);
         assert_eq!(code, 0, "{line}");
-        assert!(line.contains(why) && line.contains("; begun anew"), "{line}");
+        assert!(line.contains(why) && line.contains("; started again"), "{line}");
         // And the next one is as any other.
         let (code, line) = host.check(120, &RULES);
         assert!(code == 0 && !line.contains("--state"), "{line}");

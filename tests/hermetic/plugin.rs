@@ -199,7 +199,7 @@ fn a_wrong_call_is_unknown_and_says_what_would_be_right() {
         (&["stray"], "stray is no option"),
         (&["--exclude", "bounce"], "no such queue"),
         (&["-t", "0"], "more than 0"),
-        (&["-t", "soon"], "a number is wanted"),
+        (&["-t", "soon"], "expected a number"),
         (&["--now", "today"], "a second of the epoch"),
         (&["--format", "xml"], "plugin, json or openmetrics"),
         (

@@ -184,7 +184,7 @@ fn wrong_usage_is_told_with_exit_code_2() {
     }
     let (code, text, error) = told(&mut Command::new(PROGRAM));
     assert_eq!((code, text.as_str()), (2, ""));
-    assert!(error.contains("a command is wanted"), "{error}");
+    assert!(error.contains("the command is missing"), "{error}");
 }
 
 #[test]
@@ -386,7 +386,7 @@ fn logs_are_found_at_any_depth_where_no_main_cf_tells() {
         text.contains("         1  1m       two.example  4.7.1"),
         "{text}"
     );
-    // Links where the hash directories were: nothing is known, and that is told.
+    // Links where the hash directories were: nothing is known, and the output says so.
     for name in ["0", "1", "2", "A", "B", "Z"] {
         std::fs::remove_dir_all(logs.join(name)).expect("removed");
         symlink("/tmp", logs.join(name)).expect("a link");

@@ -374,7 +374,7 @@ impl Script {
         self.done.push(format!("mischief {what} {queue} {letter}"));
     }
 
-    /// What makes a watch begin anew.
+    /// What makes a watch rescan everything.
     fn upheaval(&mut self) {
         let queue = *self.dice.one(&["corrupt", "hold", "deferred"]);
         let base = self.spool.join(queue);
@@ -679,7 +679,7 @@ fn without_its_configuration_a_watch_says_so_until_it_is_back() {
     assert_eq!(messages(&mut watch).unwrap(), before);
 }
 
-/// What is told without events is as old as the last look.
+/// Without events the state is as old as the last look.
 #[test]
 fn a_snapshot_without_events_is_of_the_last_look() {
     let spool = Spool::of_corpus("short-mixed");
@@ -779,7 +779,7 @@ fn one_descriptor_says_when_to_look() {
     assert_eq!(watch.looks(), before, "spurious calls do nothing");
 }
 
-/// The way of a message: what is told of it, and in which order.
+/// The way of a message: its events, and their order.
 #[test]
 fn events_tell_the_way_of_a_message() {
     let spool = Spool::empty();

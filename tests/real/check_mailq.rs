@@ -119,11 +119,11 @@ fn wrong_usage_is_unknown_as_with_the_real_one() {
         ),
         (
             &["-w", "x", "-c", "6"],
-            "--warning: a number of messages is wanted",
+            "--warning: must be a number of messages",
         ),
         (
             &["-w", "-1", "-c", "6"],
-            "--warning: a number of messages is wanted",
+            "--warning: must be a number of messages",
         ),
         (&["-w", "1", "-c", "6", "-x"], "there is no option -x"),
     ] {

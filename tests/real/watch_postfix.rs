@@ -115,8 +115,8 @@ fn under_load(how: &Options) {
     );
 
     // A watch that begins now has nothing that the other lacks.
-    let mut anew = Watch::open(&options, Purpose::Everything).unwrap();
-    assert_same(&options, &mut anew);
+    let mut fresh = Watch::open(&options, Purpose::Everything).unwrap();
+    assert_same(&options, &mut fresh);
     assert!(
         watch
             .next_event()

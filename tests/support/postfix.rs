@@ -256,7 +256,7 @@ impl Postfix {
             .output();
     }
 
-    /// Makes master(8) and its daemons begin anew.
+    /// Restarts the daemons of master(8).
     pub(crate) fn reload(&self) {
         let _ = self.command("postfix", "-c").arg("reload").output();
     }
@@ -397,7 +397,7 @@ impl Postfix {
         }
     }
 
-    /// One of Postfix's programs, told to use this instance; `option` is how that program is told.
+    /// One of Postfix's programs for this instance; `option` is its option for the configuration directory.
     fn command(&self, program: &str, option: &str) -> Command {
         let mut command = Command::new(postfix_program(program));
         // From the host's environment only what cannot lead it to another instance.

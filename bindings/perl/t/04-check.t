@@ -35,10 +35,10 @@ is_deeply(
 is($findings[0]{state}, 'CRITICAL', 'their states are words, too');
 is($findings[0]{quality}, 'exact', 'and their qualities');
 
-# What the scan was told holds for the judgement, unless it is told anew.
+# The options of the scan hold for the check, unless they are given again.
 my $judged = Postfix::QueueWatch->scan(queue_directory => $spool, now => $Corpus::NOW, critical => 'hold.messages=1');
 is($judged->check->summary, 'POSTFIX QUEUE CRITICAL: hold.messages is 7 (critical 1)', 'rules given to the scan');
-is($judged->check(critical => 'hold.messages=100')->state, 'OK', 'rules given anew');
+is($judged->check(critical => 'hold.messages=100')->state, 'OK', 'rules given again');
 my $at_once = Postfix::QueueWatch->check(queue_directory => $spool, now => $Corpus::NOW, critical => 'hold.messages=1');
 is($at_once->output, $judged->check->output, 'both in one call');
 like($q->check->json, qr/"state":"CRITICAL"/, 'the defaults, as JSON');

@@ -74,14 +74,14 @@ is_deeply(\@unrefused, [], "$refused calls on wrong objects are refused");
 ok(!eval { $q->measure(undef); 1 },                  'a measure that is undefined');
 ok(!eval { $q->measure("hold.messages\0"); 1 },      'a measure with a NUL');
 ok(!eval { $q->measure("h\x{f6}ld\x{263a}"); 1 },    'a measure with a wide character');
-like($@, qr/wide character: encode/, 'is told with what to do');
+like($@, qr/wide character: encode/, 'is an error with its remedy');
 ok(!eval { $verdict->output(-1); 1 },                'no such verbosity');
 ok(!eval { $shape->text('hold', colour => 1); 1 },   'no such option of a table');
-like($@, qr/not colour at \Q$0\E line/, 'is told');
+like($@, qr/not colour at \Q$0\E line/, 'is an error');
 ok(!eval { $shape->text('hold', 'senders'); 1 },     'no pair');
 ok(!eval { Postfix::QueueWatch->log_to('x'); 1 },    'no function');
 ok(!eval { Postfix::QueueWatch->log_to(sub { 1 }, 'loud'); 1 }, 'no level');
-like($@, qr/no log level loud: error, warn/, 'is told with those that there are');
+like($@, qr/no log level loud: error, warn/, 'is an error that lists the levels');
 
 # After close, which may be repeated, nothing works; what was made before does.
 for my $class (sort keys %objects) {
@@ -91,7 +91,7 @@ for my $class (sort keys %objects) {
     for my $method (@{ $methods{$class} }) {
         my ($name, @arguments) = @{$method};
         ok(!eval { my @nothing = $object->$name(@arguments); 1 }, "$class: $name after close");
-        is($@->code, Postfix::QueueWatch::Error::STATE, 'is told as that');
+        is($@->code, Postfix::QueueWatch::Error::STATE, 'has the code STATE');
         like($@, qr/this $class is closed/, 'and said so');
     }
 }

@@ -37,7 +37,7 @@ $watch->close;
 $watch->close;
 for my $method (qw(fileno wait dispatch snapshot check)) {
     ok(!eval { my @nothing = $watch->$method; 1 }, "$method after close");
-    like($@, qr/this Watch is closed/, 'is told');
+    like($@, qr/this Watch is closed/, 'is an error');
 }
 is($live->measure('hold.messages'), 6, 'a snapshot lives on');
 ok(!eval { Postfix::QueueWatch->watch(queue_directory => '/nonexistent'); 1 }, 'no spool');

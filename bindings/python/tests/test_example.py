@@ -23,7 +23,7 @@ EXAMPLE = ROOT / "examples/python/alert_cron.py"
 
 
 class Hook(HTTPServer):
-    """A webhook that keeps what it is told."""
+    """A webhook that keeps the requests it gets."""
 
     told: list[str]
 

@@ -83,8 +83,8 @@ def test_every_attempt_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("abi", "version", "said"),
     [
-        (7, "0.1.0", "it has ABI 7 (version 0.1.0), 0 is wanted"),
-        (0, "0.2.0", "it is version 0.2.0, 0.1.x is wanted"),
+        (7, "0.1.0", "it has ABI 7 (version 0.1.0), this package needs 0"),
+        (0, "0.2.0", "it is version 0.2.0, this package needs 0.1.x"),
         (0, "0.1.9", "undefined symbol: qw_options_new"),
     ],
 )

@@ -138,7 +138,7 @@ pub(crate) fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
 fn threshold(name: &str, value: &[u8]) -> Result<u64> {
     let text = std::str::from_utf8(value).ok();
     text.and_then(|text| text.parse().ok())
-        .ok_or_else(|| args::usage(&format!("--{name}: a number of messages is wanted")))
+        .ok_or_else(|| args::usage(&format!("--{name}: must be a number of messages")))
 }
 
 /// What names main.cf itself names its directory.

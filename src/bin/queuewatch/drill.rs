@@ -176,7 +176,7 @@ impl Rehearsal {
 fn count(name: &str, value: &[u8]) -> Result<u64> {
     let text = String::from_utf8_lossy(value);
     text.parse()
-        .map_err(|_| args::usage(&format!("--{name} \"{text}\": a whole number is wanted")))
+        .map_err(|_| args::usage(&format!("--{name} \"{text}\": must be a whole number")))
 }
 
 /// A directory of our own that is removed at the end.

@@ -47,7 +47,7 @@ Usage: queuewatch COMMAND [OPTIONS] [QUEUE ...]
   doctor    what keeps us from reading a spool, and the least that mends it
   drill     rehearse an alert on made-up mail
 
-queuewatch COMMAND --help tells the options of each. Exit codes: 0 done, 1 failed, 2 wrong usage,
+queuewatch COMMAND --help lists the options of each. Exit codes: 0 done, 1 failed, 2 wrong usage,
 4 done, but something could not be read.
 ";
 
@@ -185,7 +185,10 @@ fn dispatch(mut arguments: Vec<OsString>) -> Result<ExitCode> {
             "-V" | "--version" => version(),
             // For packagers; it is no command of an operator and so in no list of commands.
             "generate" => generate::run(arguments.split_off(1)),
-            "" => Err(args::usage(&format!("a command is wanted: {}", names()))),
+            "" => Err(args::usage(&format!(
+                "the command is missing; it is one of {}",
+                names()
+            ))),
             _ => Err(args::usage(&format!(
                 "there is no command {name}; there are {}",
                 names()

@@ -24,9 +24,10 @@ use crate::{WHICH, of_library};
 pub(crate) const HELP: &str = "\
 Usage: queuewatch watch [OPTIONS]
 
-Watches the queues by inotify: prints a line for each message that arrives, moves, changes or leaves, and
+Watches the queues by inotify. Prints a line for each message that arrives, moves, changes or leaves, and
 for each change of the state by the rules given, else by the defaults of check_postfix_queue. It reads
-the queues once, and again only when it must, which it says; where there is no inotify it reads what has changed. It ends when it is told to (SIGTERM, SIGINT).
+the queues once, and again only when it must, and then says so. Without inotify it reads the files that
+have changed. It ends at SIGTERM or SIGINT.
 ";
 
 /// Mode of files that other programs read.
@@ -198,7 +199,7 @@ fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<
 }
 
 impl Outputs {
-    /// Tells of the moment's verdict wherever it is wanted; false if nobody reads what is printed.
+    /// Writes the present verdict to every output that was asked for. Returns false if standard output is closed.
     fn report(&mut self, change: Option<State>, snapshot: &Snapshot, verdict: &Verdict) -> bool {
         if let Some(before) = change {
             let printed = match self.json {

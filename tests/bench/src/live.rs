@@ -20,7 +20,7 @@ use crate::{Result, machine, postfix, spool};
 
 /// How long nothing happens.
 const IDLE: Duration = Duration::from_secs(30);
-/// Verdicts of which the median is told.
+/// Verdicts that the median is taken of.
 const VERDICTS: usize = 1001;
 /// Messages that Postfix takes.
 const AT_WORK: u64 = 5000;
@@ -137,7 +137,7 @@ pub(crate) fn still(spool: &Path, messages: u64, number: usize) -> Result<String
     Ok(report)
 }
 
-/// Readings of which the median is told.
+/// Readings that the median is taken of.
 const READINGS: usize = 5;
 
 /// Looks at a made-up spool again and again; `number` of the purposes.

@@ -4,8 +4,8 @@
 //!
 //! Everything measured is a process of its own. All take turns, A B C A B C, so that a disturbance
 //! meets each of them; times are medians, ratios are medians of the ratios within a round. One round
-//! before the first warms the caches and is not counted; whether they hold the spool is told. Nothing is asserted about time: a target that
-//! is missed is told, and only a wrong answer is a failure.
+//! before the first warms the caches and is not counted; the report says whether they hold the spool.
+//! Nothing is asserted about time: a target that is missed is reported, and only a wrong answer is a failure.
 
 mod bare;
 mod busy;
@@ -181,10 +181,10 @@ fn run() -> Result<ExitCode> {
 }
 
 fn path(words: &[OsString], index: usize) -> Result<PathBuf> {
-    Ok(words.get(index).ok_or("a path is wanted")?.into())
+    Ok(words.get(index).ok_or("the path is missing")?.into())
 }
 
-/// `None`: help is wanted.
+/// `None`: print the help.
 fn parse(words: Vec<OsString>) -> Result<Option<Options>> {
     let (mut messages, mut rounds, mut live) = (100_000, None, false);
     let (mut cold, mut calls, mut busy, mut source) = (false, false, false, Source::Drill);

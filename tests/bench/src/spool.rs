@@ -55,7 +55,7 @@ pub(crate) fn make(directory: &Path, messages: u64) -> Result<()> {
 }
 
 /// Has a Postfix of its own take `messages` and defer them all, and moves its spool to `directory`.
-/// What is in it is told as postqueue(1) tells it. For [`make_apart`].
+/// Its content is listed as postqueue(1) lists it. For [`make_apart`].
 pub(crate) fn fill(directory: &Path, messages: u64) -> Result<()> {
     let postfix = postfix::Postfix::start(&postfix::Options::default());
     let sent = Command::new("/usr/sbin/smtp-source")

@@ -33,7 +33,7 @@ fn names(bytes: &[u8]) -> BTreeSet<String> {
         .collect()
 }
 
-/// What is told of `name`, as text.
+/// The value of `name`, as text.
 fn told(main_cf: &MainCf, name: &str) -> String {
     match main_cf.expand(name) {
         Ok(None) => "none".to_owned(),

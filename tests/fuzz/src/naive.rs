@@ -1,7 +1,7 @@
 //! A reader of queue files that has the whole file in memory and takes no short cut.
 //!
 //! It lists the records first and answers each question by a look at the list; so it has no state to
-//! get wrong. It knows neither pointer records nor padding: where it meets one it gives up.
+//! get wrong. It knows no pointer records and no padding, and gives up where it meets one.
 
 use queuewatch::postfix::envelope::{Envelope, Writer};
 use queuewatch::postfix::record::{Damage, DamageKind, MAX_RECORD};
@@ -60,7 +60,7 @@ pub fn record(file: &[u8], offset: u64) -> Result<Option<Record<'_>>, DamageKind
     }))
 }
 
-/// What an envelope's visitor is told.
+/// What a reader reports to the visitor of an envelope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // The names are the visitor's.
 pub enum Told {
@@ -70,7 +70,7 @@ pub enum Told {
     Recipient(Vec<u8>),
 }
 
-/// The envelope of `file` and what is told of it, in order; `None` if a pointer record or padding is
+/// The envelope of `file` and its reports, in order; `None` if a pointer record or padding is
 /// in the way.
 pub fn read(file: &[u8], writer: Writer) -> Option<(Envelope, Vec<Told>)> {
     let mut records = Vec::new();

@@ -104,7 +104,7 @@ Texts go in and come out as bytes, as they stand in queue files. A text with wid
 Reads the spools, and returns a L<Postfix::QueueWatch::Snapshot>. Options are the long options of C<check_postfix_queue>
 with C<_> for C<->, such as C<queue_directory>, C<config_directory>, C<all_instances>, C<instance>, C<exclude>, C<counts>,
 C<timeout>, C<now>; and C<measure>, which limits the scan to what those measures need; and C<previous>, the C<state> of an
-earlier snapshot, by which growth is told. An array reference sets an option once for each element, C<undef> leaves it
+earlier snapshot, which growth is measured from. An array reference sets an option once for each element, C<undef> leaves it
 alone, a true or false value switches a switch. Without any the default instance is read.
 
 =head2 check

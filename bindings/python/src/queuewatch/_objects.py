@@ -141,7 +141,7 @@ class Snapshot(_Closable):
         )
 
     def messages(self, queue: str | bytes | None = None) -> Messages:
-        """Read the messages of a queue, of `backlog` or `total`, or of all queues, from the spool anew.
+        """Read the messages of a queue, of `backlog` or `total`, or of all queues, from the spool, again.
 
         They stream: a queue of any length takes no more memory than one message does.
         """
@@ -192,7 +192,7 @@ class Snapshot(_Closable):
     def check(self, **options: Option) -> Verdict:
         """Judge it by `warning` and `critical` rules, else by the defaults.
 
-        The options of the scan hold here too, each unless it is given anew.
+        The options of the scan hold here too, each unless it is given again.
         """
         handle = self._handle
         judged_by = _options.handle({**self._settings, **_options.settings(options)})

@@ -27,7 +27,7 @@ Postfix::QueueWatch::Messages - a cursor over the messages of a queue
 
 =head1 DESCRIPTION
 
-Made by C<messages> of a L<Postfix::QueueWatch::Snapshot>. It reads the spool anew, message by message, so that a queue of
+Made by C<messages> of a L<Postfix::QueueWatch::Snapshot>. It reads the spool again, message by message, so that a queue of
 any length takes no more memory than one message does. Mail that moves meanwhile may be told twice or not at all, as by
 C<mailq>. Use it in the process that made it.
 

@@ -104,7 +104,7 @@ What a later scan needs to tell growth: keep it as you like, and give it to that
     my $verdict = $q->check(warning => ['deferred.oldest=4h'], critical => ['deferred.oldest=1d', 'active.fill=95%']);
 
 A L<Postfix::QueueWatch::Verdict> by those rules, or by the defaults if there are none. The options of the scan hold here
-too, each unless it is given anew.
+too, each unless it is given again.
 
 =head2 close
 
