@@ -18,11 +18,19 @@ pub const MAX_SHOWN: usize = 128;
 pub const MAX_SHOWN_PATH: usize = 160;
 
 /// `bytes` as printable ASCII of at most `max` bytes: each byte that is a control, above 126, or one
-/// of `|`, `<`, `>` becomes `?`, as Postfix's own printable() does; what is cut ends in `...`.
+/// of `|`, `<`, `>`, `$` and the backtick becomes `?`, as Postfix's own printable() does; what is cut
+/// ends in `...`.
 ///
-/// The bar separates perfdata, the brackets are HTML (Monitoring Plugins guidelines; contract.md,
-/// "Output and its limits").
+/// The bar separates perfdata, the brackets are HTML (Monitoring Plugins guidelines). A monitoring
+/// system expands macros such as `$HOSTNAME$` in service output, and a shell runs what stands between
+/// backticks when a notification command puts the output in its words.
 pub fn printable(bytes: &[u8], max: usize) -> String {
+    configured(bytes, max).replace(['$', '`'], "?")
+}
+
+/// [`printable`] for text of a main.cf or of a message about one, where `$` begins the name of a
+/// parameter. What a monitoring system gets of it passes through [`printable`] all the same.
+pub fn configured(bytes: &[u8], max: usize) -> String {
     let (head, tail) = if bytes.len() > max {
         (&bytes[..max.saturating_sub(3)], "...")
     } else {
@@ -177,6 +185,7 @@ mod tests {
         for (bytes, max, text) in [
             (&b"user@example.com"[..], 64, "user@example.com"),
             (b"a|b<c>d", 64, "a?b?c?d"),
+            (b"$HOSTNAME$ `id` $(id)@x", 64, "?HOSTNAME? ?id? ?(id)@x"),
             (b"\x1b[31mred\r\n\0", 64, "?[31mred???"),
             (b"b\xc3\xbccher", 64, "b??cher"),
             (b"0123456789", 10, "0123456789"),
@@ -221,7 +230,7 @@ mod tests {
         fn printable_is_printable(bytes in proptest::collection::vec(any::<u8>(), 0..300), max in 3usize..200) {
             let text = printable(&bytes, max);
             prop_assert!(text.len() <= max);
-            prop_assert!(text.bytes().all(|b| (b' '..=b'~').contains(&b) && !b"|<>".contains(&b)));
+            prop_assert!(text.bytes().all(|b| (b' '..=b'~').contains(&b) && !b"|<>$`".contains(&b)));
         }
 
         #[test]

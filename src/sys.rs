@@ -332,6 +332,8 @@ pub fn network_file_system(path: &Path) -> Option<&'static str> {
 pub struct Disk {
     /// Bytes that Postfix may still use (f_bavail, as its own queue_minfree test counts).
     pub free_bytes: u64,
+    /// The size of the file system in bytes.
+    pub size_bytes: u64,
     /// Inodes that it may still use; `None` where the file system has no fixed number of them.
     pub free_inodes: Option<u64>,
 }
@@ -341,6 +343,7 @@ pub fn disk(place: impl AsFd) -> Result<Disk, Errno> {
     let stat = rustix::fs::fstatvfs(place)?;
     Ok(Disk {
         free_bytes: stat.f_bavail.saturating_mul(stat.f_frsize),
+        size_bytes: stat.f_blocks.saturating_mul(stat.f_frsize),
         free_inodes: (stat.f_files > 0).then_some(stat.f_favail),
     })
 }

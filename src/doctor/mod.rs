@@ -38,10 +38,6 @@ pub struct Line {
 pub struct Report {
     /// In order.
     pub lines: Vec<Line>,
-    /// Directories, files and instances that could not be read.
-    pub unreadable: u64,
-    /// Whether the deadline came before the end.
-    pub cut: bool,
 }
 
 impl Report {
@@ -67,7 +63,6 @@ impl Report {
 
     /// An error; what keeps only some users from reading gets `rights` as its remedy.
     fn error(&mut self, error: &Error, rights: &Rights) {
-        self.unreadable += 1;
         let remedy = rights.remedy_for(error);
         self.wrong(error.statement(), remedy);
     }

@@ -12,6 +12,7 @@ use crate::measure::Unit;
 use crate::options::Options;
 use crate::postfix::envelope::Visitor;
 use crate::postfix::queue::Queue;
+use crate::postfix::record::Damage;
 use crate::scan::{Depth, Gap, Message, Observer, Plan, Spool, fold_gaps, is_repeated};
 use crate::snapshot::contribution::is_altered;
 use crate::sys;
@@ -47,7 +48,7 @@ pub(super) fn examine(
     }
     for warning in &instance.warnings {
         report.wrong(
-            escape::printable(warning.as_bytes(), 400),
+            escape::shown(warning.as_bytes(), 400),
             Some("correct main.cf; until then the default is taken".to_owned()),
         );
     }
@@ -66,7 +67,10 @@ pub(super) fn examine(
         Master::Running { pid: Some(pid) } => report.good(format!("master runs, process {pid}")),
         Master::Running { pid: None } => report.good("master runs"),
         Master::Stopped if instance.config_directory.is_none() => {
-            report.note("no master runs on this spool");
+            report.note("no master runs on this spool: it may be a copy");
+        }
+        Master::Stopped if !instance.expected => {
+            report.note("master does not run, as multi_instance_enable = no says");
         }
         Master::Stopped => report.wrong(
             "master does not run: nothing moves",
@@ -93,8 +97,6 @@ fn files(spool: &Spool, options: &Options, rights: &Rights, report: &mut Report)
     }
     let messages: u64 = all.messages.iter().sum();
     fold_gaps(&mut all.gaps, usize::MAX);
-    all.altered.sort();
-    report.cut |= all.cut;
     if all.unreadable == 0 && !all.cut {
         report.good(format!(
             "every directory and every file can be read ({})",
@@ -105,7 +107,6 @@ fn files(spool: &Spool, options: &Options, rights: &Rights, report: &mut Report)
         let error = Error::from(gap);
         report.wrong(error.statement(), rights.remedy_for(&error));
     }
-    report.unreadable += all.unreadable;
     let told = all.gaps.len().min(MAX_EXAMPLES) as u64;
     if all.unreadable > told {
         report.wrong(
@@ -119,32 +120,38 @@ fn files(spool: &Spool, options: &Options, rights: &Rights, report: &mut Report)
             Some("raise --timeout".to_owned()),
         );
     }
-    for (path, mode) in all.altered.iter().take(MAX_EXAMPLES) {
-        report.wrong(
-            format!(
-                "{}: mode {mode:04o}: {}",
-                escape::path(path),
-                meaning(*mode)
-            ),
-            Some(match mode & 0o070 {
-                0 => "find what changed it (chmod -R, a backup, rsync); Postfix reads it as before"
-                    .to_owned(),
-                _ => "find what changed it (setfacl, chmod -R, a backup); to undo it, requeue the \
-                      message: postsuper -r QUEUE_ID"
-                    .to_owned(),
-            }),
+    all.altered.tell(report, "queue files with altered modes", |path, mode| {
+        let line = format!("{path}: mode {mode:04o}: {}", meaning(*mode));
+        let remedy = match mode {
+            _ if mode & 0o100 == 0 => {
+                "it is not a finished message: find what sets these bits as files are made (a default \
+                 ACL, a umask); its own daemon removes or finishes it"
+            }
+            _ if mode & 0o070 == 0 => {
+                "find what changed it (chmod -R, a backup, rsync); Postfix reads it as before"
+            }
+            _ => {
+                "find what changed it (setfacl, chmod -R, a backup); to undo it, requeue the message: \
+                 postsuper -r QUEUE_ID"
+            }
+        };
+        (line, remedy.to_owned())
+    });
+    all.damaged.tell(report, "damaged queue files", |path, damage| {
+        let remedy = format!(
+            "look at it with postcat {path} and restore it from a backup; qmgr moves it to corrupt at \
+             the next attempt; check the disk and the kernel log"
         );
-    }
-    let told = all.altered.len().min(MAX_EXAMPLES) as u64;
-    if all.altered_count > told {
-        report.wrong(
-            format!(
-                "altered modes, too: {} more",
-                escape::counted(all.altered_count - told, "queue file")
-            ),
-            None,
+        (format!("{path} is damaged: {damage}"), remedy)
+    });
+    all.corrupt.tell(report, "files in corrupt", |path, ()| {
+        let id = path.rsplit('/').next().unwrap_or_default();
+        let remedy = format!(
+            "Postfix set it aside and never looks there: read it with postcat {path}, tell its sender, \
+             then remove it with postsuper -d {id} corrupt"
         );
-    }
+        (format!("{path} is mail that nobody delivers"), remedy)
+    });
 }
 
 /// What Postfix reads in the group bits of a queue file (mail_queue.h; postfix.md, "Group and other
@@ -219,14 +226,65 @@ fn disk(spool: &Spool, instance: &Instance, report: &mut Report) {
     }
 }
 
+/// Files with something wrong: the first of them by path, and how many there are.
+#[derive(Debug)]
+struct Listed<T> {
+    files: Vec<(PathBuf, T)>,
+    count: u64,
+}
+
+impl<T> Default for Listed<T> {
+    fn default() -> Self {
+        Listed {
+            files: Vec::new(),
+            count: 0,
+        }
+    }
+}
+
+impl<T> Listed<T> {
+    fn add(&mut self, file: &Message<'_>, what: T) {
+        self.count += 1;
+        if self.files.len() < MAX_EXAMPLES {
+            self.files.push((file.path(), what));
+        }
+    }
+
+    fn take_in(&mut self, other: &mut Listed<T>) {
+        self.count += other.count;
+        self.files.append(&mut other.files);
+    }
+
+    /// Adds a line for each of the first, in the order of their paths, and how many more there are of
+    /// what is called `kind`.
+    fn tell(
+        mut self,
+        report: &mut Report,
+        kind: &str,
+        line: impl Fn(&str, &T) -> (String, String),
+    ) {
+        self.files.sort_by(|(one, _), (other, _)| one.cmp(other));
+        self.files.truncate(MAX_EXAMPLES);
+        for (path, what) in &self.files {
+            let (text, remedy) = line(&escape::path(path), what);
+            report.wrong(text, Some(remedy));
+        }
+        let more = self.count - self.files.len() as u64;
+        if more > 0 {
+            report.wrong(format!("and {more} more {kind}"), None);
+        }
+    }
+}
+
 /// What a thorough scan finds.
 #[derive(Debug, Default)]
 struct Finds {
     messages: [u64; Queue::ALL.len()],
     gaps: Vec<Gap>,
     unreadable: u64,
-    altered: Vec<(PathBuf, u32)>,
-    altered_count: u64,
+    altered: Listed<u32>,
+    damaged: Listed<Damage>,
+    corrupt: Listed<()>,
     cut: bool,
 }
 
@@ -237,9 +295,24 @@ impl Finds {
         }
         self.gaps.append(&mut other.gaps);
         self.unreadable += other.unreadable;
-        self.altered.append(&mut other.altered);
-        self.altered_count += other.altered_count;
+        self.altered.take_in(&mut other.altered);
+        self.damaged.take_in(&mut other.damaged);
+        self.corrupt.take_in(&mut other.corrupt);
         self.cut |= other.cut;
+    }
+
+    /// What is wrong with a file, ready or not.
+    fn file(&mut self, file: &Message<'_>) {
+        // Postfix gives no meaning to the modes of what it never reads again.
+        if file.queue == Queue::Corrupt {
+            return self.corrupt.add(file, ());
+        }
+        if is_altered(file.queue, file.inode.mode) {
+            self.altered.add(file, file.inode.mode);
+        }
+        if let Some(damage) = file.envelope.and_then(|envelope| envelope.damage) {
+            self.damaged.add(file, damage);
+        }
     }
 }
 
@@ -248,18 +321,11 @@ impl Visitor for Finds {}
 impl Observer for Finds {
     fn message(&mut self, message: &Message<'_>) {
         self.messages[message.queue.index()] += 1;
-        if is_altered(message.queue, message.inode.mode) {
-            self.altered_count += 1;
-            if self.altered.len() < MAX_EXAMPLES {
-                self.altered.push((message.path(), message.inode.mode));
-            }
-        }
+        self.file(message);
     }
 
     fn not_ready(&mut self, file: &Message<'_>) {
-        if is_altered(file.queue, file.inode.mode) {
-            self.altered_count += 1;
-        }
+        self.file(file);
     }
 
     fn name(&mut self, _queue: Queue) {}

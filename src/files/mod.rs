@@ -1,7 +1,9 @@
-//! Files of our own: where they may lie, how they are read and replaced, and the state file of a check.
+//! Files of our own: where they may lie, how they are read and replaced, the state file of a
+//! check, and the status file of a watch.
 //!
 //! Nothing here reads or writes a queue file.
 
 pub mod atomic;
 pub mod safe_path;
 pub mod state;
+pub mod status;

@@ -42,6 +42,9 @@ pub struct Instance {
     pub queue_directory: PathBuf,
     /// What its main.cf says, or Postfix's defaults.
     pub settings: Settings,
+    /// Whether its daemons are expected to run: not of one with `multi_instance_enable = no` that was
+    /// found by way of `multi_instance_directories`, which `postfix start` leaves out (postmulti(1)).
+    pub expected: bool,
     /// What is odd about it and does not stand in the way, one sentence each.
     pub warnings: Vec<String>,
 }
@@ -53,12 +56,19 @@ pub enum Selection {
     Default,
     /// The instance with this configuration directory; a relative path is one from here.
     ConfigDirectory(PathBuf),
-    /// This spool as it stands: no main.cf is read, settings are Postfix's defaults.
-    QueueDirectory(PathBuf),
-    /// The default instance, then those of its `multi_instance_directories` in their order.
-    All,
+    /// This spool. Its settings are those of the configuration directory; without one no main.cf is
+    /// read, and they are Postfix's defaults.
+    QueueDirectory {
+        /// The spool.
+        queue_directory: PathBuf,
+        /// Where the settings come from.
+        config_directory: Option<PathBuf>,
+    },
+    /// The default instance or the one with this configuration directory, then those of its
+    /// `multi_instance_directories` in their order.
+    All(Option<PathBuf>),
     /// Those of [`Selection::All`] with one of these names.
-    Named(Vec<String>),
+    Named(Option<PathBuf>, Vec<String>),
 }
 
 /// The instances that `selection` means; `mail_config` is the value of the environment variable
@@ -73,14 +83,26 @@ pub fn find(selection: &Selection, mail_config: Option<&OsStr>) -> Result<Vec<Re
         let given = mail_config.filter(|directory| !directory.is_empty());
         PathBuf::from(given.unwrap_or(OsStr::new(DEFAULT_CONFIG_DIRECTORY)))
     };
+    let first = |directory: &Option<PathBuf>| directory.clone().unwrap_or_else(default);
     match selection {
-        Selection::QueueDirectory(directory) => Ok(vec![Ok(Instance {
+        Selection::QueueDirectory {
+            queue_directory,
+            config_directory: None,
+        } => Ok(vec![Ok(Instance {
             name: DEFAULT_NAME.to_owned(),
             config_directory: None,
-            queue_directory: directory.clone(),
+            queue_directory: queue_directory.clone(),
             settings: Settings::default(),
+            expected: true,
             warnings: Vec::new(),
         })]),
+        Selection::QueueDirectory {
+            queue_directory,
+            config_directory: Some(directory),
+        } => {
+            let found = Found::read(directory)?;
+            Ok(vec![found.instance_on(Some(queue_directory))])
+        }
         Selection::ConfigDirectory(directory) => {
             let found = Found::read(directory)?;
             Ok(vec![found.instance()])
@@ -91,11 +113,11 @@ pub fn find(selection: &Selection, mail_config: Option<&OsStr>) -> Result<Vec<Re
             enable_lone(&mut instance, &found);
             Ok(vec![instance])
         }
-        Selection::All => {
-            let all = all(&default())?;
+        Selection::All(directory) => {
+            let all = all(&first(directory))?;
             Ok(all.into_iter().map(|(_, instance)| instance).collect())
         }
-        Selection::Named(names) => named(names, all(&default())?),
+        Selection::Named(directory, names) => named(names, all(&first(directory))?),
     }
 }
 
@@ -131,6 +153,23 @@ impl Found {
     }
 
     fn instance(&self) -> Result<Instance> {
+        self.instance_on(None)
+    }
+
+    fn queue_directory(&self) -> Result<PathBuf> {
+        let directory = self.main_cf.path("queue_directory")?;
+        if directory.is_absolute() {
+            return Ok(directory);
+        }
+        let shown = escape::path(&directory);
+        Err(Error::new(
+            ErrorKind::Syntax,
+            format!("queue_directory: expected an absolute path, found \"{shown}\""),
+        ))
+    }
+
+    /// The instance, with its spool in `given` whatever its main.cf says.
+    fn instance_on(&self, given: Option<&PathBuf>) -> Result<Instance> {
         let path = self.directory.join("main.cf");
         let place = |error: Error| {
             error
@@ -139,14 +178,10 @@ impl Found {
                 .with_remedy("correct main.cf, or name the spool itself (--queue-directory)")
         };
         let name = self.name().map_err(place)?;
-        let queue_directory = self.main_cf.path("queue_directory").map_err(place)?;
-        if !queue_directory.is_absolute() {
-            let shown = escape::path(&queue_directory);
-            return Err(place(Error::new(
-                ErrorKind::Syntax,
-                format!("queue_directory: expected an absolute path, found \"{shown}\""),
-            )));
-        }
+        let queue_directory = match given {
+            Some(given) => given.clone(),
+            None => self.queue_directory().map_err(place)?,
+        };
         let mut warnings = self.main_cf.warnings().to_vec();
         let settings = Settings::from_main_cf(&self.main_cf, &mut warnings);
         let shown = escape::path(&path);
@@ -158,6 +193,7 @@ impl Found {
             config_directory: Some(self.directory.clone()),
             queue_directory,
             settings,
+            expected: true,
             warnings,
         })
     }
@@ -224,6 +260,11 @@ fn all(default: &Path) -> Result<Vec<Listed>> {
             Ok(found) => (found.name().ok(), found.instance()),
             Err(error) => (None, Err(error)),
         });
+    }
+    for (_, instance) in &mut list {
+        if let Ok(instance) = instance {
+            instance.expected = instance.settings.multi_instance_enable;
+        }
     }
     refuse_shared_spools(&mut list);
     Ok(list)

@@ -63,8 +63,15 @@ fn three() -> Etc {
     ])
 }
 
+fn spool(queue_directory: &str, config_directory: Option<PathBuf>) -> Selection {
+    Selection::QueueDirectory {
+        queue_directory: queue_directory.into(),
+        config_directory,
+    }
+}
+
 fn names(names: &[&str]) -> Selection {
-    Selection::Named(names.iter().map(|name| (*name).to_owned()).collect())
+    Selection::Named(None, names.iter().map(|name| (*name).to_owned()).collect())
 }
 
 #[test]
@@ -73,7 +80,7 @@ fn selections_that_find() {
     for (selection, lines) in [
         (Selection::Default, &["postfix /var/spool/postfix"][..]),
         (
-            Selection::All,
+            Selection::All(None),
             &[
                 "postfix /var/spool/postfix",
                 "postfix-in /srv/postfix-in",
@@ -91,10 +98,7 @@ fn selections_that_find() {
             Selection::ConfigDirectory(etc.path("postfix-in")),
             &["postfix-in /srv/postfix-in"],
         ),
-        (
-            Selection::QueueDirectory("/no/such/spool".into()),
-            &["postfix /no/such/spool"],
-        ),
+        (spool("/no/such/spool", None), &["postfix /no/such/spool"]),
     ] {
         assert_eq!(etc.lines(&selection), lines, "{selection:?}");
     }
@@ -103,7 +107,7 @@ fn selections_that_find() {
 #[test]
 fn what_an_instance_carries() {
     let etc = three();
-    let all = etc.find(&Selection::All).unwrap();
+    let all = etc.find(&Selection::All(None)).unwrap();
     let enabled: Vec<bool> = all
         .iter()
         .map(|found| found.as_ref().unwrap().settings.multi_instance_enable)
@@ -132,7 +136,7 @@ fn what_an_instance_carries() {
         ]
     );
 
-    let spool = find(&Selection::QueueDirectory("/spool".into()), None).unwrap();
+    let spool = find(&spool("/spool", None), None).unwrap();
     let spool = spool.into_iter().next().unwrap().unwrap();
     assert_eq!(spool.config_directory, None);
     assert_eq!(spool.settings, Settings::default());
@@ -155,13 +159,17 @@ fn selections_that_find_nothing_at_all() {
     let empty = Etc::new(&[]);
     let missing = "none: cannot open ROOT/postfix/main.cf: no such file or directory (ENOENT); name \
                    the configuration directory (--config-directory) or the spool (--queue-directory)";
-    for selection in [Selection::Default, Selection::All, names(&["postfix"])] {
+    for selection in [
+        Selection::Default,
+        Selection::All(None),
+        names(&["postfix"]),
+    ] {
         assert_eq!(empty.lines(&selection), [missing]);
     }
 
     let bad = Etc::new(&[("postfix", "queue_directory\n")]);
     assert_eq!(
-        bad.lines(&Selection::All),
+        bad.lines(&Selection::All(None)),
         [
             "none: ROOT/postfix/main.cf: line 1: expected name = value, found \
           \"queue_directory\"; Postfix refuses the whole file for this: correct the line"
@@ -210,7 +218,7 @@ fn one_broken_instance_hides_no_other() {
                    how Postfix was built, on this host or on the process; correct main.cf, or name \
                    the spool itself (--queue-directory)";
     assert_eq!(
-        etc.lines(&Selection::All),
+        etc.lines(&Selection::All(None)),
         [
             format!("ROOT/postfix/main.cf: queue_directory: {unknown}"),
             "cannot open ROOT/gone/main.cf: no such file or directory (ENOENT); name the \
@@ -256,7 +264,7 @@ fn instances_of_one_name_are_told_apart_by_a_warning() {
         ("postfix", "multi_instance_directories = ROOT/second\n"),
         ("second", "queue_directory = /srv/second\n"),
     ]);
-    let all = etc.find(&Selection::All).unwrap();
+    let all = etc.find(&Selection::All(None)).unwrap();
     let second = all[1].as_ref().unwrap();
     assert_eq!(second.name, escape::path(&etc.path("second")));
     assert_eq!(second.warnings.len(), 1);

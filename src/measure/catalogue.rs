@@ -31,6 +31,7 @@ pub enum Kind {
     Altered,
     FreeBytes,
     FreeInodes,
+    FreeShare,
     Running,
 }
 
@@ -117,7 +118,7 @@ const fn row(
 
 /// Every measure, in the order of contract.md, "Measures".
 #[rustfmt::skip]
-pub const CATALOGUE: [Row; 20] = [
+pub const CATALOGUE: [Row; 21] = [
     row("QUEUE.messages", Kind::Messages, Unit::Count, Depth::Inodes, NO_TABLE, ArgumentKind::None,
         "messages"),
     row("QUEUE.recipients", Kind::Recipients, Unit::Count, Depth::Envelopes, NO_TABLE, ArgumentKind::None,
@@ -152,6 +153,8 @@ pub const CATALOGUE: [Row; 20] = [
         "ready files in a live queue that are no valid queue files"),
     row("spool.altered", Kind::Altered, Unit::Count, Depth::Inodes, NO_TABLE, ArgumentKind::None,
         "queue files whose group or other mode bits are set: Postfix reads them as commands"),
+    row("disk.free_share", Kind::FreeShare, Unit::Percent, Depth::Names, NO_TABLE, ArgumentKind::None,
+        "free bytes against the size of the file system that holds the spool"),
     row("disk.free_bytes", Kind::FreeBytes, Unit::Bytes, Depth::Names, NO_TABLE, ArgumentKind::None,
         "free bytes of the file system that holds the spool"),
     row("disk.free_inodes", Kind::FreeInodes, Unit::Count, Depth::Names, NO_TABLE, ArgumentKind::None,

@@ -14,6 +14,7 @@ use crate::postfix::queue::{Queue, QueueSet};
 use crate::scan::Depth;
 use crate::snapshot::name_counts::{Count, Names};
 use crate::snapshot::{InstanceSnapshot, Previous, QueueTables, Snapshot, Tally};
+use crate::sys::Disk;
 
 /// How far a figure can be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -125,6 +126,14 @@ impl Measure {
             };
         }
         figure
+    }
+
+    /// Whether the scan of `taken` was to read what this measure needs, excluded queues aside.
+    pub(crate) fn is_read(&self, taken: &InstanceSnapshot, snapshot: &Snapshot) -> bool {
+        let queues = snapshot.excluded.iter();
+        let queues = queues.fold(self.queues(), QueueSet::without);
+        let excluded = matches!(self.subject, Subject::Queue(queue) if !queues.contains(queue));
+        !excluded && self.not_read(taken, queues).is_none()
     }
 
     /// Messages whose part in this measure damage hides.
@@ -242,8 +251,9 @@ impl Measure {
             // Taken from two snapshots: see `growth`.
             Kind::Growth => Figure::unknown("it needs an earlier check"),
             Kind::Fill => fill(instances),
-            Kind::FreeBytes => least(instances, |taken| Some(taken.disk?.free_bytes)),
-            Kind::FreeInodes => least(instances, |taken| taken.disk?.free_inodes),
+            Kind::FreeBytes => least(instances, |taken| Some(taken.disk?.free_bytes as f64)),
+            Kind::FreeInodes => least(instances, |taken| Some(taken.disk?.free_inodes? as f64)),
+            Kind::FreeShare => least(instances, |taken| free_share(taken.disk?)),
             Kind::Running => running(instances),
         }
     }
@@ -357,28 +367,35 @@ fn fill(instances: &[&InstanceSnapshot]) -> Figure {
     Figure::exact((fullest * 10.0).round() / 10.0)
 }
 
-fn least(instances: &[&InstanceSnapshot], of: impl Fn(&InstanceSnapshot) -> Option<u64>) -> Figure {
-    let values: Option<Vec<u64>> = instances.iter().map(|taken| of(taken)).collect();
-    match values.and_then(|values| values.into_iter().min()) {
-        Some(value) => Figure::exact(value as f64),
+/// The least over `instances`, which may lie on several file systems.
+fn least(instances: &[&InstanceSnapshot], of: impl Fn(&InstanceSnapshot) -> Option<f64>) -> Figure {
+    let values: Option<Vec<f64>> = instances.iter().map(|taken| of(taken)).collect();
+    match values.and_then(|values| values.into_iter().reduce(f64::min)) {
+        Some(value) => Figure::exact(value),
         None => Figure::unknown("the file system does not tell"),
     }
 }
 
-/// Whether it is not to run (`multi_instance_enable`) and has no backlog.
-pub(crate) fn is_retired(taken: &InstanceSnapshot) -> bool {
-    let backlog = QueueSet::BACKLOG.iter().map(|queue| taken.tally(queue));
-    let empty = |tally: &Tally| tally.messages == 0 && tally.is_whole();
-    !taken.instance.settings.multi_instance_enable && backlog.into_iter().all(empty)
+/// Percent of the file system that are free, rounded down to a tenth: a rule that alerts below some
+/// share must not be told of more. `None` for a file system that tells no size.
+fn free_share(disk: Disk) -> Option<f64> {
+    if disk.size_bytes == 0 {
+        return None;
+    }
+    let share = disk.free_bytes as f64 * 100.0 / disk.size_bytes as f64;
+    Some((share * 10.0).floor() / 10.0)
 }
 
+/// Whether master runs everywhere where it is expected to. Of one instance that a rule names, or that
+/// is the only one, it is whether it runs.
 fn running(instances: &[&InstanceSnapshot]) -> Figure {
     let mut figure = Figure::exact(1.0);
-    for taken in instances {
+    if expected(instances).next().is_none() {
+        return Figure::unknown("no instance is expected to run (multi_instance_enable)");
+    }
+    for taken in expected(instances) {
         match &taken.master {
             Master::Running { .. } => {}
-            // One of several that nobody is to start, and no mail waits for it.
-            Master::Stopped if instances.len() > 1 && is_retired(taken) => {}
             Master::Stopped => {
                 let name = (instances.len() > 1).then(|| shown_name(taken));
                 let detail = match (name, taken.never_started) {
@@ -395,4 +412,13 @@ fn running(instances: &[&InstanceSnapshot]) -> Figure {
         }
     }
     figure
+}
+
+/// Of several instances those that are expected to run.
+fn expected<'s>(
+    instances: &'s [&'s InstanceSnapshot],
+) -> impl Iterator<Item = &'s InstanceSnapshot> {
+    let alone = instances.len() == 1;
+    let expected = move |taken: &&&InstanceSnapshot| alone || taken.instance.expected;
+    instances.iter().filter(expected).copied()
 }

@@ -15,7 +15,6 @@ mod subject;
 use crate::postfix::queue::QueueSet;
 
 pub use catalogue::{ArgumentKind, CATALOGUE, Kind, Row, rows_of};
-pub(crate) use evaluate::is_retired;
 pub use evaluate::{Figure, Quality};
 pub use quantity::Unit;
 pub use spelling::status_code;

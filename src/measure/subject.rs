@@ -22,6 +22,9 @@ pub enum Subject {
 }
 
 impl Subject {
+    /// The deferred queue, which has measures of its own.
+    pub const DEFERRED: Subject = Subject::Queue(Queue::Deferred);
+
     /// The queues that it takes in.
     pub fn queues(self) -> QueueSet {
         match self {

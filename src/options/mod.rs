@@ -98,23 +98,22 @@ impl Options {
     /// # Errors
     /// If the options contradict each other, or nothing at all can be said.
     pub fn instances(&self) -> Result<Vec<Result<Instance>>> {
-        let selections = [
-            self.config_directory.is_some(),
-            self.queue_directory.is_some(),
-            self.all_instances || !self.instances.is_empty(),
-        ];
-        if selections.into_iter().filter(|given| *given).count() > 1 {
-            return Err(Error::new(
-                ErrorKind::Invalid,
-                "--config-directory, --queue-directory and --all-instances or --instance exclude each other",
-            ));
-        }
-        let selection = match (&self.config_directory, &self.queue_directory) {
-            (Some(directory), _) => Selection::ConfigDirectory(directory.clone()),
-            (None, Some(directory)) => Selection::QueueDirectory(directory.clone()),
-            (None, None) if !self.instances.is_empty() => Selection::Named(self.instances.clone()),
-            (None, None) if self.all_instances => Selection::All,
-            (None, None) => Selection::Default,
+        let several = self.all_instances || !self.instances.is_empty();
+        let config = self.config_directory.clone();
+        let selection = match (&self.queue_directory, several) {
+            (Some(_), true) => {
+                return Err(Error::new(
+                    ErrorKind::Invalid,
+                    "--queue-directory is one spool: --all-instances and --instance exclude it",
+                ));
+            }
+            (Some(directory), false) => Selection::QueueDirectory {
+                queue_directory: directory.clone(),
+                config_directory: config,
+            },
+            (None, true) if self.instances.is_empty() => Selection::All(config),
+            (None, true) => Selection::Named(config, self.instances.clone()),
+            (None, false) => config.map_or(Selection::Default, Selection::ConfigDirectory),
         };
         instance::find(&selection, std::env::var_os("MAIL_CONFIG").as_deref())
     }

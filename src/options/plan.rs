@@ -60,14 +60,10 @@ impl Options {
         if !given.is_empty() {
             return Ok(given.to_vec());
         }
-        let live = snapshot
-            .instances
-            .iter()
-            .all(|taken| taken.instance.config_directory.is_some());
-        let limits = snapshot
-            .instances
-            .iter()
-            .map(|taken| taken.instance.settings.qmgr_message_active_limit);
+        let instances = || snapshot.instances.iter().map(|taken| &taken.instance);
+        let live = instances().all(|instance| instance.config_directory.is_some())
+            && instances().any(|instance| instance.expected);
+        let limits = instances().map(|instance| instance.settings.qmgr_message_active_limit);
         Ok(self.defaults(live, limits.min().unwrap_or(0)))
     }
 

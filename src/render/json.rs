@@ -178,6 +178,7 @@ fn instance(taken: &InstanceSnapshot, snapshot: &Snapshot) -> Value {
         "queue_directory": path(&taken.instance.queue_directory),
         "group": json_text(taken.instance.settings.multi_instance_group.as_bytes()),
         "settings": settings(&taken.instance.settings),
+        "expected": taken.instance.expected,
         "warnings": taken.instance.warnings,
         "never_started": taken.never_started,
         "complete": taken.is_whole(),
@@ -192,6 +193,7 @@ fn instance(taken: &InstanceSnapshot, snapshot: &Snapshot) -> Value {
         })).collect::<Vec<_>>(),
         "disk": taken.disk.map(|disk| json!({
             "free_bytes": disk.free_bytes,
+            "size_bytes": disk.size_bytes,
             "free_inodes": disk.free_inodes,
         })),
         "master": match &taken.master {

@@ -1,100 +1,137 @@
 //! OpenMetrics text of a snapshot, for the textfile directory of node_exporter.
 //!
 //! Families begin with `postfix_spool_`, which collides with no other exporter (contract.md,
-//! "OpenMetrics"). A figure that is not known whole is left out, and `postfix_spool_complete` is
-//! then 0.
+//! "OpenMetrics"). A figure that is only a lower bound is exported as it is, and one that is unknown is
+//! left out; `postfix_spool_complete` is then 0, and the shipped alerts read it.
 
 use std::fmt::Write as _;
 
-use crate::instance::Master;
-use crate::postfix::queue::Queue;
-use crate::scan::Depth;
-use crate::snapshot::{InstanceSnapshot, Snapshot, Tally};
+use crate::measure::{Figure, Kind, Measure, Quality, Subject, quantity};
+use crate::snapshot::{InstanceSnapshot, Snapshot};
 
-type OfQueue = fn(&Tally, i64) -> Option<u64>;
-
-/// Families with one sample a queue: name, unit, help, depth that it needs, figure.
+/// Families with one sample a queue: name, unit, help, figure.
 #[rustfmt::skip]
-const OF_QUEUES: [(&str, &str, &str, Depth, OfQueue); 4] = [
-    ("postfix_spool_messages", "", "Messages in the queue.", Depth::Names,
-        |tally, _| Some(tally.messages)),
-    ("postfix_spool_recipients", "", "Recipients still to be delivered.", Depth::Envelopes,
-        |tally, _| (tally.torn == 0).then_some(tally.recipients)),
-    ("postfix_spool_size_bytes", "bytes", "Sum of the message sizes that mailq prints.", Depth::Envelopes,
-        |tally, _| Some(tally.bytes)),
-    ("postfix_spool_oldest_message_age_seconds", "seconds", "Age of the oldest message since it arrived.", Depth::Envelopes,
-        |tally, now| (tally.ageless == 0)
-            .then(|| tally.oldest.map_or(0, |at| now.saturating_sub(at).max(0) as u64))),
+const OF_QUEUES: [(&str, &str, &str, Kind); 4] = [
+    ("postfix_spool_messages", "", "Messages in the queue.", Kind::Messages),
+    ("postfix_spool_recipients", "", "Recipients still to be delivered.", Kind::Recipients),
+    ("postfix_spool_size_bytes", "bytes", "Sum of the message sizes that mailq prints.", Kind::Bytes),
+    ("postfix_spool_oldest_message_age_seconds", "seconds", "Age of the oldest message since it arrived.", Kind::Oldest),
 ];
-
-type OfInstance = fn(&InstanceSnapshot) -> Option<u64>;
-
-/// Over all queues, if all were read that deep.
-fn sum(taken: &InstanceSnapshot, depth: Depth, of: fn(&Tally) -> u64) -> Option<u64> {
-    let queues = taken.plan.queues();
-    let deep = queues
-        .iter()
-        .all(|queue| taken.plan.depth(queue) >= Some(depth));
-    (taken.is_counted() && deep).then(|| {
-        Queue::ALL
-            .into_iter()
-            .map(|queue| of(taken.tally(queue)))
-            .sum()
-    })
-}
 
 /// Families with one sample an instance: name, unit, help, figure.
 #[rustfmt::skip]
-const OF_INSTANCES: [(&str, &str, &str, OfInstance); 8] = [
-    ("postfix_spool_complete", "", "1 if all of the spool could be read.",
-        |taken| Some(u64::from(taken.is_counted()))),
+const OF_SPOOLS: [(&str, &str, &str, Subject, Kind); 4] = [
     ("postfix_spool_unreadable", "", "Directories and files that could not be read.",
-        |taken| Some(taken.unreadable())),
+        Subject::Spool, Kind::Unreadable),
     ("postfix_spool_damaged", "", "Ready files that are no valid queue files.",
-        |taken| sum(taken, Depth::Envelopes, |tally| tally.damaged)),
+        Subject::Spool, Kind::Damaged),
     ("postfix_spool_altered", "", "Queue files whose group or other mode bits are set.",
-        |taken| sum(taken, Depth::Inodes, |tally| tally.altered)),
+        Subject::Spool, Kind::Altered),
     ("postfix_spool_overdue", "", "Deferred messages whose next retry is past by more than a queue run.",
-        |taken| sum(taken, Depth::Inodes, |tally| tally.overdue)),
-    ("postfix_spool_disk_free_bytes", "bytes", "Free bytes of the file system of the spool.",
-        |taken| Some(taken.disk?.free_bytes)),
-    ("postfix_spool_disk_free_inodes", "", "Free inodes of the file system of the spool.",
-        |taken| taken.disk?.free_inodes),
-    ("postfix_spool_master_running", "", "1 if the master daemon runs.",
-        |taken| match taken.master {
-            Master::Running { .. } => Some(1),
-            Master::Stopped => Some(0),
-            Master::Unknown(_) => None,
-        }),
+        Subject::DEFERRED, Kind::Overdue),
 ];
+
+type OfHost = fn(&InstanceSnapshot, &Snapshot) -> Option<f64>;
+
+/// Families of what is around a spool: name, unit, help, value. `NaN` stands for what cannot be told.
+#[rustfmt::skip]
+const OF_HOSTS: [(&str, &str, &str, OfHost); 5] = [
+    ("postfix_spool_disk_free_bytes", "bytes", "Free bytes of the file system of the spool.",
+        |taken, _| Some(taken.disk.map_or(f64::NAN, |disk| disk.free_bytes as f64))),
+    ("postfix_spool_disk_size_bytes", "bytes", "Size of the file system of the spool.",
+        |taken, _| Some(taken.disk.map_or(f64::NAN, |disk| disk.size_bytes as f64))),
+    // Not every file system has a fixed number of them.
+    ("postfix_spool_disk_free_inodes", "", "Free inodes of the file system of the spool.",
+        |taken, _| taken.disk.map_or(Some(f64::NAN), |disk| disk.free_inodes.map(|free| free as f64))),
+    ("postfix_spool_master_running", "", "1 if the master daemon runs, 0 if not, NaN if that cannot be told.",
+        |taken, snapshot| daemon(taken, snapshot, Subject::Master)),
+    ("postfix_spool_expected_running", "", "1 if the daemons are expected to run, 0 if multi_instance_enable is no.",
+        |taken, _| Some(f64::from(u8::from(taken.instance.expected)))),
+];
+
+/// The figure of one queue or spool, if the scan was to read it.
+fn figure(
+    taken: &InstanceSnapshot,
+    snapshot: &Snapshot,
+    subject: Subject,
+    kind: Kind,
+) -> Option<Figure> {
+    let measure = Measure {
+        instance: Some(taken.instance.name.clone()),
+        ..Measure::new(subject, kind)
+    };
+    measure
+        .is_read(taken, snapshot)
+        .then(|| measure.take(snapshot))
+}
+
+/// Whether a daemon runs. A scan of names does not look.
+fn daemon(taken: &InstanceSnapshot, snapshot: &Snapshot, subject: Subject) -> Option<f64> {
+    let figure = figure(taken, snapshot, subject, Kind::Running)?;
+    Some(figure.known().unwrap_or(f64::NAN))
+}
+
+/// What is exported of a figure: the value, or the lower bound. Of what could not be counted at all 0
+/// would be a false zero.
+fn sample(figure: &Figure) -> Option<f64> {
+    match figure.quality {
+        Quality::Exact => Some(figure.value),
+        Quality::AtLeast => Some(figure.value).filter(|value| *value > 0.0),
+        Quality::Unknown => None,
+    }
+}
 
 /// The exposition of `snapshot`, ending in `# EOF`.
 pub fn exposition(snapshot: &Snapshot) -> String {
     let mut text = String::new();
-    for (name, unit, help, depth, of) in OF_QUEUES {
+    let mut complete = vec![true; snapshot.instances.len()];
+    for (name, unit, help, kind) in OF_QUEUES {
         head(&mut text, name, unit, help);
-        for taken in &snapshot.instances {
+        for (taken, complete) in snapshot.instances.iter().zip(&mut complete) {
             for queue in taken.plan.queues().iter() {
-                let tally = taken.tally(queue);
-                let known = tally.is_whole() && taken.plan.depth(queue) >= Some(depth);
-                if let (true, Some(value)) = (known, of(tally, snapshot.now)) {
-                    let instance = label_value(&taken.instance.name);
-                    let _ = writeln!(
-                        text,
-                        "{name}{{postfix_instance=\"{instance}\",queue=\"{queue}\"}} {value}"
-                    );
+                let Some(figure) = figure(taken, snapshot, Subject::Queue(queue), kind) else {
+                    continue;
+                };
+                *complete &= figure.quality == Quality::Exact;
+                if let Some(value) = sample(&figure) {
+                    let labels = format!("{},queue=\"{queue}\"", of_instance(taken));
+                    line(&mut text, name, &labels, value);
                 }
             }
         }
     }
-    for (name, unit, help, of) in OF_INSTANCES {
+    for (name, unit, help, subject, kind) in OF_SPOOLS {
         head(&mut text, name, unit, help);
-        for taken in &snapshot.instances {
-            if let Some(value) = of(taken) {
-                let instance = label_value(&taken.instance.name);
-                let _ = writeln!(text, "{name}{{postfix_instance=\"{instance}\"}} {value}");
+        for (taken, complete) in snapshot.instances.iter().zip(&mut complete) {
+            let Some(figure) = figure(taken, snapshot, subject, kind) else {
+                continue;
+            };
+            *complete &= figure.quality == Quality::Exact;
+            if let Some(value) = sample(&figure) {
+                line(&mut text, name, &of_instance(taken), value);
             }
         }
+    }
+    for (name, unit, help, of) in OF_HOSTS {
+        head(&mut text, name, unit, help);
+        for taken in &snapshot.instances {
+            if let Some(value) = of(taken, snapshot) {
+                line(&mut text, name, &of_instance(taken), value);
+            }
+        }
+    }
+    let name = "postfix_spool_complete";
+    let help =
+        "1 if all of the spool could be read; 0 if a figure is left out or is a lower bound.";
+    head(&mut text, name, "", help);
+    for (taken, complete) in snapshot.instances.iter().zip(complete) {
+        let complete = complete && taken.is_counted();
+        line(
+            &mut text,
+            name,
+            &of_instance(taken),
+            f64::from(u8::from(complete)),
+        );
     }
     let name = "postfix_spool_scan_time_seconds";
     let help = "When this was, in seconds of the epoch: alert when it is old.";
@@ -102,6 +139,15 @@ pub fn exposition(snapshot: &Snapshot) -> String {
     let _ = writeln!(text, "{name} {}", snapshot.now);
     broken(&mut text, snapshot.broken.len());
     text
+}
+
+fn of_instance(taken: &InstanceSnapshot) -> String {
+    format!("postfix_instance=\"{}\"", label_value(&taken.instance.name))
+}
+
+fn line(text: &mut String, name: &str, labels: &str, value: f64) {
+    let value = quantity::plain(value);
+    let _ = writeln!(text, "{name}{{{labels}}} {value}");
 }
 
 /// The exposition of a scan that failed before it could tell anything.

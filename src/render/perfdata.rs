@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use crate::measure::{Argument, Kind, Measure, Subject, Unit, quantity};
 use crate::postfix::queue::Queue;
-use crate::rules::{Level, Verdict};
+use crate::rules::{Level, Rule, Verdict};
 use crate::snapshot::Snapshot;
 
 /// The queues whose oldest message is always told.
@@ -20,40 +20,49 @@ const OLDEST: [Queue; 5] = [
 /// The performance data of a check, one item after the other; what is not known is left out.
 /// `counts_only`: of a scan that only counted.
 pub(super) fn items(snapshot: &Snapshot, verdict: &Verdict, counts_only: bool) -> Vec<String> {
-    // Of one instance alone a rule that names it is one about all.
-    let mut verdict = verdict.clone();
-    if let ([alone], true) = (snapshot.instances.as_slice(), snapshot.broken.is_empty()) {
-        for rule in &mut verdict.rules {
-            let measure = &mut rule.measure;
-            if measure.instance.as_ref() == Some(&alone.instance.name) {
+    let several = snapshot.instances.len() + snapshot.broken.len() > 1;
+    // A rule that names the only instance is one about all.
+    let alone = match snapshot.instances.as_slice() {
+        [alone] if !several => Some(alone.instance.name.as_str()),
+        _ => None,
+    };
+    let rules: Vec<Shown<'_>> = verdict
+        .rules
+        .iter()
+        .map(|rule| {
+            let mut measure = rule.measure.clone();
+            if measure.instance.as_deref() == alone {
                 measure.instance = None;
             }
-        }
-    }
-    let verdict = &verdict;
+            Shown { measure, rule }
+        })
+        .collect();
     let mut items = Vec::new();
-    for (label, measure) in measures(verdict, None, counts_only) {
-        items.extend(item(&label, &measure, snapshot, verdict));
+    for (label, measure) in measures(&rules, None, counts_only) {
+        items.extend(item(&label, &measure, snapshot, &rules));
     }
-    if snapshot.instances.len() + snapshot.broken.len() > 1 {
+    if several {
         for taken in &snapshot.instances {
             let name = &taken.instance.name;
-            for (label, measure) in measures(verdict, Some(name), counts_only) {
-                items.extend(item(
-                    &format!("{name}.{label}"),
-                    &measure,
-                    snapshot,
-                    verdict,
-                ));
+            let prefix = unambiguous(name, |character| matches!(character, '.' | '_'));
+            for (label, measure) in measures(&rules, Some(name), counts_only) {
+                let label = format!("{prefix}.{label}");
+                items.extend(item(&label, &measure, snapshot, &rules));
             }
         }
     }
     items
 }
 
+/// A rule, and the measure that its performance data is of.
+struct Shown<'v> {
+    measure: Measure,
+    rule: &'v Rule,
+}
+
 /// Labels and measures, of all instances or of one.
 fn measures(
-    verdict: &Verdict,
+    rules: &[Shown<'_>],
     instance: Option<&str>,
     counts_only: bool,
 ) -> Vec<(String, Measure)> {
@@ -73,7 +82,7 @@ fn measures(
             all.push((format!("{queue}_oldest"), measure));
         }
     }
-    for rule in &verdict.rules {
+    for rule in rules {
         let mut measure = rule.measure.clone();
         match (instance, &measure.instance) {
             (Some(name), None) => measure.instance = Some(name.to_owned()),
@@ -92,25 +101,63 @@ fn measures(
     all
 }
 
-/// A measure as a label: `.` and `(` made `_`, `)` dropped, and what no label may have made `_`.
+/// Bytes of a name in a label: a label is a name in a database.
+const MAX_NAME: usize = 48;
+
+/// A measure as a label: `.` and `(` made `_`, `)` dropped.
+///
+/// A name in brackets that another name could have the same label as ends in a hash of it. Whether it
+/// does depends on the name alone, so that a label is the same whatever other rules there are.
 fn label(measure: &Measure) -> String {
-    let spelt = measure.to_string();
-    let shown = match &measure.argument {
-        // Bounded: a label is a name in a database.
-        Argument::Name(_) => spelt.get(..64).unwrap_or(&spelt),
-        _ => &spelt,
-    };
-    shown
-        .chars()
-        .filter(|character| *character != ')')
-        .map(|character| match character {
-            '.' | '(' | '\'' | '=' | ' ' | '%' | ';' | '"' | '?' => '_',
-            other => other,
-        })
-        .collect()
+    let plain = |text: &str| text.replace(['.', '('], "_").replace(')', "");
+    match &measure.argument {
+        Argument::Name(name) => {
+            let spelt = measure.to_string();
+            let head = spelt.split('(').next().unwrap_or_default();
+            let name = unambiguous(name, |character| character == '.');
+            format!("{}_{}", plain(head), plain(&name))
+        }
+        _ => plain(&measure.to_string()),
+    }
 }
 
-fn item(label: &str, measure: &Measure, snapshot: &Snapshot, verdict: &Verdict) -> Option<String> {
+/// `name` as a part of a label: `_` for each character that is no letter, digit, `-`, `@`, `/`, `+`, `:`
+/// and that `kept` does not name. A hash follows where another name could become the same: a character
+/// was replaced, the name was cut, or it has a `_` where the caller writes `_` for a dot.
+fn unambiguous(name: &str, kept: impl Fn(char) -> bool) -> String {
+    let stays = |character: char| {
+        character.is_ascii_alphanumeric() || matches!(character, '-' | '@' | '/' | '+' | ':')
+    };
+    let mut text: String = name
+        .chars()
+        .map(|character| match stays(character) || kept(character) {
+            true => character,
+            false => '_',
+        })
+        .collect();
+    let ambiguous = text.contains('_') && !kept('_');
+    if text != name || ambiguous || text.len() > MAX_NAME {
+        text.truncate(MAX_NAME);
+        let _ = write!(text, "_{:08x}", hash(name.as_bytes()));
+    }
+    text
+}
+
+/// FNV-1a folded to 32 bits: the same on every host and in every release, as a label must be.
+fn hash(bytes: &[u8]) -> u32 {
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    for byte in bytes {
+        hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    }
+    (hash >> 32) as u32 ^ hash as u32
+}
+
+fn item(
+    label: &str,
+    measure: &Measure,
+    snapshot: &Snapshot,
+    rules: &[Shown<'_>],
+) -> Option<String> {
     let value = measure.take(snapshot).known()?;
     let unit = measure.unit();
     let mut text = String::new();
@@ -118,16 +165,6 @@ fn item(label: &str, measure: &Measure, snapshot: &Snapshot, verdict: &Verdict) 
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     let quote = if plain { "" } else { "'" };
-    let label: String = label
-        .chars()
-        .map(|c| {
-            if c == '\'' || c == '=' || !c.is_ascii_graphic() || c == '|' {
-                '_'
-            } else {
-                c
-            }
-        })
-        .collect();
     let _ = write!(
         text,
         "{quote}{label}{quote}={}{}",
@@ -135,8 +172,11 @@ fn item(label: &str, measure: &Measure, snapshot: &Snapshot, verdict: &Verdict) 
         unit.uom()
     );
     let range = |level| {
-        let range = verdict.range(measure, level);
-        range.map(ToString::to_string).unwrap_or_default()
+        let rule = rules
+            .iter()
+            .find(|shown| shown.rule.level == level && shown.measure == *measure);
+        rule.map(|shown| shown.rule.range.to_string())
+            .unwrap_or_default()
     };
     let (warning, critical) = (range(Level::Warning), range(Level::Critical));
     let maximum = if unit == Unit::Percent { ";100" } else { "" };
@@ -144,4 +184,75 @@ fn item(label: &str, measure: &Measure, snapshot: &Snapshot, verdict: &Verdict) 
     let minimum = if unit == Unit::PerMinute { "" } else { "0" };
     let _ = write!(text, ";{warning};{critical};{minimum}{maximum}");
     Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn of(spelling: &str) -> String {
+        label(&Measure::parse(spelling).expect(spelling))
+    }
+
+    #[test]
+    fn a_label_is_plain_where_it_can_stand_for_nothing_else() {
+        for (spelling, wanted) in [
+            ("deferred.messages", "deferred_messages"),
+            ("deferred.top_sender", "deferred_top_sender"),
+            ("deferred.older(1.5h)", "deferred_older_1_5h"),
+            ("deferred.reason(4.7)", "deferred_reason_4_7"),
+            ("deferred.domain(a.example)", "deferred_domain_a_example"),
+            ("deferred.sender(a.b@x)", "deferred_sender_a_b@x"),
+            (
+                "hold.domain([192.0.2.1])",
+                "hold_domain__192_0_2_1__194f1ba5",
+            ),
+        ] {
+            assert_eq!(of(spelling), wanted);
+        }
+    }
+
+    #[test]
+    fn names_that_differ_have_labels_that_differ() {
+        let long = "x".repeat(80);
+        let labels: Vec<String> = [
+            "a.b@x",
+            "a_b@x",
+            "a|b@x",
+            "a`b@x",
+            "a$b@x",
+            "a=b@x",
+            "a'b@x",
+            "a b@x",
+            "a(b@x",
+            "a)b@x",
+            "ab@x",
+            "A.B@x",
+            "b\u{fc}cher.example",
+            "b\u{f6}cher.example",
+            "b__cher.example",
+            &format!("{long}1"),
+            &format!("{long}2"),
+        ]
+        .iter()
+        .map(|name| of(&format!("deferred.sender({name})")))
+        .collect();
+        for (place, label) in labels.iter().enumerate() {
+            assert!(!labels[..place].contains(label), "{labels:?}");
+            assert!(label.len() < 90, "{label}");
+            let harmless = |byte: u8| byte.is_ascii_graphic() && !b"|$`'=<>".contains(&byte);
+            assert!(label.bytes().all(harmless), "{label}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_two_names_share_a_label(one in "[a-c._@()$`-]{1,6}", other in "[a-c._@()$`-]{1,6}") {
+            let of = |name: &str| Measure::parse(&format!("hold.domain({name})")).ok().map(|one| label(&one));
+            if let (Some(a), Some(b)) = (of(&one), of(&other)) {
+                prop_assert_eq!(a == b, one == other);
+            }
+        }
+    }
 }

@@ -68,6 +68,12 @@ fn instance(taken: &InstanceSnapshot, now: i64, text: &mut String) {
     let _ = match &taken.master {
         Master::Running { pid: Some(pid) } => writeln!(text, "master runs (process {pid})"),
         Master::Running { pid: None } => writeln!(text, "master runs"),
+        Master::Stopped if !instance.expected => {
+            writeln!(
+                text,
+                "master is stopped, as multi_instance_enable = no says"
+            )
+        }
         Master::Stopped => writeln!(text, "master is stopped"),
         Master::Unknown(_) => writeln!(text, "master unknown"),
     };
@@ -156,8 +162,9 @@ fn settings(taken: &InstanceSnapshot, text: &mut String) {
     if let Some(disk) = taken.disk {
         let _ = write!(
             text,
-            "disk: {} free",
-            Unit::Bytes.show(disk.free_bytes as f64)
+            "disk: {} of {} free",
+            Unit::Bytes.show(disk.free_bytes as f64),
+            Unit::Bytes.show(disk.size_bytes as f64)
         );
         if let Some(inodes) = disk.free_inodes {
             let _ = write!(text, ", {inodes} inodes free");

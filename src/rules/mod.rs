@@ -2,8 +2,10 @@
 
 pub mod range;
 mod rule;
+mod state;
 mod verdict;
 
 pub use range::Range;
 pub use rule::{Level, Rule, defaults};
-pub use verdict::{Finding, State, Verdict};
+pub use state::State;
+pub use verdict::{Finding, Verdict};

@@ -5,7 +5,7 @@ use crate::escape;
 use crate::measure::{Kind, Measure, Subject};
 
 use super::range::Range;
-use super::verdict::State;
+use super::state::State;
 
 /// What a breach of a rule means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

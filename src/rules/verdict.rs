@@ -1,63 +1,9 @@
 //! Rules applied to a snapshot: findings, worst first, and the one order of severities.
 
-use std::fmt;
-
 use super::rule::{Level, Rule};
-use crate::measure::{Figure, Kind, Quality, is_retired};
+use super::state::State;
+use crate::measure::{Figure, Kind, Measure, Quality};
 use crate::snapshot::{InstanceSnapshot, Snapshot};
-
-/// The service state of a monitoring system; the values are exit codes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(i32)]
-pub enum State {
-    /// All is well, and that is known.
-    Ok = 0,
-    /// A warning range alerts.
-    Warning = 1,
-    /// A critical range alerts.
-    Critical = 2,
-    /// It cannot be told.
-    Unknown = 3,
-}
-
-impl State {
-    /// The exit code of a plugin.
-    pub const fn code(self) -> i32 {
-        self as i32
-    }
-
-    /// How bad it is. UNKNOWN is worse than OK and never hides a proven WARNING or CRITICAL
-    /// (design.md, "Severity").
-    const fn severity(self) -> u8 {
-        match self {
-            State::Ok => 0,
-            State::Unknown => 1,
-            State::Warning => 2,
-            State::Critical => 3,
-        }
-    }
-
-    /// The worse of two.
-    #[must_use]
-    pub const fn worse(self, other: State) -> State {
-        if other.severity() > self.severity() {
-            other
-        } else {
-            self
-        }
-    }
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            State::Ok => "OK",
-            State::Warning => "WARNING",
-            State::Critical => "CRITICAL",
-            State::Unknown => "UNKNOWN",
-        })
-    }
-}
 
 /// What one rule, or two on the same measure, found.
 #[derive(Clone, Debug, PartialEq)]
@@ -169,9 +115,11 @@ impl Verdict {
                 .as_ref()
                 .is_some_and(|other| other != name)
         };
-        // One that nobody is to start need not run.
-        let idle =
-            |rule: &&Rule| rule.default && rule.measure.kind == Kind::Running && is_retired(taken);
+        // A daemon of an instance that nobody is to start need not run, unless a rule names it.
+        let idle = |rule: &&Rule| {
+            let daemon = rule.measure.kind == Kind::Running;
+            daemon && rule.measure.instance.is_none() && !taken.instance.expected
+        };
         self.rules
             .iter()
             .filter(|rule| !of_others(rule) && !idle(rule))
@@ -192,11 +140,7 @@ impl Verdict {
     }
 
     /// The range that was given for `measure` at `level`; of several the first.
-    pub fn range(
-        &self,
-        measure: &crate::measure::Measure,
-        level: Level,
-    ) -> Option<&super::range::Range> {
+    pub fn range(&self, measure: &Measure, level: Level) -> Option<&super::range::Range> {
         self.rules
             .iter()
             .find(|rule| rule.level == level && rule.measure == *measure)
@@ -221,17 +165,6 @@ fn judge(rule: &Rule, figure: &Figure) -> Option<State> {
 mod tests {
     use super::*;
     use Quality::{AtLeast, Exact, Unknown};
-
-    #[test]
-    fn unknown_is_worse_than_ok_and_hides_nothing() {
-        let order = [State::Ok, State::Unknown, State::Warning, State::Critical];
-        for (place, one) in order.into_iter().enumerate() {
-            for other in &order[place..] {
-                assert_eq!(one.worse(*other), *other);
-                assert_eq!(other.worse(one), *other);
-            }
-        }
-    }
 
     #[test]
     fn a_figure_is_judged_by_what_it_proves() {

@@ -110,7 +110,7 @@ static void nulls(void)
     set(options, "queue-directory", "/nonexistent/spool");
     FAILS(qw_scan(options, &snapshot, &err), QW_ERR_NOT_FOUND);
     CHECK(snapshot == NULL);
-    set(options, "config-directory", "/nonexistent");
+    set(options, "all-instances", "");
     FAILS(qw_scan(options, &snapshot, &err), QW_ERR_INVALID);
     qw_options_free(options);
 }

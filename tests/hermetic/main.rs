@@ -16,6 +16,8 @@ mod causes;
 mod citations;
 /// Saved spools and odd queue files against what the real tools printed for them.
 mod corpus;
+/// No figure is false or silently missing: OpenMetrics, labels of performance data, the doctor, which spool.
+mod figures;
 /// Growth between two checks: the state file, and the state that a host program keeps.
 mod growth;
 /// Queue files of 5 GB and of 1,000,000 recipients.

@@ -210,10 +210,7 @@ fn a_wrong_call_is_unknown_and_says_what_would_be_right() {
             &["--exclude", "hold", "-w", "hold.messages=1"],
             "--exclude leaves it out",
         ),
-        (
-            &["--config-directory", "/etc/postfix"],
-            "exclude each other",
-        ),
+        (&["--all-instances"], "--queue-directory is one spool"),
         (&["-c", "out/deferred.messages=1"], "no instance out"),
         (&["-c", "x|y\n<b>=1"], "x?y??b?"),
     ] {

@@ -272,6 +272,7 @@ fn a_disk_that_is_nearly_full_is_told() {
         (0, State::Critical),
     ] {
         snapshot.instances[0].disk = Some(Disk {
+            size_bytes: 1 << 40,
             free_bytes,
             free_inodes: Some(1_000_000),
         });
@@ -331,12 +332,18 @@ fn of_several_instances_each_has_its_state_and_a_finding_says_whose_it_is() {
         .map(|one| one["state"].as_str().expect("a state"))
         .collect();
     assert_eq!(states, ["OK", "WARNING", "OK"]);
-    // Mail waits where nobody is to run: then it matters.
-    idle.mail("incoming", 1, 60, "a@client.example", "one.example");
+    // Mail waits where nobody is to run: its age alerts, and the stopped master does not.
+    idle.mail("incoming", 1, 2 * HOUR, "a@client.example", "one.example");
     let (code, text) = check(&[]);
     assert_eq!(code, 2, "{text}");
-    assert!(
-        text.contains("master.running is 0 (postfix-idle) (critical 1:)"),
-        "{text}"
-    );
+    let first = "POSTFIX QUEUE CRITICAL: incoming.oldest is 2h (postfix-idle) (critical 1h)";
+    assert!(text.starts_with(first), "{text}");
+    assert!(!text.contains("master.running"), "{text}");
+    // Neither as the only one that is named, nor by a rule on all; but by one that names it.
+    let (code, text) = check(&["--instance", "postfix-idle", "--exclude", "incoming"]);
+    assert_eq!(code, 0, "{text}");
+    let (code, text) = check(&["-c", "master.running=1:"]);
+    assert_eq!(code, 0, "{text}");
+    let (code, text) = check(&["-c", "postfix-idle/master.running=1:"]);
+    assert_eq!(code, 2, "{text}");
 }

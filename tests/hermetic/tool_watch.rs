@@ -227,7 +227,7 @@ fn the_plugin_answers_from_the_status_file_without_a_right_on_the_spool() {
             &["--status", "/nonexistent/x"][..],
             "there is no /nonexistent/x",
         ),
-        (&["--status", "/etc/passwd"], "this is no status"),
+        (&["--status", "/etc/passwd"], "not a status file"),
         (
             &["--status", file, "-c", "5"],
             "rules and instances are given there",

@@ -18,13 +18,12 @@ use std::time::Duration;
 use args::{Flag, Word};
 use flags::flags;
 use queuewatch::error::{Error, ErrorKind, Result};
-use queuewatch::escape;
-use queuewatch::files::atomic;
 use queuewatch::files::state::StateFile;
+use queuewatch::files::status::Status;
 use queuewatch::instance::Settings;
 use queuewatch::measure::CATALOGUE;
 use queuewatch::options::{Options, Purpose};
-use queuewatch::render::{json, openmetrics, plugin, watch};
+use queuewatch::render::{json, openmetrics, plugin};
 use queuewatch::rules::{State, defaults};
 use queuewatch::snapshot::Wanted;
 
@@ -34,8 +33,6 @@ const TIMEOUT: &str = "10";
 const GRACE: u64 = 1;
 /// How old a status file may be, in seconds, unless it is said.
 const MAX_AGE: i64 = 60;
-/// The longest status file that is read, in bytes.
-const MAX_STATUS: usize = 1 << 20;
 
 #[derive(Clone, Copy, PartialEq)]
 enum Format {
@@ -143,7 +140,12 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
                 "--status answers as queuewatch watch judged: rules and instances are given there",
             ));
         }
-        return answer(&path, &options, max_age.unwrap_or(MAX_AGE), verbosity);
+        let status = Status::read(&path, options.now(), max_age.unwrap_or(MAX_AGE))?;
+        let text = match verbosity {
+            0 => status.output,
+            _ => status.long_output,
+        };
+        return Ok((text, status.state));
     }
     if max_age.is_some() {
         return Err(args::usage("--max-age is about the file of --status"));
@@ -180,18 +182,6 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
         Format::OpenMetrics => openmetrics::exposition(&snapshot),
     };
     Ok((text, verdict.state))
-}
-
-/// What the status file at `path` says.
-fn answer(path: &Path, options: &Options, max_age: i64, verbosity: u8) -> Result<(String, State)> {
-    let document = atomic::read(path, MAX_STATUS)?;
-    let document = document.ok_or_else(|| {
-        let shown = escape::path(path);
-        Error::new(ErrorKind::NotFound, format!("there is no {shown}"))
-            .with_remedy("start queuewatch watch --status FILE")
-    })?;
-    watch::answer(&document, options.now(), max_age, verbosity)
-        .map_err(|error| error.within(&escape::path(path)))
 }
 
 fn seconds(value: &[u8]) -> Result<i64> {

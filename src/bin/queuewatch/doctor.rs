@@ -8,15 +8,19 @@ use queuewatch::error::Result;
 use queuewatch::options::Options;
 
 use crate::args::{self, Flag, Word};
-use crate::{INCOMPLETE, WHICH, of_library, print};
+use crate::{WHICH, of_library, print};
 
 pub(crate) const HELP: &str = "\
 Usage: queuewatch doctor [OPTIONS]
 
-Says who it runs as, what it may read, what is missing, and the least that mends it; finds queue files
-whose mode bits or ACLs Postfix reads as commands. It reads everything and changes nothing. Run it as
-the user that the check runs as: sudo -u nagios queuewatch doctor
+Says who it runs as, what it may read, what is missing, and the least that mends it. It lists damaged
+queue files, mail in corrupt, and files whose mode bits or ACLs Postfix reads as commands. It reads
+everything and changes nothing. It exits with 1 when a line is marked WRONG. Run it as the user that
+the check runs as: sudo -u nagios queuewatch doctor
 ";
+
+/// The exit code when something is wrong.
+const WRONG: u8 = 1;
 
 pub(crate) fn flags() -> Vec<Flag> {
     of_library(&WHICH)
@@ -55,8 +59,8 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         }
     );
     print(&text)?;
-    Ok(match report.unreadable > 0 || report.cut {
-        true => ExitCode::from(INCOMPLETE),
-        false => ExitCode::SUCCESS,
+    Ok(match report.is_good() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(WRONG),
     })
 }

@@ -222,7 +222,7 @@ impl Outputs {
             }
         }
         if let Some(path) = self.status.clone() {
-            let text = format!("{}\n", render::status(snapshot, verdict));
+            let text = format!("{}\n", render::status(snapshot, verdict).document());
             self.keep("status", &path, &text);
         }
         if let Some(path) = self.openmetrics.clone() {

@@ -202,7 +202,7 @@ fn split_name(text: &[u8]) -> Result<(&[u8], &[u8])> {
             ErrorKind::Unsupported,
             format!(
                 "cannot expand the function ${{{}{{..}}}}",
-                escape::printable(name, SHOWN)
+                escape::configured(name, SHOWN)
             ),
         )
         .with_remedy("write its result there")),
@@ -290,6 +290,6 @@ fn level(text: &[u8]) -> Result<[i64; 3]> {
 }
 
 fn syntax(what: impl std::fmt::Display, text: &[u8]) -> Error {
-    let shown = escape::printable(text, SHOWN);
+    let shown = escape::configured(text, SHOWN);
     Error::new(ErrorKind::Syntax, format!("{what} \"{shown}\""))
 }

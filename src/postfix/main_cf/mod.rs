@@ -237,7 +237,7 @@ impl MainCf {
             text.truncate(end);
             self.warn(format!("line {number}: text after a null byte is ignored"));
         }
-        let shown = escape::printable(&text, SHOWN);
+        let shown = escape::configured(&text, SHOWN);
         if text.first().is_some_and(|byte| value::is_space(*byte)) {
             self.warn(format!(
                 "line {number}: \"{shown}\" continues no line and is ignored"
@@ -268,7 +268,7 @@ impl MainCf {
             value: trim(rest.get(1..).unwrap_or_default()).to_vec(),
         };
         let name = name.to_vec();
-        let shown = escape::printable(&name, SHOWN);
+        let shown = escape::configured(&name, SHOWN);
         if let Some(old) = self.set.insert(name, setting.clone()) {
             // As Postfix, which is silent where nothing changes.
             if old.value != setting.value {
@@ -322,7 +322,7 @@ fn trim(bytes: &[u8]) -> &[u8] {
 }
 
 fn bad(name: &str, expected: &str, found: &[u8]) -> Error {
-    let found = escape::printable(found, SHOWN);
+    let found = escape::configured(found, SHOWN);
     Error::new(
         ErrorKind::Syntax,
         format!("{name}: expected {expected}, found \"{found}\""),

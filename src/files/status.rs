@@ -1,0 +1,165 @@
+//! The status file: what `queuewatch watch` keeps, and `check_postfix_queue --status` answers from.
+//!
+//! Its format is defined here and nowhere else: schema `queuewatch/1`, kind `watch`.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::escape;
+use crate::files::atomic;
+use crate::rules::State;
+use crate::snapshot::baseline::SCHEMA;
+
+/// What kind of document a status file is.
+const KIND: &str = "watch";
+/// The longest status file that is read, in bytes.
+const MAX_BYTES: usize = 1 << 20;
+
+/// What a status file says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// The second of the epoch that it tells of.
+    pub now: i64,
+    /// Whether the whole spool was read.
+    pub complete: bool,
+    /// The service state.
+    pub state: State,
+    /// The whole output of the plugin.
+    pub output: String,
+    /// The same with long output.
+    pub long_output: String,
+}
+
+impl Status {
+    /// The document of the file.
+    pub fn document(&self) -> Value {
+        json!({
+            "schema": SCHEMA,
+            "kind": KIND,
+            "now": self.now,
+            "complete": self.complete,
+            "state": self.state.to_string(),
+            "state_code": self.state.code(),
+            "output": self.output,
+            "long_output": self.long_output,
+        })
+    }
+
+    /// Reads a document.
+    ///
+    /// # Errors
+    /// If it is no status file: of kind `Syntax`.
+    pub fn parse(document: &[u8]) -> Result<Status> {
+        let refused = |what: &str| {
+            Error::new(ErrorKind::Syntax, format!("not a status file: {what}"))
+                .with_remedy("name the file that queuewatch watch --status keeps")
+        };
+        let value: Value = serde_json::from_slice(document)
+            .map_err(|cause| refused(&escape::printable(cause.to_string().as_bytes(), 128)))?;
+        if value["schema"] != SCHEMA || value["kind"] != KIND {
+            return Err(refused("unexpected schema"));
+        }
+        let state = value["state_code"].as_i64().and_then(State::from_code);
+        let text = |name: &str| {
+            let text = value[name].as_str().map(str::to_owned);
+            text.ok_or_else(|| refused(&format!("no {name}")))
+        };
+        Ok(Status {
+            now: value["now"].as_i64().ok_or_else(|| refused("no time"))?,
+            complete: value["complete"].as_bool().unwrap_or(false),
+            state: state.ok_or_else(|| refused("no state"))?,
+            output: text("output")?,
+            long_output: text("long_output")?,
+        })
+    }
+
+    /// Reads the file at `path`, and refuses one that is not of the last `max_age` seconds before `now`.
+    ///
+    /// # Errors
+    /// If there is no such file, it is no status file, too old, or from the future.
+    pub fn read(path: &Path, now: i64, max_age: i64) -> Result<Status> {
+        let document = atomic::read(path, MAX_BYTES)?;
+        let document = document.ok_or_else(|| {
+            let shown = escape::path(path);
+            Error::new(ErrorKind::NotFound, format!("there is no {shown}"))
+                .with_remedy("start queuewatch watch --status FILE")
+        })?;
+        Status::parse(&document)
+            .and_then(|status| status.fresh(now, max_age))
+            .map_err(|error| error.within(&escape::path(path)))
+    }
+
+    fn fresh(self, now: i64, max_age: i64) -> Result<Status> {
+        let age = now.saturating_sub(self.now);
+        if age <= max_age && age >= -max_age {
+            return Ok(self);
+        }
+        let text = match age > 0 {
+            true => format!("the status is {age} s old, and may be {max_age} (--max-age)"),
+            false => format!(
+                "the status is from {} s in the future",
+                age.saturating_neg()
+            ),
+        };
+        let error = Error::new(ErrorKind::Timeout, text);
+        Err(error.with_remedy("look whether queuewatch watch runs"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(now: i64) -> Status {
+        Status {
+            now,
+            complete: true,
+            state: State::Warning,
+            output: "POSTFIX QUEUE WARNING: x | y=1\n".to_owned(),
+            long_output: "long\n".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_document_reads_back() {
+        let document = status(100).document().to_string();
+        assert_eq!(Status::parse(document.as_bytes()).unwrap(), status(100));
+    }
+
+    #[test]
+    fn a_status_is_fresh_or_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("status.json");
+        let document = status(100).document().to_string().into_bytes();
+        std::fs::write(&path, &document).unwrap();
+        assert_eq!(Status::read(&path, 160, 60).unwrap(), status(100));
+        let mut stateless = status(100).document();
+        stateless["state_code"] = 7.into();
+        for (bytes, now, told) in [
+            (
+                document.as_slice(),
+                161,
+                "the status is 61 s old, and may be 60 (--max-age); look whether queuewatch watch runs",
+            ),
+            (document.as_slice(), 39, "from 61 s in the future"),
+            (b"{}", 0, "not a status file: unexpected schema"),
+            (b"nonsense", 0, "not a status file: expected"),
+            (b"", 0, "not a status file: EOF"),
+            (
+                stateless.to_string().as_bytes(),
+                100,
+                "not a status file: no state",
+            ),
+        ] {
+            std::fs::write(&path, bytes).unwrap();
+            let error = Status::read(&path, now, 60).unwrap_err().to_string();
+            assert!(error.contains(told), "{error}");
+            assert!(error.contains("status.json"), "{error}");
+        }
+        std::fs::remove_file(&path).unwrap();
+        let error = Status::read(&path, 0, 60).unwrap_err().to_string();
+        assert!(error.contains("start queuewatch watch"), "{error}");
+    }
+}
