@@ -1,65 +1,73 @@
-//! Names the shared library and writes the C header to OUT_DIR; a test compares it with
-//! `include/queuewatch.h`. Nothing outside OUT_DIR is written.
-
-use std::env;
-use std::path::PathBuf;
+//! Names the shared library and, with the feature `header`, writes the C header to OUT_DIR; a test compares
+//! it with `include/queuewatch.h`. Nothing outside OUT_DIR is written.
 
 fn main() {
-    println!("cargo::rerun-if-changed=src/ffi");
     println!("cargo::rerun-if-changed=build.rs");
     // Until 1.0 a break of the ABI changes the minor version and is in the changelog.
     println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,libqueuewatch.so.0");
     // Threads of the host may still be in the library when it calls dlclose.
     println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
-
-    let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("cargo sets it"));
-    let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets it"));
-    let config = cbindgen::Config::from_file(root.join("src/ffi/cbindgen.toml"))
-        .expect("src/ffi/cbindgen.toml is read");
-    // It follows the `mod` lines, and keeps to their order.
-    let builder = cbindgen::Builder::new()
-        .with_config(config)
-        .with_src(root.join("src/ffi/mod.rs"));
-    let mut header = Vec::new();
-    builder
-        .generate()
-        .expect("cbindgen reads src/ffi")
-        .write(&mut header);
-    let header = String::from_utf8(header).expect("the header is text");
-    let header = header
-        .replace("@VERSION@", &version("CARGO_PKG_VERSION"))
-        .replace("@MAJOR@", &version("CARGO_PKG_VERSION_MAJOR"))
-        .replace("@MINOR@", &version("CARGO_PKG_VERSION_MINOR"))
-        .replace("@PATCH@", &version("CARGO_PKG_VERSION_PATCH"));
-    // What Rust asks of an unsafe function stands in each C comment in C's words already.
-    let header = without_safety(&header);
-    std::fs::write(out.join("queuewatch.h"), header).expect("OUT_DIR is writable");
+    #[cfg(feature = "header")]
+    header::write();
 }
 
-fn version(name: &str) -> String {
-    env::var(name).expect("cargo sets it")
-}
+#[cfg(feature = "header")]
+mod header {
+    use std::env;
+    use std::path::PathBuf;
 
-/// Drops the `# Safety` paragraphs, which end with their comment.
-fn without_safety(header: &str) -> String {
-    let mut kept = String::new();
-    let mut dropping = false;
-    for line in header.lines() {
-        if line.trim() == "* # Safety" {
-            dropping = true;
-            // The empty line before it.
-            if let Some(end) = kept.trim_end().strip_suffix('*') {
-                kept.truncate(end.trim_end().len());
+    /// Writes the header that the C ABI makes.
+    pub(super) fn write() {
+        println!("cargo::rerun-if-changed=src/ffi");
+        let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("cargo sets it"));
+        let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets it"));
+        let config = cbindgen::Config::from_file(root.join("src/ffi/cbindgen.toml"))
+            .expect("src/ffi/cbindgen.toml is read");
+        // It follows the `mod` lines, and keeps to their order.
+        let builder = cbindgen::Builder::new()
+            .with_config(config)
+            .with_src(root.join("src/ffi/mod.rs"));
+        let mut header = Vec::new();
+        builder
+            .generate()
+            .expect("cbindgen reads src/ffi")
+            .write(&mut header);
+        let header = String::from_utf8(header).expect("the header is text");
+        let header = header
+            .replace("@VERSION@", &version("CARGO_PKG_VERSION"))
+            .replace("@MAJOR@", &version("CARGO_PKG_VERSION_MAJOR"))
+            .replace("@MINOR@", &version("CARGO_PKG_VERSION_MINOR"))
+            .replace("@PATCH@", &version("CARGO_PKG_VERSION_PATCH"));
+        // What Rust asks of an unsafe function stands in each C comment in C's words already.
+        let header = without_safety(&header);
+        std::fs::write(out.join("queuewatch.h"), header).expect("OUT_DIR is writable");
+    }
+
+    fn version(name: &str) -> String {
+        env::var(name).expect("cargo sets it")
+    }
+
+    /// Drops the `# Safety` paragraphs, which end with their comment.
+    fn without_safety(header: &str) -> String {
+        let mut kept = String::new();
+        let mut dropping = false;
+        for line in header.lines() {
+            if line.trim() == "* # Safety" {
+                dropping = true;
+                // The empty line before it.
+                if let Some(end) = kept.trim_end().strip_suffix('*') {
+                    kept.truncate(end.trim_end().len());
+                    kept.push('\n');
+                }
+            }
+            if line.trim() == "*/" {
+                dropping = false;
+            }
+            if !dropping {
+                kept.push_str(line);
                 kept.push('\n');
             }
         }
-        if line.trim() == "*/" {
-            dropping = false;
-        }
-        if !dropping {
-            kept.push_str(line);
-            kept.push('\n');
-        }
+        kept
     }
-    kept
 }

@@ -78,7 +78,9 @@ def core_of(root: Path) -> Path | None:
 
 def built(cargo: str, core: Path) -> Path:
     """Return the library that cargo made or found up to date, wherever its settings put it."""
-    command = [cargo, "build", "--release", "--locked", "--lib", "--message-format=json-render-diagnostics"]
+    # The library alone: without the programs, and with the header that is committed.
+    features = ("--lib", "--no-default-features")
+    command = [cargo, "build", "--release", "--locked", *features, "--message-format=json-render-diagnostics"]
     ended = subprocess.run(command, cwd=core, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
     if ended.returncode != 0:
         raise SystemExit(f"cannot build libqueuewatch: `{' '.join(command)}` in {core} failed; see above")
