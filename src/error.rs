@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// The kinds that a caller may want to tell apart; one status code of the C ABI each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ErrorKind {
     /// An argument that no caller may pass: a null pointer, a wrong handle, contradicting options.
     Invalid,

@@ -9,37 +9,34 @@
 //! disk bytes -> records -> envelope -> scan -> snapshot -> measures -> rules -> verdict -> renderings
 //! ```
 //!
-//! A room uses only rooms before it; `tests/hermetic/layers.rs` checks that. In the order of that way:
+//! # The types
 //!
-//! | room | what lives there |
+//! | type | what it is for |
 //! |---|---|
-//! | [`escape`], [`error`], [`clock`] | the one door through which bytes become text; the one error; time, passed in |
-//! | [`postfix`] | what Postfix writes: queue IDs, records, envelopes, addresses, main.cf; pure |
-//! | [`cause`] | from a delay reason to its cause, the next hop, and who acts; pure |
-//! | [`sys`] | the system calls, as safe functions that never touch the spool |
-//! | [`threads`] | the threads of one call |
-//! | [`instance`] | which spools, with which settings; whether master runs |
-//! | [`scan`] | walks and reads a spool on several threads, and tells observers |
-//! | [`shape`] | age by domain, as qshape reads and counts |
-//! | [`listing`] | the messages that somebody picks, in an order |
-//! | [`snapshot`] | what the observers add up |
-//! | [`measure`] | the catalogue: every figure, its unit, its quality |
-//! | [`rules`] | ranges, rules, the verdict |
-//! | [`options`] | all of the above by option name, for every face |
-//! | [`watch`] | the same snapshot, kept by inotify |
-//! | [`files`] | our own files: where they may lie, replaced as a whole, the state of a check |
-//! | [`doctor`] | what stands in the way of a true figure, and what mends it |
-//! | [`render`] | service output and performance data, JSON, OpenMetrics |
-//! | [`drill`] | spools of made-up mail |
-//! | [`ffi`] | the C ABI, and the only `unsafe` beside a few calls in [`sys`] |
+//! | [`Options`] | what to look at and what to judge, by the long option names of the programs |
+//! | [`Purpose`] | how much a scan reads |
+//! | [`Snapshot`], [`InstanceSnapshot`] | what a scan found, of all instances and of one |
+//! | [`Measure`], [`Figure`], [`Quality`] | one figure of a snapshot, and how far it can be trusted |
+//! | [`Verdict`], [`Finding`], [`State`] | a snapshot judged by rules |
+//! | [`Messages`], [`MessageRow`] | the messages of a queue, one by one |
+//! | [`Watch`], [`Event`], [`EventKind`] | the live state, kept by inotify |
+//! | [`Queue`], [`QueueSet`] | Postfix's queues |
+//! | [`Gap`] | what could not be read, and why |
+//! | [`Error`], [`ErrorKind`], [`Result`] | what went wrong, where, and the remedy |
+//!
+//! These are the Rust API. The modules below are public because the two programs, the tests and the fuzz
+//! targets are crates of their own; rustdoc hides them, and they may change in any release.
+//!
+//! The features `programs` and `header` are on by default and are of no use to a library: depend on it with
+//! `default-features = false`.
 //!
 //! # Example
 //!
 //! ```
 //! use queuewatch::drill::{Plan, make};
-//! use queuewatch::options::{Options, Purpose};
+//! use queuewatch::{Options, Purpose};
 //!
-//! # fn main() -> queuewatch::error::Result<()> {
+//! # fn main() -> queuewatch::Result<()> {
 //! # let folder = std::env::temp_dir().join(format!("queuewatch-doc-{}", std::process::id()));
 //! # let spool = folder.to_str().unwrap();
 //! # make(&folder, &Plan { messages: 100, ..Plan::default() }, &mut |_, _| {})?;
@@ -56,12 +53,81 @@
 //! # }
 //! ```
 //!
+//! One figure, by its name:
+//!
+//! ```
+//! use queuewatch::{Measure, Options, Purpose};
+//! # fn main() -> queuewatch::Result<()> {
+//! # let folder = std::env::temp_dir().join(format!("queuewatch-doc-figure-{}", std::process::id()));
+//! # let plan = queuewatch::drill::Plan { messages: 100, ..Default::default() };
+//! # queuewatch::drill::make(&folder, &plan, &mut |_, _| {})?;
+//! # let spool = folder.to_str().unwrap();
+//! let mut options = Options::default();
+//! options.set("queue-directory", spool.as_bytes())?;
+//! let snapshot = options.scan(Purpose::Everything)?;
+//! let measure: Measure = "total.messages".parse()?;
+//! assert_eq!(measure.take(&snapshot).known(), Some(100.0));
+//! # std::fs::remove_dir_all(&folder).unwrap();
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The messages of a queue:
+//!
+//! ```
+//! use queuewatch::{Options, Queue};
+//! # fn main() -> queuewatch::Result<()> {
+//! # let folder = std::env::temp_dir().join(format!("queuewatch-doc-rows-{}", std::process::id()));
+//! # let plan = queuewatch::drill::Plan { messages: 100, ..Default::default() };
+//! # let made = queuewatch::drill::make(&folder, &plan, &mut |_, _| {})?;
+//! # let spool = folder.to_str().unwrap();
+//! let mut options = Options::default();
+//! options.set("queue-directory", spool.as_bytes())?;
+//! let deferred: Queue = "deferred".parse()?;
+//! let mut recipients = 0;
+//! for (instance, mut messages) in options.messages(deferred.into())? {
+//!     while let Some(message) = messages.next_message() {
+//!         recipients += message.recipient_count() as u64;
+//!     }
+//!     assert!(messages.gaps().is_empty(), "all of {} was read", instance.name);
+//! }
+//! # assert_eq!(recipients, made.queue(deferred).recipients);
+//! # std::fs::remove_dir_all(&folder).unwrap();
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The live state:
+//!
+//! ```
+//! use queuewatch::{Options, Purpose, State, Watch};
+//! # fn main() -> queuewatch::Result<()> {
+//! # let folder = std::env::temp_dir().join(format!("queuewatch-doc-watch-{}", std::process::id()));
+//! # let plan = queuewatch::drill::Plan { messages: 100, ..Default::default() };
+//! # queuewatch::drill::make(&folder, &plan, &mut |_, _| {})?;
+//! # let spool = folder.to_str().unwrap();
+//! let mut options = Options::default();
+//! options.set("queue-directory", spool.as_bytes())?;
+//! options.set("critical", b"deferred.messages=0")?;
+//! let mut watch = Watch::open(&options, Purpose::Everything)?;
+//! // A host waits for `watch.fd()` in its own loop, and calls `dispatch` when it is readable.
+//! watch.dispatch()?;
+//! while let Some(event) = watch.next_event() {
+//!     println!("{} {}", event.kind.name(), event.queue_id.escape_ascii());
+//! }
+//! let (_, verdict) = watch.check(&options)?;
+//! assert_eq!(verdict.state, State::Critical);
+//! # std::fs::remove_dir_all(&folder).unwrap();
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Promises
 //!
 //! * Nothing below a queue directory or a config directory is written: no file, no lock, no mode, no
 //!   time stamp; nothing is spawned; no thread outlives the call that made it.
 //! * No input, however hostile, panics or loops; memory has limits, named as constants.
-//! * What could not be read is data ([`scan::Gap`]) and makes figures lower bounds; a figure never
+//! * What could not be read is data ([`Gap`]) and makes figures lower bounds; a figure never
 //!   looks exact when it is not.
 #![deny(unsafe_code)]
 
@@ -99,46 +165,79 @@ pub mod docs {
     pub mod library {}
 }
 
+pub use error::{Error, ErrorKind, Result};
+pub use measure::{Figure, Measure, Quality};
+pub use options::{Options, Purpose};
+pub use postfix::queue::{Queue, QueueSet};
+pub use rules::{Finding, State, Verdict};
+pub use scan::{Gap, MessageRow, Messages};
+pub use snapshot::{InstanceSnapshot, Snapshot};
+pub use watch::{Event, EventKind, Watch};
+
+// A room uses only rooms before it (`tests/hermetic/layers.rs`); this is their order.
+
+#[doc(hidden)]
 pub mod escape;
 
+#[doc(hidden)]
 pub mod error;
 
+#[doc(hidden)]
 pub mod clock;
 
+#[doc(hidden)]
 pub mod source;
 
+#[doc(hidden)]
 pub mod postfix;
 
+#[doc(hidden)]
 pub mod cause;
 
+#[doc(hidden)]
 pub mod sys;
 
+#[doc(hidden)]
 pub mod threads;
 
+#[doc(hidden)]
 pub mod instance;
 
+#[doc(hidden)]
 pub mod scan;
 
+#[doc(hidden)]
 pub mod shape;
 
+#[doc(hidden)]
 pub mod listing;
 
+#[doc(hidden)]
 pub mod snapshot;
 
+#[doc(hidden)]
 pub mod measure;
 
+#[doc(hidden)]
 pub mod rules;
 
+#[doc(hidden)]
 pub mod options;
 
+#[doc(hidden)]
 pub mod watch;
 
+#[doc(hidden)]
 pub mod files;
 
+#[doc(hidden)]
 pub mod doctor;
 
+#[doc(hidden)]
 pub mod render;
 
+#[doc(hidden)]
 pub mod drill;
 
+#[doc(hidden)]
 pub mod ffi;

@@ -8,6 +8,15 @@ use super::{Argument, Measure, Subject};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape;
 
+/// As [`Measure::parse`].
+impl std::str::FromStr for Measure {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Measure::parse(text)
+    }
+}
+
 impl Measure {
     /// Reads the spelling of a measure.
     ///

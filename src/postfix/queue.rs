@@ -1,6 +1,9 @@
 //! The six queues that hold messages, and sets of them.
 
 use std::fmt;
+use std::str::FromStr;
+
+use crate::error::{Error, ErrorKind, Result};
 
 /// A queue directory that holds messages (postfix.md, "Queue directories"), in the order in which
 /// perfdata names them.
@@ -52,6 +55,19 @@ impl Queue {
     /// Its place in [`Queue::ALL`], for tables with one row a queue.
     pub const fn index(self) -> usize {
         self as usize
+    }
+}
+
+impl FromStr for Queue {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Queue> {
+        Queue::from_name(name).ok_or_else(|| {
+            let shown = crate::escape::printable(name.as_bytes(), 64);
+            let names = Queue::ALL.map(Queue::name).join(", ");
+            Error::new(ErrorKind::Syntax, format!("there is no queue {shown}"))
+                .with_remedy(format!("queues are {names}"))
+        })
     }
 }
 
@@ -139,6 +155,10 @@ mod tests {
         }
         assert_eq!(Queue::from_name("Deferred"), None);
         assert_eq!(Queue::from_name("bounce"), None);
+        assert_eq!("hold".parse::<Queue>().unwrap(), Queue::Hold);
+        let error = "bounce".parse::<Queue>().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Syntax);
+        assert!(error.to_string().starts_with("there is no queue bounce"));
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub const MAX_EVENTS: usize = 1 << 14;
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum EventKind {
     /// A message is there that was not.
     Arrived,
@@ -44,6 +45,7 @@ impl EventKind {
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Event {
     /// What happened.
     pub kind: EventKind,
