@@ -22,7 +22,7 @@ pub struct OptionRow {
     pub help: &'static str,
 }
 
-/// Every option that [`Options::set`] knows, in the order of help texts.
+/// Every option that [`Options::set`](super::Options::set) knows, in the order of help texts.
 #[rustfmt::skip]
 pub const OPTIONS: [OptionRow; 18] = [
     OptionRow { name: "config-directory", takes: Takes::One("DIR"),
