@@ -172,6 +172,7 @@ def test_an_sdist_holds_the_core(tmp_path: Path) -> None:
         names = {name.partition("/")[2] for name in archive.getnames()}
     core = {f"core/{path.relative_to(ROOT)}" for path in (ROOT / "src").rglob("*") if path.is_file()}
     needed = {"core/Cargo.toml", "core/Cargo.lock", "core/build.rs", "core/include/queuewatch.h"}
+    needed |= {f"core/tests/{binary}/main.rs" for binary in ("hermetic", "real")}
     assert core | needed <= names
     assert {"pyproject.toml", "hatch_build.py", "LICENSE-MIT", "src/queuewatch/__init__.py"} <= names
     assert not [name for name in names if "libqueuewatch" in name or "/target/" in name]
