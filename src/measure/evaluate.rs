@@ -36,6 +36,8 @@ pub struct Figure {
     pub quality: Quality,
     /// What it is about (the domain that has most) or why it is unknown, harmless to print.
     pub detail: Option<String>,
+    /// The damaged file that keeps it from being exact, and what is wrong with it, harmless to print.
+    pub damaged: Option<String>,
     /// Unknown only because there is no earlier check. Nothing is wrong, and the next check has the figure.
     pub pending: bool,
 }
@@ -46,6 +48,7 @@ impl Figure {
             value,
             quality: Quality::Exact,
             detail: None,
+            damaged: None,
             pending: false,
         }
     }
@@ -55,6 +58,7 @@ impl Figure {
             value: 0.0,
             quality: Quality::Unknown,
             detail: Some(why.into()),
+            damaged: None,
             pending: false,
         }
     }
@@ -124,6 +128,7 @@ impl Measure {
                 Subject::Disk | Subject::Master => Quality::Unknown,
                 _ => Quality::AtLeast,
             };
+            figure.damaged = self.damaged(&instances, queues);
         }
         figure
     }
@@ -143,6 +148,19 @@ impl Measure {
             Kind::Recipients | Kind::TopDomain | Kind::Domain | Kind::Reason => tally.torn,
             _ => 0,
         }
+    }
+
+    /// The first damaged file that hides a part of this measure.
+    fn damaged(&self, instances: &[&InstanceSnapshot], queues: QueueSet) -> Option<String> {
+        let hidden = |taken: &InstanceSnapshot, queue| self.hidden(taken.tally(queue)) > 0;
+        let damaged = instances.iter().flat_map(|taken| {
+            let of_queues = taken
+                .damaged
+                .iter()
+                .filter(|one| queues.contains(one.queue) && hidden(taken, one.queue));
+            of_queues.map(|one| format!("{}: {}", escape::path(&one.path), one.damage))
+        });
+        damaged.into_iter().next()
     }
 
     /// Why the scan did not read what this measure needs.

@@ -38,6 +38,12 @@ pub trait Visitor {
     fn recipient(&mut self, address: &[u8], offset: u64) {
         let _ = (address, offset);
     }
+
+    /// The address that a REDIRECT action sends the message to, in place of all its recipients. Told after
+    /// those before the content.
+    fn redirect(&mut self, address: &[u8]) {
+        let _ = address;
+    }
 }
 
 /// Listens to nothing.
@@ -235,7 +241,10 @@ impl Reading {
                     envelope.created = decimal(value);
                 }
             }
-            b'>' => envelope.redirected = true,
+            b'>' => {
+                envelope.redirected = true;
+                visitor.redirect(record.data);
+            }
             // Attributes that do not change what we tell: filter, full name, inspect, warning time,
             // killed, VERP, return addresses, priority, old create time.
             b'L' | b'F' | b'I' | b'W' | b'K' | b'V' | b'r' | b'e' | b'P' | b'c' | b'i' | b'o'

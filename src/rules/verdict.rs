@@ -27,11 +27,13 @@ impl Finding {
             (None, _) => String::new(),
         };
         let value = unit.show(self.figure.value);
+        let damaged = self.figure.damaged.as_ref();
+        let because = damaged.map_or(String::new(), |file| format!(": {file}"));
         match (self.state, self.figure.quality) {
             (State::Unknown, Quality::AtLeast) if self.figure.value > 0.0 => {
-                format!("{measure} is unknown, at least {value}{detail}")
+                format!("{measure} is unknown, at least {value}{detail}{because}")
             }
-            (State::Unknown, _) => format!("{measure} is unknown"),
+            (State::Unknown, _) => format!("{measure} is unknown{because}"),
             (_, quality) => {
                 let bound = match quality {
                     Quality::Exact => "",

@@ -19,6 +19,7 @@ mod log_dir;
 mod log_entries;
 
 mod queue_file;
+mod redirect;
 pub(crate) mod walker;
 
 use std::ffi::{CStr, CString, OsStr};

@@ -9,9 +9,10 @@ use rustix::io::Errno;
 use super::directory::Directory;
 use super::gap::{Gap, GapKind};
 use super::log_dir::{LogReader, Logs};
+use super::redirect::{Hold, Recipients, RecipientsOnly};
 use super::{Depth, Message, Observer};
 use crate::clock::Deadline;
-use crate::postfix::envelope::{self, Writer};
+use crate::postfix::envelope::{self, Envelope, Writer};
 use crate::postfix::queue::Queue;
 use crate::postfix::record::{Buffer, RecordReader};
 use crate::postfix::showq;
@@ -28,6 +29,7 @@ pub(crate) struct FileReader {
     logs_until: Deadline,
     logs: Arc<Vec<Logs>>,
     log_reader: LogReader,
+    recipients: Recipients,
     as_showq: bool,
 }
 
@@ -128,10 +130,33 @@ impl FileReader {
         }
         let source = Until::new(OpenFile(file.as_fd()), self.deadline);
         let mut records = RecordReader::new(source, inode.size, &mut self.buffer);
-        let envelope = match queue {
-            _ if self.as_showq => showq::read(&mut records, observer),
-            Queue::Maildrop => envelope::read(&mut records, Writer::Postdrop, observer),
-            _ => envelope::read(&mut records, Writer::Cleanup, observer),
+        let writer = match queue {
+            Queue::Maildrop => Writer::Postdrop,
+            _ => Writer::Cleanup,
+        };
+        let envelope = if self.as_showq {
+            showq::read(&mut records, observer)
+        } else {
+            let recipients = &mut self.recipients;
+            let read = envelope::read(&mut records, writer, &mut Hold::new(recipients, observer));
+            match read {
+                Ok(envelope) if recipients.must_be_read_again() => {
+                    let source = Until::new(OpenFile(file.as_fd()), self.deadline);
+                    let mut records = RecordReader::new(source, inode.size, &mut self.buffer);
+                    // As many as are told, if the file changes meanwhile.
+                    envelope::read(&mut records, writer, &mut RecipientsOnly(observer)).map(
+                        |again| Envelope {
+                            recipients: again.recipients,
+                            ..envelope
+                        },
+                    )
+                }
+                Ok(envelope) if recipients.tell(observer) => Ok(Envelope {
+                    recipients: 1,
+                    ..envelope
+                }),
+                read => read,
+            }
         };
         let envelope =
             envelope.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;

@@ -114,12 +114,17 @@ fn ages_fall_into_the_buckets_of_qshape() {
     let spool = Spool::of_corpus(name);
     let snapshot = scan(&spool, taken_at(name));
     let table = &snapshot.instances[0].tables;
+    // qshape counts the originals of redirected mail, which is not delivered to them.
+    let originals: String = saved(name, "postqueue-j.out")
+        .lines()
+        .filter(|line| line.contains(REDIRECT))
+        .collect();
     let mut compared = 0;
     for line in saved(name, "qshape/deferred.out").lines().skip(2) {
         let mut cells = line.split_whitespace();
         let domain = cells.next().unwrap();
-        if domain.starts_with('+') {
-            // Cut to fit its column.
+        // The first is cut to fit its column.
+        if domain.starts_with('+') || originals.contains(&format!("@{domain}\"")) {
             continue;
         }
         let numbers: Vec<u64> = cells.map(|cell| cell.parse().unwrap()).collect();

@@ -797,3 +797,80 @@ fn a_size_record_that_leads_beyond_every_disk_is_damage_and_no_gap() {
     assert_eq!(code, 1, "{text}");
     assert!(text.contains("spool.damaged is 1 (warning 0)"), "{text}");
 }
+
+#[test]
+fn a_damaged_file_that_makes_a_measure_unknown_is_named_on_the_first_line() {
+    let spool = Spool::empty();
+    spool.write("deferred/A/A00002", b"", 0o700);
+    spool.write("deferred/A/A00001", b"", 0o700);
+    let file = spool.path().join("deferred/A/A00001");
+    for (rule, begins) in [
+        ("deferred.oldest=4h", "deferred.oldest is unknown"),
+        ("deferred.older(4h)=4", "deferred.older(4h) is unknown"),
+        ("total.recipients=4", "total.recipients is unknown"),
+    ] {
+        let (code, text) = check(&spool, &["-w", rule]);
+        assert_eq!(code, 3, "{text}");
+        let first = text.lines().next().unwrap();
+        let named = format!("{begins}: {}: empty file at byte 0", file.display());
+        assert!(first.contains(&named), "{first}");
+    }
+    // A breach that is proven stands as before.
+    let old = message(NOW - 86_400, "", &["x@three.example"]);
+    spool.write("deferred/B/B00001", &old, 0o700);
+    let (code, text) = check(&spool, &["-w", "deferred.oldest=4h"]);
+    assert_eq!(code, 1, "{text}");
+    assert!(
+        text.contains("deferred.oldest is at least 1d (warning 4h)"),
+        "{text}"
+    );
+}
+
+/// A message that a REDIRECT action sends to `target`, with its defer log.
+fn redirected(spool: &Spool, id: &str, originals: &[&str], target: &str) {
+    let mut file = QueueFile::cleanup(NOW - 60, 0).sender(b"news@client.example");
+    for original in originals {
+        file = file.todo(original.as_bytes());
+    }
+    let mut built = file.content(b"Subject: test\n\nHello\n").build();
+    // Behind the content: before the end record, which is 2 bytes.
+    built.bytes.truncate(built.bytes.len() - 2);
+    drill::push_record(&mut built.bytes, b'>', target.as_bytes());
+    drill::push_record(&mut built.bytes, b'E', b"");
+    let place = format!("{}/{id}", &id[..1]);
+    spool.write(&format!("deferred/{place}"), &built.bytes, 0o700);
+    let delay = drill::Delay {
+        status: "4.4.1".into(),
+        reason: "connect to redir.example[192.0.2.7]:25: Connection refused".into(),
+        reply: None,
+        server: None,
+    };
+    let mut log = Vec::new();
+    let offset = built.recipient_offsets[0];
+    drill::push_entry(&mut log, target, Some(originals[0]), offset, &delay);
+    spool.write(&format!("defer/{place}"), &log, 0o600);
+}
+
+#[test]
+fn a_redirected_message_is_one_delivery_to_its_target() {
+    let spool = Spool::empty();
+    redirected(
+        &spool,
+        "A00001",
+        &["a@one.example", "b@two.example", "c@two.example"],
+        "admin@redir.example",
+    );
+    for (rule, value) in [
+        ("deferred.recipients=0", 1),
+        ("deferred.domain(redir.example)=0", 1),
+        ("deferred.domain(two.example)=@0:9", 0),
+        ("deferred.domain(one.example)=@0:9", 0),
+        ("deferred.top_domain=0", 1),
+        ("deferred.reason(4.4.1)=0", 1),
+    ] {
+        let (code, text) = check(&spool, &["-w", rule]);
+        assert_eq!(code, 1, "{text}");
+        let measure = rule.split_once('=').unwrap().0;
+        assert!(text.contains(&format!("{measure} is {value} ")), "{text}");
+    }
+}

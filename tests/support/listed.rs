@@ -52,16 +52,19 @@ pub(crate) fn count(listed: &[Value], redirect: &str) -> BTreeMap<&'static str, 
 ///
 /// showq first prints the defer log and then the recipients of the queue file that it does not remember, and it
 /// remembers no more than 1000: of 1500 deferred ones 500 come twice. From 3.11 on it also prints those that bounced.
-/// Where a message is redirected, the log names the target, which is not a recipient of the queue file.
+/// Where a message is redirected, the log names the target, to which one delivery is made for all of them.
 fn recipients<'m>(message: &'m Value, redirect: &str) -> BTreeSet<&'m str> {
-    message["recipients"]
+    let listed: BTreeSet<&str> = message["recipients"]
         .as_array()
         .expect("a list")
         .iter()
         .filter(|recipient| recipient.get("bounce_reason").is_none())
         .map(|recipient| recipient["address"].as_str().expect("an address"))
-        .filter(|address| *address != redirect)
-        .collect()
+        .collect();
+    match listed.get(redirect) {
+        Some(target) => BTreeSet::from([*target]),
+        None => listed,
+    }
 }
 
 /// The figures of one queue, as both sides give them.

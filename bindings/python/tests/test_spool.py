@@ -74,8 +74,8 @@ def test_whole_numbers_are_int_and_others_float(snap: queuewatch.Snapshot) -> No
 
 def test_a_measure_has_quality_and_detail(snap: queuewatch.Snapshot) -> None:
     measure = snap.measure("deferred.top_domain")
-    assert measure == queuewatch.Measure("deferred.top_domain", 97, Quality.EXACT, "alpha.example")
-    assert str(measure) == "deferred.top_domain is 97 (alpha.example)"
+    assert measure == queuewatch.Measure("deferred.top_domain", 96, Quality.EXACT, "alpha.example")
+    assert str(measure) == "deferred.top_domain is 96 (alpha.example)"
     assert snap.measure("deferred.messages").detail == ""
 
 
@@ -241,7 +241,7 @@ def test_a_list_sets_an_option_once_for_each(spool: Path, value: list[str | byte
 def test_a_switch_and_numbers_and_paths(spool: Path, directory: Any) -> None:
     given = str(spool).encode() if directory is bytes else directory(spool)
     options: dict[str, Any] = {"queue_directory": given, "timeout": 7.5, "readers": 2, "instance": None}
-    assert queuewatch.scan(**options, counts=False)["deferred.recipients"] == 1961
+    assert queuewatch.scan(**options, counts=False)["deferred.recipients"] == 1960
     counted = queuewatch.scan(**options, counts=True)
     assert counted["deferred.messages"] == 194
     assert counted.measure("deferred.recipients").quality is Quality.UNKNOWN
