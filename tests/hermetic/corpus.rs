@@ -88,6 +88,8 @@ fn domains_and_senders_have_the_counts_of_postqueue() {
                     .bytes()
                     .all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte))
                     && !domain.ends_with('.')
+                    // The measure counts the UTF-8 spelling of the domain, too.
+                    && !domain.starts_with("xn--")
                 {
                     let measure = format!("{queue}.domain({domain})");
                     assert_eq!(figure(&snapshot, &measure), *recipients, "{name} {measure}");
