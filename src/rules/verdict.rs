@@ -175,6 +175,7 @@ mod tests {
             value,
             quality,
             detail: None,
+            damaged: None,
             pending: false,
         };
         let critical = rule(Level::Critical, "deferred.messages=10");
