@@ -205,6 +205,7 @@ mod tests {
                     value,
                     quality,
                     detail: detail.map(str::to_owned),
+                    damaged: None,
                     pending: false,
                 },
             }
