@@ -48,8 +48,11 @@
  * Manners: it never prints, exits, spawns a process, unwinds into its caller, or changes the working
  * directory, locale, signals, umask or environment; nothing below a spool is written, locked or re-timed.
  *
- * Stability: while QW_ABI_VERSION is 0 a release may break the ABI and then says so in its changelog.
- * Rows are filled up to the size that the caller was compiled with.
+ * Stability: QW_ABI_VERSION and the SONAME rise together when the ABI breaks, and only then; within one ABI
+ * version functions, constants and fields at the end of rows are added. Rows are filled up to the size that
+ * the caller was compiled with, which is at least that of the ABI's first release. Status codes, states,
+ * queues, kinds and causes may get new values: handle those that you do not know as a default. What is to go
+ * is marked QW_DEPRECATED for at least one ABI version.
  */
 
 
@@ -67,11 +70,35 @@
 /* As a length: the text is NUL-terminated. */
 #define QW_NUL SIZE_MAX
 
+/* Before each function: for hosts that build the library into their own, define it as they export. */
+#ifndef QW_API
+#if defined(__GNUC__)
+#define QW_API __attribute__((visibility("default")))
+#else
+#define QW_API
+#endif
+#endif
+
+/* A status that is not looked at hides a failure. Define QW_NO_WARN_UNUSED to be left alone. */
+#if defined(__GNUC__) && !defined(QW_NO_WARN_UNUSED)
+#define QW_WARN_UNUSED __attribute__((warn_unused_result))
+#else
+#define QW_WARN_UNUSED
+#endif
+
+/* Of what will go with the next ABI version, with what to use instead. */
+#if defined(__GNUC__)
+#define QW_DEPRECATED(instead) __attribute__((deprecated(instead)))
+#else
+#define QW_DEPRECATED(instead)
+#endif
+
 
 /**
- * The version of the ABI that this header describes. While it is 0 any release may break it.
+ * The version of the ABI that this header describes, and of the SONAME, libqueuewatch.so.1. It rises when
+ * the ABI breaks, and is independent of the version of the library.
  */
-#define QW_ABI_VERSION 0
+#define QW_ABI_VERSION 1
 
 /**
  * Level of qw_log_set: errors.
@@ -169,6 +196,21 @@
 #define QW_EVENT_DROPPED 6
 
 /**
+ * What an option takes: nothing, it is on or off.
+ */
+#define QW_TAKES_NOTHING 0
+
+/**
+ * What an option takes: one value, the last one given counts.
+ */
+#define QW_TAKES_ONE 1
+
+/**
+ * What an option takes: a value each time it is set, and they accumulate.
+ */
+#define QW_TAKES_MANY 2
+
+/**
  * What failed, why, and what to do about it. Owned by whoever received it.
  */
 typedef struct qw_error qw_error;
@@ -219,11 +261,6 @@ typedef struct qw_verdict qw_verdict;
 typedef struct qw_watch qw_watch;
 
 /**
- * What a function came to: QW_OK, QW_END, or one of QW_ERR_.
- */
-typedef int32_t qw_status;
-
-/**
  * Bytes that belong to somebody else; each function says to whom and until when. `data` is NULL where
  * there are none at all; an empty text has data and a length of 0. They are not NUL-terminated unless
  * a function says so.
@@ -238,6 +275,11 @@ typedef struct {
    */
   size_t len;
 } qw_bytes;
+
+/**
+ * Status returned by every function that can fail: QW_OK, QW_END, or one of QW_ERR_.
+ */
+typedef int32_t qw_status;
 
 /**
  * How far a figure can be trusted.
@@ -282,6 +324,32 @@ typedef struct {
    */
   int32_t reserved;
 } qw_problem;
+
+/**
+ * An instance of Postfix that was scanned. The bytes live as long as the snapshot.
+ */
+typedef struct {
+  /**
+   * Its name; `NAME/MEASURE` is a measure of it alone.
+   */
+  qw_bytes name;
+  /**
+   * The raw path of its configuration directory; absent if its spool was given by itself.
+   */
+  qw_bytes config_directory;
+  /**
+   * The raw path of its spool.
+   */
+  qw_bytes queue_directory;
+  /**
+   * 1 if all of it that was to be read was read.
+   */
+  int32_t complete;
+  /**
+   * 0.
+   */
+  int32_t reserved;
+} qw_instance;
 
 /**
  * One message. The bytes are raw, and live until the cursor moves or is freed.
@@ -487,6 +555,64 @@ typedef struct {
 } qw_event;
 
 /**
+ * An option. The bytes are printable ASCII and static.
+ */
+typedef struct {
+  /**
+   * Its name, for qw_options_set.
+   */
+  qw_bytes name;
+  /**
+   * What stands for its value in help texts; absent if it takes none.
+   */
+  qw_bytes value;
+  /**
+   * What it does.
+   */
+  qw_bytes help;
+  /**
+   * QW_TAKES_.
+   */
+  int32_t takes;
+  /**
+   * 0.
+   */
+  int32_t reserved;
+} qw_option;
+
+/**
+ * A measure. The bytes are printable ASCII and static.
+ */
+typedef struct {
+  /**
+   * Its spelling; QUEUE stands for a queue, backlog or total, and the word in brackets for an argument.
+   */
+  qw_bytes spelling;
+  /**
+   * Its unit: `s`, `B`, `%`, `1/min`; empty for a plain number.
+   */
+  qw_bytes unit;
+  /**
+   * What it is.
+   */
+  qw_bytes help;
+} qw_measure;
+
+/**
+ * A cause of delays. The bytes are printable ASCII and static.
+ */
+typedef struct {
+  /**
+   * Its name.
+   */
+  qw_bytes name;
+  /**
+   * Who acts, where nothing else is known: us, them, both, nobody or unknown.
+   */
+  qw_bytes acts;
+} qw_cause;
+
+/**
  * A log function: its `user` pointer, the level (QW_LOG_), the part of the library, the message. The
  * bytes live during the call. It is called on the thread that called the library, at the end of that
  * call. It must not unwind, and must not call the library: what can fail returns QW_ERR_STATE there, and
@@ -538,6 +664,11 @@ typedef void (*qw_log_fn)(void *user, int32_t level, qw_bytes target, qw_bytes m
  * The time was up before anything could be told.
  */
 #define QW_ERR_TIMEOUT 23
+
+/**
+ * qw_cancel stopped the call.
+ */
+#define QW_ERR_CANCELLED 24
 
 /**
  * A call out of order: from within a log function, or on a handle that an earlier bug has poisoned.
@@ -626,83 +757,118 @@ typedef void (*qw_log_fn)(void *user, int32_t level, qw_bytes target, qw_bytes m
 
 #ifdef __cplusplus
 extern "C" {
-#endif // __cplusplus
+#endif /* __cplusplus */
 
 /**
  * The version of the library that is loaded, NUL-terminated; static. Since 0.1.
  */
-const char *qw_version(void);
+QW_API const char *qw_version(void);
 
 /**
  * The ABI version of the library that is loaded: compare it with QW_ABI_VERSION. Since 0.1.
  */
-uint32_t qw_abi_version(void);
+QW_API uint32_t qw_abi_version(void);
+
+/**
+ * Writes `bytes` to `buffer` as text that is safe on a terminal, in a log and in a monitor: printable ASCII,
+ * with `?` for all else, cut at `size` - 1 bytes, and always NUL-terminated if `size` is not 0. Returns the
+ * length of the whole text, as snprintf does: one of `size` or more was cut. Absent bytes are an empty text.
+ * Since 0.1.
+ */
+QW_API
+size_t qw_printable(qw_bytes bytes,
+                    char *buffer,
+                    size_t size);
 
 /**
  * The status that came with the error; QW_OK for NULL. Since 0.1.
  */
-qw_status qw_error_code(const qw_error *error);
+QW_API qw_status qw_error_code(const qw_error *error);
 
 /**
  * The errno of the system; 0 if it gave none, or for NULL. Since 0.1.
  */
-int32_t qw_error_errno(const qw_error *error);
+QW_API int32_t qw_error_errno(const qw_error *error);
 
 /**
  * The whole text with cause and remedy, printable ASCII, NUL-terminated; lives as long as the error;
  * never NULL. Since 0.1.
  */
+QW_API
 const char *qw_error_message(const qw_error *error);
 
 /**
  * What to do about it, printable ASCII, NUL-terminated; NULL if we know nothing. Lives as long as the
  * error. Since 0.1.
  */
+QW_API
 const char *qw_error_remedy(const qw_error *error);
 
 /**
  * The raw path that the error is about; absent if it is about none. Lives as long as the error.
  * Since 0.1.
  */
-qw_bytes qw_error_path(const qw_error *error);
+QW_API qw_bytes qw_error_path(const qw_error *error);
 
 /**
  * The offset of the first wrong byte in the text given, counted from 0; QW_NUL if it is about no text.
  * Since 0.1.
  */
+QW_API
 size_t qw_error_offset(const qw_error *error);
 
 /**
  * Frees an error. NULL is a no-op. Since 0.1.
  */
-void qw_error_free(qw_error *error);
+QW_API void qw_error_free(qw_error *error);
 
 /**
  * The bytes of a text, and a NUL behind them that is not counted. They live as long as the text. NULL
  * gives absent bytes. Since 0.1.
  */
+QW_API
 qw_bytes qw_text_bytes(const qw_text *text);
 
 /**
  * Frees a text. NULL is a no-op. Since 0.1.
  */
-void qw_text_free(qw_text *text);
+QW_API void qw_text_free(qw_text *text);
 
 /**
  * Makes options: the default instance, everything read, no rules. Free them with qw_options_free.
  * Errors: QW_ERR_INVALID. Since 0.1.
  */
-qw_status qw_options_new(qw_options **out, qw_error **err);
+QW_API QW_WARN_UNUSED qw_status qw_options_new(qw_options **out, qw_error **err);
 
 /**
- * Sets an option: `name` is a long option of check_postfix_queue without dashes (queue-directory,
- * config-directory, all-instances, instance, warning, critical, exclude, counts, timeout, now, readers,
- * gentle), or `measure`, which limits a scan to what that measure needs, or `poll`, which has a watch look
- * for changes itself, so many seconds apart, instead of by inotify. Those that may be repeated accumulate.
- * One that takes nothing is switched by an empty value, yes or no. Both texts are copied.
+ * Sets an option by its name. The options are:
+ *
+ *   config-directory DIR: the instance whose main.cf is in DIR (default: $MAIL_CONFIG, else /etc/postfix)
+ *   queue-directory DIR: the spool in DIR; its settings are those of --config-directory, else Postfix's defaults
+ *   all-instances: the default instance (or that of --config-directory) and all of its multi_instance_directories
+ *   instance NAME ...: of those, the one whose multi_instance_name is NAME
+ *   warning RULE ...: WARNING when RULE alerts: MEASURE=RANGE, or RANGE for total.messages
+ *   critical RULE ...: CRITICAL when RULE alerts
+ *   exclude QUEUE ...: leave QUEUE out of everything
+ *   counts: count by names alone: the cheap probe for a queue of millions
+ *   measure MEASURE ...: read only what these measures and the rules need
+ *   timeout SECONDS: stop then, and report what is known as at least
+ *   now EPOCH: ages as of that second
+ *   previous STATE: the state of an earlier snapshot to compare with (empty: there is none yet)
+ *   readers N: at most N threads read at once (1 to 16, default 16; 2 if gentle)
+ *   gentle: read at the lowest priority, and rest while others want the processor
+ *   poll SECONDS: without inotify: look every SECONDS (1 to 86400) which files have changed, and read those
+ *   bucket-count N: columns of a shape (default 10)
+ *   bucket-time MINUTES: minutes of a shape's first column (default 5); each further one is twice as long
+ *   linear: all columns of a shape are as long as the first
+ *
+ * Those marked `...` may be set again, and accumulate. One without a value is switched by an empty value, yes
+ * or no. Both texts are copied.
  * Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND (no such option), QW_ERR_SYNTAX (with the offset). After an
  * error the options are as before. Since 0.1.
  */
+QW_API
+QW_WARN_UNUSED
 qw_status qw_options_set(qw_options *options,
                          const char *name,
                          size_t name_len,
@@ -711,9 +877,37 @@ qw_status qw_options_set(qw_options *options,
                          qw_error **err);
 
 /**
+ * Says how texts spell options: by a `sample`, the option queue-directory as the host's users would give
+ * it. `"queue-directory"` with the quotes (as at first), `--queue-directory`, `queue_directory=` or
+ * `queue_directory =>`. It holds for these options and for all that is made with them.
+ * Errors: QW_ERR_INVALID, QW_ERR_SYNTAX (another sample). Since 0.1.
+ */
+QW_API
+QW_WARN_UNUSED
+qw_status qw_options_spell(qw_options *options,
+                           const char *sample,
+                           size_t sample_len,
+                           qw_error **err);
+
+/**
+ * Stops qw_scan and qw_shape_scan with these options, that which runs and any later one: they return
+ * QW_ERR_CANCELLED, soon. Another thread may call it, and a signal handler; it only sets a mark. NULL is a
+ * no-op. The options may not be freed meanwhile. Since 0.1.
+ */
+QW_API
+void qw_cancel(const qw_options *options);
+
+/**
+ * How many queue files and other entries qw_scan and qw_shape_scan with these options have come to so far,
+ * from the first on; 0 for NULL. Another thread may call it, to show that work goes on. Since 0.1.
+ */
+QW_API
+uint64_t qw_progress(const qw_options *options);
+
+/**
  * Frees options. NULL is a no-op. Since 0.1.
  */
-void qw_options_free(qw_options *options);
+QW_API void qw_options_free(qw_options *options);
 
 /**
  * Scans what `options` says. Without a `measure` option everything is read, so that any measure can be
@@ -722,6 +916,8 @@ void qw_options_free(qw_options *options);
  * Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND, QW_ERR_DENIED, QW_ERR_IO, QW_ERR_NOT_A_SPOOL,
  * QW_ERR_SYNTAX (main.cf), QW_ERR_UNSUPPORTED. Since 0.1.
  */
+QW_API
+QW_WARN_UNUSED
 qw_status qw_scan(const qw_options *options,
                   qw_snapshot **out,
                   qw_error **err);
@@ -729,18 +925,20 @@ qw_status qw_scan(const qw_options *options,
 /**
  * 1 if all that was to be read was read; 0 if not, or for NULL. Since 0.1.
  */
-int32_t qw_snapshot_complete(const qw_snapshot *snapshot);
+QW_API int32_t qw_snapshot_complete(const qw_snapshot *snapshot);
 
 /**
  * The second of the epoch that ages count from; 0 for NULL. Since 0.1.
  */
-int64_t qw_snapshot_now(const qw_snapshot *snapshot);
+QW_API int64_t qw_snapshot_now(const qw_snapshot *snapshot);
 
 /**
  * Takes a measure, such as `deferred.oldest` or `postfix-out/deferred.older(4h)`, in its unit (seconds,
  * bytes, percent, or a plain number). `value` and `quality` are written on success; with
  * QW_QUALITY_UNKNOWN the value is 0 and means nothing. Neither may be NULL. Errors: QW_ERR_INVALID, QW_ERR_SYNTAX. Since 0.1.
  */
+QW_API
+QW_WARN_UNUSED
 qw_status qw_snapshot_measure(const qw_snapshot *snapshot,
                               const char *measure,
                               size_t measure_len,
@@ -752,6 +950,8 @@ qw_status qw_snapshot_measure(const qw_snapshot *snapshot,
  * What a measure is about (the domain or sender that has most), or why it is unknown; an empty text
  * if there is nothing to tell. Printable ASCII. Errors: as qw_snapshot_measure. Since 0.1.
  */
+QW_API
+QW_WARN_UNUSED
 qw_status qw_snapshot_measure_detail(const qw_snapshot *snapshot,
                                      const char *measure,
                                      size_t measure_len,
@@ -763,11 +963,14 @@ qw_status qw_snapshot_measure_detail(const qw_snapshot *snapshot,
  * broken. It keeps the first of very many; the measures spool.unreadable and spool.damaged count all.
  * 0 for NULL. Since 0.1.
  */
+QW_API
 size_t qw_snapshot_problem_count(const qw_snapshot *snapshot);
 
 /**
  * The problem at `index`, from 0. `row_size` is sizeof *row. Errors: QW_ERR_INVALID. Since 0.1.
  */
+QW_API
+QW_WARN_UNUSED
 qw_status qw_snapshot_problem(const qw_snapshot *snapshot,
                               size_t index,
                               qw_problem *row,
@@ -775,26 +978,53 @@ qw_status qw_snapshot_problem(const qw_snapshot *snapshot,
                               qw_error **err);
 
 /**
+ * How many instances the snapshot is about; those that could not be scanned are among its problems.
+ * 0 for NULL. Since 0.1.
+ */
+QW_API size_t qw_snapshot_instance_count(const qw_snapshot *snapshot);
+
+/**
+ * The instance at `index`, from 0. `row_size` is sizeof *row. Errors: QW_ERR_INVALID. Since 0.1.
+ */
+QW_API
+QW_WARN_UNUSED
+qw_status qw_snapshot_instance(const qw_snapshot *snapshot,
+                               size_t index,
+                               qw_instance *row,
+                               size_t row_size,
+                               qw_error **err);
+
+/**
  * The snapshot as a JSON document, schema queuewatch/1. Errors: QW_ERR_INVALID. Since 0.1.
  */
-qw_status qw_snapshot_json(const qw_snapshot *snapshot, qw_text **out, qw_error **err);
+QW_API
+QW_WARN_UNUSED
+qw_status qw_snapshot_json(const qw_snapshot *snapshot,
+                           qw_text **out,
+                           qw_error **err);
 
 /**
  * What a later scan needs to tell how queues grew: a small JSON document that the host keeps as it
  * likes and hands to that scan as the option `previous`. Errors: QW_ERR_INVALID. Since 0.1.
  */
-qw_status qw_snapshot_state(const qw_snapshot *snapshot, qw_text **out, qw_error **err);
+QW_API
+QW_WARN_UNUSED
+qw_status qw_snapshot_state(const qw_snapshot *snapshot,
+                            qw_text **out,
+                            qw_error **err);
 
 /**
  * Frees a snapshot; verdicts and cursors made from it live on. NULL is a no-op. Since 0.1.
  */
-void qw_snapshot_free(qw_snapshot *snapshot);
+QW_API void qw_snapshot_free(qw_snapshot *snapshot);
 
 /**
  * Opens a cursor over the messages of `queue` (a queue's name, backlog or total; NULL: all six) in the
  * instances of `snapshot`. It reads the spool again, on the calling thread. Free it with
  * qw_messages_free. Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND (no such queue). Since 0.1.
  */
+QW_API
+QW_WARN_UNUSED
 qw_status qw_messages_open(const qw_snapshot *snapshot,
                            const char *queue,
                            size_t queue_len,
@@ -806,6 +1036,8 @@ qw_status qw_messages_open(const qw_snapshot *snapshot,
  * moves meanwhile may be told twice or not at all, as by mailq.
  * Errors: QW_ERR_INVALID, and those of qw_scan for an instance whose spool has gone. Since 0.1.
  */
+QW_API
+QW_WARN_UNUSED
 qw_status qw_messages_next(qw_messages *messages,
                            qw_message *row,
                            size_t row_size,
@@ -815,6 +1047,8 @@ qw_status qw_messages_next(qw_messages *messages,
  * The recipient at `index` of the present message, from 0 to row.recipients - 1, raw, in the order of
  * the file. It lives until the cursor moves or is freed. Errors: QW_ERR_INVALID. Since 0.1.
  */
+QW_API
+QW_WARN_UNUSED
 qw_status qw_messages_recipient(const qw_messages *messages,
                                 size_t index,
                                 qw_bytes *out,
@@ -824,6 +1058,8 @@ qw_status qw_messages_recipient(const qw_messages *messages,
  * Why the recipient at `index` of the present message waits: fills `row`, or returns QW_END if no delay
  * reason is on record. `row_size` is sizeof *row. Errors: QW_ERR_INVALID. Since 0.1.
  */
+QW_API
+QW_WARN_UNUSED
 qw_status qw_messages_delay(const qw_messages *messages,
                             size_t index,
                             qw_delay *row,
@@ -833,18 +1069,20 @@ qw_status qw_messages_delay(const qw_messages *messages,
 /**
  * Directories and files that the cursor could not read up to here; 0 for NULL. Since 0.1.
  */
-uint64_t qw_messages_unreadable(const qw_messages *messages);
+QW_API uint64_t qw_messages_unreadable(const qw_messages *messages);
 
 /**
  * Frees a cursor. NULL is a no-op. Since 0.1.
  */
-void qw_messages_free(qw_messages *messages);
+QW_API void qw_messages_free(qw_messages *messages);
 
 /**
  * Opens a cursor over why the mail of `queue` waits (a queue's name, backlog or total; NULL: all six), most
  * recipients first. Free it with qw_reasons_free. Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND (no such queue),
  * QW_ERR_UNSUPPORTED (the scan was limited by the option `measure` and read no reasons). Since 0.1.
  */
+QW_API
+QW_WARN_UNUSED
 qw_status qw_reasons_open(const qw_snapshot *snapshot,
                           const char *queue,
                           size_t queue_len,
@@ -855,24 +1093,32 @@ qw_status qw_reasons_open(const qw_snapshot *snapshot,
  * Goes to the next row and fills `row`; QW_END after the last. `row_size` is sizeof *row.
  * Errors: QW_ERR_INVALID. Since 0.1.
  */
-qw_status qw_reasons_next(qw_reasons *reasons, qw_reason *row, size_t row_size, qw_error **err);
+QW_API
+QW_WARN_UNUSED
+qw_status qw_reasons_next(qw_reasons *reasons,
+                          qw_reason *row,
+                          size_t row_size,
+                          qw_error **err);
 
 /**
  * Recipients without a delay reason on record (not tried yet, being tried now, or on hold), and those of
  * reasons beyond the most that are held; 0 for NULL. Since 0.1.
  */
+QW_API
 uint64_t qw_reasons_others(const qw_reasons *reasons);
 
 /**
  * Frees a cursor. NULL is a no-op. Since 0.1.
  */
-void qw_reasons_free(qw_reasons *reasons);
+QW_API void qw_reasons_free(qw_reasons *reasons);
 
 /**
  * Looks through the queues of the instances that `options` says, senders and recipients in one pass; its
  * options bucket-count, bucket-time and linear make the columns. `flags` is 0 or QW_SHAPE_ALL. Free it
  * with qw_shape_free. Errors: as qw_scan. Since 0.1.
  */
+QW_API
+QW_WARN_UNUSED
 qw_status qw_shape_scan(const qw_options *options,
                         uint32_t flags,
                         qw_shape **out,
@@ -881,7 +1127,7 @@ qw_status qw_shape_scan(const qw_options *options,
 /**
  * 1 if all that was to be read was read; 0 if not, or for NULL. Since 0.1.
  */
-int32_t qw_shape_complete(const qw_shape *shape);
+QW_API int32_t qw_shape_complete(const qw_shape *shape);
 
 /**
  * The table of `queue` (a queue's name, backlog or total; NULL: all six), byte for byte as qshape prints
@@ -890,6 +1136,8 @@ int32_t qw_shape_complete(const qw_shape *shape);
  * QW_ERR_UNSUPPORTED (the queue was excluded).
  * Since 0.1.
  */
+QW_API
+QW_WARN_UNUSED
 qw_status qw_shape_text(const qw_shape *shape,
                         const char *queue,
                         size_t queue_len,
@@ -902,6 +1150,8 @@ qw_status qw_shape_text(const qw_shape *shape,
 /**
  * The same as a JSON document, schema queuewatch/1. Errors: as qw_shape_text. Since 0.1.
  */
+QW_API
+QW_WARN_UNUSED
 qw_status qw_shape_json(const qw_shape *shape,
                         const char *queue,
                         size_t queue_len,
@@ -914,6 +1164,8 @@ qw_status qw_shape_json(const qw_shape *shape,
  * Opens a cursor over the rows of that table, in its order, TOTAL among them. Free it with
  * qw_shape_rows_free. Errors: as qw_shape_text. Since 0.1.
  */
+QW_API
+QW_WARN_UNUSED
 qw_status qw_shape_rows_open(const qw_shape *shape,
                              const char *queue,
                              size_t queue_len,
@@ -926,6 +1178,8 @@ qw_status qw_shape_rows_open(const qw_shape *shape,
  * Goes to the next row and fills `row`; QW_END after the last. `row_size` is sizeof *row.
  * Errors: QW_ERR_INVALID. Since 0.1.
  */
+QW_API
+QW_WARN_UNUSED
 qw_status qw_shape_rows_next(qw_shape_rows *rows,
                              qw_shape_row *row,
                              size_t row_size,
@@ -934,17 +1188,19 @@ qw_status qw_shape_rows_next(qw_shape_rows *rows,
 /**
  * Frees a cursor over rows. NULL is a no-op. Since 0.1.
  */
-void qw_shape_rows_free(qw_shape_rows *rows);
+QW_API void qw_shape_rows_free(qw_shape_rows *rows);
 
 /**
  * Frees a shape; cursors made from it live on. NULL is a no-op. Since 0.1.
  */
-void qw_shape_free(qw_shape *shape);
+QW_API void qw_shape_free(qw_shape *shape);
 
 /**
  * Judges `snapshot` by the rules in `options` (`warning`, `critical`), or by the defaults if it has none.
  * Free the verdict with qw_verdict_free. Errors: QW_ERR_INVALID. Since 0.1.
  */
+QW_API
+QW_WARN_UNUSED
 qw_status qw_check(const qw_options *options,
                    const qw_snapshot *snapshot,
                    qw_verdict **out,
@@ -953,23 +1209,33 @@ qw_status qw_check(const qw_options *options,
 /**
  * The worst state found; QW_STATE_UNKNOWN for NULL. Since 0.1.
  */
-qw_state qw_verdict_state(const qw_verdict *verdict);
+QW_API qw_state qw_verdict_state(const qw_verdict *verdict);
 
 /**
  * The service output, `POSTFIX QUEUE WARNING: ...`, one line without performance data and newline.
  * Errors: QW_ERR_INVALID. Since 0.1.
  */
-qw_status qw_verdict_summary(const qw_verdict *verdict, qw_text **out, qw_error **err);
+QW_API
+QW_WARN_UNUSED
+qw_status qw_verdict_summary(const qw_verdict *verdict,
+                             qw_text **out,
+                             qw_error **err);
 
 /**
  * The performance data, items separated by blanks. Errors: QW_ERR_INVALID. Since 0.1.
  */
-qw_status qw_verdict_perfdata(const qw_verdict *verdict, qw_text **out, qw_error **err);
+QW_API
+QW_WARN_UNUSED
+qw_status qw_verdict_perfdata(const qw_verdict *verdict,
+                              qw_text **out,
+                              qw_error **err);
 
 /**
  * Just what check_postfix_queue prints, newlines included; `verbosity` is the number of its -v.
  * Errors: QW_ERR_INVALID. Since 0.1.
  */
+QW_API
+QW_WARN_UNUSED
 qw_status qw_verdict_output(const qw_verdict *verdict,
                             int32_t verbosity,
                             qw_text **out,
@@ -978,17 +1244,23 @@ qw_status qw_verdict_output(const qw_verdict *verdict,
 /**
  * Snapshot and verdict as a JSON document, schema queuewatch/1. Errors: QW_ERR_INVALID. Since 0.1.
  */
-qw_status qw_verdict_json(const qw_verdict *verdict, qw_text **out, qw_error **err);
+QW_API
+QW_WARN_UNUSED
+qw_status qw_verdict_json(const qw_verdict *verdict,
+                          qw_text **out,
+                          qw_error **err);
 
 /**
  * How many findings are not OK; 0 for NULL. Since 0.1.
  */
-size_t qw_verdict_finding_count(const qw_verdict *verdict);
+QW_API size_t qw_verdict_finding_count(const qw_verdict *verdict);
 
 /**
  * The finding at `index`, from 0, worst first. `row_size` is sizeof *row. Errors: QW_ERR_INVALID.
  * Since 0.1.
  */
+QW_API
+QW_WARN_UNUSED
 qw_status qw_verdict_finding(const qw_verdict *verdict,
                              size_t index,
                              qw_finding *row,
@@ -998,7 +1270,7 @@ qw_status qw_verdict_finding(const qw_verdict *verdict,
 /**
  * Frees a verdict. NULL is a no-op. Since 0.1.
  */
-void qw_verdict_free(qw_verdict *verdict);
+QW_API void qw_verdict_free(qw_verdict *verdict);
 
 /**
  * Begins to watch what `options` says by inotify, and reads all of it once, as qw_scan does; the options
@@ -1007,6 +1279,8 @@ void qw_verdict_free(qw_verdict *verdict);
  * and ctime, of the file and of its log of delay reasons); what it tells is then as old as the last look. It holds file descriptors, and no thread. Free it with
  * qw_watch_free. Errors: as qw_scan. Since 0.1.
  */
+QW_API
+QW_WARN_UNUSED
 qw_status qw_watch_open(const qw_options *options,
                         qw_watch **out,
                         qw_error **err);
@@ -1016,6 +1290,7 @@ qw_status qw_watch_open(const qw_options *options,
  * do, and every ten seconds or more often, since ages grow. It belongs to the watch: do not read or close it.
  * -1 for NULL. Since 0.1.
  */
+QW_API
 int32_t qw_watch_fd(const qw_watch *watch);
 
 /**
@@ -1023,6 +1298,8 @@ int32_t qw_watch_fd(const qw_watch *watch);
  * without a loop of their own. QW_OK: it is; QW_END: the time is up, or a signal came. Errors:
  * QW_ERR_INVALID, QW_ERR_IO. Since 0.1.
  */
+QW_API
+QW_WARN_UNUSED
 qw_status qw_watch_wait(const qw_watch *watch,
                         int32_t timeout_ms,
                         qw_error **err);
@@ -1032,18 +1309,25 @@ qw_status qw_watch_wait(const qw_watch *watch,
  * Errors: QW_ERR_INVALID, and those of qw_scan if a rescan was needed: the next call tries again.
  * Since 0.1.
  */
-qw_status qw_watch_dispatch(qw_watch *watch, qw_error **err);
+QW_API QW_WARN_UNUSED qw_status qw_watch_dispatch(qw_watch *watch, qw_error **err);
 
 /**
  * Fills `row` with the next event that was taken in, or returns QW_END if there is none (more).
  * `row_size` is sizeof *row. Some thousands are kept for you. Errors: QW_ERR_INVALID. Since 0.1.
  */
-qw_status qw_watch_next(qw_watch *watch, qw_event *row, size_t row_size, qw_error **err);
+QW_API
+QW_WARN_UNUSED
+qw_status qw_watch_next(qw_watch *watch,
+                        qw_event *row,
+                        size_t row_size,
+                        qw_error **err);
 
 /**
  * The snapshot of this moment, the same that qw_scan would take; news that wait are taken in first. Free it
  * with qw_snapshot_free; it lives on without the watch. Errors: as qw_watch_dispatch. Since 0.1.
  */
+QW_API
+QW_WARN_UNUSED
 qw_status qw_watch_snapshot(qw_watch *watch,
                             qw_snapshot **out,
                             qw_error **err);
@@ -1054,6 +1338,8 @@ qw_status qw_watch_snapshot(qw_watch *watch,
  * qw_check of qw_watch_snapshot has. Free it with qw_verdict_free. Errors: as qw_watch_dispatch and qw_check.
  * Since 0.1.
  */
+QW_API
+QW_WARN_UNUSED
 qw_status qw_watch_check(qw_watch *watch,
                          const qw_options *options,
                          qw_verdict **out,
@@ -1062,20 +1348,117 @@ qw_status qw_watch_check(qw_watch *watch,
 /**
  * Frees a watch; snapshots and verdicts made from it live on. NULL is a no-op. Since 0.1.
  */
-void qw_watch_free(qw_watch *watch);
+QW_API void qw_watch_free(qw_watch *watch);
+
+/**
+ * The name of a status, such as `QW_ERR_NOT_FOUND`; `?` for a number that is none here. NUL-terminated and
+ * static, as all names. Since 0.1.
+ */
+QW_API
+const char *qw_status_name(qw_status status);
+
+/**
+ * The word of a service state: OK, WARNING, CRITICAL or UNKNOWN; `?` for a number that is none here.
+ * Since 0.1.
+ */
+QW_API
+const char *qw_state_name(qw_state state);
+
+/**
+ * How far a figure can be trusted, in words: exact, at least, unknown; `?` for a number that is none here.
+ * Since 0.1.
+ */
+QW_API
+const char *qw_quality_name(qw_quality quality);
+
+/**
+ * The name of a queue's directory; `none` for QW_QUEUE_NONE, `?` for a number that is none here. Since 0.1.
+ */
+QW_API
+const char *qw_queue_name(qw_queue queue);
+
+/**
+ * The name of an event's kind, as `queuewatch watch --json` has it; `?` for a number that is none here.
+ * Since 0.1.
+ */
+QW_API
+const char *qw_event_name(int32_t kind);
+
+/**
+ * The name of a problem's kind: directory, file, damaged, instance; `?` for a number that is none here.
+ * Since 0.1.
+ */
+QW_API
+const char *qw_problem_name(int32_t kind);
+
+/**
+ * The name of a cause by its place in the list that qw_cause_info reads; `?` for a place that is none here.
+ * Since 0.1.
+ */
+QW_API
+const char *qw_cause_name(int32_t cause);
+
+/**
+ * How many options there are. Since 0.1.
+ */
+QW_API size_t qw_option_count(void);
+
+/**
+ * Fills `row` with the option at `index`, from 0. `row_size` is sizeof *row. Errors: QW_ERR_INVALID.
+ * Since 0.1.
+ */
+QW_API
+QW_WARN_UNUSED
+qw_status qw_option_info(size_t index,
+                         qw_option *row,
+                         size_t row_size,
+                         qw_error **err);
+
+/**
+ * How many measures there are. Since 0.1.
+ */
+QW_API size_t qw_measure_count(void);
+
+/**
+ * Fills `row` with the measure at `index`, from 0. `row_size` is sizeof *row. Errors: QW_ERR_INVALID.
+ * Since 0.1.
+ */
+QW_API
+QW_WARN_UNUSED
+qw_status qw_measure_info(size_t index,
+                          qw_measure *row,
+                          size_t row_size,
+                          qw_error **err);
+
+/**
+ * How many causes there are. Since 0.1.
+ */
+QW_API size_t qw_cause_count(void);
+
+/**
+ * Fills `row` with the cause at `index`, from 0. `row_size` is sizeof *row. Errors: QW_ERR_INVALID.
+ * Since 0.1.
+ */
+QW_API
+QW_WARN_UNUSED
+qw_status qw_cause_info(size_t index,
+                        qw_cause *row,
+                        size_t row_size,
+                        qw_error **err);
 
 /**
  * Sets the log function of the process, for records up to `max_level` (QW_LOG_); a NULL function
  * removes it. By default nothing is logged. `user` is handed to it as it is and must stay valid.
  * Fails with QW_ERR_STATE if the library was linked into a Rust program that has a logger. Since 0.1.
  */
+QW_API
 qw_status qw_log_set(qw_log_fn log,
                      void *user,
                      int32_t max_level,
                      qw_error **err);
 
 #ifdef __cplusplus
-}  // extern "C"
-#endif  // __cplusplus
+}  /* extern "C" */
+#endif  /* __cplusplus */
 
 #endif  /* QUEUEWATCH_H */

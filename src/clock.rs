@@ -7,6 +7,8 @@
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crate::control;
+
 /// The present second of the epoch. For the outermost callers.
 pub fn now() -> i64 {
     match SystemTime::now().duration_since(UNIX_EPOCH) {
@@ -38,9 +40,9 @@ impl Deadline {
         Deadline(self.0.map(|at| now + at.saturating_duration_since(now) / 2))
     }
 
-    /// Whether it has passed.
+    /// Whether it has passed, or the call was asked to stop.
     pub fn passed(self) -> bool {
-        self.0.is_some_and(|at| Instant::now() >= at)
+        self.0.is_some_and(|at| Instant::now() >= at) || control::is_stopped()
     }
 }
 

@@ -27,6 +27,8 @@ pub enum ErrorKind {
     NotASpool,
     /// The deadline passed.
     Timeout,
+    /// Somebody asked the call to stop.
+    Cancelled,
     /// A call out of order, or a handle that an earlier bug has poisoned.
     State,
     /// Known, but not available in this build, on this system or in this snapshot.

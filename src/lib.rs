@@ -180,6 +180,12 @@ pub use watch::{Event, EventKind, Watch};
 pub mod escape;
 
 #[doc(hidden)]
+pub mod spelling;
+
+#[doc(hidden)]
+pub mod control;
+
+#[doc(hidden)]
 pub mod error;
 
 #[doc(hidden)]

@@ -588,9 +588,12 @@ MODULE = Postfix::QueueWatch    PACKAGE = Postfix::QueueWatch::Options
 SV *
 _new(class)
         const char *class
+    PREINIT:
+        qw_status status;
     CODE:
         RETVAL = NEW_OBJECT(class, qw_options);
         FILL(RETVAL, qw_options, qw_options_new(&made, &err));
+        TRY(status, qw_options_spell(OPTIONS(RETVAL), "queue_directory =>", QW_NUL, &err));
         SvREFCNT_inc_simple_void_NN(RETVAL);
     OUTPUT:
         RETVAL

@@ -2,7 +2,7 @@
 
 In a checkout the core is two folders up; in an sdist it is the folder `core`. `$QUEUEWATCH_LIBRARY` means the
 same as when the package is imported: a path is the library to take, without cargo, and a bare name such as
-`libqueuewatch.so.0` is one that the loader finds on the system, so that the wheel holds none.
+`libqueuewatch.so.1` is one that the loader finds on the system, so that the wheel holds none.
 
 A wheel with the library is tagged for any Python 3 on this platform, such as `py3-none-linux_x86_64`: ctypes
 needs no ABI of Python's. It claims no manylinux: it asks for the C library of the machine that built it.
@@ -21,7 +21,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 VARIABLE = "QUEUEWATCH_LIBRARY"
-BUNDLED = "queuewatch/_lib/libqueuewatch.so.0"
+BUNDLED = "queuewatch/_lib/libqueuewatch.so.1"
 
 
 class LibraryHook(BuildHookInterface):  # type: ignore[type-arg,unused-ignore,misc]
@@ -42,7 +42,7 @@ class LibraryHook(BuildHookInterface):  # type: ignore[type-arg,unused-ignore,mi
         platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{platform}"
-        build_data["force_include"][str(library)] = BUNDLED
+        build_data["force_include"][str(stripped(library, Path(self.directory)))] = BUNDLED
 
 
 def found(root: Path) -> Path | None:
@@ -66,7 +66,7 @@ def found(root: Path) -> Path | None:
     )
     raise SystemExit(
         f"cannot build libqueuewatch: {missing}; install Rust, or install the sdist or the whole checkout, "
-        f"or set {VARIABLE} to the path of a libqueuewatch.so, or to libqueuewatch.so.0 if the system has it"
+        f"or set {VARIABLE} to the path of a libqueuewatch.so, or to libqueuewatch.so.1 if the system has it"
     )
 
 
@@ -87,6 +87,17 @@ def built(cargo: str, core: Path) -> Path:
     messages = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("{")]
     files = [file for message in messages for file in message.get("filenames", ())]
     return Path(next(file for file in reversed(files) if file.endswith("/libqueuewatch.so")))
+
+
+def stripped(library: Path, folder: Path) -> Path:
+    """Return a copy without debug information, which is most of the library; itself where strip is missing."""
+    strip = shutil.which("strip")
+    if strip is None:
+        return library
+    folder.mkdir(parents=True, exist_ok=True)
+    copy = folder / Path(BUNDLED).name
+    subprocess.run([strip, "--strip-unneeded", "-o", copy, library], check=True)  # noqa: S603
+    return copy
 
 
 def linked(library: Path, place: Path) -> None:

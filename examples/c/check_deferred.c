@@ -31,6 +31,9 @@ int main(int argc, char **argv)
     int state = QW_STATE_UNKNOWN, verbosity = 0, i;
     qw_status status = qw_options_new(&options, &err);
 
+    /* Texts spell options as a plugin's user gives them. */
+    if (status == QW_OK)
+        status = qw_options_spell(options, "--queue-directory", QW_NUL, &err);
     /* A plugin answers within its time; what is known by then is reported. */
     if (status == QW_OK)
         status = qw_options_set(options, "timeout", QW_NUL, "10", QW_NUL, &err);

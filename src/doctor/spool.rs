@@ -15,6 +15,7 @@ use crate::postfix::queue::Queue;
 use crate::postfix::record::Damage;
 use crate::scan::{Depth, Gap, Message, Observer, Plan, Spool, fold_gaps, is_repeated};
 use crate::snapshot::contribution::is_altered;
+use crate::spelling::option;
 use crate::sys;
 
 /// Things of which the places are kept and told; all are counted.
@@ -117,7 +118,7 @@ fn files(spool: &Spool, options: &Options, rights: &Rights, report: &mut Report)
     if all.cut {
         report.wrong(
             "the time was up before all was read",
-            Some("raise --timeout".to_owned()),
+            Some(format!("raise {}", option("timeout"))),
         );
     }
     all.altered.tell(report, "queue files with altered modes", |path, mode| {

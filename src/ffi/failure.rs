@@ -4,10 +4,14 @@ use std::ffi::CString;
 
 use super::handle::Opaque;
 use super::{
-    QW_ERR_DENIED, QW_ERR_INVALID, QW_ERR_IO, QW_ERR_NOT_A_SPOOL, QW_ERR_NOT_FOUND, QW_ERR_PANIC,
-    QW_ERR_STATE, QW_ERR_SYNTAX, QW_ERR_TIMEOUT, QW_ERR_UNSUPPORTED, QW_NUL, qw_status,
+    QW_ERR_CANCELLED, QW_ERR_DENIED, QW_ERR_INVALID, QW_ERR_IO, QW_ERR_NOT_A_SPOOL,
+    QW_ERR_NOT_FOUND, QW_ERR_PANIC, QW_ERR_STATE, QW_ERR_SYNTAX, QW_ERR_TIMEOUT,
+    QW_ERR_UNSUPPORTED, QW_NUL, qw_status,
 };
 use crate::error::{Error, ErrorKind};
+
+/// What stands behind an option in Perl.
+const ARROW: &str = " =>";
 
 /// What failed, why, and what to do about it. Owned by whoever received it.
 pub struct qw_error {
@@ -30,6 +34,7 @@ pub(super) fn status_of(kind: ErrorKind) -> qw_status {
         ErrorKind::Io => QW_ERR_IO,
         ErrorKind::NotASpool => QW_ERR_NOT_A_SPOOL,
         ErrorKind::Timeout => QW_ERR_TIMEOUT,
+        ErrorKind::Cancelled => QW_ERR_CANCELLED,
         ErrorKind::State => QW_ERR_STATE,
         ErrorKind::Unsupported => QW_ERR_UNSUPPORTED,
         ErrorKind::Panic => QW_ERR_PANIC,
@@ -40,8 +45,12 @@ impl qw_error {
     pub(super) fn new(error: &Error) -> Self {
         use std::os::unix::ffi::OsStrExt;
         let text = |text: &str| {
-            let shown = crate::escape::printable(text.as_bytes(), 4096);
-            CString::new(shown).unwrap_or_default()
+            // The arrow with which Perl spells an option stays; any other `>` may be HTML to a monitor.
+            let parts: Vec<String> = text
+                .split(ARROW)
+                .map(|part| crate::escape::printable(part.as_bytes(), 4096))
+                .collect();
+            CString::new(parts.join(ARROW)).unwrap_or_default()
         };
         qw_error {
             code: status_of(error.kind()),

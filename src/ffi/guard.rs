@@ -22,6 +22,7 @@ const _: () = assert!(cfg!(panic = "unwind"));
 /// stands for what it gave. Places for handles are NULL whatever happens.
 macro_rules! fallible {
     ($err:ident, [$($kind:ident($name:ident $(, $extra:expr)*)),* $(,)?], $body:block) => {{
+        let _outer = $crate::spelling::keep();
         $(
             // SAFETY: the caller keeps the header's rules for this pointer.
             let $name = unsafe { $crate::ffi::input::$kind($name $(, $extra)*) };
@@ -43,6 +44,7 @@ macro_rules! fallible {
 /// It gives FALLBACK if an argument is refused.
 macro_rules! infallible {
     ($fallback:expr, [$($kind:ident($name:ident $(, $extra:expr)*)),* $(,)?], $value:expr) => {{
+        let _outer = $crate::spelling::keep();
         $(
             // SAFETY: the caller keeps the header's rules for this pointer.
             let $name = unsafe { $crate::ffi::input::$kind($name $(, $extra)*) };

@@ -7,6 +7,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::spelling::{self, Spelling};
 
 /// What is behind a handle.
 pub(super) trait Opaque {
@@ -14,6 +15,20 @@ pub(super) trait Opaque {
     fn life(&self) -> Option<&Life> {
         None
     }
+
+    /// How its host spells options, if it was told.
+    fn spelling(&self) -> Option<Spelling> {
+        None
+    }
+}
+
+/// Whether a call on `handle` may go on, and how its texts spell options.
+fn enter(handle: &impl Opaque) -> Result<()> {
+    handle.life().map_or(Ok(()), Life::check)?;
+    if let Some(spelling) = handle.spelling() {
+        spelling::set(spelling);
+    }
+    Ok(())
 }
 
 /// Whether a handle can be used.
@@ -123,7 +138,7 @@ pub(super) unsafe fn out<'a, T: Opaque>(out: *mut *mut T) -> Result<&'a mut *mut
 pub(super) unsafe fn shared<'a, T: Opaque>(handle: *const T) -> Result<&'a T> {
     // SAFETY: not NULL is checked by as_ref; valid by this function's contract.
     let handle = unsafe { handle.as_ref() }.ok_or_else(null::<T>)?;
-    handle.life().map_or(Ok(()), Life::check)?;
+    enter(handle)?;
     Ok(handle)
 }
 
@@ -146,7 +161,7 @@ pub(super) unsafe fn optional<'a, T: Opaque>(handle: *const T) -> Result<Option<
 pub(super) unsafe fn exclusive<'a, T: Opaque>(handle: *mut T) -> Result<InUse<'a, T>> {
     // SAFETY: not NULL is checked by as_mut; valid by this function's contract.
     let handle = unsafe { handle.as_mut() }.ok_or_else(null::<T>)?;
-    handle.life().map_or(Ok(()), Life::check)?;
+    enter(handle)?;
     Ok(InUse(handle))
 }
 

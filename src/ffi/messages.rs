@@ -80,6 +80,7 @@ first_release_ends!(qw_delay, address: qw_bytes);
 ///
 /// # Safety
 /// The header's rules for pointers.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_messages_open(
     snapshot: *const qw_snapshot,
@@ -108,6 +109,7 @@ pub unsafe extern "C" fn qw_messages_open(
 ///
 /// # Safety
 /// The header's rules for pointers.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_messages_next(
     messages: *mut qw_messages,
@@ -156,6 +158,7 @@ fn filled(cursor: &SnapshotMessages) -> Option<qw_message> {
 ///
 /// # Safety
 /// The header's rules for pointers.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_messages_recipient(
     messages: *const qw_messages,
@@ -175,6 +178,7 @@ pub unsafe extern "C" fn qw_messages_recipient(
 ///
 /// # Safety
 /// The header's rules for pointers.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_messages_delay(
     messages: *const qw_messages,

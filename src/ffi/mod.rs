@@ -49,11 +49,13 @@ mod verdict;
 
 mod watch;
 
+mod names;
+
 mod log;
 
 use std::ffi::c_char;
 
-pub use bytes::qw_bytes;
+pub use bytes::{qw_bytes, qw_printable};
 pub use error::{
     qw_error_code, qw_error_errno, qw_error_free, qw_error_message, qw_error_offset, qw_error_path,
     qw_error_remedy,
@@ -64,7 +66,16 @@ pub use messages::{
     qw_delay, qw_message, qw_messages, qw_messages_delay, qw_messages_free, qw_messages_next,
     qw_messages_open, qw_messages_recipient, qw_messages_unreadable,
 };
-pub use options::{qw_options, qw_options_free, qw_options_new, qw_options_set};
+pub use names::{
+    QW_TAKES_MANY, QW_TAKES_NOTHING, QW_TAKES_ONE, qw_cause, qw_cause_count, qw_cause_info,
+    qw_cause_name, qw_event_name, qw_measure, qw_measure_count, qw_measure_info, qw_option,
+    qw_option_count, qw_option_info, qw_problem_name, qw_quality_name, qw_queue_name,
+    qw_state_name, qw_status_name,
+};
+pub use options::{
+    qw_cancel, qw_options, qw_options_free, qw_options_new, qw_options_set, qw_options_spell,
+    qw_progress,
+};
 pub use reasons::{
     qw_reason, qw_reasons, qw_reasons_free, qw_reasons_next, qw_reasons_open, qw_reasons_others,
 };
@@ -75,10 +86,10 @@ pub use shape::{
     qw_shape_rows_open, qw_shape_scan, qw_shape_text,
 };
 pub use snapshot::{
-    QW_PROBLEM_DAMAGED, QW_PROBLEM_DIRECTORY, QW_PROBLEM_FILE, QW_PROBLEM_INSTANCE, qw_problem,
-    qw_scan, qw_snapshot, qw_snapshot_complete, qw_snapshot_free, qw_snapshot_json,
-    qw_snapshot_measure, qw_snapshot_measure_detail, qw_snapshot_now, qw_snapshot_problem,
-    qw_snapshot_problem_count, qw_snapshot_state,
+    QW_PROBLEM_DAMAGED, QW_PROBLEM_DIRECTORY, QW_PROBLEM_FILE, QW_PROBLEM_INSTANCE, qw_instance,
+    qw_problem, qw_scan, qw_snapshot, qw_snapshot_complete, qw_snapshot_free, qw_snapshot_instance,
+    qw_snapshot_instance_count, qw_snapshot_json, qw_snapshot_measure, qw_snapshot_measure_detail,
+    qw_snapshot_now, qw_snapshot_problem, qw_snapshot_problem_count, qw_snapshot_state,
 };
 pub use text::{qw_text, qw_text_bytes, qw_text_free};
 pub use verdict::{
@@ -93,7 +104,7 @@ pub use watch::{
     qw_watch_fd, qw_watch_free, qw_watch_next, qw_watch_open, qw_watch_snapshot, qw_watch_wait,
 };
 
-/// What a function came to: QW_OK, QW_END, or one of QW_ERR_.
+/// Status returned by every function that can fail: QW_OK, QW_END, or one of QW_ERR_.
 pub type qw_status = i32;
 /// Done.
 pub const QW_OK: qw_status = 0;
@@ -113,6 +124,8 @@ pub const QW_ERR_IO: qw_status = 21;
 pub const QW_ERR_NOT_A_SPOOL: qw_status = 22;
 /// The time was up before anything could be told.
 pub const QW_ERR_TIMEOUT: qw_status = 23;
+/// qw_cancel stopped the call.
+pub const QW_ERR_CANCELLED: qw_status = 24;
 /// A call out of order: from within a log function, or on a handle that an earlier bug has poisoned.
 pub const QW_ERR_STATE: qw_status = 30;
 /// Known, but not to be had here.
@@ -160,8 +173,9 @@ pub const QW_QUEUE_CORRUPT: qw_queue = 5;
 /// As a length: the text is NUL-terminated. SIZE_MAX in the header.
 pub const QW_NUL: usize = usize::MAX;
 
-/// The version of the ABI that this header describes. While it is 0 any release may break it.
-pub const QW_ABI_VERSION: u32 = 0;
+/// The version of the ABI that this header describes, and of the SONAME, libqueuewatch.so.1. It rises when
+/// the ABI breaks, and is independent of the version of the library.
+pub const QW_ABI_VERSION: u32 = 1;
 
 /// The version of the library that is loaded, NUL-terminated; static. Since 0.1.
 #[unsafe(no_mangle)]

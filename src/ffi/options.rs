@@ -3,20 +3,31 @@
 use std::ffi::c_char;
 
 use super::failure::qw_error;
-use super::guard::{fallible, freed};
+use super::guard::{fallible, freed, infallible};
 use super::handle::{self, Life, Opaque};
 use super::{QW_OK, qw_status};
+use std::sync::Arc;
+
+use crate::control::{self, Control};
+use crate::error::{Error, ErrorKind, Result};
 use crate::options::Options;
+use crate::spelling::{SAMPLES, Spelling};
 
 /// What to look at and how to judge it. One thread at a time.
 pub struct qw_options {
     pub(super) options: Options,
+    pub(super) spelling: Spelling,
+    control: Arc<Control>,
     life: Life,
 }
 
 impl Opaque for qw_options {
     fn life(&self) -> Option<&Life> {
         Some(&self.life)
+    }
+
+    fn spelling(&self) -> Option<Spelling> {
+        Some(self.spelling)
     }
 }
 
@@ -25,6 +36,7 @@ impl Opaque for qw_options {
 ///
 /// # Safety
 /// The header's rules for pointers.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_options_new(
     out: *mut *mut qw_options,
@@ -33,22 +45,26 @@ pub unsafe extern "C" fn qw_options_new(
     fallible!(err, [out(out)], {
         *out = handle::give(qw_options {
             options: Options::default(),
+            spelling: Spelling::default(),
+            control: Arc::default(),
             life: Life::of_memory(),
         });
         Ok(QW_OK)
     })
 }
 
-/// Sets an option: `name` is a long option of check_postfix_queue without dashes (queue-directory,
-/// config-directory, all-instances, instance, warning, critical, exclude, counts, timeout, now, readers,
-/// gentle), or `measure`, which limits a scan to what that measure needs, or `poll`, which has a watch look
-/// for changes itself, so many seconds apart, instead of by inotify. Those that may be repeated accumulate.
-/// One that takes nothing is switched by an empty value, yes or no. Both texts are copied.
+/// Sets an option by its name. The options are:
+///
+/// @OPTIONS@
+///
+/// Those marked `...` may be set again, and accumulate. One without a value is switched by an empty value, yes
+/// or no. Both texts are copied.
 /// Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND (no such option), QW_ERR_SYNTAX (with the offset). After an
 /// error the options are as before. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_options_set(
     options: *mut qw_options,
@@ -70,6 +86,79 @@ pub unsafe extern "C" fn qw_options_set(
             Ok(QW_OK)
         }
     )
+}
+
+/// Says how texts spell options: by a `sample`, the option queue-directory as the host's users would give
+/// it. `"queue-directory"` with the quotes (as at first), `--queue-directory`, `queue_directory=` or
+/// `queue_directory =>`. It holds for these options and for all that is made with them.
+/// Errors: QW_ERR_INVALID, QW_ERR_SYNTAX (another sample). Since 0.1.
+///
+/// # Safety
+/// The header's rules for pointers.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_options_spell(
+    options: *mut qw_options,
+    sample: *const c_char,
+    sample_len: usize,
+    err: *mut *mut qw_error,
+) -> qw_status {
+    fallible!(
+        err,
+        [exclusive(options), text(sample, sample_len, "the sample")],
+        {
+            let known = SAMPLES.iter().find(|(spelled, _)| *spelled == sample);
+            let Some((_, spelling)) = known else {
+                let samples = SAMPLES.map(|(spelled, _)| spelled).join(", ");
+                return Err(Error::new(
+                    ErrorKind::Syntax,
+                    "the sample is no known spelling of queue-directory",
+                )
+                .with_remedy(format!("give one of {samples}")));
+            };
+            options.spelling = *spelling;
+            Ok(QW_OK)
+        }
+    )
+}
+
+impl qw_options {
+    /// Runs `work` so that qw_cancel and qw_progress reach it.
+    pub(super) fn controlled<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let outcome = control::under(Some(Arc::clone(&self.control)), work);
+        if self.control.is_stopped() {
+            return Err(Error::new(
+                ErrorKind::Cancelled,
+                "qw_cancel stopped the call on these options",
+            )
+            .with_remedy("make new options for the next one"));
+        }
+        outcome
+    }
+}
+
+/// Stops qw_scan and qw_shape_scan with these options, that which runs and any later one: they return
+/// QW_ERR_CANCELLED, soon. Another thread may call it, and a signal handler; it only sets a mark. NULL is a
+/// no-op. The options may not be freed meanwhile. Since 0.1.
+///
+/// # Safety
+/// The header's rules for pointers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_cancel(options: *const qw_options) {
+    // SAFETY: the caller keeps the header's rules for this pointer. Nothing here allocates or locks.
+    if let Some(options) = unsafe { options.as_ref() } {
+        options.control.stop();
+    }
+}
+
+/// How many queue files and other entries qw_scan and qw_shape_scan with these options have come to so far,
+/// from the first on; 0 for NULL. Another thread may call it, to show that work goes on. Since 0.1.
+///
+/// # Safety
+/// The header's rules for pointers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_progress(options: *const qw_options) -> u64 {
+    infallible!(0, [shared(options)], options.control.steps())
 }
 
 /// Frees options. NULL is a no-op. Since 0.1.

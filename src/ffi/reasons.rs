@@ -49,6 +49,7 @@ first_release_ends!(qw_reason, oldest: i64);
 ///
 /// # Safety
 /// The header's rules for pointers.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_reasons_open(
     snapshot: *const qw_snapshot,
@@ -76,6 +77,7 @@ pub unsafe extern "C" fn qw_reasons_open(
 ///
 /// # Safety
 /// The header's rules for pointers.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_reasons_next(
     reasons: *mut qw_reasons,

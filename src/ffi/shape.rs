@@ -67,6 +67,7 @@ first_release_ends!(qw_shape_row, total: u64);
 ///
 /// # Safety
 /// The header's rules for pointers.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_shape_scan(
     options: *const qw_options,
@@ -75,16 +76,17 @@ pub unsafe extern "C" fn qw_shape_scan(
     err: *mut *mut qw_error,
 ) -> qw_status {
     fallible!(err, [out(out), shared(options)], {
-        let options = &options.options;
         known(flags, QW_SHAPE_ALL)?;
-        let shape = options.shape(ShapeTables {
-            recipients: true,
-            senders: true,
-            all: flags & QW_SHAPE_ALL != 0,
+        let shape = options.controlled(|| {
+            options.options.shape(ShapeTables {
+                recipients: true,
+                senders: true,
+                all: flags & QW_SHAPE_ALL != 0,
+            })
         })?;
         *out = handle::give(qw_shape {
             shape,
-            queues: options.queues(),
+            queues: options.options.queues(),
         });
         Ok(QW_OK)
     })
@@ -149,6 +151,7 @@ pub unsafe extern "C" fn qw_shape_complete(shape: *const qw_shape) -> i32 {
 ///
 /// # Safety
 /// The header's rules for pointers.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_shape_text(
     shape: *const qw_shape,
@@ -173,6 +176,7 @@ pub unsafe extern "C" fn qw_shape_text(
 ///
 /// # Safety
 /// The header's rules for pointers.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_shape_json(
     shape: *const qw_shape,
@@ -198,6 +202,7 @@ pub unsafe extern "C" fn qw_shape_json(
 ///
 /// # Safety
 /// The header's rules for pointers.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_shape_rows_open(
     shape: *const qw_shape,
@@ -233,6 +238,7 @@ pub unsafe extern "C" fn qw_shape_rows_open(
 ///
 /// # Safety
 /// The header's rules for pointers.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_shape_rows_next(
     rows: *mut qw_shape_rows,

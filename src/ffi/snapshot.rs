@@ -1,6 +1,7 @@
 //! Snapshots: scan, measure, problems, JSON.
 
 use std::ffi::c_char;
+use std::os::unix::ffi::OsStrExt as _;
 use std::sync::Arc;
 
 use super::bytes::qw_bytes;
@@ -19,15 +20,21 @@ use crate::measure::{Measure, Quality};
 use crate::options::{Options, Purpose};
 use crate::render::json;
 use crate::snapshot::{Problem, ProblemKind, Snapshot};
+use crate::spelling::Spelling;
 
 /// The queues at one moment. Immutable: any number of threads may use it.
 pub struct qw_snapshot {
     pub(super) snapshot: Arc<Snapshot>,
     problems: Vec<Problem>,
     measures: Vec<Measure>,
+    pub(super) spelling: Spelling,
 }
 
-impl Opaque for qw_snapshot {}
+impl Opaque for qw_snapshot {
+    fn spelling(&self) -> Option<Spelling> {
+        Some(self.spelling)
+    }
+}
 
 /// Kind of a problem: a directory could not be listed.
 pub const QW_PROBLEM_DIRECTORY: i32 = 0;
@@ -76,6 +83,7 @@ pub(super) fn quality_of(quality: Quality) -> qw_quality {
 ///
 /// # Safety
 /// The header's rules for pointers.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_scan(
     options: *const qw_options,
@@ -83,18 +91,23 @@ pub unsafe extern "C" fn qw_scan(
     err: *mut *mut qw_error,
 ) -> qw_status {
     fallible!(err, [out(out), shared(options)], {
-        let options = &options.options;
-        *out = give_snapshot(options.scan(Purpose::Everything)?, options);
+        let snapshot = options.controlled(|| options.options.scan(Purpose::Everything))?;
+        *out = give_snapshot(snapshot, &options.options, options.spelling);
         Ok(QW_OK)
     })
 }
 
 /// Hands `snapshot`, taken by `options`, to the caller.
-pub(super) fn give_snapshot(snapshot: Snapshot, options: &Options) -> *mut qw_snapshot {
+pub(super) fn give_snapshot(
+    snapshot: Snapshot,
+    options: &Options,
+    spelling: Spelling,
+) -> *mut qw_snapshot {
     handle::give(qw_snapshot {
         problems: snapshot.problems(),
         measures: options.measures().to_vec(),
         snapshot: Arc::new(snapshot),
+        spelling,
     })
 }
 
@@ -126,6 +139,7 @@ pub unsafe extern "C" fn qw_snapshot_now(snapshot: *const qw_snapshot) -> i64 {
 ///
 /// # Safety
 /// The header's rules for pointers.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_snapshot_measure(
     snapshot: *const qw_snapshot,
@@ -157,6 +171,7 @@ pub unsafe extern "C" fn qw_snapshot_measure(
 ///
 /// # Safety
 /// The header's rules for pointers.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_snapshot_measure_detail(
     snapshot: *const qw_snapshot,
@@ -194,6 +209,7 @@ pub unsafe extern "C" fn qw_snapshot_problem_count(snapshot: *const qw_snapshot)
 ///
 /// # Safety
 /// The header's rules for pointers.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_snapshot_problem(
     snapshot: *const qw_snapshot,
@@ -229,10 +245,70 @@ pub unsafe extern "C" fn qw_snapshot_problem(
     })
 }
 
+/// An instance of Postfix that was scanned. The bytes live as long as the snapshot.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct qw_instance {
+    /// Its name; `NAME/MEASURE` is a measure of it alone.
+    pub name: qw_bytes,
+    /// The raw path of its configuration directory; absent if its spool was given by itself.
+    pub config_directory: qw_bytes,
+    /// The raw path of its spool.
+    pub queue_directory: qw_bytes,
+    /// 1 if all of it that was to be read was read.
+    pub complete: i32,
+    /// 0.
+    pub reserved: i32,
+}
+
+first_release_ends!(qw_instance, reserved: i32);
+
+/// How many instances the snapshot is about; those that could not be scanned are among its problems.
+/// 0 for NULL. Since 0.1.
+///
+/// # Safety
+/// The header's rules for pointers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_snapshot_instance_count(snapshot: *const qw_snapshot) -> usize {
+    infallible!(0, [shared(snapshot)], snapshot.snapshot.instances.len())
+}
+
+/// The instance at `index`, from 0. `row_size` is sizeof *row. Errors: QW_ERR_INVALID. Since 0.1.
+///
+/// # Safety
+/// The header's rules for pointers.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_snapshot_instance(
+    snapshot: *const qw_snapshot,
+    index: usize,
+    row: *mut qw_instance,
+    row_size: usize,
+    err: *mut *mut qw_error,
+) -> qw_status {
+    fallible!(err, [shared(snapshot), row(row, row_size)], {
+        let taken =
+            snapshot.snapshot.instances.get(index).ok_or_else(|| {
+                Error::new(ErrorKind::Invalid, "there is no instance at this index")
+            })?;
+        let instance = &taken.instance;
+        let config = instance.config_directory.as_ref();
+        row.give(qw_instance {
+            name: qw_bytes::of(instance.name.as_bytes()),
+            config_directory: qw_bytes::of_option(config.map(|path| path.as_os_str().as_bytes())),
+            queue_directory: qw_bytes::of(instance.queue_directory.as_os_str().as_bytes()),
+            complete: i32::from(taken.is_whole()),
+            reserved: 0,
+        });
+        Ok(QW_OK)
+    })
+}
+
 /// The snapshot as a JSON document, schema queuewatch/1. Errors: QW_ERR_INVALID. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_snapshot_json(
     snapshot: *const qw_snapshot,
@@ -252,6 +328,7 @@ pub unsafe extern "C" fn qw_snapshot_json(
 ///
 /// # Safety
 /// The header's rules for pointers.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_snapshot_state(
     snapshot: *const qw_snapshot,

@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind};
 use crate::render::{json, plugin};
 use crate::rules::Verdict;
 use crate::snapshot::Snapshot;
+use crate::spelling::{self, Spelling};
 
 /// The judgement of a snapshot. Immutable: any number of threads may use it.
 pub struct qw_verdict {
@@ -22,9 +23,14 @@ pub struct qw_verdict {
     verdict: Verdict,
     counts: bool,
     texts: Vec<Texts>,
+    spelling: Spelling,
 }
 
-impl Opaque for qw_verdict {}
+impl Opaque for qw_verdict {
+    fn spelling(&self) -> Option<Spelling> {
+        Some(self.spelling)
+    }
+}
 
 struct Texts {
     measure: String,
@@ -57,6 +63,7 @@ first_release_ends!(qw_finding, quality: qw_quality);
 ///
 /// # Safety
 /// The header's rules for pointers.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_check(
     options: *const qw_options,
@@ -65,10 +72,15 @@ pub unsafe extern "C" fn qw_check(
     err: *mut *mut qw_error,
 ) -> qw_status {
     fallible!(err, [out(out), shared(options), shared(snapshot)], {
-        let options = &options.options;
         let snapshot = Arc::clone(&snapshot.snapshot);
-        let verdict = options.check(&snapshot)?;
-        *out = give_verdict(snapshot, verdict, options.counts());
+        spelling::set(options.spelling);
+        let verdict = options.options.check(&snapshot)?;
+        *out = give_verdict(
+            snapshot,
+            verdict,
+            options.options.counts(),
+            options.spelling,
+        );
         Ok(QW_OK)
     })
 }
@@ -78,6 +90,7 @@ pub(super) fn give_verdict(
     snapshot: Arc<Snapshot>,
     verdict: Verdict,
     counts: bool,
+    spelling: Spelling,
 ) -> *mut qw_verdict {
     let texts = verdict.findings.iter().map(|finding| Texts {
         measure: finding.rule.measure.to_string(),
@@ -87,6 +100,7 @@ pub(super) fn give_verdict(
     handle::give(qw_verdict {
         texts: texts.collect(),
         counts,
+        spelling,
         snapshot,
         verdict,
     })
@@ -110,6 +124,7 @@ pub unsafe extern "C" fn qw_verdict_state(verdict: *const qw_verdict) -> qw_stat
 ///
 /// # Safety
 /// The header's rules for pointers.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_verdict_summary(
     verdict: *const qw_verdict,
@@ -128,6 +143,7 @@ pub unsafe extern "C" fn qw_verdict_summary(
 ///
 /// # Safety
 /// The header's rules for pointers.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_verdict_perfdata(
     verdict: *const qw_verdict,
@@ -148,6 +164,7 @@ pub unsafe extern "C" fn qw_verdict_perfdata(
 ///
 /// # Safety
 /// The header's rules for pointers.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_verdict_output(
     verdict: *const qw_verdict,
@@ -169,6 +186,7 @@ pub unsafe extern "C" fn qw_verdict_output(
 ///
 /// # Safety
 /// The header's rules for pointers.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_verdict_json(
     verdict: *const qw_verdict,
@@ -197,6 +215,7 @@ pub unsafe extern "C" fn qw_verdict_finding_count(verdict: *const qw_verdict) ->
 ///
 /// # Safety
 /// The header's rules for pointers.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_verdict_finding(
     verdict: *const qw_verdict,

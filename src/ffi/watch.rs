@@ -14,6 +14,7 @@ use super::verdict::{give_verdict, qw_verdict};
 use super::{QW_END, QW_OK, QW_QUEUE_NONE, qw_queue, qw_status};
 use crate::options::Purpose;
 use crate::postfix::queue::Queue;
+use crate::spelling::Spelling;
 use crate::watch::{Event, EventKind, Watch};
 
 /// The queues' live state. One thread at a time.
@@ -21,12 +22,17 @@ pub struct qw_watch {
     watch: Watch,
     /// The event that was told last.
     event: Option<Event>,
+    spelling: Spelling,
     life: Life,
 }
 
 impl Opaque for qw_watch {
     fn life(&self) -> Option<&Life> {
         Some(&self.life)
+    }
+
+    fn spelling(&self) -> Option<Spelling> {
+        Some(self.spelling)
     }
 }
 
@@ -81,6 +87,7 @@ first_release_ends!(qw_event, reserved: i32);
 ///
 /// # Safety
 /// The header's rules for pointers.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_watch_open(
     options: *const qw_options,
@@ -91,6 +98,7 @@ pub unsafe extern "C" fn qw_watch_open(
         *out = handle::give(qw_watch {
             watch: Watch::open(&options.options, Purpose::Everything)?,
             event: None,
+            spelling: options.spelling,
             life: Life::of_descriptors(),
         });
         Ok(QW_OK)
@@ -114,6 +122,7 @@ pub unsafe extern "C" fn qw_watch_fd(watch: *const qw_watch) -> i32 {
 ///
 /// # Safety
 /// The header's rules for pointers.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_watch_wait(
     watch: *const qw_watch,
@@ -135,6 +144,7 @@ pub unsafe extern "C" fn qw_watch_wait(
 ///
 /// # Safety
 /// The header's rules for pointers.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_watch_dispatch(
     watch: *mut qw_watch,
@@ -151,6 +161,7 @@ pub unsafe extern "C" fn qw_watch_dispatch(
 ///
 /// # Safety
 /// The header's rules for pointers.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_watch_next(
     watch: *mut qw_watch,
@@ -198,6 +209,7 @@ fn row_of(event: &Event) -> qw_event {
 ///
 /// # Safety
 /// The header's rules for pointers.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_watch_snapshot(
     watch: *mut qw_watch,
@@ -206,7 +218,7 @@ pub unsafe extern "C" fn qw_watch_snapshot(
 ) -> qw_status {
     fallible!(err, [out(out), exclusive(watch)], {
         let snapshot = watch.watch.snapshot()?;
-        *out = give_snapshot(snapshot, watch.watch.options());
+        *out = give_snapshot(snapshot, watch.watch.options(), watch.spelling);
         Ok(QW_OK)
     })
 }
@@ -218,6 +230,7 @@ pub unsafe extern "C" fn qw_watch_snapshot(
 ///
 /// # Safety
 /// The header's rules for pointers.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn qw_watch_check(
     watch: *mut qw_watch,
@@ -231,7 +244,7 @@ pub unsafe extern "C" fn qw_watch_check(
             None => watch.watch.options().clone(),
         };
         let (snapshot, verdict) = watch.watch.check(&rules)?;
-        *out = give_verdict(snapshot.into(), verdict, rules.counts());
+        *out = give_verdict(snapshot.into(), verdict, rules.counts(), watch.spelling);
         Ok(QW_OK)
     })
 }

@@ -14,6 +14,7 @@ use crate::postfix::queue::{Queue, QueueSet};
 use crate::scan::Depth;
 use crate::snapshot::name_counts::{Count, Names};
 use crate::snapshot::{InstanceSnapshot, Previous, QueueTables, Snapshot, Tally};
+use crate::spelling::option;
 use crate::sys::Disk;
 
 /// How far a figure can be trusted.
@@ -294,7 +295,10 @@ impl Measure {
 /// How `queues` grew since the earlier check.
 fn growth(snapshot: &Snapshot, instances: &[&InstanceSnapshot], queues: QueueSet) -> Figure {
     if snapshot.previous == Previous::NotAsked {
-        return Figure::unknown("it needs an earlier check; give --state FILE");
+        return Figure::unknown(format!(
+            "it needs an earlier check; give {}",
+            option("previous")
+        ));
     }
     let whole =
         |taken: &&InstanceSnapshot| queues.iter().all(|queue| taken.tally(queue).is_whole());

@@ -21,6 +21,7 @@ use crate::rules::{Rule, Verdict};
 use crate::scan::{Depth, Messages, Spool};
 use crate::shape::Buckets;
 use crate::snapshot::{Previous, Snapshot};
+use crate::spelling::option;
 use crate::threads::{MAX_READERS, Readers};
 
 pub use plan::Purpose;
@@ -104,7 +105,12 @@ impl Options {
             (Some(_), true) => {
                 return Err(Error::new(
                     ErrorKind::Invalid,
-                    "--queue-directory is one spool: --all-instances and --instance exclude it",
+                    format!(
+                        "{} is one spool: {} and {} exclude it",
+                        option("queue-directory"),
+                        option("all-instances"),
+                        option("instance")
+                    ),
                 ));
             }
             (Some(directory), false) => Selection::QueueDirectory {

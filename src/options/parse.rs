@@ -13,6 +13,7 @@ use crate::measure::{Measure, Unit, quantity};
 use crate::postfix::queue::Queue;
 use crate::rules::{Level, Rule};
 use crate::snapshot::{Earlier, Previous};
+use crate::spelling::with_value;
 use crate::threads::MAX_READERS;
 
 impl Options {
@@ -46,11 +47,7 @@ impl Options {
                 self.measures.push(measure);
             }
             "timeout" => self.timeout = Some(seconds(name, value, 0.0)?),
-            "now" => {
-                let now = text(name, value)?.parse();
-                self.now =
-                    Some(now.map_err(|_| bad(name, value, "must be a second of the epoch"))?);
-            }
+            "now" => self.now = Some(second(name, value)?),
             "previous" => {
                 self.previous = match value {
                     b"" => Previous::None,
@@ -96,7 +93,7 @@ impl Options {
 fn bad(name: &str, value: &[u8], what: &str) -> Error {
     Error::new(
         ErrorKind::Syntax,
-        format!("--{name} \"{}\": {what}", escape::shown(value, 64)),
+        format!("{}: {what}", with_value(name, &escape::shown(value, 64))),
     )
 }
 
@@ -117,6 +114,15 @@ fn switch(name: &str, value: &[u8]) -> Result<bool> {
         b"no" | b"false" | b"0" => Ok(false),
         _ => Err(bad(name, value, "must be yes or no")),
     }
+}
+
+/// A second of the epoch. A fraction, as most languages' clocks have, is left out.
+fn second(name: &str, value: &[u8]) -> Result<i64> {
+    let text = text(name, value)?;
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = !fraction.is_empty() && fraction.bytes().all(|byte| byte.is_ascii_digit());
+    let second = whole.parse().ok().filter(|_| digits);
+    second.ok_or_else(|| bad(name, value, "must be a second of the epoch"))
 }
 
 fn positive(name: &str, value: &[u8]) -> Result<f64> {
@@ -162,48 +168,66 @@ mod tests {
     }
 
     #[test]
+    fn the_present_second_may_have_a_fraction() {
+        for (value, second) in [
+            ("1795461304", Some(1_795_461_304)),
+            ("1795461304.999", Some(1_795_461_304)),
+            ("-5", Some(-5)),
+            ("1795461304.", None),
+            (".5", None),
+            ("1.5e9", None),
+            ("1.-5", None),
+        ] {
+            let mut options = Options::default();
+            let outcome = options.set("now", value.as_bytes());
+            assert_eq!(outcome.is_ok(), second.is_some(), "{value}");
+            assert_eq!(options.now, second, "{value}");
+        }
+    }
+
+    #[test]
     fn a_bad_value_names_option_value_and_what_is_wanted() {
         for (name, value, message) in [
             (
                 "exclude",
                 "held",
-                "--exclude \"held\": no such queue; one of active, deferred, incoming, hold, maildrop, corrupt",
+                "\"exclude\" \"held\": no such queue; one of active, deferred, incoming, hold, maildrop, corrupt",
             ),
             (
                 "timeout",
                 "0",
-                "--timeout \"0\": more than 0 and at most 86400 seconds are wanted",
+                "\"timeout\" \"0\": more than 0 and at most 86400 seconds are wanted",
             ),
             (
                 "poll",
                 "0.5",
-                "--poll \"0.5\": 1 to 86400 seconds are wanted",
+                "\"poll\" \"0.5\": 1 to 86400 seconds are wanted",
             ),
             (
                 "timeout",
                 "x",
-                "--timeout \"x\": expected a number, not \"x\"",
+                "\"timeout\" \"x\": expected a number, not \"x\"",
             ),
             (
                 "now",
                 "today",
-                "--now \"today\": must be a second of the epoch",
+                "\"now\" \"today\": must be a second of the epoch",
             ),
             (
                 "readers",
                 "17",
-                "--readers \"17\": must be a number from 1 to 16",
+                "\"readers\" \"17\": must be a number from 1 to 16",
             ),
-            ("counts", "maybe", "--counts \"maybe\": must be yes or no"),
+            ("counts", "maybe", "\"counts\" \"maybe\": must be yes or no"),
             (
                 "queue-directory",
                 "",
-                "--queue-directory \"\": must be the path of a directory",
+                "\"queue-directory\" \"\": must be the path of a directory",
             ),
             (
                 "warning",
                 "x=",
-                "--warning \"x=\": measure \"x\": character 1: a measure is QUEUE.NAME, for example deferred.messages",
+                "\"warning\" \"x=\": measure \"x\": character 1: a measure is QUEUE.NAME, for example deferred.messages",
             ),
         ] {
             let error = Options::default()

@@ -7,6 +7,7 @@ use crate::postfix::queue::QueueSet;
 use crate::rules::{Rule, defaults};
 use crate::scan::{Depth, Plan};
 use crate::snapshot::{Request, Snapshot, Wanted};
+use crate::spelling::option;
 use crate::sys;
 
 /// How much a scan is to read when no measure was asked for.
@@ -31,7 +32,7 @@ impl Options {
         {
             return Err(Error::new(
                 ErrorKind::Invalid,
-                "--exclude leaves nothing to look at",
+                format!("{} leaves nothing to look at", option("exclude")),
             ));
         }
         for rule in &self.rules {
@@ -40,15 +41,21 @@ impl Options {
             if !queues.is_empty() && queues.iter().all(|queue| self.excluded.contains(queue)) {
                 return Err(Error::new(
                     ErrorKind::Invalid,
-                    format!("there is a rule on {measure}, and --exclude leaves it out"),
+                    format!(
+                        "there is a rule on {measure}, and {} leaves it out",
+                        option("exclude")
+                    ),
                 ));
             }
             if self.counts && measure.kind != Kind::Messages {
                 return Err(Error::new(
                     ErrorKind::Invalid,
-                    format!("--counts counts messages; a rule on {measure} needs more"),
+                    format!(
+                        "{} counts messages; a rule on {measure} needs more",
+                        option("counts")
+                    ),
                 )
-                .with_remedy("leave out --counts or that rule"));
+                .with_remedy(format!("leave out {} or that rule", option("counts"))));
             }
         }
         Ok(&self.rules)

@@ -3,6 +3,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape;
 use crate::measure::{Kind, Measure, Subject};
+use crate::spelling::with_value;
 
 use super::range::Range;
 use super::state::State;
@@ -98,11 +99,7 @@ impl Rule {
 }
 
 fn place(level: Level, text: &str) -> String {
-    let option = match level {
-        Level::Warning => "--warning",
-        Level::Critical => "--critical",
-    };
-    format!("{option} \"{}\"", escape::shown(text.as_bytes(), 128))
+    with_value(level.name(), &escape::shown(text.as_bytes(), 128))
 }
 
 /// The rules of a check that was given none: ages, shares and states that fit any host, no counts.
@@ -168,31 +165,31 @@ mod tests {
         for (text, message) in [
             (
                 "deferred.messages=10:5",
-                "--critical \"deferred.messages=10:5\": character 19: the start 10 is greater than the end 5",
+                "\"critical\" \"deferred.messages=10:5\": character 19: the start 10 is greater than the end 5",
             ),
             (
                 "deferred.oldest=5k",
-                "--critical \"deferred.oldest=5k\": character 18: \"k\" is no unit of age: s m h d w",
+                "\"critical\" \"deferred.oldest=5k\": character 18: \"k\" is no unit of age: s m h d w",
             ),
             (
                 "deferred.messages",
-                "--critical \"deferred.messages\": the range is missing; write deferred.messages=RANGE",
+                "\"critical\" \"deferred.messages\": the range is missing; write deferred.messages=RANGE",
             ),
             (
                 "bogus",
-                "--critical \"bogus\": measure \"bogus\": character 1: a measure is QUEUE.NAME, for example deferred.messages",
+                "\"critical\" \"bogus\": measure \"bogus\": character 1: a measure is QUEUE.NAME, for example deferred.messages",
             ),
             (
                 "hold.domain(a=b)",
-                "--critical \"hold.domain(a=b)\": the range is missing; write hold.domain(a=b)=RANGE",
+                "\"critical\" \"hold.domain(a=b)\": the range is missing; write hold.domain(a=b)=RANGE",
             ),
             (
                 "=5",
-                "--critical \"=5\": measure \"\": character 1: a measure is QUEUE.NAME, for example deferred.messages",
+                "\"critical\" \"=5\": measure \"\": character 1: a measure is QUEUE.NAME, for example deferred.messages",
             ),
             (
                 "",
-                "--critical \"\": character 1: the range is empty; write for example 10, 10:, ~:10, 10:20 or @10:20",
+                "\"critical\" \"\": character 1: the range is empty; write for example 10, 10:, ~:10, 10:20 or @10:20",
             ),
         ] {
             let error = Rule::parse(Level::Critical, text).expect_err(text);

@@ -43,6 +43,7 @@ pub(crate) use queue_file::{FileReader, Identities, is_ready};
 pub(crate) use walker::Work;
 
 use crate::clock::Deadline;
+use crate::control;
 use crate::error::{Error, ErrorKind, Result};
 use crate::instance::Instance;
 use crate::postfix::defer_log::{Entry, Log};
@@ -411,6 +412,7 @@ struct Reader<'s, O> {
 
 impl<O: Observer> Reader<'_, O> {
     fn is_late(&self) -> bool {
+        control::step();
         if self.late.load(Ordering::Relaxed) {
             return true;
         }

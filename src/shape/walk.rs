@@ -10,6 +10,7 @@ use std::sync::{Arc, PoisonError};
 use rustix::io::Errno;
 
 use super::{Cause, Common, MAX_EXAMPLES, Part, Place};
+use crate::control;
 use crate::error::Error;
 use crate::postfix::envelope::{self, Envelope, Visitor, Writer};
 use crate::postfix::qshape::{self, Kept, Outcome};
@@ -60,6 +61,7 @@ impl<'c> Reader<'c> {
 
     fn is_late(&mut self) -> bool {
         let late = &self.common.late;
+        control::step();
         if !late.load(Ordering::Relaxed) && self.common.request.deadline.passed() {
             late.store(true, Ordering::Relaxed);
         }

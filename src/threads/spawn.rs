@@ -1,7 +1,7 @@
 //! The one place that starts a thread.
 //!
-//! A thread here has a name and a small stack, takes none of the host's signals, and belongs to a
-//! scope. It is always joined, so that none outlives the call that started it: the end of a scope
+//! A thread here has a name and a small stack, takes none of the host's signals, is under the control of
+//! its call, and belongs to a scope. It is always joined, so that none outlives the call that started it: the end of a scope
 //! waits only for a thread's work, and a host that forks next must find no thread that still ends. A
 //! panic on it is raised again on the thread that joins it; [`is_ours`] lets the C boundary keep the
 //! panic's text off the host's standard error.
@@ -9,6 +9,7 @@
 use std::cell::Cell;
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
+use crate::control;
 use crate::sys;
 
 /// Bytes of stack: some times what reading a queue file takes.
@@ -51,13 +52,14 @@ pub(crate) fn spawn<'t, T: Send + 't>(
     name: &str,
     work: impl FnOnce() -> T + Send + 't,
 ) -> Option<Thread<'t, T>> {
+    let control = control::in_force();
     let thread = Builder::new()
         .name(name.to_owned())
         .stack_size(STACK)
         .spawn_scoped(threads, || {
             OURS.set(true);
             sys::block_signals();
-            work()
+            control::under(control, work)
         });
     thread.ok().map(|thread| Thread(Some(thread)))
 }

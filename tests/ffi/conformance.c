@@ -7,6 +7,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include <pthread.h>
 #include <queuewatch.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,7 +124,7 @@ static void errors(void)
 
     WORKS(qw_options_new(&options, &err));
     CHECK(qw_options_set(options, "critical", QW_NUL, "deferred.messages=10:5", QW_NUL, &err) == QW_ERR_SYNTAX);
-    CHECK(strcmp(qw_error_message(err), "--critical \"deferred.messages=10:5\": character 19: "
+    CHECK(strcmp(qw_error_message(err), "\"critical\" \"deferred.messages=10:5\": character 19: "
                  "the start 10 is greater than the end 5") == 0);
     CHECK(qw_error_offset(err) == 18 && qw_error_errno(err) == 0 && qw_error_remedy(err) == NULL);
     qw_error_free(err);
@@ -497,6 +498,106 @@ static void every_option(const char *spool)
     qw_watch_free(watch);
 }
 
+/* Names, lists, the spelling of options, printable text. */
+static void names(const char *spool)
+{
+    qw_options *options = NULL;
+    qw_snapshot *snapshot = scan(spool);
+    qw_option option;
+    qw_measure known;
+    qw_cause cause;
+    qw_instance instance;
+    qw_text *text = NULL;
+    qw_error *err = NULL;
+    qw_bytes bytes;
+    char buffer[8];
+    size_t index;
+
+    CHECK(strcmp(qw_status_name(QW_ERR_NOT_FOUND), "QW_ERR_NOT_FOUND") == 0 && strcmp(qw_status_name(77), "?") == 0);
+    CHECK(strcmp(qw_state_name(QW_STATE_CRITICAL), "CRITICAL") == 0 && strcmp(qw_queue_name(QW_QUEUE_HOLD), "hold") == 0);
+    CHECK(strcmp(qw_event_name(QW_EVENT_BLIND), "blind") == 0 && strcmp(qw_problem_name(QW_PROBLEM_FILE), "file") == 0);
+    CHECK(strcmp(qw_quality_name(QW_QUALITY_AT_LEAST), "at least") == 0);
+    for (index = 0; index < qw_option_count(); index++) {
+        WORKS(qw_option_info(index, &option, sizeof option, &err));
+        CHECK(option.name.len > 0 && option.help.len > 0);
+        CHECK((option.value.data == NULL) == (option.takes == QW_TAKES_NOTHING));
+    }
+    FAILS(qw_option_info(index, &option, sizeof option, &err), QW_ERR_INVALID);
+    FAILS(qw_option_info(0, &option, sizeof option - 1, &err), QW_ERR_INVALID);
+    for (index = 0; index < qw_measure_count(); index++) {
+        WORKS(qw_measure_info(index, &known, sizeof known, &err));
+        CHECK(known.spelling.len > 0 && known.unit.data != NULL && known.help.len > 0);
+    }
+    CHECK(index > 15);
+    FAILS(qw_measure_info(index, &known, sizeof known, &err), QW_ERR_INVALID);
+    for (index = 0; index < qw_cause_count(); index++) {
+        WORKS(qw_cause_info(index, &cause, sizeof cause, &err));
+        CHECK(strlen(qw_cause_name((int32_t)index)) == cause.name.len && cause.acts.len > 0);
+        CHECK(memcmp(qw_cause_name((int32_t)index), cause.name.data, cause.name.len) == 0);
+    }
+    FAILS(qw_cause_info(index, &cause, sizeof cause, &err), QW_ERR_INVALID);
+    CHECK(qw_snapshot_instance_count(snapshot) == 1 && qw_snapshot_instance_count(NULL) == 0);
+    WORKS(qw_snapshot_instance(snapshot, 0, &instance, sizeof instance, &err));
+    CHECK(instance.config_directory.data == NULL && instance.complete == 1);
+    CHECK(instance.queue_directory.len == strlen(spool));
+    CHECK(memcmp(instance.queue_directory.data, spool, instance.queue_directory.len) == 0);
+    FAILS(qw_snapshot_instance(snapshot, 1, &instance, sizeof instance, &err), QW_ERR_INVALID);
+    bytes.data = (const uint8_t *)"a\tb|\xff" "defgh";
+    bytes.len = 10;
+    CHECK(qw_printable(bytes, buffer, sizeof buffer) == 10 && strcmp(buffer, "a?b|?de") == 0);
+    CHECK(qw_printable(qw_text_bytes(NULL), buffer, sizeof buffer) == 0 && buffer[0] == '\0');
+
+    WORKS(qw_options_new(&options, &err));
+    FAILS(qw_options_spell(options, "--queue", QW_NUL, &err), QW_ERR_SYNTAX);
+    FAILS(qw_options_spell(NULL, "--queue-directory", QW_NUL, &err), QW_ERR_INVALID);
+    CHECK(qw_options_set(options, "timeout", QW_NUL, "x", QW_NUL, &err) == QW_ERR_SYNTAX);
+    CHECK(strncmp(qw_error_message(err), "\"timeout\" \"x\": ", 15) == 0);
+    qw_error_free(err);
+    WORKS(qw_options_spell(options, "queue_directory=", QW_NUL, &err));
+    CHECK(qw_options_set(options, "timeout", QW_NUL, "x", QW_NUL, &err) == QW_ERR_SYNTAX);
+    CHECK(strncmp(qw_error_message(err), "timeout=\"x\": ", 13) == 0);
+    qw_error_free(err);
+    qw_snapshot_free(snapshot);
+    set(options, "queue-directory", spool);
+    WORKS(qw_scan(options, &snapshot, &err));
+    WORKS(qw_snapshot_measure_detail(snapshot, "deferred.growth", QW_NUL, &text, &err));
+    CHECK(strstr((const char *)qw_text_bytes(text).data, "give previous=") != NULL);
+    qw_text_free(text);
+    qw_snapshot_free(snapshot);
+    qw_options_free(options);
+}
+
+/* A scan stops when another thread, or a signal handler, says so. */
+static qw_options *volatile interrupted;
+
+static void on_signal(int number)
+{
+    (void)number;
+    qw_cancel(interrupted);
+}
+
+static void cancels(const char *spool)
+{
+    qw_options *options = NULL;
+    qw_snapshot *snapshot = NULL;
+    qw_shape *shape = NULL;
+
+    CHECK(qw_progress(NULL) == 0);
+    qw_cancel(NULL);
+    WORKS(qw_options_new(&options, &err));
+    set(options, "queue-directory", spool);
+    CHECK(qw_progress(options) == 0);
+    WORKS(qw_scan(options, &snapshot, &err));
+    CHECK((double)qw_progress(options) >= measure(snapshot, "total.messages"));
+    qw_snapshot_free(snapshot);
+    interrupted = options;
+    CHECK(signal(SIGUSR1, on_signal) != SIG_ERR && raise(SIGUSR1) == 0);
+    FAILS(qw_scan(options, &snapshot, &err), QW_ERR_CANCELLED);
+    FAILS(qw_shape_scan(options, 0, &shape, &err), QW_ERR_CANCELLED);
+    CHECK(snapshot == NULL && shape == NULL);
+    qw_options_free(options);
+}
+
 static int logged;
 
 static void log_function(void *user, int32_t level, qw_bytes target, qw_bytes message)
@@ -596,6 +697,8 @@ int main(int argc, char **argv)
     child(argv[1]);
     forked(argv[1]);
     every_option(argv[1]);
+    names(argv[1]);
+    cancels(argv[1]);
     nulls();
     errors();
     rows(scan(argv[1]));

@@ -52,6 +52,15 @@ fn libraries() -> &'static Path {
     })
 }
 
+/// What queuewatch.pc says to link after the static library.
+fn private_libraries() -> Vec<String> {
+    let text = fs::read_to_string(root("bindings/c/queuewatch.pc.in")).unwrap();
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("Libs.private: "));
+    line.unwrap().split(' ').map(str::to_owned).collect()
+}
+
 /// Compiles a C program against the shared or the static library.
 fn compile(source: &str, folder: &Path, shared: bool) -> PathBuf {
     let libraries = libraries();
@@ -72,7 +81,7 @@ fn compile(source: &str, folder: &Path, shared: bool) -> PathBuf {
     .arg("-o")
     .arg(&program);
     if shared {
-        let name = folder.join("libqueuewatch.so.0");
+        let name = folder.join("libqueuewatch.so.1");
         if !name.exists() {
             std::os::unix::fs::symlink(libraries.join("libqueuewatch.so"), name).unwrap();
         }
@@ -80,13 +89,8 @@ fn compile(source: &str, folder: &Path, shared: bool) -> PathBuf {
             .arg(libraries)
             .args(["-lqueuewatch", "-Wl,-rpath,$ORIGIN"]);
     } else {
-        gcc.arg(libraries.join("libqueuewatch.a")).args([
-            "-lpthread",
-            "-ldl",
-            "-lm",
-            "-lgcc_s",
-            "-lc",
-        ]);
+        gcc.arg(libraries.join("libqueuewatch.a"))
+            .args(private_libraries());
     }
     must(&mut gcc, "gcc");
     program
@@ -116,6 +120,7 @@ fn the_header_is_clean_in_every_dialect() {
     )
     .unwrap();
     for (compiler, dialect) in [
+        ("gcc", "-std=c90"),
         ("gcc", "-std=c99"),
         ("gcc", "-std=c11"),
         ("gcc", "-std=c2x"),
@@ -188,7 +193,7 @@ fn exports_are_the_listed_ones() {
     readelf.arg("-d").arg(&library);
     let dynamic = must(&mut readelf, "binutils");
     assert!(
-        dynamic.contains("soname: [libqueuewatch.so.0]"),
+        dynamic.contains("soname: [libqueuewatch.so.1]"),
         "{dynamic}"
     );
     assert!(dynamic.contains("NODELETE"), "{dynamic}");
@@ -222,6 +227,30 @@ fn every_function_keeps_its_promises() {
             "the library printed: {output:?}"
         );
     }
+}
+
+#[test]
+fn a_program_without_shared_libraries_runs() {
+    let spool = Spool::of_corpus("short-mixed");
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("static");
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-std=c99", "-static", "-pthread", "-I"])
+        .arg(root("include"))
+        .arg(root("examples/c/check_deferred.c"))
+        .arg("-o")
+        .arg(&program)
+        .arg(libraries().join("libqueuewatch.a"))
+        .args(private_libraries());
+    must(&mut gcc, "gcc");
+    let output = run(
+        Command::new(program)
+            .arg("-q")
+            .arg(spool.path())
+            .args(["-n", "1795461304", "-c", "100"]),
+        "none",
+    );
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
 }
 
 #[test]
@@ -318,7 +347,7 @@ fn library_of_the_header(folder: &Path) -> PathBuf {
     fs::write(&file, source).unwrap();
     let mut gcc = Command::new("gcc");
     gcc.args(["-std=c99", "-g", "-w", "-fPIC", "-shared"])
-        .arg("-Wl,-soname,libqueuewatch.so.0")
+        .arg("-Wl,-soname,libqueuewatch.so.1")
         .arg("-I")
         .arg(root("include"))
         .arg(file)
@@ -406,7 +435,18 @@ fn the_versions_are_in_step() {
         &format!("\n{major}.{minor:03}{patch:03}"),
     );
     says("CHANGELOG.md", &format!("\n## {version}"));
-    says("build.rs", &format!("-soname,libqueuewatch.so.{major}"));
+    // That of the ABI stands by itself, and in each binding.
+    let abi = queuewatch::ffi::QW_ABI_VERSION;
+    says(header, &format!("#define QW_ABI_VERSION {abi}\n"));
+    let bindings = "bindings/python/src/queuewatch";
+    says(
+        &format!("{bindings}/_abi.py"),
+        &format!("QW_ABI_VERSION = {abi}\n"),
+    );
+    says(
+        &format!("{bindings}/_library.py"),
+        &format!("libqueuewatch.so.{abi}"),
+    );
     assert_eq!(
         Command::new(env!("CARGO_BIN_EXE_queuewatch"))
             .arg("--version")

@@ -94,7 +94,7 @@ BAD_MEASURES = [
 @pytest.fixture(scope="module")
 def answer_c(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("c")
-    (folder / "libqueuewatch.so.0").symlink_to(RELEASE / "libqueuewatch.so")
+    (folder / "libqueuewatch.so.1").symlink_to(RELEASE / "libqueuewatch.so")
     flags = [
         "-std=c99",
         "-Wall",

@@ -9,22 +9,18 @@ use Postfix::QueueWatch;
 
 my $spool = Corpus::spool();
 my $q     = Postfix::QueueWatch->scan(queue_directory => $spool, now => $Corpus::NOW);
-for my $rules (
-    { critical => ['deferred.messages=10'] },
-    { warning => ['deferred.older(4h)=5', 'hold.messages=1'], critical => 'active.fill=50%' },
-    { critical => 500 },
+for my $case (
+    [CRITICAL => 2, 'deferred.messages is 194 (critical 10)', critical => ['deferred.messages=10']],
+    [WARNING  => 1, 'hold.messages is 7 (warning 1)', warning => ['hold.messages=1'], critical => 'active.fill=50%'],
+    [OK       => 0, '194 deferred', critical => 5000],
 ) {
-    my @words = ('--queue-directory', $spool, '--now', $Corpus::NOW);
-    for my $level (sort keys %{$rules}) {
-        my $given = $rules->{$level};
-        push @words, "--$level", $_ for ref $given ? @{$given} : $given;
-    }
-    my $verdict = $q->check(%{$rules});
-    my ($output, $code) = Corpus::plugin(@words);
-    is($verdict->output, $output, 'the words of the plugin');
-    is($verdict->state + 0, $code, 'its exit code');
-    is($verdict->summary . ' | ' . $verdict->perfdata . "\n", $output, 'in parts');
-    like($output, qr/\APOSTFIX QUEUE \Q${\ $verdict->state}\E: /, 'the state is a word, too');
+    my ($word, $code, $text, @rules) = @{$case};
+    my $verdict = $q->check(@rules);
+    is($verdict->state, $word, "$word is a word");
+    is($verdict->state + 0, $code, 'and an exit code');
+    like($verdict->output, qr/\APOSTFIX QUEUE $word: /, 'its output begins with it');
+    like($verdict->output, qr/\Q$text\E/, 'and says why');
+    is($verdict->summary . ' | ' . $verdict->perfdata . "\n", $verdict->output, 'in parts');
 }
 my @findings = $q->check(critical => ['deferred.messages=10'], warning => ['hold.messages=1'])->findings;
 is_deeply(

@@ -33,6 +33,25 @@ for my $measure (qw(hold.messages active.recipients deferred.oldest deferred.top
 is_deeply([$live->reasons], [$scan->reasons], 'so are the reasons');
 is($live->check->state, 'OK', 'the rules of the watch hold for its snapshots');
 $watch->dispatch while $watch->wait(0.2);
+
+# A child that uses its parent's watch is told so, and takes nothing away from it.
+my $cursor = $live->messages('hold');
+rename "$spool/active/$name", "$spool/hold/$name" or die "$!\n";
+my $child = fork // die "$!\n";
+if ($child == 0) {
+    my $refused = 0;
+    for my $use (sub { $watch->dispatch }, sub { $watch->snapshot }, sub { $watch->wait(0) }, sub { $watch->check }, sub { $cursor->next }) {
+        $refused++ if !eval { my @nothing = $use->(); 1 } && $@->code == Postfix::QueueWatch::Error::STATE;
+    }
+    require POSIX;
+    POSIX::_exit($refused);
+}
+waitpid $child, 0;
+is($? >> 8, 5, 'a child is refused');
+ok($select->can_read(5), 'the event is still there');
+is_deeply([map { $_->{kind} } $watch->dispatch], ['moved'], 'for its parent');
+$cursor->close;
+$watch->dispatch while $watch->wait(0.2);
 $watch->close;
 $watch->close;
 for my $method (qw(fileno wait dispatch snapshot check)) {

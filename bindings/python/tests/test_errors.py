@@ -105,7 +105,7 @@ def test_paths_of_any_bytes_come_back(tmp_path: Path) -> None:
     "value", [object(), {1: 2}, {"a"}, 1j, [["nested"]], [None], bytearray(b"x"), range(2)], ids=repr
 )
 def test_a_value_of_a_wrong_type_is_a_type_error_that_names_the_option(value: Any) -> None:
-    with pytest.raises(TypeError, match=r"^warning: a str, bytes, path, number, bool, or a list"):
+    with pytest.raises(TypeError, match=r"^warning: a str, bytes, path, number, bool, datetime, timedelta, or"):
         queuewatch.scan(warning=value)
 
 

@@ -89,7 +89,7 @@ def test_a_wheel_runs_where_there_is_no_rust(spool: Path, tmp_path: Path, python
     made = wheel(PROJECT, tmp_path, QUEUEWATCH_LIBRARY=str(BUILT))
     assert made.name == f"queuewatch-{version()}-py3-none-{PLATFORM}.whl"
     with zipfile.ZipFile(made) as archive:
-        assert archive.read("queuewatch/_lib/libqueuewatch.so.0") == BUILT.read_bytes()
+        assert archive.read("queuewatch/_lib/libqueuewatch.so.1") == BUILT.read_bytes()
         names = archive.namelist()
         metadata = archive.read(f"queuewatch-{version()}.dist-info/METADATA").decode()
     assert sum("libqueuewatch" in name for name in names) == 1
@@ -102,7 +102,7 @@ def test_a_wheel_runs_where_there_is_no_rust(spool: Path, tmp_path: Path, python
 
     done(ran(*PIP, "--python", python, "install", "--no-index", "--no-deps", made))
     loaded = looked(python, spool, empty)
-    assert loaded.parts[-4:] == ("site-packages", "queuewatch", "_lib", "libqueuewatch.so.0")
+    assert loaded.parts[-4:] == ("site-packages", "queuewatch", "_lib", "libqueuewatch.so.1")
     assert loaded.is_relative_to(tmp_path)
     assert "Version: " + version() in metadata
 
@@ -126,7 +126,7 @@ def test_pip_builds_the_library_by_cargo(tmp_path: Path) -> None:
     made = wheel(PROJECT, tmp_path, path=path, **{"HOME": str(Path.home()), **cargo_settings()})
     library = cargo_target() / "release/libqueuewatch.so"
     with zipfile.ZipFile(made) as archive:
-        assert archive.read("queuewatch/_lib/libqueuewatch.so.0") == library.read_bytes()
+        assert archive.read("queuewatch/_lib/libqueuewatch.so.1") == library.read_bytes()
 
 
 def test_without_cargo_a_library_that_was_built_is_taken(alone: Path, tmp_path: Path) -> None:
@@ -136,11 +136,11 @@ def test_without_cargo_a_library_that_was_built_is_taken(alone: Path, tmp_path: 
     (core / "target/release").mkdir(parents=True)
     shutil.copy(BUILT, core / "target/release/libqueuewatch.so")
     with zipfile.ZipFile(wheel(alone, tmp_path)) as archive:
-        assert archive.read("queuewatch/_lib/libqueuewatch.so.0") == BUILT.read_bytes()
+        assert archive.read("queuewatch/_lib/libqueuewatch.so.1") == BUILT.read_bytes()
 
 
 def test_a_bare_name_leaves_the_library_to_the_system(alone: Path, tmp_path: Path) -> None:
-    made = wheel(alone, tmp_path, QUEUEWATCH_LIBRARY="libqueuewatch.so.0")
+    made = wheel(alone, tmp_path, QUEUEWATCH_LIBRARY="libqueuewatch.so.1")
     assert made.name == f"queuewatch-{version()}-py3-none-any.whl"
     with zipfile.ZipFile(made) as archive:
         assert not [name for name in archive.namelist() if "_lib/" in name]

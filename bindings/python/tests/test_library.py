@@ -33,9 +33,9 @@ def test_a_checkout_looks_in_its_own_target(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.delenv("QUEUEWATCH_LIBRARY", raising=False)
     paths = [path for _, path in _library.candidates()]
     assert paths == [
-        str(SOURCE / "queuewatch/_lib/libqueuewatch.so.0"),
+        str(SOURCE / "queuewatch/_lib/libqueuewatch.so.1"),
         str(ROOT / "target/release/libqueuewatch.so"),
-        "libqueuewatch.so.0",
+        "libqueuewatch.so.1",
     ]
 
 
@@ -46,7 +46,7 @@ def test_an_installed_package_does_not_look_above_itself(
     module = tmp_path / "lib/python3/site-packages/queuewatch/_library.py"
     monkeypatch.setattr(_library, "__file__", str(module))
     paths = [path for _, path in _library.candidates()]
-    assert paths == [str(module.parent / "_lib/libqueuewatch.so.0"), "libqueuewatch.so.0"]
+    assert paths == [str(module.parent / "_lib/libqueuewatch.so.1"), "libqueuewatch.so.1"]
 
 
 def imported(library: Path) -> str:
@@ -83,9 +83,9 @@ def test_every_attempt_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("abi", "version", "said"),
     [
-        (7, "0.1.0", "it has ABI 7 (version 0.1.0), this package needs 0"),
-        (0, "0.2.0", "it is version 0.2.0, this package needs 0.1.x"),
-        (0, "0.1.9", "undefined symbol: qw_options_new"),
+        (7, "0.1.0", "it has ABI 7 (version 0.1.0), this package needs 1"),
+        (0, "0.1.0", "it has ABI 0 (version 0.1.0), this package needs 1"),
+        (1, "9.9.9", "undefined symbol: qw_options_new"),
     ],
 )
 def test_another_library_is_refused(tmp_path: Path, abi: int, version: str, said: str) -> None:

@@ -217,7 +217,7 @@ def test_a_check_keeps_the_options_of_its_scan(spool: Path) -> None:
     judged = scanned.check(warning=None)
     assert "corrupt.messages" not in [finding.measure for finding in judged.findings]
     assert judged.state is State.CRITICAL
-    with pytest.raises(queuewatch.InvalidArgument, match=r"hold.messages, and --exclude leaves it out"):
+    with pytest.raises(queuewatch.InvalidArgument, match=r"hold.messages, and exclude= leaves it out"):
         scanned.check(warning=["hold.messages=1"])
 
 

@@ -26,6 +26,7 @@ use queuewatch::options::{Options, Purpose};
 use queuewatch::render::{json, openmetrics, plugin};
 use queuewatch::rules::{State, defaults};
 use queuewatch::snapshot::Wanted;
+use queuewatch::spelling::{self, Spelling};
 
 /// The deadline, in seconds, unless one is given (contract.md, "check_postfix_queue").
 const TIMEOUT: &str = "10";
@@ -42,6 +43,7 @@ enum Format {
 }
 
 fn main() {
+    spelling::set(Spelling::Dashes);
     // The monitoring system gets our words and not a backtrace; see `outcome`.
     std::panic::set_hook(Box::new(|_| {}));
     let mut words = std::env::args_os();

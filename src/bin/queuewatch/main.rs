@@ -27,6 +27,7 @@ use queuewatch::options::{OPTIONS, Takes};
 use queuewatch::postfix::queue::QueueSet;
 use queuewatch::render::json;
 use queuewatch::snapshot::{InstanceSnapshot, Snapshot};
+use queuewatch::spelling::{self, Spelling};
 
 /// Exit codes (contract.md, "Exit codes").
 const FAILED: u8 = 1;
@@ -148,6 +149,7 @@ const WHICH: [&str; 8] = [
 ];
 
 fn main() -> ExitCode {
+    spelling::set(Spelling::Dashes);
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let in_json = asks_for_json(&arguments);
     match dispatch(arguments) {

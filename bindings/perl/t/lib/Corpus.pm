@@ -8,7 +8,9 @@ use File::Basename qw(dirname);
 use File::Temp qw(tempdir);
 
 our $NOW  = 1795461304;
-our $ROOT = abs_path(dirname(abs_path(__FILE__)) . '/../../../..');
+# A distribution has a part of the checkout's tree in t/data.
+my $folder = dirname(abs_path(__FILE__));
+our $ROOT = -d "$folder/../data" ? abs_path("$folder/../data") : abs_path("$folder/../../../..");
 
 # The spool of tests/corpus/short-mixed, in a folder that is removed at the end.
 sub spool {
@@ -16,15 +18,6 @@ sub spool {
     my $archive = "$ROOT/tests/corpus/short-mixed/spool.tar.xz";
     system('tar', '-xpJf', $archive, '-C', $folder) == 0 or die "cannot unpack $archive\n";
     return "$folder/spool";
-}
-
-# What the plugin prints, and its exit code.
-sub plugin {
-    my @arguments = @_;
-    open my $pipe, '-|', "$ROOT/target/release/check_postfix_queue", @arguments or die "cannot run the plugin: $!\n";
-    my $output = do { local $/ = undef; <$pipe> };
-    close $pipe;
-    return ($output, $? >> 8);
 }
 
 # Resident memory in KiB.

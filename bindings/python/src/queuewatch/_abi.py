@@ -22,7 +22,7 @@ from ctypes import (
 )
 from typing import Any
 
-QW_ABI_VERSION = 0
+QW_ABI_VERSION = 1
 QW_VERSION_MAJOR = 0
 QW_VERSION_MINOR = 1
 QW_VERSION_PATCH = 0
@@ -39,6 +39,7 @@ QW_ERR_DENIED = 20
 QW_ERR_IO = 21
 QW_ERR_NOT_A_SPOOL = 22
 QW_ERR_TIMEOUT = 23
+QW_ERR_CANCELLED = 24
 QW_ERR_STATE = 30
 QW_ERR_UNSUPPORTED = 31
 QW_ERR_PANIC = 40
@@ -76,6 +77,10 @@ QW_EVENT_CHANGED = 3
 QW_EVENT_RESCANNED = 4
 QW_EVENT_BLIND = 5
 QW_EVENT_DROPPED = 6
+
+QW_TAKES_NOTHING = 0
+QW_TAKES_ONE = 1
+QW_TAKES_MANY = 2
 
 QW_LOG_ERROR = 1
 QW_LOG_WARN = 2
@@ -222,6 +227,42 @@ class qw_event(Structure):
     )
 
 
+class qw_option(Structure):
+    """A row of qw_option_info."""
+
+    _fields_ = (
+        ("name", qw_bytes),
+        ("value", qw_bytes),
+        ("help", qw_bytes),
+        ("takes", c_int32),
+        ("reserved", c_int32),
+    )
+
+
+class qw_measure(Structure):
+    """A row of qw_measure_info."""
+
+    _fields_ = (("spelling", qw_bytes), ("unit", qw_bytes), ("help", qw_bytes))
+
+
+class qw_cause(Structure):
+    """A row of qw_cause_info."""
+
+    _fields_ = (("name", qw_bytes), ("acts", qw_bytes))
+
+
+class qw_instance(Structure):
+    """A row of qw_snapshot_instance."""
+
+    _fields_ = (
+        ("name", qw_bytes),
+        ("config_directory", qw_bytes),
+        ("queue_directory", qw_bytes),
+        ("complete", c_int32),
+        ("reserved", c_int32),
+    )
+
+
 options_p = POINTER(qw_options)
 snapshot_p = POINTER(qw_snapshot)
 messages_p = POINTER(qw_messages)
@@ -245,7 +286,29 @@ PROTOTYPES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "qw_abi_version": (c_uint32, ()),
     "qw_options_new": (_status, (POINTER(options_p), _error_out)),
     "qw_options_set": (_status, (options_p, *_name, c_char_p, c_size_t, _error_out)),
+    "qw_options_spell": (_status, (options_p, *_name, _error_out)),
+    "qw_cancel": (None, (options_p,)),
+    "qw_progress": (c_uint64, (options_p,)),
     "qw_options_free": (None, (options_p,)),
+    "qw_status_name": (c_char_p, (_status,)),
+    "qw_state_name": (c_char_p, (c_int32,)),
+    "qw_quality_name": (c_char_p, (c_int32,)),
+    "qw_queue_name": (c_char_p, (c_int32,)),
+    "qw_event_name": (c_char_p, (c_int32,)),
+    "qw_problem_name": (c_char_p, (c_int32,)),
+    "qw_cause_name": (c_char_p, (c_int32,)),
+    "qw_option_count": (c_size_t, ()),
+    "qw_option_info": (_status, (c_size_t, POINTER(qw_option), c_size_t, _error_out)),
+    "qw_measure_count": (c_size_t, ()),
+    "qw_measure_info": (_status, (c_size_t, POINTER(qw_measure), c_size_t, _error_out)),
+    "qw_cause_count": (c_size_t, ()),
+    "qw_cause_info": (_status, (c_size_t, POINTER(qw_cause), c_size_t, _error_out)),
+    "qw_snapshot_instance_count": (c_size_t, (snapshot_p,)),
+    "qw_snapshot_instance": (
+        _status,
+        (snapshot_p, c_size_t, POINTER(qw_instance), c_size_t, _error_out),
+    ),
+    "qw_printable": (c_size_t, (qw_bytes, c_char_p, c_size_t)),
     "qw_scan": (_status, (options_p, POINTER(snapshot_p), _error_out)),
     "qw_snapshot_complete": (c_int32, (snapshot_p,)),
     "qw_snapshot_now": (c_int64, (snapshot_p,)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from errno import ENOTDIR
 from typing import Any
 
 from . import _abi
@@ -67,6 +68,18 @@ class PathNotFound(NotFound, FileNotFoundError):
     """There is no such file or directory."""
 
 
+class NotADirectory(PathNotFound, NotADirectoryError):
+    """A part of the path is a file."""
+
+
+class UnknownOption(NotFound, TypeError):
+    """There is no such keyword."""
+
+
+class Cancelled(QueuewatchError):
+    """Another thread stopped the call."""
+
+
 class AccessDenied(QueuewatchError, PermissionError):
     """The system refused access; never change modes or ACLs of queue files."""
 
@@ -118,6 +131,7 @@ _CLASSES: dict[int, type[QueuewatchError]] = {
     _abi.QW_ERR_IO: ReadFailed,
     _abi.QW_ERR_NOT_A_SPOOL: NotASpool,
     _abi.QW_ERR_TIMEOUT: TimedOut,
+    _abi.QW_ERR_CANCELLED: Cancelled,
     _abi.QW_ERR_STATE: OutOfOrder,
     _abi.QW_ERR_UNSUPPORTED: Unsupported,
     _abi.QW_ERR_PANIC: LibraryBug,
@@ -136,7 +150,7 @@ def problem(status: int, error: Any) -> QueuewatchError:
     offset = lib.qw_error_offset(error)
     kind = _CLASSES.get(code, QueuewatchError)
     if kind is NotFound and errno is not None:
-        kind = PathNotFound
+        kind = NotADirectory if errno == ENOTDIR else PathNotFound
     return kind(
         message,
         code,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from . import _abi
 
-SONAME = "libqueuewatch.so.0"
+SONAME = "libqueuewatch.so.1"
 VARIABLE = "QUEUEWATCH_LIBRARY"
 REMEDY = (
     f"build it with `cargo build --release`, or install {SONAME} where the loader looks (then run ldconfig), "
@@ -61,11 +61,8 @@ def _refuse_other_versions(library: ctypes.CDLL) -> None:
     abi = library.qw_abi_version()
     version = library.qw_version().decode("ascii")
     if abi != _abi.QW_ABI_VERSION:
-        raise _WrongVersionError(f"it has ABI {abi} (version {version}), this package needs {_abi.QW_ABI_VERSION}")
-    # As long as the ABI is 0, a new minor version may break it.
-    wanted = f"{_abi.QW_VERSION_MAJOR}.{_abi.QW_VERSION_MINOR}."
-    if abi == 0 and not version.startswith(wanted):
-        raise _WrongVersionError(f"it is version {version}, this package needs {wanted}x")
+        wanted = _abi.QW_ABI_VERSION
+        raise _WrongVersionError(f"it has ABI {abi} (version {version}), this package needs {wanted}")
 
 
 lib = load()

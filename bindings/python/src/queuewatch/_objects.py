@@ -8,11 +8,11 @@ import threading
 from collections.abc import Iterator
 from ctypes import byref, c_double, c_int32, sizeof
 from types import TracebackType
-from typing import Any, Callable, NoReturn
+from typing import TYPE_CHECKING, Any, Callable, NoReturn
 
 from . import _abi, _options
 from ._call import call
-from ._errors import Closed, Incomplete, InvalidArgument, OutOfOrder
+from ._errors import Closed, Incomplete, InvalidArgument, OutOfOrder, SyntaxProblem
 from ._handle import Handle, text
 from ._library import lib
 from ._model import (
@@ -32,7 +32,12 @@ from ._model import (
     State,
     known,
 )
-from ._options import Option
+from ._run import run
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._options import RuleOptions, ScanOptions, ShapeOptions
 
 
 class _Closable:
@@ -119,6 +124,19 @@ class Snapshot(_Closable):
             raise Incomplete(measure)
         return measure.value
 
+    def __contains__(self, name: object) -> bool:
+        """Tell whether `name` is a measure, known exactly or not."""
+        if not isinstance(name, (str, bytes)):
+            return False
+        try:
+            self.measure(name)
+        except SyntaxProblem:
+            return False
+        return True
+
+    # Measures with an argument have no end; `measures()` lists what there is.
+    __iter__ = None
+
     @property
     def problems(self) -> tuple[Problem, ...]:
         """What could not be read, damaged queue files, and instances that are broken."""
@@ -175,10 +193,20 @@ class Snapshot(_Closable):
     @property
     def instances(self) -> tuple[Instance, ...]:
         """The instances that it is about."""
-        document: Any = self.json()
-        return tuple(
-            Instance(row["name"], row["config_directory"], row["queue_directory"], row["complete"])
-            for row in document["instances"]
+        handle = self._handle
+        count = lib.qw_snapshot_instance_count(handle)
+        return tuple(self._instance(handle, index) for index in range(count))
+
+    @staticmethod
+    def _instance(handle: Handle, index: int) -> Instance:
+        row = _abi.qw_instance()
+        call(lib.qw_snapshot_instance, handle, index, byref(row), sizeof(row))
+        config = _abi.copied(row.config_directory)
+        return Instance(
+            name=_words(row.name),
+            config_directory=None if config is None else os.fsdecode(config),
+            queue_directory=os.fsdecode(_abi.copied(row.queue_directory) or b""),
+            complete=bool(row.complete),
         )
 
     def json(self) -> dict[str, Json]:
@@ -189,11 +217,9 @@ class Snapshot(_Closable):
         """Return what a later scan needs to tell growth: give it as `previous`."""
         return text(lib.qw_snapshot_state, self._handle)
 
-    def check(self, **options: Option) -> Verdict:
-        """Judge it by `warning` and `critical` rules, else by the defaults.
-
-        The options of the scan hold here too, each unless it is given again.
-        """
+    def check(self, **options: Unpack[RuleOptions]) -> Verdict:
+        """Judge it by `warning` and `critical` rules, else by those of the scan, else by the defaults."""
+        _options.refuse_others("Snapshot.check", options, _options.RuleOptions)
         handle = self._handle
         judged_by = _options.handle({**self._settings, **_options.settings(options)})
         return Verdict(Handle.made(lib.qw_check, _abi.verdict_p, lib.qw_verdict_free, judged_by, handle))
@@ -374,31 +400,31 @@ class Shape(_Closable):
         return _document(text(lib.qw_shape_json, self._handle, *_queue(queue), flags, least))
 
 
-def shape(*, all: bool = False, **options: Option) -> Shape:  # noqa: A002 (the word of the programs)
+def shape(*, all: bool = False, **options: Unpack[ShapeOptions]) -> Shape:  # noqa: A002 (the word of the programs)
     """Count recipients and senders of every queue by domain and age, as qshape does.
 
     The options bucket_count, bucket_time and linear make the columns; `all` counts what qshape leaves out.
     """
     handle = _options.handle(_options.settings(options))
     flags = _abi.QW_SHAPE_ALL if all else 0
-    return Shape(Handle.made(lib.qw_shape_scan, _abi.shape_p, lib.qw_shape_free, handle, flags))
+    return Shape(run(handle, lib.qw_shape_scan, _abi.shape_p, lib.qw_shape_free, handle, flags))
 
 
-def scan(**options: Option) -> Snapshot:
+def scan(**options: Unpack[ScanOptions]) -> Snapshot:
     """Read the spools that the options name, the default instance if they name none.
 
     The keywords are the long options of the programs (`check_postfix_queue --help`) with `_` for `-`:
     queue_directory, config_directory, all_instances, instance, exclude, timeout, now, ... A list sets an
     option once for each value, True and False switch one on and off, None leaves it alone.
 
-    Other threads run meanwhile. Python handles signals, Ctrl-C too, when the scan is over: set `timeout`.
+    Other threads run meanwhile. What the handler of a signal raises, as Ctrl-C does, ends the scan.
     """
     settings = _options.settings(options)
     handle = _options.handle(settings)
-    return Snapshot(Handle.made(lib.qw_scan, _abi.snapshot_p, lib.qw_snapshot_free, handle), settings)
+    return Snapshot(run(handle, lib.qw_scan, _abi.snapshot_p, lib.qw_snapshot_free, handle), settings)
 
 
-def check(**options: Option) -> Verdict:
+def check(**options: Unpack[ScanOptions]) -> Verdict:
     """Scan and judge in one call: takes the options of both."""
     with scan(**options) as snapshot:
         return snapshot.check()

@@ -4,16 +4,64 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, Union
+from datetime import datetime, timedelta
+from math import isfinite
+from typing import Any, TypedDict, Union
 
 from . import _abi
 from ._call import call
-from ._errors import InvalidArgument
+from ._errors import InvalidArgument, NotFound, UnknownOption
 from ._handle import Handle
 from ._library import lib
 
-Value = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]", int, float]
+Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
+Value = Union[Path, int, float, datetime, timedelta]
 Option = Union[Value, Sequence[Value], None]
+Texts = Union[str, bytes, Sequence[Union[str, bytes]], None]
+Rules = Union[str, bytes, int, float, Sequence[Union[str, bytes, int, float]], None]
+Duration = Union[str, int, float, timedelta, None]
+
+
+class RuleOptions(TypedDict, total=False):
+    """What a judgement takes."""
+
+    warning: Rules
+    critical: Rules
+
+
+class ScanOptions(RuleOptions, total=False):
+    """What a scan takes; `check_postfix_queue --help` tells about each."""
+
+    config_directory: Path | None
+    queue_directory: Path | None
+    all_instances: bool | None
+    instance: Texts
+    exclude: Texts
+    counts: bool | None
+    measure: Texts
+    timeout: Duration
+    now: str | int | float | datetime | None
+    previous: str | bytes | None
+    readers: int | None
+    gentle: bool | None
+
+
+class WatchOptions(ScanOptions, total=False):
+    """What a watch takes."""
+
+    poll: Duration
+
+
+class ShapeOptions(ScanOptions, total=False):
+    """What a shape takes; its columns are made by these."""
+
+    bucket_count: int | None
+    bucket_time: float | None
+    linear: bool | None
+
+
+SPELLING = b"queue_directory="
+"""How texts of the library are to spell options."""
 
 Settings = dict[str, tuple[bytes, ...]]
 
@@ -35,13 +83,40 @@ def encoded(name: str, value: Any) -> bytes:
     """Return one value as the library takes it."""
     if isinstance(value, bool):
         return b"yes" if value else b"no"
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    if isinstance(value, datetime):
+        # One without a time zone is local time, as everywhere in Python.
+        value = value.timestamp()
     if isinstance(value, (int, float)):
-        return str(value).encode("ascii")
+        return _decimal(name, value)
     if isinstance(value, (str, bytes, os.PathLike)):
         return fsencoded(name, value)
     raise TypeError(
-        f"{name}: a str, bytes, path, number, bool, or a list of them, not {type(value).__name__}"
+        f"{name}: a str, bytes, path, number, bool, datetime, timedelta, or a list of them, "
+        f"not {type(value).__name__}"
     )
+
+
+def _decimal(name: str, value: float) -> bytes:
+    """Return a number in digits, for the library knows no exponents."""
+    if isinstance(value, int):
+        return str(value).encode("ascii")
+    if not isfinite(value):
+        raise InvalidArgument(f"{name}: {value} is no finite number")
+    digits = f"{value:.9f}".rstrip("0").rstrip(".")
+    # What is smaller is not 0.
+    if float(digits) == 0 and value != 0:
+        digits = "0.000000001" if value > 0 else "-0.000000001"
+    return digits.encode("ascii")
+
+
+def refuse_others(what: str, options: Mapping[str, Option], taken: type) -> None:
+    """Raise TypeError for a keyword that `what` would not look at."""
+    for keyword in options:
+        if keyword not in taken.__annotations__:
+            known = ", ".join(taken.__annotations__)
+            raise UnknownOption(f"{what} takes {known}, and not {keyword}")
 
 
 def fsencoded(name: str, value: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> bytes:
@@ -55,8 +130,14 @@ def fsencoded(name: str, value: str | bytes | os.PathLike[str] | os.PathLike[byt
 def handle(settings: Settings) -> Handle:
     """Return a `qw_options` with these settings."""
     options = Handle.made(lib.qw_options_new, _abi.options_p, lib.qw_options_free)
+    call(lib.qw_options_spell, options, SPELLING, len(SPELLING))
     for name, values in settings.items():
         spelled = fsencoded("option", name)
         for value in values:
-            call(lib.qw_options_set, options, spelled, len(spelled), value, len(value))
+            try:
+                call(lib.qw_options_set, options, spelled, len(spelled), value, len(value))
+            except NotFound as why:
+                if why.errno is not None:
+                    raise
+                raise UnknownOption(str(why), why.code, remedy=why.remedy) from None
     return options

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections import deque
+from collections.abc import AsyncIterator
 from ctypes import byref, sizeof
+from datetime import timedelta
+from math import ceil, inf, isnan
+from typing import TYPE_CHECKING
 
 from . import _abi, _options
 from ._call import call
-from ._errors import OutOfOrder
+from ._errors import InvalidArgument, OutOfOrder
 from ._handle import Handle
 from ._library import lib
 from ._model import EVENTS, QUEUES, Event
 from ._objects import Snapshot, Verdict, _Closable, _here, _words
-from ._options import Option
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._options import RuleOptions, WatchOptions
 
 
 class Watch(_Closable):
     """The queues' live state by inotify, for the thread and the process that made it.
 
     `fileno()` is readable when `dispatch()` has something to do, so a Watch goes into selectors, select and
-    `loop.add_reader`. No thread is behind it.
+    `loop.add_reader`; `async for event in live` does that. No thread is behind it.
 
     >>> import queuewatch
     >>> with queuewatch.watch(queue_directory="spool", now=1795461304) as live:
@@ -50,12 +60,14 @@ class Watch(_Closable):
         """Return the descriptor to wait for. It belongs to the watch: do not read or close it."""
         return int(lib.qw_watch_fd(self._handle))
 
-    def wait(self, timeout: float | None = None) -> bool:
+    def wait(self, timeout: float | timedelta | None = None) -> bool:
         """Wait until there is something to do, at most `timeout` seconds; return whether there is.
 
         Python handles signals, Ctrl-C too, when the wait is over.
         """
-        limit = -1 if timeout is None else min(max(int(timeout * 1000), 0), 2**31 - 1)
+        return self._wait(_milliseconds(timeout))
+
+    def _wait(self, limit: int) -> bool:
         return call(lib.qw_watch_wait, self._handle, limit) != _abi.QW_END
 
     def dispatch(self) -> tuple[Event, ...]:
@@ -79,6 +91,26 @@ class Watch(_Closable):
             )
         return tuple(events)
 
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        """Go through the events as they happen, in the asyncio loop that runs; `break` ends it.
+
+        async for event in live:
+            print(event)
+        """
+        loop, fd = asyncio.get_running_loop(), self.fileno()
+        ready = asyncio.Event()
+        waiting: deque[Event] = deque(self.dispatch())
+        loop.add_reader(fd, ready.set)
+        try:
+            while True:
+                while waiting:
+                    yield waiting.popleft()
+                await ready.wait()
+                ready.clear()
+                waiting.extend(self.dispatch())
+        finally:
+            loop.remove_reader(fd)
+
     def snapshot(self) -> Snapshot:
         """Return the snapshot of this moment, the same that `scan` would take."""
         return Snapshot(
@@ -86,11 +118,12 @@ class Watch(_Closable):
             self._settings,
         )
 
-    def check(self, **options: Option) -> Verdict:
+    def check(self, **options: Unpack[RuleOptions]) -> Verdict:
         """Judge this moment by `warning` and `critical` rules, else by those that it was opened with.
 
         It costs the same for any number of messages; long output lacks the table of domains by age.
         """
+        _options.refuse_others("Watch.check", options, _options.RuleOptions)
         settings = {**self._settings, **_options.settings(options)}
         rules = _options.handle(settings)
         return Verdict(
@@ -98,7 +131,20 @@ class Watch(_Closable):
         )
 
 
-def watch(**options: Option) -> Watch:
+def _milliseconds(timeout: float | timedelta | None) -> int:
+    """Return what qw_watch_wait takes; negative means without an end."""
+    if timeout is None:
+        return -1
+    seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else float(timeout)
+    if isnan(seconds):
+        raise InvalidArgument("timeout: nan is no time")
+    if seconds == inf:
+        return -1
+    # Rounded up: a caller that waits again until its time is up does not spin.
+    return min(max(ceil(min(seconds, 2**31) * 1000), 0), 2**31 - 1)
+
+
+def watch(**options: Unpack[WatchOptions]) -> Watch:
     """Begin to watch what the options say, and read all of it once; takes those of `scan` and `check`."""
     settings = _options.settings(options)
     handle = _options.handle(settings)

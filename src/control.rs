@@ -1,0 +1,101 @@
+//! What another thread may do to a call that runs: stop it, and see how far it is.
+//!
+//! A [`Control`] belongs to the calls that its host makes with it. It is in force on the thread of such
+//! a call, and on each thread that the call starts, so that no room has to hand it on. Both of its
+//! values are atomic: a signal handler may use it.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// A call's stop mark and its count of steps.
+#[derive(Debug, Default)]
+pub struct Control {
+    stopped: AtomicBool,
+    steps: AtomicU64,
+}
+
+impl Control {
+    /// Asks the calls under this control to stop, those that have not begun too.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody has asked for that.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+
+    /// How many files the calls under this control have come to.
+    pub fn steps(&self) -> u64 {
+        self.steps.load(Ordering::Relaxed)
+    }
+}
+
+thread_local! {
+    static IN_FORCE: RefCell<Option<Arc<Control>>> = const { RefCell::new(None) };
+}
+
+/// Runs `body` under `control` on this thread.
+pub fn under<T>(control: Option<Arc<Control>>, body: impl FnOnce() -> T) -> T {
+    /// Puts back the control before, be it while a panic passes.
+    struct Before(Option<Arc<Control>>);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            IN_FORCE.set(self.0.take());
+        }
+    }
+    let _before = Before(IN_FORCE.replace(control));
+    body()
+}
+
+/// The control in force on this thread.
+pub(crate) fn in_force() -> Option<Arc<Control>> {
+    IN_FORCE.with_borrow(Clone::clone)
+}
+
+/// Whether the call on this thread was asked to stop.
+pub(crate) fn is_stopped() -> bool {
+    IN_FORCE.with_borrow(|control| control.as_ref().is_some_and(|control| control.is_stopped()))
+}
+
+/// Counts one file.
+pub(crate) fn step() {
+    IN_FORCE.with_borrow(|control| {
+        if let Some(control) = control {
+            control.steps.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_control_is_in_force_in_its_call_alone() {
+        let control = Arc::new(Control::default());
+        under(Some(Arc::clone(&control)), || {
+            step();
+            assert!(!is_stopped());
+            control.stop();
+            assert!(is_stopped());
+            under(None, || {
+                step();
+                assert!(!is_stopped());
+            });
+            step();
+        });
+        step();
+        assert!(!is_stopped());
+        assert_eq!(control.steps(), 2);
+    }
+
+    #[test]
+    fn a_panic_takes_it_out_of_force() {
+        let control = Arc::new(Control::default());
+        control.stop();
+        let fallen = std::panic::catch_unwind(|| under(Some(control), || panic!("fell")));
+        assert!(fallen.is_err() && !is_stopped());
+    }
+}

@@ -1,0 +1,114 @@
+//! How a text spells an option, by the face that shows it: `--state`, `"previous"`, `previous=`.
+//!
+//! A remedy such as "raise the timeout" has to name an option, and each face has its own way to write
+//! one. The rooms name an option by its long name; whoever enters the library says how it is spelled on
+//! this thread. What is made on a thread of a scan names no option.
+
+use std::cell::Cell;
+
+/// A way to write an option.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Spelling {
+    /// `"queue-directory"`, as Rust and C give the name of an option.
+    #[default]
+    Quotes,
+    /// `--queue-directory`, as the programs take it.
+    Dashes,
+    /// `queue_directory=`, as Python does.
+    Keyword,
+    /// `queue_directory =>`, as Perl does.
+    Arrow,
+}
+
+/// Each spelling of the option `queue-directory`: a host shows one of these to choose.
+pub const SAMPLES: [(&str, Spelling); 4] = [
+    ("\"queue-directory\"", Spelling::Quotes),
+    ("--queue-directory", Spelling::Dashes),
+    ("queue_directory=", Spelling::Keyword),
+    ("queue_directory =>", Spelling::Arrow),
+];
+
+thread_local! {
+    static CURRENT: Cell<Spelling> = const { Cell::new(Spelling::Quotes) };
+}
+
+/// Spells options so on the calling thread, until [`set`] says otherwise or a scope that was kept ends.
+pub fn set(spelling: Spelling) {
+    CURRENT.set(spelling);
+}
+
+/// Brings back the present spelling when it is dropped.
+#[derive(Debug)]
+pub struct Kept(Spelling);
+
+/// Keeps the present spelling for later.
+#[must_use]
+pub fn keep() -> Kept {
+    Kept(CURRENT.get())
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        set(self.0);
+    }
+}
+
+/// The option with the long name `name`, as this thread spells it.
+pub fn option(name: &str) -> String {
+    match CURRENT.get() {
+        Spelling::Quotes => format!("\"{name}\""),
+        // The programs keep the earlier state themselves, in a file.
+        Spelling::Dashes if name == "previous" => "--state FILE".to_owned(),
+        Spelling::Dashes => format!("--{name}"),
+        Spelling::Keyword => format!("{}=", name.replace('-', "_")),
+        Spelling::Arrow => format!("{} =>", name.replace('-', "_")),
+    }
+}
+
+/// The option with the value that was given, which is printable already.
+pub fn with_value(name: &str, value: &str) -> String {
+    let space = match CURRENT.get() {
+        Spelling::Keyword => "",
+        _ => " ",
+    };
+    format!("{}{space}\"{value}\"", option(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_sample_is_how_its_spelling_writes_that_option() {
+        let _before = keep();
+        for (sample, spelling) in SAMPLES {
+            set(spelling);
+            assert_eq!(option("queue-directory"), sample);
+        }
+    }
+
+    #[test]
+    fn a_value_stands_as_the_face_would_give_it() {
+        let _before = keep();
+        for (spelling, text) in [
+            (Spelling::Quotes, "\"timeout\" \"x\""),
+            (Spelling::Dashes, "--timeout \"x\""),
+            (Spelling::Keyword, "timeout=\"x\""),
+            (Spelling::Arrow, "timeout => \"x\""),
+        ] {
+            set(spelling);
+            assert_eq!(with_value("timeout", "x"), text);
+        }
+    }
+
+    #[test]
+    fn the_spelling_before_comes_back() {
+        let before = option("now");
+        {
+            let _before = keep();
+            set(Spelling::Dashes);
+            assert_eq!(option("previous"), "--state FILE");
+        }
+        assert_eq!(option("now"), before);
+    }
+}
