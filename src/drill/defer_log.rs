@@ -1,26 +1,26 @@
-//! The log `defer/ID` in which Postfix keeps why a recipient waits, as bounce(8) writes it
-//! (postfix.md, "Delay reasons", bounce_append_service.c of Postfix 3.10).
+//! The log `defer/ID` in which Postfix stores the delay reason of each recipient, in the format of
+//! bounce(8) (postfix.md, "Delay reasons", bounce_append_service.c of Postfix 3.10).
 
 use std::io::Write as _;
 
-/// Why a recipient could not be delivered at the last attempt.
+/// The result of the last delivery attempt to one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delay {
     /// The enhanced status code (RFC 3463), e.g. `4.7.1`.
     pub status: String,
     /// The delay reason that mailq prints.
     pub reason: String,
-    /// The reply of the remote server, where it gave one.
+    /// The reply of the remote server, if it sent one.
     pub reply: Option<String>,
-    /// The name of the remote server, where one was reached.
+    /// The name of the remote server, if the attempt reached one.
     pub server: Option<String>,
 }
 
-/// Adds the entry of one recipient to the log `out`.
+/// Appends the entry of one recipient to the log `out`.
 ///
-/// `address` and `original` (the address before alias expansion) are as mailq prints them, quoted
-/// where RFC 5321 wants it, and not empty; `offset` is that of the recipient's record in the queue
-/// file, in bytes.
+/// `address` and `original` (the address before alias expansion) must not be empty. They are written as
+/// mailq prints them, quoted where RFC 5321 requires it. `offset` is the byte offset of the recipient
+/// record in the queue file.
 pub fn push_entry(
     out: &mut Vec<u8>,
     address: &str,

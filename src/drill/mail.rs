@@ -1,4 +1,4 @@
-//! Made-up mail: a plan goes in, messages come out one by one; no disk is touched.
+//! Generates messages one by one from a plan, without writing to disk.
 
 use super::Plan;
 use super::defer_log::Delay;
@@ -17,52 +17,52 @@ const MAXIMAL_BACKOFF: i64 = 4000;
 /// The most recipients of one message.
 const MOST_RECIPIENTS: u64 = 50;
 
-/// A made-up message, before it is written.
+/// A generated message that has not been written to disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// The queue it is in.
+    /// Its queue.
     pub queue: Queue,
-    /// When it arrived: seconds of the epoch.
+    /// Arrival time, in seconds since the epoch.
     pub arrival: i64,
-    /// The fraction of that second, in microseconds.
+    /// The microseconds of the arrival time.
     pub arrival_usec: u32,
-    /// The last attempt to deliver it, seconds of the epoch: in active the one under way; the arrival
-    /// where there was none.
+    /// The time of the last delivery attempt, in seconds since the epoch: the current attempt in active,
+    /// the arrival time if there was no attempt.
     pub last_attempt: i64,
-    /// The modification time of its file, seconds of the epoch: in deferred the next retry, which is to
-    /// come; elsewhere the last attempt.
+    /// The modification time of its file, in seconds since the epoch: the next retry, in the future, if
+    /// it is in deferred; otherwise the last attempt.
     pub mtime: i64,
-    /// The sender; empty is the null sender.
+    /// The sender; empty for the null sender.
     pub sender: String,
-    /// Its recipients, one or more, at least one of them still to be delivered.
+    /// One or more recipients. At least one is not yet delivered.
     pub recipients: Vec<Recipient>,
-    /// The subject, for the eye.
+    /// The subject, for people who look at the message.
     pub subject: &'static str,
-    /// How long its body is, in bytes, headers not counted.
+    /// The length of the body without headers, in bytes.
     pub body_bytes: usize,
 }
 
-/// A recipient of a made-up message.
+/// A recipient of a generated message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recipient {
-    /// The address, which needs no quotes.
+    /// The address, in a form that needs no quoting.
     pub address: String,
-    /// The alias that this address was expanded from, if it was.
+    /// The alias from which this address was expanded.
     pub original: Option<String>,
-    /// Whether it has been delivered; it is still to be delivered otherwise.
+    /// Whether the message was delivered to this recipient.
     pub done: bool,
-    /// Why it waits: in deferred, for each recipient still to be delivered.
+    /// The delay reason. Set for every undelivered recipient in deferred.
     pub delay: Option<Delay>,
 }
 
 impl Message {
-    /// The recipients still to be delivered.
+    /// The recipients that are not yet delivered.
     pub fn todo(&self) -> impl Iterator<Item = &Recipient> {
         self.recipients.iter().filter(|recipient| !recipient.done)
     }
 
-    /// The queue file of this message. Nothing in it but the attribute `log_ident` depends on the
-    /// queue ID, so that its size is that of the plan on every disk.
+    /// Builds the queue file of this message. Only the attribute `log_ident` contains the queue ID, so
+    /// that the file size does not depend on the file system's inode numbers.
     pub fn queue_file(&self, queue_id: &str) -> QueueFile {
         let file = match self.queue {
             Queue::Maildrop => QueueFile::maildrop(self.arrival, self.arrival_usec)
@@ -84,7 +84,7 @@ impl Message {
             file.recipient(state, address, Some(original))
         });
         if self.queue == Queue::Corrupt {
-            // The commonest damage: a crash cut the file off.
+            // Truncates the file, as a crash does: the most frequent kind of damage.
             file = file.without_end();
         }
         let from = match self.sender.as_str() {
@@ -102,7 +102,7 @@ impl Message {
         file.content(head.as_bytes()).filler(self.body_bytes)
     }
 
-    /// The envelope up to the recipients, as for mail received by smtpd, or made by bounce.
+    /// The envelope up to the recipients, as for mail that smtpd received or bounce generated.
     fn received(&self, queue_id: &str) -> QueueFile {
         let file = QueueFile::cleanup(self.arrival, self.arrival_usec)
             .attribute("log_ident", queue_id)
@@ -127,13 +127,14 @@ impl Message {
     }
 }
 
-/// The messages of a plan, in the order in which they are written; see [`Plan::mail`].
+/// An iterator over the messages of a plan, in the order in which they are written; see [`Plan::mail`].
 #[derive(Debug)]
 pub struct Mail {
     plan: Plan,
     random: Random,
     remaining: [u64; Queue::ALL.len()],
-    /// Where the message goes that is exactly as old as the plan says, until it was made.
+    /// The queue of the message whose age is exactly the plan's maximum, until that message is
+    /// generated.
     oldest_in: Option<Queue>,
 }
 
@@ -158,7 +159,8 @@ impl Mail {
         }
     }
 
-    /// Draws without replacement: the queues are mixed, as over time, and their shares exact.
+    /// Draws a queue without replacement: queues are mixed as in a real spool, and their shares are
+    /// exact.
     fn draw_queue(&mut self) -> Option<Queue> {
         let left: u64 = self.remaining.iter().sum();
         let mut drawn = self.random.below(left);
@@ -192,7 +194,7 @@ impl Mail {
         age.min(at_most) as i64
     }
 
-    /// The rank of a recipient's domain. Where mail piles up, most of it is for sick destinations.
+    /// The rank of a recipient's domain. In deferred, most mail goes to destinations with an outage.
     fn draw_domain(&mut self, queue: Queue) -> u64 {
         let of_sick = match queue {
             Queue::Deferred => 60,
@@ -232,7 +234,7 @@ impl Mail {
             let local = people::local_part(&mut self.random);
             let mut address = format!("{local}@{domain}");
             if recipients.iter().any(|other| other.address == address) {
-                // cleanup drops duplicates, so there are none.
+                // Adds the position to the address: cleanup drops duplicate recipients.
                 address = format!("{local}+{place}@{domain}");
             }
             let done = place < delivered;
@@ -247,7 +249,7 @@ impl Mail {
         recipients
     }
 
-    /// A body length in bytes: mostly around the plan's, with a tail up to sixteen times as long.
+    /// A body length in bytes: usually near the plan's, with a tail of up to sixteen times that length.
     fn body_bytes(&mut self) -> usize {
         let typical = u64::from(self.plan.body_bytes);
         let doublings = self.random.below(7).min(self.random.below(7));
@@ -293,10 +295,10 @@ impl Iterator for Mail {
 
 impl ExactSizeIterator for Mail {}
 
-/// The last retry of a message of that age and its next one, in seconds after arrival.
+/// The last and the next retry of a message with this age, in seconds after arrival.
 ///
-/// Postfix waits as long as the message is old, within the two backoff times (qmgr_active.c:559-571):
-/// 300, 600, 1200, 2400, 4800, then every 4000.
+/// Postfix waits as long as the message is old, limited by the two backoff times
+/// (qmgr_active.c:559-571): 300, 600, 1200, 2400, 4800, then 4000 each time.
 fn retries(age: i64) -> (i64, i64) {
     let (mut last, mut next) = (0, MINIMAL_BACKOFF);
     while next <= age && next < MAXIMAL_BACKOFF {
@@ -328,7 +330,7 @@ mod tests {
         ] {
             assert_eq!(retries(age), expected, "{age}");
         }
-        // The rule itself, followed attempt by attempt.
+        // Applies Postfix's rule attempt by attempt.
         let mut at = 0i64;
         while at < 100_000 {
             let next = at + at.clamp(MINIMAL_BACKOFF, MAXIMAL_BACKOFF);
@@ -351,7 +353,8 @@ mod tests {
 
     #[test]
     fn the_mail_of_a_plan_is_that_of_every_version() {
-        // FNV-1a over all that is in the messages: benchmarks of later versions measure the same mail.
+        // FNV-1a over the content of all messages: benchmarks of later versions must measure the same
+        // mail.
         let fingerprint = |plan: Plan| {
             plan.mail()
                 .fold(0xcbf2_9ce4_8422_2325_u64, |hash, message| {

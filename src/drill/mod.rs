@@ -1,8 +1,8 @@
-//! The fire drill: spools of made-up mail, for rehearsals, tests and benchmarks.
+//! The fire drill: spools of generated mail for rehearsals, tests and benchmarks.
 //!
-//! A [`Plan`] goes in, a directory that Postfix's own tools accept as a queue directory comes out,
-//! with [`Made`], the record of what is in it. This is the only room of the crate that writes, and it
-//! writes into a directory of its own only: absent or empty before, and outside of every real spool.
+//! [`make`] creates a queue directory from a [`Plan`] and returns [`Made`], a record of its content.
+//! Postfix's own tools accept the directory. This is the only module that writes queue files. It writes
+//! only to a directory that is absent or empty and lies outside every real spool.
 //!
 //! ```
 //! use queuewatch::drill::{make, Plan};
@@ -17,7 +17,7 @@
 //! # Ok::<(), queuewatch::error::Error>(())
 //! ```
 //!
-//! [`QueueFile`] makes single queue files, odd ones as well, as bytes.
+//! [`QueueFile`] builds the bytes of a single queue file, including malformed ones.
 
 mod defer_log;
 mod mail;
@@ -36,43 +36,45 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::postfix::queue::Queue;
 use std::path::PathBuf;
 
-/// The deepest hashing that a drill makes: five characters of microseconds, and some to spare.
+/// The largest `hash_queue_depth` of a drill: more than the five characters of microseconds in a queue
+/// ID.
 const MAX_HASH_DEPTH: usize = 8;
 
-/// Seconds of the epoch beyond this do not fit the six characters of a long queue ID (year 2596).
+/// Later times do not fit the six characters for seconds in a long queue ID (year 2596).
 const MAX_NOW: i64 = 52i64.pow(6) - 1;
 
-/// The largest typical body, in bytes: sixteen times as much is the largest message.
+/// The largest typical body, in bytes. The largest message is sixteen times as long.
 const MAX_BODY_BYTES: u32 = 64 << 20;
 
-/// What mail to make up. The same plan gives the same mail in every version and on every machine; only
-/// the queue IDs differ, as inodes do.
+/// Which mail to generate. The same plan gives the same mail in every version and on every machine. Only
+/// queue IDs differ, because they contain inode numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// How many messages.
     pub messages: u64,
-    /// How many destination domains there are at most, 1 or more. Few of them get most of the mail,
-    /// and the biggest one, two or three are sick.
+    /// The maximum number of destination domains, 1 or more. A few of them receive most of the mail; the
+    /// biggest one, two or three have an outage.
     pub domains: u64,
     /// The age of the oldest message, seconds.
     pub oldest: i64,
-    /// What the dice start from.
+    /// The seed of the random numbers.
     pub seed: u64,
-    /// Long queue IDs, as with `enable_long_queue_ids = yes`.
+    /// Whether to use long queue IDs, as with `enable_long_queue_ids = yes`.
     pub long_ids: bool,
-    /// The second of the epoch that ages are counted from.
+    /// The time from which ages are counted, in seconds since the epoch.
     pub now: i64,
     /// `hash_queue_depth` for deferred and defer: 0 to 8; Postfix's default is 1.
     pub hash_depth: usize,
-    /// What share of the messages is in which queue, in the order of [`Queue::ALL`]: any weights.
+    /// The relative share of messages in each queue, in the order of [`Queue::ALL`].
     pub shares: [u32; Queue::ALL.len()],
-    /// The typical size of a message body, in bytes. Some are a quarter of it, a few sixteen times.
+    /// The typical size of a message body, in bytes. Some bodies are a quarter of it, a few up to
+    /// sixteen times as long.
     pub body_bytes: u32,
 }
 
 impl Plan {
-    /// A mail host that is sick at `now`, seconds of the epoch: 1,000 messages up to three days old,
-    /// most of them deferred, most of those for three big destinations and many from one sender.
+    /// A mail host with outages at `now`, in seconds since the epoch: 1,000 messages up to three days
+    /// old. Most are deferred, mainly for three big destinations, and many come from one sender.
     pub fn at(now: i64) -> Plan {
         Plan {
             messages: 1000,
@@ -87,12 +89,12 @@ impl Plan {
         }
     }
 
-    /// The messages of this plan, as [`make`] writes them.
+    /// The messages of this plan, in the order in which [`make`] writes them.
     pub fn mail(&self) -> Mail {
         Mail::new(self)
     }
 
-    /// How many messages each queue gets: shares rounded so that they add up.
+    /// The number of messages in each queue. Shares are rounded so that the sum is exact.
     fn messages_per_queue(&self) -> [u64; Queue::ALL.len()] {
         let whole: u128 = self.shares.iter().map(|&share| u128::from(share)).sum();
         let (mut sum, mut given) = (0, 0);
@@ -107,7 +109,7 @@ impl Plan {
         })
     }
 
-    /// Refuses what makes no spool, naming the field.
+    /// Rejects a plan from which no spool can be made; the error names the field.
     fn check(&self) -> Result<()> {
         let refuse = |field: &str, found: &dyn std::fmt::Display, remedy: String| {
             let message = format!("drill: {field} is {found}");
@@ -140,29 +142,29 @@ impl Plan {
 }
 
 impl Default for Plan {
-    /// [`Plan::at`] the first second of 2026 (UTC): time is always passed in, so this has no other.
+    /// [`Plan::at`] the first second of 2026 (UTC). A fixed time keeps the default reproducible.
     fn default() -> Plan {
         Plan::at(1_767_225_600)
     }
 }
 
-/// What a queue of a made-up spool adds up to.
+/// The totals of one queue of a generated spool.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Messages.
     pub messages: u64,
-    /// Recipients still to be delivered.
+    /// Recipients that are not yet delivered.
     pub recipients: u64,
     /// Recipients that have been delivered.
     pub done: u64,
     /// The sum of the message sizes that mailq prints, in bytes.
     pub bytes: u64,
-    /// The arrival of the oldest message, seconds of the epoch.
+    /// The arrival time of the oldest message, in seconds since the epoch.
     pub oldest: Option<i64>,
 }
 
 impl Totals {
-    /// Counts a message whose size in bytes, as mailq prints it, is `size`.
+    /// Adds a message; `size` is its size in bytes as mailq prints it.
     pub fn count(&mut self, message: &Message, size: u64) {
         let todo = message.todo().count() as u64;
         self.add(&Totals {
@@ -183,23 +185,23 @@ impl Totals {
     }
 }
 
-/// What a made-up spool holds: what a reader of it must find.
+/// The content of a generated spool: the figures that a scan must report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Made {
     /// The queue directory.
     pub directory: PathBuf,
-    /// The totals of each queue, in the order of [`Queue::ALL`]. Files in corrupt are cut off before
-    /// their end, so that their figures are what was meant to be there.
+    /// The totals of each queue, in the order of [`Queue::ALL`]. Files in corrupt are truncated; their
+    /// totals describe the mail before truncation.
     pub queues: [Totals; Queue::ALL.len()],
 }
 
 impl Made {
-    /// What is in `queue`.
+    /// The totals of `queue`.
     pub fn queue(&self, queue: Queue) -> &Totals {
         &self.queues[queue.index()]
     }
 
-    /// What is in all queues together, corrupt as well.
+    /// The totals of all queues, including corrupt.
     pub fn total(&self) -> Totals {
         let mut total = Totals::default();
         for queue in &self.queues {

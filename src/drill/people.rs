@@ -1,18 +1,19 @@
-//! Who writes to whom in made-up mail, and what their servers say.
+//! Senders, recipients and server replies of generated mail.
 //!
-//! Every name ends in `.example` (RFC 2606) and every address is one of RFC 5737: should somebody start
-//! a Postfix on a drill's spool, nobody is bothered. Names follow from their rank alone.
+//! Every name ends in `.example` (RFC 2606) and every address is reserved for documentation (RFC 5737),
+//! so that a Postfix that is started on a drill's spool sends mail to nobody. A name depends only on its
+//! rank.
 
 use super::defer_log::Delay;
 use super::random::Random;
 
-/// The host whose spool it is.
+/// The name of the host that owns the spool.
 pub(super) const HOST: &str = "mail.drill.example";
 
-/// The sender whose stolen password filled the queue.
+/// The sender account that was compromised and that floods the queue.
 const COMPROMISED: &str = "billing@smallshop.example";
 
-/// How many other senders there are.
+/// The number of other senders.
 const SENDERS: u64 = 120;
 
 const GIANTS: [&str; 4] = [
@@ -53,7 +54,7 @@ const ROLES: [&str; 8] = [
     "info",
 ];
 
-/// The destination domain of that rank; 0 is the biggest.
+/// The destination domain with this rank; 0 is the biggest.
 pub(super) fn domain(rank: u64) -> String {
     let Some(rank) = rank.checked_sub(GIANTS.len() as u64) else {
         return GIANTS[rank as usize].to_owned();
@@ -68,7 +69,7 @@ pub(super) fn domain(rank: u64) -> String {
     }
 }
 
-/// How many of the biggest destinations are sick, of `domains`.
+/// How many of the biggest `domains` destinations have an outage.
 pub(super) fn sick_domains(domains: u64) -> u64 {
     match domains {
         0..4 => 1,
@@ -77,7 +78,7 @@ pub(super) fn sick_domains(domains: u64) -> u64 {
     }
 }
 
-/// The local part of some recipient.
+/// A random local part of a recipient address.
 pub(super) fn local_part(random: &mut Random) -> String {
     if random.chance(15) {
         return random.choose(&ROLES).to_owned();
@@ -90,13 +91,13 @@ pub(super) fn local_part(random: &mut Random) -> String {
     }
 }
 
-/// The alias that some recipients were expanded from.
+/// A random alias from which a recipient was expanded.
 pub(super) fn alias(random: &mut Random) -> String {
     format!("{}@drill.example", random.choose(&ROLES))
 }
 
-/// The sender of a message; empty, the null sender, for a bounce. `flooded` queues are full of the
-/// compromised account's mail.
+/// The sender of a message; empty (the null sender) for a bounce. In `flooded` queues most mail comes
+/// from the compromised account.
 pub(super) fn sender(random: &mut Random, flooded: bool) -> String {
     match random.below(100) {
         0..8 => String::new(),
@@ -129,8 +130,8 @@ pub(super) fn subject(random: &mut Random) -> &'static str {
     SUBJECTS[random.below(SUBJECTS.len() as u64) as usize]
 }
 
-/// Why mail to `address` in the domain of that rank waits: each domain has one trouble, and the first
-/// `sick` have the three that fill queues.
+/// The delay reason for mail to `address` in the domain with this rank. Each domain has one kind of
+/// failure; the first `sick` domains have the three kinds that fill queues.
 pub(super) fn delay(rank: u64, sick: u64, domain: &str, address: &str) -> Delay {
     let trouble = if rank < sick {
         rank

@@ -1,8 +1,8 @@
-//! One queue file, byte for byte as cleanup(8) or postdrop(1) writes it (postfix.md, "Queue
+//! Builds one queue file, byte for byte as cleanup(8) or postdrop(1) writes it (postfix.md, "Queue
 //! files").
 //!
-//! Envelope and content go in, bytes come out; nothing here touches a disk. What Postfix would refuse
-//! can be made as well, record by record: odd files are what a reader is tested with.
+//! Nothing here touches the disk. Single records can be added freely, so that tests can build files that
+//! Postfix would reject.
 
 use std::io::Write as _;
 
@@ -10,13 +10,14 @@ use std::io::Write as _;
 /// `L` pieces ended by `N`.
 const LINE_LENGTH_LIMIT: usize = 2048;
 
-/// The record `C` of a file made by cleanup, in bytes: type, length, six fields of 15 with five blanks.
+/// The length of record `C` in a file made by cleanup, in bytes: type, length, six fields of 15 bytes
+/// with five blanks.
 const SIZE_RECORD: usize = 97;
 
-/// What has become of a recipient: the type of its record (rec_type.h).
+/// The delivery state of a recipient, which is the type of its record (rec_type.h).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RecipientState {
-    /// `R`: still to be delivered.
+    /// `R`: not yet delivered.
     Todo,
     /// `D`: delivered or bounced; Postfix overwrites the type in place.
     Done,
@@ -34,21 +35,21 @@ impl RecipientState {
     }
 }
 
-/// Which program writes the file.
+/// The program that writes the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Style {
     Cleanup,
     Maildrop,
 }
 
-/// Where the next record goes.
+/// The segment that receives the next record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Segment {
     Envelope,
     Extracted,
 }
 
-/// A queue file in the making: records are written in the order of the calls.
+/// A builder of a queue file. Records are written in the order of the calls.
 ///
 /// ```
 /// use queuewatch::drill::QueueFile;
@@ -80,23 +81,23 @@ pub struct QueueFile {
 pub struct BuiltFile {
     /// The whole file.
     pub bytes: Vec<u8>,
-    /// The message size in bytes that mailq prints: field 1 of record `C`, the length of the file
-    /// where there is none (postfix.md, "How showq reads a file").
+    /// The message size in bytes that mailq prints: field 1 of record `C`, or the file length if there
+    /// is no such record (postfix.md, "How showq reads a file").
     pub size: u64,
-    /// The file offset of each recipient's record, in the order in which they were added: a defer log
-    /// names it.
+    /// The file offset of each recipient record, in the order in which they were added. Defer logs refer
+    /// to it.
     pub recipient_offsets: Vec<u64>,
 }
 
 impl QueueFile {
-    /// A file as cleanup makes it, for every queue but maildrop: records `C`, `T` (`sec` of the epoch
-    /// and `usec` microseconds) and `create_time`. Then a sender, recipients and content are to come.
+    /// Starts a file as cleanup writes it, for every queue except maildrop: records `C`, `T` (`sec` and
+    /// `usec` since the epoch) and `create_time`. Add a sender, recipients and content next.
     pub fn cleanup(sec: i64, usec: u32) -> Self {
         QueueFile::new(Style::Cleanup, sec, usec).attribute("create_time", &sec.to_string())
     }
 
-    /// A file as postdrop makes it, for maildrop: no `C`, and of all types only those that postdrop
-    /// lets through (postfix.md, "Files in maildrop").
+    /// Starts a file as postdrop writes it, for maildrop: no record `C`, and only the record types that
+    /// postdrop accepts (postfix.md, "Files in maildrop").
     pub fn maildrop(sec: i64, usec: u32) -> Self {
         QueueFile::new(Style::Maildrop, sec, usec).attribute("rewrite_context", "local")
     }
@@ -114,13 +115,13 @@ impl QueueFile {
         .record(b'T', format!("{sec} {usec}").as_bytes())
     }
 
-    /// Any record: its type, and its data as they are.
+    /// Adds a record of any type with its data unchanged.
     pub fn record(mut self, record_type: u8, data: &[u8]) -> Self {
         push_record(self.records(), record_type, data);
         self
     }
 
-    /// Record `A`: a named attribute, e.g. `log_ident`.
+    /// Adds record `A`, a named attribute, e.g. `log_ident`.
     pub fn attribute(mut self, name: &str, value: &str) -> Self {
         let records = self.records();
         push_head(records, b'A', name.len() + 1 + value.len());
@@ -130,23 +131,23 @@ impl QueueFile {
         self
     }
 
-    /// Record `S`: the sender, empty for the null sender. Postfix wants one, before any recipient.
+    /// Adds record `S`: the sender, empty for the null sender. Postfix expects one before any recipient.
     pub fn sender(self, address: &[u8]) -> Self {
         self.record(b'S', address)
     }
 
-    /// A recipient still to be delivered, that is its own original recipient.
+    /// Adds an undelivered recipient with the same original address.
     pub fn todo(self, address: &[u8]) -> Self {
         self.recipient(RecipientState::Todo, address, Some(address))
     }
 
-    /// A recipient that has been delivered, that is its own original recipient.
+    /// Adds a delivered recipient with the same original address.
     pub fn done(self, address: &[u8]) -> Self {
         self.recipient(RecipientState::Done, address, Some(address))
     }
 
-    /// A recipient, raw and unquoted. `original` is the address before alias expansion: record `O`,
-    /// which cleanup writes always, and which a maildrop file must not have.
+    /// Adds a recipient, raw and unquoted. `original` is the address before alias expansion, record `O`.
+    /// cleanup always writes it; a maildrop file must not contain it.
     pub fn recipient(
         mut self,
         state: RecipientState,
@@ -161,14 +162,14 @@ impl QueueFile {
         self.record(state.record_type(), address)
     }
 
-    /// What is added after this comes after the content, where `sendmail -t`, `always_bcc` and header
-    /// checks put it.
+    /// Writes later records after the content, where `sendmail -t`, `always_bcc` and header checks put
+    /// them.
     pub fn extracted(mut self) -> Self {
         self.segment = Segment::Extracted;
         self
     }
 
-    /// Adds content: lines that end in a newline; a last one without gets one, as in Postfix.
+    /// Adds content lines. A missing last newline is added, as in Postfix.
     pub fn content(mut self, text: &[u8]) -> Self {
         for line in text.split_inclusive(|&byte| byte == b'\n') {
             let line = line.strip_suffix(b"\n").unwrap_or(line);
@@ -184,7 +185,7 @@ impl QueueFile {
         self
     }
 
-    /// Adds `bytes` of content that mean nothing, newlines counted, in lines of 72.
+    /// Adds `bytes` of filler text including newlines, in lines of 72 bytes.
     pub fn filler(mut self, bytes: usize) -> Self {
         const LINE: &[u8; 71] =
             b"The quick brown fox jumped over a lazy dog while the mail waits in line";
@@ -199,13 +200,13 @@ impl QueueFile {
         self
     }
 
-    /// Leaves out record `E`, as in a file that was cut off: Postfix takes that one for corrupt.
+    /// Omits record `E`, as in a truncated file, which Postfix considers corrupt.
     pub fn without_end(mut self) -> Self {
         self.end = false;
         self
     }
 
-    /// The finished file.
+    /// Returns the finished file.
     pub fn build(self) -> BuiltFile {
         let head = match self.style {
             Style::Cleanup => SIZE_RECORD,
@@ -259,8 +260,8 @@ impl QueueFile {
     }
 }
 
-/// Adds one record to `out`: type, length in groups of seven bits, least first, data (postfix.md,
-/// "Encoding of a record").
+/// Appends one record to `out`: its type, its length in 7-bit groups (least significant first) and its
+/// data (postfix.md, "Encoding of a record").
 pub fn push_record(out: &mut Vec<u8>, record_type: u8, data: &[u8]) {
     push_head(out, record_type, data.len());
     out.extend_from_slice(data);

@@ -1,7 +1,7 @@
-//! The dice: splitmix64, written out so that a seed gives the same mail in every version and on every
-//! machine. Integers only, because libm differs between systems.
+//! Random numbers by splitmix64, implemented here so that a seed gives the same mail in every version
+//! and on every machine. Integers only: libm differs between systems.
 
-/// A stream of figures that is the same for the same seed. Not for secrets.
+/// A reproducible stream of pseudo-random numbers. Not for secrets.
 #[derive(Debug)]
 pub(super) struct Random(u64);
 
@@ -18,13 +18,13 @@ impl Random {
         word ^ (word >> 31)
     }
 
-    /// One of `0..end`, all alike; 0 when `end` is 0.
+    /// A number in `0..end`, uniformly distributed; 0 if `end` is 0.
     pub(super) fn below(&mut self, end: u64) -> u64 {
         ((u128::from(self.next()) * u128::from(end)) >> 64) as u64
     }
 
-    /// One of `0..end` with a heavy head: each doubling of `rank + 1` is as likely as the one before.
-    /// That is how destinations, ages and sizes of real mail are spread.
+    /// A number in `0..end` with a heavy head: each doubling of `rank + 1` is equally likely.
+    /// Destinations, ages and sizes of real mail are distributed like this.
     pub(super) fn ranked(&mut self, end: u64) -> u64 {
         let doublings = u64::from(end.checked_ilog2().map_or(0, |bits| bits + 1));
         let first = 1u64 << self.below(doublings);
@@ -32,12 +32,12 @@ impl Random {
         first - 1 + self.below(last - first)
     }
 
-    /// True in `percent` of a hundred cases.
+    /// Returns true with a probability of `percent` in a hundred.
     pub(super) fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 
-    /// One of `choices`, all alike.
+    /// One of `choices`, uniformly distributed.
     pub(super) fn choose<'a>(&mut self, choices: &[&'a str]) -> &'a str {
         choices[self.below(choices.len() as u64) as usize]
     }

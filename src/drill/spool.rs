@@ -1,4 +1,4 @@
-//! Made-up mail onto a disk, as Postfix lays it out: directories, owners, modes, names, times.
+//! Writes generated mail to disk as Postfix does: directories, owners, modes, names and times.
 
 use super::defer_log::push_entry;
 use super::mail::{Mail, Message};
@@ -24,10 +24,10 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Messages that a writer takes at a time, and between two reports of progress.
+/// Messages that a writer takes at once, and messages between two progress reports.
 const BATCH: usize = 256;
 
-/// More writers than this only queue up at the locks of the file system.
+/// More writers only wait for the locks of the file system.
 const MOST_WRITERS: usize = 8;
 
 /// The directories of a queue directory with their modes (postfix.md, "Queue directories").
@@ -48,23 +48,24 @@ const DIRECTORIES: [(&str, u32, Keeper); 14] = [
     ("pid", 0o755, Keeper::Root),
 ];
 
-/// Who owns a directory of the spool.
+/// The owner of a directory of the spool.
 #[derive(Clone, Copy)]
 enum Keeper {
     /// The user postfix, with root's group.
     Postfix,
     /// The user postfix, with the group postdrop.
     Postdrop,
-    /// Whoever makes it.
+    /// The user that creates the spool.
     Root,
 }
 
-/// Makes a spool of the plan's mail in `directory`, which must be absent or empty and outside of every
-/// real queue directory, and returns what is in it. `progress` gets the messages done and the whole
-/// number, at the start, now and then and at the end.
+/// Creates a spool with the mail of `plan` in `directory` and returns its content. The directory must be
+/// absent or empty, and outside every real queue directory. `progress` gets the number of finished
+/// messages and the total: at the start, at intervals and at the end.
 ///
-/// Run as root on a host with the user postfix and the group postdrop, owners are as Postfix's, else all
-/// is the caller's. After a failure, what was made until then is left. Threads end with the call.
+/// If the caller is root and the host has the user postfix and the group postdrop, owners are the same
+/// as Postfix's. Otherwise the caller owns everything. A failure leaves the files that were already
+/// written. All threads end before the call returns.
 pub fn make(directory: &Path, plan: &Plan, progress: &mut dyn FnMut(u64, u64)) -> Result<Made> {
     plan.check()?;
     target::check(directory)?;
@@ -105,13 +106,13 @@ pub fn make(directory: &Path, plan: &Plan, progress: &mut dyn FnMut(u64, u64)) -
     })
 }
 
-/// A queue directory that is being filled.
+/// A queue directory while it is filled.
 struct Spool {
     root: PathBuf,
     long_ids: bool,
     hash_depth: usize,
     owners: Owners,
-    /// Set by the first writer that fails, so that the others stop.
+    /// Set by the first writer that fails; the other writers then stop.
     failed: AtomicBool,
 }
 
@@ -155,7 +156,7 @@ impl Spool {
 /// One of the threads that fill a spool.
 struct Writer<'a> {
     spool: &'a Spool,
-    /// The hashed directories that are known to exist, `deferred/0/` for example.
+    /// The hashed directories that exist already, `deferred/0/` for example.
     hashed: HashSet<String>,
     queues: [Totals; Queue::ALL.len()],
 }
@@ -169,7 +170,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Writes messages until there are no more, and returns what they add up to.
+    /// Writes messages until none is left and returns their totals.
     fn write_share(
         mut self,
         mail: &Mutex<Zip<Mail, RangeFrom<u64>>>,
@@ -190,19 +191,19 @@ impl<'a> Writer<'a> {
                 self.queues[message.queue.index()].count(message, size);
             }
             if report.send(batch.len() as u64).is_err() {
-                // Nobody listens any more: the caller's progress panicked.
+                // The receiver is gone: the caller's progress function panicked.
                 break;
             }
         }
         Ok(self.queues)
     }
 
-    /// Writes a message and its defer log; returns its size in bytes as mailq prints it.
+    /// Writes a message and its defer log. Returns the message size in bytes as mailq prints it.
     fn write(&mut self, message: &Message, number: u64) -> Result<u64> {
         let (root, owners) = (&self.spool.root, &self.spool.owners);
         let queue = message.queue.name();
-        // The name holds the inode, which is known only when the file is there; so Postfix has such
-        // temporary names too, which with their dot are no queue IDs.
+        // A queue ID contains the inode number, which is known only once the file exists. Like Postfix,
+        // use a temporary name first; its dot keeps it from being a queue ID.
         let temporary = root.join(format!("{queue}/{number}.{}", std::process::id()));
         let file = create_file(&temporary)?;
         let inode = file
@@ -212,7 +213,7 @@ impl<'a> Writer<'a> {
         let id = self.spool.queue_id(message, inode);
         let built = message.queue_file(&id).build();
         let (mode, owner) = match message.queue {
-            // A file in maildrop belongs to its submitter, here the caller.
+            // A file in maildrop belongs to its submitter, which is the caller here.
             Queue::Maildrop => (0o744, owners.drop_group.map(|group| (None, Some(group)))),
             _ => (0o700, owners.of_files()),
         };
@@ -244,7 +245,7 @@ impl<'a> Writer<'a> {
             .map_err(|cause| Error::io("write", &path, &cause))
     }
 
-    /// The path of `id` in a hashed queue, whose directories are made as they are needed.
+    /// The path of `id` in a hashed queue. Creates missing hash directories.
     fn hashed_path(&mut self, queue: &str, id: &str) -> Result<PathBuf> {
         let place = queue_id::hash_path(id.as_bytes(), self.spool.hash_depth);
         let directories = format!("{queue}/{place}");
@@ -255,7 +256,7 @@ impl<'a> Writer<'a> {
                 let level = self.spool.root.join(&directories[..end]);
                 match create_directory(&level, self.spool.owners.of_files(), 0o700) {
                     Ok(()) => {}
-                    // Another writer was first, or it is an upper level.
+                    // Another writer created it, or it is an upper level.
                     Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {}
                     Err(cause) => return Err(Error::io("create", &level, &cause)),
                 }
@@ -266,10 +267,10 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// A user and a group as chown takes them: what is not named stays.
+/// A user and a group for chown; `None` leaves that one unchanged.
 type Owner = (Option<u32>, Option<u32>);
 
-/// The owners that Postfix gives to its files, where this process may give files away.
+/// The owners of Postfix's files, if this process may change owners.
 #[derive(Default)]
 struct Owners {
     user: Option<u32>,
@@ -278,7 +279,8 @@ struct Owners {
 }
 
 impl Owners {
-    /// From the local files: Postfix's users are made by its package, not by a directory service.
+    /// Reads the local files only: Postfix's package creates its users there, not in a directory
+    /// service.
     fn find() -> Owners {
         if !rustix::process::geteuid().is_root() {
             return Owners::default();
@@ -298,7 +300,7 @@ impl Owners {
     }
 }
 
-/// The number in a field, counted from 0, of the line that `name` has in a file like passwd(5).
+/// The number in field `field` (counted from 0) of the line for `name` in a file like passwd(5).
 fn numeric_field(file: &[u8], name: &str, field: usize) -> Option<u32> {
     file.split(|&byte| byte == b'\n').find_map(|line| {
         let mut fields = line.split(|&byte| byte == b':');
@@ -317,11 +319,11 @@ fn create_directory(path: &Path, owner: Option<Owner>, mode: u32) -> io::Result<
     if let Some((user, group)) = owner {
         chown(path, user, group)?;
     }
-    // The umask may have taken bits away.
+    // Sets the mode again: the umask may have cleared bits.
     fs::set_permissions(path, Permissions::from_mode(mode))
 }
 
-/// A new file, for the time being not ready.
+/// Creates a file that is not ready yet.
 fn create_file(path: &Path) -> Result<File> {
     OpenOptions::new()
         .write(true)
@@ -331,8 +333,8 @@ fn create_file(path: &Path) -> Result<File> {
         .map_err(|cause| Error::io("create", path, &cause))
 }
 
-/// Fills the file, then gives it its owner, its times (seconds of the epoch) and its mode: the mode
-/// comes last, as it says that the file is ready.
+/// Fills the file, then sets its owner, its times (seconds since the epoch) and its mode. The mode comes
+/// last because it marks the file as ready.
 fn finish_file(
     mut file: File,
     bytes: &[u8],
@@ -352,7 +354,7 @@ fn finish_file(
     Ok(())
 }
 
-/// The second `seconds` of the epoch, not before it.
+/// The time `seconds` after the epoch; never before the epoch.
 fn epoch(seconds: i64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(seconds.max(0) as u64)
 }

@@ -1,4 +1,4 @@
-//! Where a drill may write: a new or empty directory, nowhere near real mail.
+//! Where a drill may write: to a new or empty directory outside every real spool.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape;
@@ -9,7 +9,7 @@ use std::path::Path;
 
 const REMEDY: &str = "give an empty or new directory outside of every Postfix spool";
 
-/// Refuses `directory` unless it is absent or empty, and outside of every real queue directory.
+/// Rejects `directory` unless it is absent or empty, and outside every real queue directory.
 pub(super) fn check(directory: &Path) -> Result<()> {
     let place =
         safe_path::resolve(directory).map_err(|error| error.within("drill").with_remedy(REMEDY))?;
@@ -55,7 +55,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         check(home.path()).expect("an empty directory");
         check(&home.path().join("a/b/c")).expect("a new directory");
-        // One telltale name is no spool.
+        // A single queue name does not make a directory a spool.
         fs::create_dir(home.path().join("active")).unwrap();
         check(&home.path().join("active/x")).expect("a directory called active");
     }

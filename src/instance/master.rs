@@ -1,9 +1,9 @@
-//! Is master(8) running on a spool: told from outside, without a lock, a signal or a connection.
+//! Whether master(8) runs on a spool. Takes no lock, sends no signal and opens no connection.
 //!
-//! master holds `flock(LOCK_EX)` on `pid/master.pid` for as long as it lives; the file itself stays
-//! behind after a stop or a crash (postfix.md, "Whether Postfix runs"). /proc/locks is readable by
-//! everybody and names the device and inode of every lock. Where that cannot decide, the answer is
-//! [`Master::Unknown`] with the reason: no false alarm and no false comfort.
+//! master holds `flock(LOCK_EX)` on `pid/master.pid` while it runs; the file remains after a stop or a
+//! crash (postfix.md, "Whether Postfix runs"). /proc/locks is world-readable and lists device and inode
+//! of every lock. If that cannot decide, the answer is [`Master::Unknown`] with the reason, so that
+//! there is neither a false alarm nor a false OK.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -13,7 +13,7 @@ use std::path::Path;
 
 use crate::error::Error;
 
-/// How much of /proc/locks is read, in bytes: some 100,000 locks. A host with more gets `Unknown`
+/// Maximum bytes to read from /proc/locks: some 100,000 locks. A host with more locks gives `Unknown`
 /// unless the lock is among the first.
 const MAX_LOCKS: usize = 8 << 20;
 /// The first pid namespace of a host (PROC_PID_INIT_INO in the kernel's proc_ns.h).
@@ -26,31 +26,31 @@ const COMMAND: &[u8] = b"master\n";
 pub enum Master {
     /// Its lock is held.
     Running {
-        /// The process that holds it; `None` where the kernel does not say (a lock from another
-        /// pid namespace or host).
+        /// The process that holds the lock; `None` if the kernel does not say (a lock from another pid
+        /// namespace or host).
         pid: Option<u32>,
     },
     /// No master runs on this spool.
     Stopped,
-    /// It cannot be told, and why.
+    /// Unknown, with the reason.
     Unknown(String),
 }
 
 /// Whether master(8) runs on the spool in `queue_directory`.
 ///
-/// Costs one stat and one read of /proc/locks; needs no privilege where `queue_directory` and
-/// `pid` are searchable, as Postfix makes them.
+/// Costs one stat and one read of /proc/locks. Needs no privilege if `queue_directory` and `pid` are
+/// searchable, as Postfix creates them.
 pub fn master(queue_directory: &Path) -> Master {
     decide(queue_directory, Path::new("/proc")).unwrap_or_else(Master::Unknown)
 }
 
-/// The decision, with `proc` in place of /proc for the tests. `Err` is why it is unknown.
+/// The decision, with `proc` instead of /proc in tests. `Err` is the reason for [`Master::Unknown`].
 fn decide(queue_directory: &Path, proc: &Path) -> Result<Master, String> {
     let pid_file = queue_directory.join("pid/master.pid");
     let file = match fs::metadata(&pid_file) {
         Ok(file) => file,
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
-            // Absent in a spool that is there: master was never started on it.
+            // If only the pid file is missing, master was never started on this spool.
             return match fs::metadata(queue_directory) {
                 Ok(_) => Ok(Master::Stopped),
                 Err(cause) => Err(why("stat", queue_directory, &cause)),
@@ -66,8 +66,8 @@ fn decide(queue_directory: &Path, proc: &Path) -> Result<Master, String> {
     if let Some(holder) = holders.iter().find(|holder| holder.same_device) {
         return Ok(Master::Running { pid: holder.pid });
     }
-    // stat(2) on btrfs and overlay gives another device number than /proc/locks; then the inode
-    // alone could be another file's, so the holder must be a master, and of this spool.
+    // On btrfs and overlay, stat(2) and /proc/locks give different device numbers. The inode number
+    // alone could belong to another file, so check that the holder is a master of this spool.
     for pid in holders.iter().filter_map(|holder| holder.pid) {
         if is_master(proc, pid) && works_in(proc, pid, queue_directory, device)? {
             return Ok(Master::Running { pid: Some(pid) });
@@ -91,9 +91,9 @@ fn is_master(proc: &Path, pid: u32) -> bool {
     read(&proc.join(pid.to_string()).join("comm"), 64).is_ok_and(|(comm, _)| comm == COMMAND)
 }
 
-/// Whether the process `pid`, a master, has its working directory in this spool, as master(8) has.
-/// Only root and its owner may look; others must trust the inode number where device numbers
-/// cannot agree (major 0: btrfs, overlay), and know nothing where they should.
+/// Whether the master process `pid` has its working directory in this spool, as master(8) has. Only root
+/// and its owner may read this. Other callers trust the inode number if device numbers cannot agree
+/// (major 0: btrfs, overlay); otherwise the result is unknown.
 fn works_in(
     proc: &Path,
     pid: u32,
@@ -111,7 +111,7 @@ fn works_in(
     }
 }
 
-/// A process that holds `flock(LOCK_EX)` on a file with the inode asked for.
+/// A process that holds `flock(LOCK_EX)` on a file with the given inode.
 #[derive(Debug, PartialEq, Eq)]
 struct Holder {
     pid: Option<u32>,
@@ -121,8 +121,8 @@ struct Holder {
 /// The holders of an exclusive flock on inode `inode`, from the text of /proc/locks.
 ///
 /// Lines are `1: FLOCK  ADVISORY  WRITE 812 08:01:1234 0 EOF` (kernel, fs/locks.c): device numbers in
-/// hexadecimal, inode in decimal. Waiters have `->` before FLOCK and are not holders. Lines of
-/// another form are none of ours.
+/// hexadecimal, inode in decimal. Waiters have `->` before FLOCK and are not holders. Other lines are
+/// skipped.
 fn holders(locks: &[u8], device: (u32, u32), inode: u64) -> Vec<Holder> {
     locks
         .split(|byte| *byte == b'\n')
@@ -133,7 +133,7 @@ fn holders(locks: &[u8], device: (u32, u32), inode: u64) -> Vec<Holder> {
             if (kind, access) != ("FLOCK", "WRITE") {
                 return None;
             }
-            // 0 and -1 stand for holders that the kernel cannot name here.
+            // 0 and -1 stand for holders without a pid in this namespace.
             let pid = fields.next()?.parse().ok().filter(|pid| *pid > 0);
             let mut place = fields.next()?.split(':');
             let major = u32::from_str_radix(place.next()?, 16).ok()?;
@@ -147,7 +147,7 @@ fn holders(locks: &[u8], device: (u32, u32), inode: u64) -> Vec<Holder> {
         .collect()
 }
 
-/// At most `limit` bytes of `path`, and whether that is all.
+/// Up to `limit` bytes of `path`, and whether that is the whole file.
 fn read(path: &Path, limit: usize) -> io::Result<(Vec<u8>, bool)> {
     let mut bytes = Vec::new();
     let one_more = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
@@ -213,7 +213,7 @@ mod tests {
         }
     }
 
-    /// A spool with a pid file, and a /proc of our making.
+    /// A spool with a pid file, and a fake /proc.
     struct Host {
         root: TempDir,
         device: (u32, u32),

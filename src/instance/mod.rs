@@ -1,10 +1,11 @@
-//! Postfix instances: which there are, where their spools lie, what they are set to, and whether
+//! Postfix instances: which exist, where their spools are, how they are configured, and whether
 //! [`master()`] runs.
 //!
-//! A [`Selection`] goes in, [`Instance`]s come out; main.cf is read and expanded in process, no
-//! program is run and nothing is written. One broken instance is an error in its place and hides no
-//! other. What is not looked at: master.cf, and instances that no `multi_instance_directories`
-//! names (root can start Postfix on any directory; select those by [`Selection::ConfigDirectory`]).
+//! [`find()`] resolves a [`Selection`] to [`Instance`]s. It reads and expands main.cf in process, runs
+//! no program and writes nothing. A broken instance is an error in its position and does not hide
+//! others. It does not read master.cf, and it finds only instances listed in
+//! `multi_instance_directories`. (Root can start Postfix with any directory; select such an instance by
+//! [`Selection::ConfigDirectory`].)
 
 mod master;
 mod settings;
@@ -23,61 +24,61 @@ use crate::postfix::main_cf::{MAX_BYTES, MainCf};
 pub use master::{Master, master};
 pub use settings::Settings;
 
-/// The configuration directory of a Postfix that nobody has told another (mail_params.h).
-/// FreeBSD's ports and NixOS compile in their own: there give `MAIL_CONFIG` or the directory.
+/// Postfix's compiled-in configuration directory (mail_params.h). FreeBSD's ports and NixOS use another
+/// one: set `MAIL_CONFIG` or give the directory.
 pub const DEFAULT_CONFIG_DIRECTORY: &str = "/etc/postfix";
 /// The name of an instance without `multi_instance_name`.
 pub const DEFAULT_NAME: &str = "postfix";
-/// The most instances that one `multi_instance_directories` may name. Each costs one main.cf.
+/// The maximum number of instances in `multi_instance_directories`. Each costs one read of main.cf.
 pub const MAX_INSTANCES: usize = 1_000;
 
-/// One Postfix: a configuration directory, a spool, and the settings that matter for figures.
+/// One Postfix instance: a configuration directory, a spool, and the settings that influence figures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Instance {
     /// `multi_instance_name`, or [`DEFAULT_NAME`] when that is empty. Invalid UTF-8 is shown as `?`.
     pub name: String,
-    /// Where its main.cf is, absolute; `None` for a spool given by itself.
+    /// The directory of its main.cf, absolute; `None` if only a spool was given.
     pub config_directory: Option<PathBuf>,
-    /// Its spool, absolute unless the caller gave it otherwise.
+    /// Its spool; absolute unless the caller gave a relative path.
     pub queue_directory: PathBuf,
-    /// What its main.cf says, or Postfix's defaults.
+    /// The settings of its main.cf, or Postfix's defaults.
     pub settings: Settings,
-    /// Whether its daemons are expected to run: not of one with `multi_instance_enable = no` that was
-    /// found by way of `multi_instance_directories`, which `postfix start` leaves out (postmulti(1)).
+    /// Whether its daemons should run. False for an instance with `multi_instance_enable = no` that was
+    /// found through `multi_instance_directories`, because `postfix start` skips it (postmulti(1)).
     pub expected: bool,
-    /// What is odd about it and does not stand in the way, one sentence each.
+    /// Problems that do not prevent a scan, one sentence each.
     pub warnings: Vec<String>,
 }
 
-/// Which instances (contract.md, "Which spool").
+/// Which instances to use (contract.md, "Which spool").
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
     /// The default instance: `MAIL_CONFIG`, else [`DEFAULT_CONFIG_DIRECTORY`].
     Default,
-    /// The instance with this configuration directory; a relative path is one from here.
+    /// The instance with this configuration directory; relative to the working directory.
     ConfigDirectory(PathBuf),
-    /// This spool. Its settings are those of the configuration directory; without one no main.cf is
-    /// read, and they are Postfix's defaults.
+    /// This spool. Its settings are those of the configuration directory. Without one, main.cf is not
+    /// read and the settings are Postfix's defaults.
     QueueDirectory {
         /// The spool.
         queue_directory: PathBuf,
-        /// Where the settings come from.
+        /// The directory of the main.cf with the settings.
         config_directory: Option<PathBuf>,
     },
-    /// The default instance or the one with this configuration directory, then those of its
-    /// `multi_instance_directories` in their order.
+    /// The default instance or the one with this configuration directory, then those in its
+    /// `multi_instance_directories`, in that order.
     All(Option<PathBuf>),
-    /// Those of [`Selection::All`] with one of these names.
+    /// The instances of [`Selection::All`] with one of these names.
     Named(Option<PathBuf>, Vec<String>),
 }
 
-/// The instances that `selection` means; `mail_config` is the value of the environment variable
-/// `MAIL_CONFIG` (empty is as unset).
+/// Finds the instances of `selection`. `mail_config` is the value of the environment variable
+/// `MAIL_CONFIG` (empty means unset).
 ///
-/// The outer error is for what leaves nothing to say: the default instance's main.cf is unreadable
-/// or does not parse, or no instance has the name. An inner one is a single broken instance:
-/// its main.cf is unreadable or does not parse, its `queue_directory` cannot be expanded, is not
-/// absolute, or is another instance's. Other bad values are [`Instance::warnings`].
+/// The outer error means that no instance is left: the default instance's main.cf is unreadable or does
+/// not parse, or no instance has the name. An inner error is one broken instance: its main.cf is
+/// unreadable or does not parse, or its `queue_directory` cannot be expanded, is not absolute, or
+/// belongs to another instance. Other bad values become [`Instance::warnings`].
 pub fn find(selection: &Selection, mail_config: Option<&OsStr>) -> Result<Vec<Result<Instance>>> {
     let default = || {
         let given = mail_config.filter(|directory| !directory.is_empty());
@@ -121,7 +122,7 @@ pub fn find(selection: &Selection, mail_config: Option<&OsStr>) -> Result<Vec<Re
     }
 }
 
-/// A main.cf that was read and parsed.
+/// A parsed main.cf and its directory.
 struct Found {
     directory: PathBuf,
     main_cf: MainCf,
@@ -129,8 +130,8 @@ struct Found {
 
 impl Found {
     fn read(directory: &Path) -> Result<Found> {
-        // Postfix's own `postconf -c .` makes $config_directory a dot; an absolute one means the
-        // same and stays right wherever it is used. This asks for the working directory only.
+        // `postconf -c .` sets $config_directory to a dot. An absolute path means the same and stays
+        // valid when the working directory changes.
         let directory = std::path::absolute(directory)
             .map_err(|cause| Error::io("find the directory", directory, &cause))?;
         let path = directory.join("main.cf");
@@ -141,7 +142,7 @@ impl Found {
         Ok(Found { directory, main_cf })
     }
 
-    /// `multi_instance_name`, or the default name. A name that cannot be expanded is an error.
+    /// `multi_instance_name`, or the default name. Fails if the name cannot be expanded.
     fn name(&self) -> Result<String> {
         let bytes = self.main_cf.path("multi_instance_name")?;
         let name = escape::printable(bytes.as_os_str().as_bytes(), escape::MAX_SHOWN);
@@ -168,7 +169,7 @@ impl Found {
         ))
     }
 
-    /// The instance, with its spool in `given` whatever its main.cf says.
+    /// The instance, with `given` as its spool instead of the one in its main.cf.
     fn instance_on(&self, given: Option<&PathBuf>) -> Result<Instance> {
         let path = self.directory.join("main.cf");
         let place = |error: Error| {
@@ -199,7 +200,7 @@ impl Found {
     }
 }
 
-/// postmulti counts a default instance without others as enabled (postmulti.c).
+/// postmulti considers a default instance without others enabled (postmulti.c).
 fn enable_lone(instance: &mut Result<Instance>, found: &Found) {
     if let (Ok(instance), Ok(others)) = (instance, found.main_cf.list("multi_instance_directories"))
     {
@@ -209,7 +210,7 @@ fn enable_lone(instance: &mut Result<Instance>, found: &Found) {
     }
 }
 
-/// Every instance, with its name where at least that is known.
+/// An instance, with its name if at least that is known.
 type Listed = (Option<String>, Result<Instance>);
 
 fn all(default: &Path) -> Result<Vec<Listed>> {
@@ -270,7 +271,7 @@ fn all(default: &Path) -> Result<Vec<Listed>> {
     Ok(list)
 }
 
-/// A spool that two instances claim is counted once, for the first; the other one is broken.
+/// A spool that two instances claim is counted once, for the first; the second is an error.
 fn refuse_shared_spools(list: &mut [Listed]) {
     for at in 1..list.len() {
         let (before, rest) = list.split_at_mut(at);
@@ -310,7 +311,7 @@ fn refuse_shared_spools(list: &mut [Listed]) {
                     place(other)
                 );
                 instance.warnings.push(text);
-                // Two figures under one name would be no figure.
+                // Rejects a duplicate name: its figures would be ambiguous.
                 let directory = instance.config_directory.as_deref();
                 instance.name = directory.map_or_else(|| "?".to_owned(), escape::path);
             }
@@ -318,7 +319,7 @@ fn refuse_shared_spools(list: &mut [Listed]) {
     }
 }
 
-/// Whether both paths lead to one directory: by a link, two instances can share a spool unnoticed.
+/// Whether both paths lead to the same directory: a link can make two instances share a spool.
 fn same_directory(one: &Path, other: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     let inode = |path: &Path| {
@@ -348,7 +349,7 @@ fn named(names: &[String], list: Vec<Listed>) -> Result<Vec<Result<Instance>>> {
             "no instance is named {shown}: known are {}",
             known.join(", ")
         );
-        // It may be the one that was meant.
+        // A broken instance without a known name may be the requested one.
         let broken = list.iter().find(|(name, _)| name.is_none());
         if let Some((_, Err(error))) = broken {
             text = format!("{text}; one more could not be read: {error}");
@@ -362,7 +363,7 @@ fn named(names: &[String], list: Vec<Listed>) -> Result<Vec<Result<Instance>>> {
         .collect())
 }
 
-/// The bytes of a main.cf: a regular file (a link to one will do), at most [`MAX_BYTES`] and one.
+/// The bytes of a main.cf: a regular file (or a link to one), at most [`MAX_BYTES`] + 1 bytes.
 fn read_main_cf(path: &Path) -> Result<Vec<u8>> {
     let refused = |action: &str, cause: &io::Error| {
         let error = Error::io(action, path, cause);
@@ -383,7 +384,7 @@ fn read_main_cf(path: &Path) -> Result<Vec<u8>> {
         );
     }
     let mut bytes = Vec::new();
-    // One byte more than the parser takes, so that it can tell.
+    // One byte above the limit, so that the parser can detect an oversized file.
     let limit = u64::try_from(MAX_BYTES)
         .unwrap_or(u64::MAX)
         .saturating_add(1);
@@ -393,8 +394,8 @@ fn read_main_cf(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Opens for reading without changing the access time where that is allowed (owner and root only),
-/// and without waiting for the other end of a named pipe.
+/// Opens for reading. Leaves the access time unchanged if this is allowed (owner and root only), and
+/// does not block on a named pipe.
 fn open_unseen(path: &Path) -> io::Result<std::fs::File> {
     let open = |flags| {
         OpenOptions::new()

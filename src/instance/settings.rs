@@ -1,43 +1,43 @@
-//! The parameters of one instance that shape figures, with Postfix's defaults.
+//! The parameters of one instance that influence figures, with Postfix's defaults.
 //!
-//! A parsed main.cf goes in. A value that Postfix's daemons would refuse, or that cannot be
-//! expanded here, becomes a warning and the default: a spool must still be watched when its
-//! main.cf has a typing error. Overrides in master.cf (`-o name=value`) are not seen.
+//! A value that Postfix's daemons would reject, or that cannot be expanded here, becomes a warning and
+//! the default applies: a spool must be watched even if its main.cf has a typing error. Overrides in
+//! master.cf (`-o name=value`) are not read.
 
 use crate::error::Result;
 use crate::escape;
 use crate::postfix::main_cf::MainCf;
 
-/// What main.cf says, or Postfix's default (mail_params.h; postfix.md, "Parameters that shape the
+/// The values of main.cf, or Postfix's defaults (mail_params.h; postfix.md, "Parameters that shape the
 /// figures"). Times are in seconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// How often qmgr looks through deferred for mail to retry, in seconds; 300.
+    /// How often qmgr scans deferred for mail to retry, in seconds; 300.
     pub queue_run_delay: i64,
-    /// The least time between two tries of a message, in seconds; 300.
+    /// The minimum time between two attempts for a message, in seconds; 300.
     pub minimal_backoff_time: i64,
-    /// The greatest time between two tries of a message, in seconds; 4000.
+    /// The maximum time between two attempts for a message, in seconds; 4000.
     pub maximal_backoff_time: i64,
-    /// The age at which deferred mail is returned, in seconds; 5 days. 0: one try only.
+    /// The age at which deferred mail is bounced, in seconds; 5 days. 0: one attempt only.
     pub maximal_queue_lifetime: i64,
     /// The same for mail from the null sender, in seconds; 5 days. Never more than
     /// `maximal_queue_lifetime`: qmgr lowers it (qmgr.c).
     pub bounce_queue_lifetime: i64,
-    /// The age at which the sender is warned of the delay, in seconds; 0, which is never.
+    /// The age at which the sender gets a delay warning, in seconds; 0 (never).
     pub delay_warning_time: i64,
-    /// The most messages in the active queue; 20000. At the limit incoming grows.
+    /// The maximum number of messages in active; 20000. At this limit incoming grows.
     pub qmgr_message_active_limit: u64,
-    /// The largest message, in bytes, with its envelope; 10240000. 0: no limit.
+    /// The maximum message size including the envelope, in bytes; 10240000. 0: no limit.
     pub message_size_limit: u64,
-    /// The free space below which smtpd accepts no mail, in bytes; 0, which is no such limit
-    /// (smtpd then still wants 1.5 times `message_size_limit`).
+    /// The free space below which smtpd rejects mail, in bytes; 0 (no limit; smtpd still requires 1.5
+    /// times `message_size_limit`).
     pub queue_minfree: u64,
-    /// The queue directories that have hash directories, in lower case as Postfix compares them
-    /// without case; `deferred` and `defer`.
+    /// The queue directories with hash directories, in lower case because Postfix ignores case here;
+    /// `deferred` and `defer`.
     pub hash_queue_names: Vec<String>,
     /// How many levels of hash directories; 1, and never 0.
     pub hash_queue_depth: usize,
-    /// Whether new messages get long queue IDs; no. Both sorts may be in a spool.
+    /// Whether new messages get long queue IDs; no. A spool may contain both kinds.
     pub enable_long_queue_ids: bool,
     /// Whether addresses may be UTF-8; no at `compatibility_level` 0, else yes (assumes a Postfix
     /// built with EAI).
@@ -46,26 +46,26 @@ pub struct Settings {
     pub mail_owner: String,
     /// The group of maildrop and of the sockets of pickup, qmgr and showq; `postdrop`.
     pub setgid_group: String,
-    /// Where the daemons keep caches and locks; `/var/lib/postfix`.
+    /// The directory of the daemons' caches and locks; `/var/lib/postfix`.
     pub data_directory: String,
-    /// The group of instances it belongs to; empty.
+    /// The instance group that it belongs to; empty.
     pub multi_instance_group: String,
-    /// Whether postmulti starts it; no. [`find`](super::find) says yes for a default instance
-    /// without others, as postmulti does.
+    /// Whether postmulti starts it; no. [`find`](super::find) reports yes for a default instance without
+    /// others, as postmulti does.
     pub multi_instance_enable: bool,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        // Of an empty main.cf nothing can be refused: the built-in defaults all convert.
+        // An empty main.cf has no values to reject, and the built-in defaults are valid.
         Settings::from_main_cf(&MainCf::default(), &mut Vec::new())
     }
 }
 
 impl Settings {
-    /// The settings of `main_cf`; each value that could not be used adds a sentence to `warnings`.
+    /// The settings of `main_cf`. Each unusable value adds a sentence to `warnings`.
     pub fn from_main_cf(main_cf: &MainCf, warnings: &mut Vec<String>) -> Settings {
-        // Asked when the file's value is no good; no value of its own can fail.
+        // Used for values that are unusable; the defaults cannot fail.
         let defaults = MainCf::default();
         let mut reader = Reader {
             main_cf,
@@ -130,7 +130,7 @@ impl Reader<'_> {
 
 fn names(main_cf: &MainCf, name: &str) -> Result<Vec<String>> {
     let list = main_cf.list(name)?;
-    // A name of other bytes is no queue's; shown escaped it matches none either.
+    // A name with non-ASCII bytes matches no queue; its escaped form matches none either.
     Ok(list
         .iter()
         .map(|item| escape::printable(item, escape::MAX_SHOWN).to_ascii_lowercase())

@@ -1,11 +1,11 @@
-//! Instances in directories of our making: what is found, what is refused, and that one broken
-//! instance hides no other.
+//! Tests with generated instances: which are found, which are rejected, and that a broken instance hides
+//! no other.
 
 use super::*;
 use std::fs;
 use tempfile::TempDir;
 
-/// Configuration directories under one root; `ROOT` in a text stands for it.
+/// Configuration directories below one root; `ROOT` in a text stands for its path.
 struct Etc(TempDir);
 
 impl Etc {
@@ -240,7 +240,7 @@ fn one_broken_instance_hides_no_other() {
                 .to_owned(),
         ]
     );
-    // A known name whose instance is broken is that instance's error, not an unknown name.
+    // A known name with a broken instance gives that instance's error, not an unknown name.
     assert_eq!(
         etc.lines(&names(&["postfix-v", "postfix-t"])),
         [

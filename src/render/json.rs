@@ -1,6 +1,6 @@
 //! The JSON document of a snapshot, with or without a verdict: schema `queuewatch/1`.
 //!
-//! A figure that was not read is null. A queue that was not read whole has `"complete": false`, and
+//! A figure that was not read is null. A queue that was read only in part has `"complete": false`, and
 //! its figures are lower bounds. Names and paths are reversible text (`escape::json_text`).
 
 use std::os::unix::ffi::OsStrExt;
@@ -23,10 +23,10 @@ use crate::snapshot::{
 
 /// The name and version of the schema, the first member of every document.
 pub use crate::snapshot::baseline::SCHEMA;
-/// Names in a list of those that have most.
+/// The maximum length of the lists of top domains, senders and reasons.
 const MOST: usize = 20;
 
-/// The document of `snapshot`, of its `verdict` if there is one, and of `measures` asked for.
+/// The document of `snapshot`, with its `verdict` if there is one and the requested `measures`.
 pub fn document(snapshot: &Snapshot, verdict: Option<&Verdict>, measures: &[Measure]) -> Value {
     let mut document = Map::new();
     document.insert("schema".into(), SCHEMA.into());
@@ -66,7 +66,7 @@ pub fn document(snapshot: &Snapshot, verdict: Option<&Verdict>, measures: &[Meas
     Value::Object(document)
 }
 
-/// What changed since the earlier check, over all instances; null where it cannot be told.
+/// Changes since the previous check, over all instances; null if unknown.
 fn growth(snapshot: &Snapshot, earlier: &Earlier) -> Value {
     let of = |subject: Subject| {
         let figure = Measure::new(subject, Kind::Growth).take(snapshot);
@@ -101,7 +101,7 @@ fn growth(snapshot: &Snapshot, earlier: &Earlier) -> Value {
     Value::Object(growth)
 }
 
-/// The document of a scan that failed before it could tell anything.
+/// The document of a scan that failed before it read a spool.
 pub fn failure(error: &Error) -> Value {
     json!({
         "schema": SCHEMA,
@@ -128,7 +128,7 @@ fn path(path: &Path) -> String {
     json_text(path.as_os_str().as_bytes()).into_owned()
 }
 
-/// A number as a person would write it: whole where it is whole.
+/// Prints a whole number without a fraction.
 fn number(value: f64) -> Value {
     if value.fract() == 0.0 && value.abs() < 9e15 {
         (value as i64).into()
@@ -204,7 +204,7 @@ fn instance(taken: &InstanceSnapshot, snapshot: &Snapshot) -> Value {
     })
 }
 
-/// The settings that figures depend on; times in seconds, sizes in bytes.
+/// The settings that influence figures; times in seconds, sizes in bytes.
 fn settings(settings: &Settings) -> Value {
     json!({
         "queue_run_delay": settings.queue_run_delay,
@@ -225,7 +225,7 @@ fn queue_sums(taken: &InstanceSnapshot, queue: Queue, now: i64) -> Value {
     let depth = taken.plan.depth(queue).unwrap_or(Depth::Names);
     let inode = |value: u64| (depth >= Depth::Inodes).then_some(value);
     let envelope = |value: u64| (depth >= Depth::Envelopes).then_some(value);
-    // Without an arrival time there is no age, and 0 would be one.
+    // Without an arrival time the age is unknown; 0 would be wrong.
     let oldest = match tally.oldest {
         None if tally.messages > 0 => None,
         at => Some(at.map_or(0, |at| now.saturating_sub(at).max(0))),
@@ -278,7 +278,7 @@ fn queue_sums(taken: &InstanceSnapshot, queue: Queue, now: i64) -> Value {
     sums
 }
 
-/// The commonest reasons of one queue.
+/// The most frequent delay reasons of one queue.
 fn top_reasons(tables: &QueueTables) -> Value {
     let top = tables.reasons.top(MOST);
     top.into_iter()
@@ -295,7 +295,7 @@ fn top_reasons(tables: &QueueTables) -> Value {
         .collect()
 }
 
-/// Messages by the time to their next retry, in seconds from now; `null` is later than all.
+/// Messages by the time until their next retry, in seconds from now; `null` is the open last interval.
 fn retries(tally: &Tally) -> Value {
     let edges = RETRY_EDGES.into_iter().map(Some).chain([None]);
     edges
@@ -304,7 +304,7 @@ fn retries(tally: &Tally) -> Value {
         .collect()
 }
 
-/// The document of why mail waits.
+/// The document of `queuewatch reasons`.
 pub fn reasons(snapshot: &Snapshot, reasons: &Reasons) -> Value {
     let rows: Vec<Value> = reasons
         .rows

@@ -1,8 +1,8 @@
 //! Renderings: service output with performance data, JSON, OpenMetrics, and the lists and tables of
 //! Postfix's own tools.
 //!
-//! They decide nothing: every figure comes from the catalogue of measures, every state from the
-//! verdict. Text from a spool passes `escape`.
+//! Renderings make no decisions: every figure comes from the catalogue of measures, every state from the
+//! verdict. Text from a spool passes through `escape`.
 
 pub mod json;
 pub mod openmetrics;

@@ -1,15 +1,15 @@
 //! OpenMetrics text of a snapshot, for the textfile directory of node_exporter.
 //!
-//! Families begin with `postfix_spool_`, which collides with no other exporter (contract.md,
-//! "OpenMetrics"). A figure that is only a lower bound is exported as it is, and one that is unknown is
-//! left out; `postfix_spool_complete` is then 0, and the shipped alerts read it.
+//! All families start with `postfix_spool_`, a prefix that no other exporter uses (contract.md,
+//! "OpenMetrics"). A lower bound is exported as its value; an unknown figure is omitted.
+//! `postfix_spool_complete` is then 0, and the shipped alerts check it.
 
 use std::fmt::Write as _;
 
 use crate::measure::{Figure, Kind, Measure, Quality, Subject, quantity};
 use crate::snapshot::{InstanceSnapshot, Snapshot};
 
-/// Families with one sample a queue: name, unit, help, figure.
+/// Families with one sample per queue: name, unit, help, figure.
 #[rustfmt::skip]
 const OF_QUEUES: [(&str, &str, &str, Kind); 4] = [
     ("postfix_spool_messages", "", "Messages in the queue.", Kind::Messages),
@@ -18,7 +18,7 @@ const OF_QUEUES: [(&str, &str, &str, Kind); 4] = [
     ("postfix_spool_oldest_message_age_seconds", "seconds", "Age of the oldest message since it arrived.", Kind::Oldest),
 ];
 
-/// Families with one sample an instance: name, unit, help, figure.
+/// Families with one sample per instance: name, unit, help, figure.
 #[rustfmt::skip]
 const OF_SPOOLS: [(&str, &str, &str, Subject, Kind); 4] = [
     ("postfix_spool_unreadable", "", "Directories and files that could not be read.",
@@ -33,14 +33,14 @@ const OF_SPOOLS: [(&str, &str, &str, Subject, Kind); 4] = [
 
 type OfHost = fn(&InstanceSnapshot, &Snapshot) -> Option<f64>;
 
-/// Families of what is around a spool: name, unit, help, value. `NaN` stands for what cannot be told.
+/// Families about the host of a spool: name, unit, help, value. `NaN` stands for an unknown value.
 #[rustfmt::skip]
 const OF_HOSTS: [(&str, &str, &str, OfHost); 5] = [
     ("postfix_spool_disk_free_bytes", "bytes", "Free bytes of the file system of the spool.",
         |taken, _| Some(taken.disk.map_or(f64::NAN, |disk| disk.free_bytes as f64))),
     ("postfix_spool_disk_size_bytes", "bytes", "Size of the file system of the spool.",
         |taken, _| Some(taken.disk.map_or(f64::NAN, |disk| disk.size_bytes as f64))),
-    // Not every file system has a fixed number of them.
+    // Some file systems have no fixed number of inodes.
     ("postfix_spool_disk_free_inodes", "", "Free inodes of the file system of the spool.",
         |taken, _| taken.disk.map_or(Some(f64::NAN), |disk| disk.free_inodes.map(|free| free as f64))),
     ("postfix_spool_master_running", "", "1 if the master daemon runs, 0 if not, NaN if that cannot be told.",
@@ -49,7 +49,7 @@ const OF_HOSTS: [(&str, &str, &str, OfHost); 5] = [
         |taken, _| Some(f64::from(u8::from(taken.instance.expected)))),
 ];
 
-/// The figure of one queue or spool, if the scan was to read it.
+/// The figure of one queue or spool, if the scan included it.
 fn figure(
     taken: &InstanceSnapshot,
     snapshot: &Snapshot,
@@ -65,14 +65,14 @@ fn figure(
         .then(|| measure.take(snapshot))
 }
 
-/// Whether a daemon runs. A scan of names does not look.
+/// Whether a daemon runs. A scan that reads only names does not check this.
 fn daemon(taken: &InstanceSnapshot, snapshot: &Snapshot, subject: Subject) -> Option<f64> {
     let figure = figure(taken, snapshot, subject, Kind::Running)?;
     Some(figure.known().unwrap_or(f64::NAN))
 }
 
-/// What is exported of a figure: the value, or the lower bound. Of what could not be counted at all 0
-/// would be a false zero.
+/// The exported value of a figure: the value itself or its lower bound. A figure that could not be
+/// counted has no sample, because 0 would be wrong.
 fn sample(figure: &Figure) -> Option<f64> {
     match figure.quality {
         Quality::Exact => Some(figure.value),
@@ -81,7 +81,7 @@ fn sample(figure: &Figure) -> Option<f64> {
     }
 }
 
-/// The exposition of `snapshot`, ending in `# EOF`.
+/// The OpenMetrics text of `snapshot`, ending in `# EOF`.
 pub fn exposition(snapshot: &Snapshot) -> String {
     let mut text = String::new();
     let mut complete = vec![true; snapshot.instances.len()];
@@ -150,7 +150,7 @@ fn line(text: &mut String, name: &str, labels: &str, value: f64) {
     let _ = writeln!(text, "{name}{{{labels}}} {value}");
 }
 
-/// The exposition of a scan that failed before it could tell anything.
+/// The OpenMetrics text of a scan that failed before it read a spool.
 pub fn failure() -> String {
     let mut text = String::new();
     broken(&mut text, 1);

@@ -8,7 +8,7 @@ use crate::postfix::queue::Queue;
 use crate::rules::{Level, Rule, Verdict};
 use crate::snapshot::Snapshot;
 
-/// The queues whose oldest message is always told.
+/// The queues whose oldest age is always included.
 const OLDEST: [Queue; 5] = [
     Queue::Active,
     Queue::Deferred,
@@ -17,11 +17,11 @@ const OLDEST: [Queue; 5] = [
     Queue::Maildrop,
 ];
 
-/// The performance data of a check, one item after the other; what is not known is left out.
-/// `counts_only`: of a scan that only counted.
+/// The performance data of a check, item by item; unknown figures are omitted. `counts_only` is true for
+/// a scan that read only names.
 pub(super) fn items(snapshot: &Snapshot, verdict: &Verdict, counts_only: bool) -> Vec<String> {
     let several = snapshot.instances.len() + snapshot.broken.len() > 1;
-    // A rule that names the only instance is one about all.
+    // With one instance, a rule that names it is the same as a rule over all.
     let alone = match snapshot.instances.as_slice() {
         [alone] if !several => Some(alone.instance.name.as_str()),
         _ => None,
@@ -54,13 +54,13 @@ pub(super) fn items(snapshot: &Snapshot, verdict: &Verdict, counts_only: bool) -
     items
 }
 
-/// A rule, and the measure that its performance data is of.
+/// A rule and the measure that its performance data shows.
 struct Shown<'v> {
     measure: Measure,
     rule: &'v Rule,
 }
 
-/// Labels and measures, of all instances or of one.
+/// Labels and measures, over all instances or of one.
 fn measures(
     rules: &[Shown<'_>],
     instance: Option<&str>,
@@ -101,13 +101,13 @@ fn measures(
     all
 }
 
-/// Bytes of a name in a label: a label is a name in a database.
+/// Maximum bytes of a name in a label. Monitoring systems use labels as database keys.
 const MAX_NAME: usize = 48;
 
-/// A measure as a label: `.` and `(` made `_`, `)` dropped.
+/// The label of a measure: `.` and `(` become `_`, `)` is dropped.
 ///
-/// A name in brackets that another name could have the same label as ends in a hash of it. Whether it
-/// does depends on the name alone, so that a label is the same whatever other rules there are.
+/// An argument that could produce the same label as another one gets a hash suffix. This depends only on
+/// the argument, so that a label does not change when other rules are added.
 fn label(measure: &Measure) -> String {
     let plain = |text: &str| text.replace(['.', '('], "_").replace(')', "");
     match &measure.argument {
@@ -121,9 +121,9 @@ fn label(measure: &Measure) -> String {
     }
 }
 
-/// `name` as a part of a label: `_` for each character that is no letter, digit, `-`, `@`, `/`, `+`, `:`
-/// and that `kept` does not name. A hash follows where another name could become the same: a character
-/// was replaced, the name was cut, or it has a `_` where the caller writes `_` for a dot.
+/// `name` as a part of a label. Every character except letters, digits, `-`, `@`, `/`, `+`, `:` and
+/// those in `kept` becomes `_`. A hash suffix follows if another name could give the same text: a
+/// character was replaced, the name was cut, or it contains a `_` where the caller writes `_` for a dot.
 fn unambiguous(name: &str, kept: impl Fn(char) -> bool) -> String {
     let stays = |character: char| {
         character.is_ascii_alphanumeric() || matches!(character, '-' | '@' | '/' | '+' | ':')
@@ -143,7 +143,7 @@ fn unambiguous(name: &str, kept: impl Fn(char) -> bool) -> String {
     text
 }
 
-/// FNV-1a folded to 32 bits: the same on every host and in every release, as a label must be.
+/// FNV-1a folded to 32 bits. A label must be the same on every host and in every release.
 fn hash(bytes: &[u8]) -> u32 {
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
     for byte in bytes {
@@ -180,7 +180,7 @@ fn item(
     };
     let (warning, critical) = (range(Level::Warning), range(Level::Critical));
     let maximum = if unit == Unit::Percent { ";100" } else { "" };
-    // What changes can fall as well as rise.
+    // A rate of change can be negative.
     let minimum = if unit == Unit::PerMinute { "" } else { "0" };
     let _ = write!(text, ";{warning};{critical};{minimum}{maximum}");
     Some(text)

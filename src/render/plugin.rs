@@ -14,17 +14,17 @@ use crate::snapshot::ages::{self, Ages};
 use crate::snapshot::name_counts::Names;
 use crate::snapshot::{InstanceSnapshot, Snapshot, Traffic};
 
-/// Bytes of first line and performance data with one instance: what NRPE 2 passes on.
+/// Maximum bytes of first line and performance data with one instance: the limit of NRPE 2.
 pub const MAX_FIRST: usize = 999;
-/// Bytes of everything: Nagios Core keeps 8192.
+/// Maximum bytes of the whole output: Nagios Core keeps 8192.
 pub const MAX_ALL: usize = 6999;
-/// Bytes of the text before the performance data that are kept whatever the latter needs.
+/// Bytes of text that are kept before the performance data, however long the latter is.
 const MAX_TEXT: usize = 420;
 /// Rows of the age by domain table, and of other lists in long output.
 const ROWS: usize = 10;
-/// What stands before the bar where items were left out behind it.
+/// Marks the text before the bar when performance data items were omitted.
 const PERFORMANCE_CUT: &str = " [performance data cut]";
-/// What stands where lines were left out.
+/// Replaces omitted lines.
 const CUT: &str = "[output cut]";
 
 /// The whole output of a check, ending in a newline. `verbosity` is the number of `-v`.
@@ -44,17 +44,17 @@ pub fn output(snapshot: &Snapshot, verdict: &Verdict, verbosity: u8, counts_only
     text
 }
 
-/// The first line of [`output`] before the bar.
+/// The first line of [`output`] up to the bar.
 pub fn service_output(snapshot: &Snapshot, verdict: &Verdict) -> String {
     bounded(&summary(snapshot, verdict), MAX_TEXT)
 }
 
-/// What stands behind the bar in [`output`]: whole items, as many as its limits leave room for.
+/// The performance data of [`output`]: complete items, as many as its limits allow.
 pub fn performance_data(snapshot: &Snapshot, verdict: &Verdict, counts_only: bool) -> String {
     kept_performance_data(snapshot, verdict, counts_only).0
 }
 
-/// [`performance_data`], and whether items were left out.
+/// [`performance_data`], and whether items were omitted.
 fn kept_performance_data(
     snapshot: &Snapshot,
     verdict: &Verdict,
@@ -75,7 +75,7 @@ fn kept_performance_data(
     (kept.join(" "), kept.len() < items.len())
 }
 
-/// The whole output of a check that failed before it could judge anything.
+/// The whole output of a check that failed before it had a verdict.
 pub fn failure(error: &Error) -> String {
     format!(
         "{}\n",
@@ -86,7 +86,7 @@ pub fn failure(error: &Error) -> String {
     )
 }
 
-/// One line, harmless in service output: messages of ours may quote what a user typed.
+/// One line that is safe in service output: messages may quote user input.
 fn line(text: &str) -> String {
     escape::printable(text.as_bytes(), MAX_FIRST)
 }
@@ -108,8 +108,8 @@ fn append_lines(text: &mut String, lines: &[String]) {
     }
 }
 
-/// The first line, without performance data: what is wrong, worst first; what is not known, with
-/// cause and remedy; or that all is well.
+/// The first line without performance data: the findings, worst first; unknown figures with cause and
+/// remedy; or the main figures if all is well.
 fn summary(snapshot: &Snapshot, verdict: &Verdict) -> String {
     let mut text = format!("POSTFIX QUEUE {}: ", verdict.state);
     let mut parts: Vec<String> = Vec::new();
@@ -128,7 +128,7 @@ fn summary(snapshot: &Snapshot, verdict: &Verdict) -> String {
         room = room.saturating_sub(part.len() + 2);
         parts.push(part);
     }
-    // Reasons that are for display alone do not belong here.
+    // Omits delay reasons that were read for display only.
     let of_reasons = |finding: &&Finding| finding.rule.measure.kind == Kind::Reason;
     let logs = unknown.iter().any(of_reasons);
     if let Some(problem) = incomplete(snapshot, logs) {
@@ -149,7 +149,7 @@ fn summary(snapshot: &Snapshot, verdict: &Verdict) -> String {
     text
 }
 
-/// What a check says when nothing is wrong: the figures that a person asks for first.
+/// The service output if nothing is wrong: the figures that people ask for first.
 fn quiet(snapshot: &Snapshot) -> String {
     let count = |subject| Measure::new(subject, Kind::Messages).take(snapshot).value as u64;
     let total = count(Subject::Total);
@@ -172,13 +172,14 @@ fn quiet(snapshot: &Snapshot) -> String {
     parts.join(", ")
 }
 
-/// Why not all queues of `snapshot` were read, with the remedy: one bounded, harmless line, empty if they
-/// were.
+/// Why the scan did not read all queues of `snapshot`, and the remedy: one short, safe line. Empty if it
+/// did.
 pub fn why_incomplete(snapshot: &Snapshot) -> String {
     bounded(&incomplete(snapshot, false).unwrap_or_default(), MAX_TEXT)
 }
 
-/// Why the snapshot is not whole (of `logs`, too): the first cause, how many more, and the remedy.
+/// Why the snapshot is incomplete (with `logs`, also its delay reasons): the first cause, the number of
+/// others, and the remedy.
 fn incomplete(snapshot: &Snapshot, logs: bool) -> Option<String> {
     if let Some(error) = snapshot.broken.first() {
         return Some(match snapshot.broken.len() {
@@ -257,8 +258,8 @@ fn long_output(snapshot: &Snapshot, verdict: &Verdict, verbosity: u8) -> Vec<Str
     lines
 }
 
-/// What came, what went, and which queues changed since the earlier check; and when a queue that grows
-/// will alert.
+/// Arrivals, departures and growing queues since the previous check, and when a growing queue will
+/// alert.
 fn growth(snapshot: &Snapshot, verdict: &Verdict, lines: &mut Vec<String>) {
     if let Some(Traffic { arrived, left }) = snapshot.traffic() {
         lines.push(format!(
@@ -304,7 +305,7 @@ fn growth(snapshot: &Snapshot, verdict: &Verdict, lines: &mut Vec<String>) {
     }
 }
 
-/// Recipients by domain and age, over all queues but corrupt, as qshape lays it out.
+/// Recipients by domain and age, over all queues except corrupt, laid out like qshape.
 fn table(snapshot: &Snapshot, lines: &mut Vec<String>) {
     let mut domains = Names::<Ages>::default();
     let mut all = Ages::default();
@@ -358,7 +359,7 @@ fn table(snapshot: &Snapshot, lines: &mut Vec<String>) {
     }
 }
 
-/// The domains with most delayed recipients, each with its commonest reason.
+/// The domains with the most delayed recipients, each with its most frequent reason.
 fn reasons(snapshot: &Snapshot, lines: &mut Vec<String>) {
     let reasons = snapshot.reasons(QueueSet::TOTAL);
     let mut told: Vec<&[u8]> = Vec::new();

@@ -1,9 +1,9 @@
-//! A message as `postqueue -j` and `postqueue -p` print it (postfix.md, "postqueue"), each recipient
-//! record of the queue file once.
+//! A message as `postqueue -j` and `postqueue -p` print it (postfix.md, "postqueue"). Each recipient
+//! record of the queue file appears once.
 //!
-//! First come the recipients that the defer log names, with their reasons and in its order, then those
-//! that it does not name. Two aliases that expand to one address are two recipients, and so are two
-//! addresses whose bytes print alike: `listing::told` joins log and file by the offset of the record.
+//! Recipients in the defer log come first, in the order of the log and with their reasons; the others
+//! follow. Two aliases that expand to one address are two recipients, and so are two addresses that
+//! print alike: `listing::told` joins log and file by the offset of the recipient record.
 
 use std::io::Write as _;
 
@@ -16,17 +16,17 @@ use crate::postfix::quote::quote_local;
 use crate::scan::{Logged, MessageRow};
 use crate::sys;
 
-/// Which of the forms that releases of Postfix print.
+/// Which keys to print; they differ between releases of Postfix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keys {
     /// Postfix 3.5 to 3.10.
     V3_5,
-    /// Postfix 3.11 and later: with original addresses, and with recipients that were given up.
+    /// Postfix 3.11 and later: adds original addresses and bounced recipients.
     V3_11,
 }
 
-/// Appends the JSON object of `row` and a newline. `utf8` is `smtputf8_enable`; `instance` is the name
-/// of its instance where several are listed.
+/// Appends the JSON object of `row` and a newline. `utf8` is `smtputf8_enable`; `instance` is the
+/// instance name if several are listed.
 pub fn json_line(
     row: &MessageRow,
     utf8: bool,
@@ -102,8 +102,8 @@ pub fn summary(messages: u64, bytes: u64) -> String {
     )
 }
 
-/// Appends the text form of `row`, after an empty line. `long` is `enable_long_queue_ids`; with
-/// `harmless`, what a terminal could obey in UTF-8 becomes `?`.
+/// Appends the text form of `row`, after an empty line. `long` is `enable_long_queue_ids`. With
+/// `harmless`, UTF-8 sequences that a terminal could interpret become `?`.
 pub fn text_block(row: &MessageRow, utf8: bool, long: bool, harmless: bool, out: &mut Vec<u8>) {
     let mut text = Vec::new();
     let mut id = String::from_utf8_lossy(&row.queue_id).into_owned();
@@ -116,7 +116,7 @@ pub fn text_block(row: &MessageRow, utf8: bool, long: bool, harmless: bool, out:
         id.push('#');
     }
     let time = match sys::local_time(row.arrival()) {
-        // asctime's newline is the 25th character, or the 20th that the short form cuts out.
+        // asctime's newline is the 25th character, or the 20th that the short form removes.
         Some(time) => format!("{time} "),
         None => "(null)".to_owned(),
     };
@@ -169,12 +169,12 @@ fn shown(text: &[u8], harmless: bool, out: &mut Vec<u8>) {
     }
 }
 
-/// As showq has it, in every queue.
+/// Whether the file has the expiry bit. Like showq, tests it in every queue.
 fn has_expiry_bit(row: &MessageRow) -> bool {
     row.inode.is_some_and(|inode| inode.mode & 0o010 != 0)
 }
 
-/// A raw address, quoted and made printable; the empty one is that of the mail system.
+/// A raw address, quoted and made printable; the empty address becomes MAILER-DAEMON.
 fn printable<'t>(address: &[u8], utf8: bool, text: &'t mut Vec<u8>) -> &'t [u8] {
     text.clear();
     let end = address.iter().position(|byte| *byte == 0);
@@ -193,7 +193,7 @@ fn quoted(address: &[u8], utf8: bool, text: &mut Vec<u8>) {
     mailq_text(&quoted, utf8, text);
 }
 
-/// One recipient as it is printed.
+/// One recipient in its printed form.
 struct Recipient<'r> {
     address: &'r [u8],
     original: &'r [u8],
@@ -201,7 +201,7 @@ struct Recipient<'r> {
     reason: &'r [u8],
 }
 
-/// Tells the recipients in the order of showq; with [`Keys::V3_11`] those that were given up, too.
+/// Calls `each` with the recipients in the order of showq; with [`Keys::V3_11`] also those that bounced.
 fn each_recipient(row: &MessageRow, utf8: bool, keys: Keys, each: &mut dyn FnMut(Recipient<'_>)) {
     let entries: Vec<Logged<'_>> = row.logged().collect();
     let (mut address, mut original, mut reason) = (Vec::new(), Vec::new(), Vec::new());
@@ -219,7 +219,7 @@ fn each_recipient(row: &MessageRow, utf8: bool, keys: Keys, each: &mut dyn FnMut
             match (entry, told.record.and_then(|place| row.original(place))) {
                 (Some(entry), _) => mailq_text(entry.original, utf8, &mut original),
                 (None, Some(before)) => quoted(before, utf8, &mut original),
-                // The recipient as it is printed.
+                // The printed recipient.
                 (None, None) => original.extend_from_slice(&address),
             }
         }

@@ -6,20 +6,21 @@ use super::json::SCHEMA;
 use crate::escape::{counted, json_text};
 use crate::shape::{Buckets, Cause, Part, Row, Shape, Table};
 
-/// How a table is to look. The defaults are qshape's.
+/// The layout of a table. The defaults are qshape's.
 #[derive(Clone, Copy, Debug)]
 pub struct Look {
     /// Messages by sender domain, not recipients by destination domain.
     pub senders: bool,
-    /// The least number of subdomains of a parent domain that is shown; `None` shows none.
+    /// The minimum number of subdomains for a parent domain to be shown; `None` shows none.
     pub parents: Option<f64>,
-    /// Columns of the terminal; qshape takes no less than 80, and any fraction.
+    /// Columns of the terminal; qshape accepts 80 or more, also fractions.
     pub width: f64,
-    /// Rows, the total among them; 0 shows all.
+    /// Number of rows including the total; 0 shows all.
     pub rows: u64,
-    /// Whether to colour cells: green when young to red when old, grey when 0.
+    /// Whether to colour cells: from green (young) to red (old), grey for 0.
     pub color: bool,
-    /// Whether bytes that a terminal could obey become `?`; else they are raw, as qshape prints them.
+    /// Whether to replace bytes that a terminal could interpret by `?`; otherwise they are raw, as in
+    /// qshape.
     pub harmless: bool,
 }
 
@@ -36,7 +37,7 @@ impl Default for Look {
     }
 }
 
-/// The least columns of the field of domains.
+/// The minimum width of the domain field, in columns.
 const MIN_DOMAIN: f64 = 18.0;
 
 /// The table of `part`.
@@ -96,7 +97,7 @@ impl Printer<'_> {
         let start = out.len();
         let length = domain.len() as f64;
         if length > self.room {
-            // As Perl's substr cuts a fraction.
+            // Perl's substr truncates a fraction.
             let (mark, kept): (&[u8], f64) = match domain.first() {
                 Some(b'.') => (b".+", 2.0),
                 _ => (b"+", 1.0),
@@ -133,7 +134,7 @@ impl Printer<'_> {
         out.push(b'\n');
     }
 
-    /// The colour of a cell, from the 256 of a terminal.
+    /// The colour of a cell, from the 256-colour palette.
     fn heat(&self, place: usize, count: u64) -> String {
         // Green, yellow, orange, red.
         const SCALE: [u8; 6] = [34, 76, 178, 208, 202, 196];
@@ -149,7 +150,7 @@ impl Printer<'_> {
     }
 }
 
-/// The same number of bytes or fewer, without what a terminal could obey.
+/// Replaces bytes that a terminal could interpret; the text does not get longer.
 fn harmless(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     for chunk in text.utf8_chunks() {
@@ -165,7 +166,7 @@ fn harmless(text: &[u8]) -> Vec<u8> {
     out
 }
 
-/// What qshape leaves out of `part`, one sentence each; and, with `all`, that it is counted here.
+/// What qshape omits from `part`, one sentence each; with `all`, says that it is counted here.
 pub fn hidden(part: &Part, all: bool) -> Vec<String> {
     let what = if all { "counted here" } else { "not counted" };
     Cause::ALL
@@ -182,7 +183,7 @@ pub fn hidden(part: &Part, all: bool) -> Vec<String> {
         .collect()
 }
 
-/// The document of `part` of `shape`, rows in the order of the table.
+/// The document of `part` of `shape`; rows are in the order of the table.
 pub fn document(shape: &Shape, part: &Part, look: &Look) -> Value {
     let counts = counts_of(part, look.senders);
     let heads = shape.buckets.heads();

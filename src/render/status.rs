@@ -1,5 +1,4 @@
-//! The state of every instance for a person: queues, sizes, ages, the settings that matter, and what is
-//! wrong.
+//! The state of every instance for people: queues, sizes, ages, important settings, and problems.
 
 use std::fmt::Write as _;
 
@@ -11,7 +10,7 @@ use crate::postfix::queue::{Queue, QueueSet};
 use crate::rules::Verdict;
 use crate::snapshot::{InstanceSnapshot, RETRY_EDGES, Snapshot, Tally};
 
-/// What is shown where a figure is not known.
+/// Shown for an unknown figure.
 const UNKNOWN: &str = "?";
 
 /// The text of `snapshot`, judged by `verdict`.
@@ -108,7 +107,7 @@ fn instance(taken: &InstanceSnapshot, now: i64, text: &mut String) {
     }
 }
 
-/// One queue; figures that are only lower bounds end in `+`.
+/// One queue; a lower bound ends in `+`.
 fn row(name: &str, tally: &Tally, now: i64, text: &mut String) {
     let bound = |text: String, exact: bool| if exact { text } else { text + "+" };
     let whole = tally.is_whole();

@@ -1,4 +1,4 @@
-//! What a watch tells: lines and JSON of events and states, and passive results.
+//! Output of a watch: lines and JSON of events and states, and passive results.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use crate::snapshot::Snapshot;
 use crate::snapshot::baseline::SCHEMA;
 use crate::watch::Event;
 
-/// Bytes of one passive result: what a pipe takes as a whole (pipe(7), PIPE_BUF).
+/// Maximum bytes of one passive result: a pipe accepts this much atomically (pipe(7), PIPE_BUF).
 pub const MAX_PASSIVE: usize = 4096;
 
 /// An event in one line, without its time.
@@ -34,7 +34,7 @@ pub fn event_line(event: &Event) -> String {
     )
 }
 
-/// An event as a JSON object, which `at` is the second of the epoch of.
+/// An event as a JSON object; `at` is its time in seconds since the epoch.
 pub fn event(event: &Event, at: i64) -> Value {
     let queue = |queue: Option<Queue>| queue.map(Queue::name);
     json!({
@@ -53,7 +53,7 @@ pub fn event(event: &Event, at: i64) -> Value {
     })
 }
 
-/// A change of the state in one line, without its time.
+/// A state change in one line, without its time.
 pub fn state_line(before: State, snapshot: &Snapshot, verdict: &Verdict) -> String {
     let output = plugin::service_output(snapshot, verdict);
     match before == verdict.state {
@@ -62,7 +62,7 @@ pub fn state_line(before: State, snapshot: &Snapshot, verdict: &Verdict) -> Stri
     }
 }
 
-/// A change of the state as a JSON object.
+/// A state change as a JSON object.
 pub fn state(before: State, snapshot: &Snapshot, verdict: &Verdict) -> Value {
     json!({
         "schema": SCHEMA,
@@ -93,7 +93,7 @@ pub fn passive_result(host: &str, service: &str, snapshot: &Snapshot, verdict: &
     line
 }
 
-/// What the status file of `queuewatch watch` says of `snapshot`.
+/// The status file of `queuewatch watch` for `snapshot`.
 pub fn status(snapshot: &Snapshot, verdict: &Verdict) -> Status {
     Status {
         now: snapshot.now,
