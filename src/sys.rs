@@ -27,6 +27,8 @@ pub struct Inode {
     pub regular: bool,
     /// Bytes.
     pub size: u64,
+    /// Who owns it.
+    pub uid: u32,
     /// Modification time, in seconds of the epoch: for a deferred file the next retry.
     pub mtime: i64,
 }
@@ -40,6 +42,7 @@ impl From<rustix::fs::Stat> for Inode {
             mode: stat.st_mode as u32 & 0o7777,
             regular: FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile,
             size: u64::try_from(stat.st_size).unwrap_or(0),
+            uid: stat.st_uid,
             mtime: stat.st_mtime as i64,
         }
     }

@@ -60,13 +60,14 @@ pub struct Request {
 
 impl Request {
     fn plan(&self, queues: QueueSet) -> Plan {
-        let depth = if self.reasons || !self.pick.reason.is_empty() {
+        let depth = if self.reasons || self.pick.needs_reasons() {
             Depth::Reasons
         } else {
             Depth::Envelopes
         };
         let mut plan = Plan::new(queues, depth);
         plan.bounces = self.bounces;
+        plan.headers = self.pick.needs_headers();
         plan.as_showq = true;
         plan
     }

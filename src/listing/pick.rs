@@ -1,60 +1,346 @@
 //! Which messages: filters of several kinds, each of which may be given more than once.
 //!
-//! A message is picked if of every kind of filter that is given one holds.
+//! A message is picked if of every kind of filter that is given one holds, and none of those that are
+//! turned by `not`. The table [`FILTERS`] is the source of parsing and help texts in all faces.
 
+use crate::cause::Cause;
+use crate::cause::classify::Classifier;
+use crate::cause::user_table::UserTable;
+use crate::error::{Error, ErrorKind, Result};
 use crate::escape::domain::to_ascii;
-use crate::escape::mailq_text;
-use crate::postfix::address;
+use crate::escape::{mailq_text, shown};
+use crate::instance::{Instance, Settings};
+use crate::postfix::address::{self, MAILER_DAEMON};
 use crate::postfix::defer_log::Log;
 use crate::postfix::delay_reason::has_code;
+use crate::postfix::origin::{Network, address_of};
+use crate::postfix::queue::Queue;
 use crate::postfix::quote::quote_local;
 use crate::scan::MessageRow;
+
+/// A kind of filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Filter {
+    /// The long name of its option, without dashes.
+    pub name: &'static str,
+    /// What it takes, in help texts.
+    pub takes: &'static str,
+    /// What it picks.
+    pub help: &'static str,
+}
+
+/// Every kind of filter, in the order of help texts.
+#[rustfmt::skip]
+pub const FILTERS: [Filter; 12] = [
+    Filter { name: "recipient", takes: "ADDRESS",
+        help: "only messages to that recipient, in any quoting that a list prints" },
+    Filter { name: "sender", takes: "NAME",
+        help: "only messages of that sender address or domain; <> is the null sender" },
+    Filter { name: "domain", takes: "NAME",
+        help: "only messages with a recipient of that destination domain" },
+    Filter { name: "reason", takes: "CODE",
+        help: "only messages with a delay reason of that status code or prefix, such as 4.7" },
+    Filter { name: "cause", takes: "CAUSE",
+        help: "only messages with a delay reason of that cause, or ours or theirs" },
+    Filter { name: "login", takes: "NAME",
+        help: "only messages that this SASL login submitted" },
+    Filter { name: "client", takes: "ADDRESS",
+        help: "only messages from that client: an address, NET/BITS or a name" },
+    Filter { name: "subject", takes: "TEXT",
+        help: "only messages with TEXT in their decoded subject, in any case" },
+    Filter { name: "older", takes: "AGE",
+        help: "only messages older than AGE, with s m h d w" },
+    Filter { name: "younger", takes: "AGE",
+        help: "only messages younger than AGE" },
+    Filter { name: "expiring", takes: "AGE",
+        help: "only messages that reach the end of their lifetime within AGE" },
+    Filter { name: "larger", takes: "SIZE",
+        help: "only messages larger than SIZE, with k M G KiB MiB GiB kB MB GB" },
+];
+
+/// What a filter compares with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Test {
+    Recipient(Vec<u8>),
+    Sender(Vec<u8>),
+    Domain(Vec<u8>),
+    Reason(String),
+    Cause(Cause),
+    Ours,
+    Theirs,
+    Login(Vec<u8>),
+    Client(Vec<u8>, Option<Network>),
+    Subject(String),
+    Older(i64),
+    Younger(i64),
+    Expiring(i64),
+    Larger(u64),
+}
+
+/// How a value is read: quantities and codes have their grammar in a later room.
+#[derive(Clone, Copy, Debug)]
+pub struct Grammar {
+    /// An age in seconds.
+    pub age: fn(&str) -> std::result::Result<i64, String>,
+    /// A size in bytes.
+    pub size: fn(&str) -> std::result::Result<u64, String>,
+    /// An enhanced status code or prefix of one.
+    pub code: fn(&str) -> Result<String>,
+}
 
 /// Which messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pick {
-    /// A recipient still to be delivered is of one of these destination domains (folded as qshape folds
-    /// them), or the address that was tried for it: another where mail is redirected.
-    pub domain: Vec<Vec<u8>>,
-    /// The sender is one of these addresses (with `@`), or of one of these domains; `MAILER-DAEMON` or
-    /// `<>` is the null sender.
-    pub sender: Vec<Vec<u8>>,
-    /// A recipient waits for a reason with one of these enhanced status codes or prefixes of one.
-    pub reason: Vec<String>,
-    /// It is older than one of these, in seconds.
-    pub older: Vec<i64>,
+    tests: Vec<(bool, Test)>,
+    /// Whether the next filter is turned.
+    turned: bool,
 }
 
 impl Pick {
-    /// Whether `row` is picked at the second `now`; `name` is memory for names.
-    pub fn takes(&self, row: &MessageRow, now: i64, name: &mut Vec<u8>) -> bool {
-        let age = now.saturating_sub(row.arrival());
-        any(&self.older, |older| age > *older)
-            && any(&self.sender, |sender| is_sender(sender, &row.sender, name))
-            && any(&self.domain, |domain| {
-                let redirected = row.logged().filter(|entry| entry.log == Log::Defer);
-                row.recipients()
-                    .chain(redirected.map(|entry| entry.address))
-                    .any(|recipient| {
-                        address::destination_domain(recipient, name);
-                        is_domain(domain, name)
-                    })
-            })
-            && any(&self.reason, |code| {
-                row.logged()
-                    .any(|entry| entry.log == Log::Defer && has_code(entry.status, code.as_bytes()))
+    /// Has the next filter turned: messages for which it holds are left out.
+    ///
+    /// # Errors
+    /// If the filter before was not given yet.
+    pub fn not(&mut self) -> Result<()> {
+        if self.turned {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "--not stands twice before one filter",
+            ));
+        }
+        self.turned = true;
+        Ok(())
+    }
+
+    /// Adds the filter `name` with this value.
+    ///
+    /// # Errors
+    /// Of kind `NotFound` if there is no such filter, `Syntax` for a value that does not parse.
+    pub fn set(&mut self, name: &str, value: &[u8], grammar: &Grammar) -> Result<()> {
+        let bad = |what: &str| {
+            let text = shown(value, 64);
+            Error::new(ErrorKind::Syntax, format!("--{name} \"{text}\": {what}"))
+        };
+        let text = || std::str::from_utf8(value).map_err(|_| bad("the text is not valid UTF-8"));
+        let age = || (grammar.age)(text()?).map_err(|what| bad(&what));
+        if value.is_empty() {
+            return Err(bad("a value is missing"));
+        }
+        let filter = match name {
+            "recipient" => Test::Recipient(value.to_vec()),
+            "sender" => Test::Sender(value.to_vec()),
+            "domain" => Test::Domain(value.to_vec()),
+            "reason" => Test::Reason((grammar.code)(text()?)?),
+            "cause" => match text()? {
+                "ours" => Test::Ours,
+                "theirs" => Test::Theirs,
+                name => Test::Cause(cause_named(name).ok_or_else(|| {
+                    let names = Cause::ALL.map(Cause::name).join(", ");
+                    bad(&format!("a cause is one of {names}, ours, theirs"))
+                })?),
+            },
+            "login" => Test::Login(value.to_vec()),
+            "client" => {
+                let network = Network::parse(value);
+                if network.is_none() && value.contains(&b'/') {
+                    return Err(bad("a network is ADDRESS/BITS, such as 192.0.2.0/24"));
+                }
+                Test::Client(value.to_vec(), network)
+            }
+            "subject" => Test::Subject(text()?.to_lowercase()),
+            "older" => Test::Older(age()?),
+            "younger" => Test::Younger(age()?),
+            "expiring" => Test::Expiring(age()?),
+            "larger" => Test::Larger((grammar.size)(text()?).map_err(|what| bad(&what))?),
+            _ => {
+                return Err(Error::new(
+                    ErrorKind::NotFound,
+                    format!("there is no filter {}", shown(name.as_bytes(), 64)),
+                ));
+            }
+        };
+        self.tests.push((std::mem::take(&mut self.turned), filter));
+        Ok(())
+    }
+
+    /// Whether there is any filter.
+    pub fn is_empty(&self) -> bool {
+        self.tests.is_empty()
+    }
+
+    /// Sees that a filter follows each `not`.
+    ///
+    /// # Errors
+    /// If the last `not` turns nothing.
+    pub fn checked(&self) -> Result<&Self> {
+        if self.turned {
+            return Err(
+                Error::new(ErrorKind::Invalid, "--not stands before no filter")
+                    .with_remedy("give the filter that it turns behind it"),
+            );
+        }
+        Ok(self)
+    }
+
+    /// Whether delay reasons are needed to pick.
+    pub fn needs_reasons(&self) -> bool {
+        self.any_is(|test| {
+            use Test::{Cause, Ours, Reason, Theirs};
+            matches!(test, Reason(_) | Cause(_) | Ours | Theirs)
+        })
+    }
+
+    /// Whether headers are needed to pick.
+    pub fn needs_headers(&self) -> bool {
+        self.any_is(|test| matches!(test, Test::Subject(_)))
+    }
+
+    fn any_is(&self, is: impl Fn(&Test) -> bool) -> bool {
+        self.tests.iter().any(|(_, test)| is(test))
+    }
+
+    /// Whether `row`, which is from the instance of `context`, is picked.
+    pub fn takes(&self, row: &MessageRow, context: &Context) -> bool {
+        let mut name = Vec::new();
+        self.tests
+            .iter()
+            .enumerate()
+            .all(|(place, (turned, test))| {
+                if *turned {
+                    return !test.holds(row, context, &mut name);
+                }
+                // The first of a kind answers for all of that kind.
+                let is_like = |other: &&(bool, Test)| !other.0 && other.1.option() == test.option();
+                if self.tests[..place].iter().any(|other| is_like(&other)) {
+                    return true;
+                }
+                let mut like = self.tests[place..].iter().filter(is_like);
+                like.any(|(_, test)| test.holds(row, context, &mut name))
             })
     }
 }
 
-/// Whether `holds` for one of `given`, or none is given.
-fn any<T>(given: &[T], holds: impl FnMut(&T) -> bool) -> bool {
-    given.is_empty() || given.iter().any(holds)
+impl Test {
+    /// The place of its option in [`FILTERS`].
+    fn option(&self) -> usize {
+        match self {
+            Test::Recipient(_) => 0,
+            Test::Sender(_) => 1,
+            Test::Domain(_) => 2,
+            Test::Reason(_) => 3,
+            Test::Cause(_) | Test::Ours | Test::Theirs => 4,
+            Test::Login(_) => 5,
+            Test::Client(..) => 6,
+            Test::Subject(_) => 7,
+            Test::Older(_) => 8,
+            Test::Younger(_) => 9,
+            Test::Expiring(_) => 10,
+            Test::Larger(_) => 11,
+        }
+    }
+
+    fn holds(&self, row: &MessageRow, context: &Context, name: &mut Vec<u8>) -> bool {
+        let Context { settings, now, .. } = context;
+        let age = || now.saturating_sub(row.arrival());
+        let caused = |is: &dyn Fn(Cause) -> bool| {
+            row.logged().any(|entry| {
+                let judge = || context.classifier.judge(entry.status, entry.reason).cause;
+                entry.log == Log::Defer && is(judge())
+            })
+        };
+        match self {
+            Test::Recipient(given) => addressed(row).any(|address| match given.as_slice() {
+                b"<>" => address.is_empty(),
+                given => is_address(given, address),
+            }),
+            Test::Sender(given) => is_sender(given, &row.sender, name),
+            Test::Domain(given) => addressed(row).any(|address| {
+                address::destination_domain(address, name);
+                is_domain(given, name)
+            }),
+            Test::Reason(code) => row
+                .logged()
+                .any(|entry| entry.log == Log::Defer && has_code(entry.status, code.as_bytes())),
+            Test::Cause(cause) => caused(&|found| found == *cause),
+            Test::Ours => caused(&|found| found.acts().is_ours()),
+            Test::Theirs => caused(&|found| found.acts().is_theirs()),
+            Test::Login(given) => is_printed(given, &row.origin.login),
+            Test::Client(given, network) => match (network, address_of(&row.origin.client)) {
+                (Some(network), Some(address)) => network.contains(address),
+                (Some(_), None) => false,
+                (None, _) => {
+                    let client_name = &row.origin.client_name;
+                    !client_name.is_empty() && is_domain(given, client_name)
+                }
+            },
+            Test::Subject(part) => {
+                let subject = row.subject();
+                let subject = String::from_utf8_lossy(&subject).to_lowercase();
+                subject.contains(part.as_str())
+            }
+            Test::Older(limit) => age() > *limit,
+            Test::Younger(limit) => age() < *limit,
+            Test::Expiring(limit) => {
+                expires(row, settings).is_some_and(|end| end.saturating_sub(*now) <= *limit)
+            }
+            Test::Larger(limit) => row.size > *limit,
+        }
+    }
+}
+
+/// What filters need to know of an instance.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Its settings.
+    pub settings: Settings,
+    /// What finds the causes of its delay reasons.
+    pub classifier: Classifier,
+    /// The second of the epoch that ages count from.
+    pub now: i64,
+}
+
+impl Context {
+    /// That of `instance` at the second `now`.
+    pub fn of(instance: &Instance, now: i64) -> Self {
+        let settings = instance.settings.clone();
+        Context {
+            classifier: Classifier::new(settings.next_hops.clone(), UserTable::default()),
+            settings,
+            now,
+        }
+    }
+}
+
+fn cause_named(name: &str) -> Option<Cause> {
+    Cause::ALL.into_iter().find(|cause| cause.name() == name)
+}
+
+/// When qmgr(8) gives `row` up, in seconds of the epoch; `None` where it does not look: on hold, and
+/// in corrupt.
+pub fn expires(row: &MessageRow, settings: &Settings) -> Option<i64> {
+    if matches!(row.queue, Some(Queue::Hold | Queue::Corrupt)) {
+        return None;
+    }
+    let lifetime = match row.envelope.null_sender {
+        true => settings.bounce_queue_lifetime,
+        false => settings.maximal_queue_lifetime,
+    };
+    let begun = row.envelope.created.unwrap_or_else(|| row.arrival());
+    Some(begun.saturating_add(lifetime))
+}
+
+/// The recipients still to be delivered, and where mail is redirected the address that was tried.
+fn addressed(row: &MessageRow) -> impl Iterator<Item = &[u8]> {
+    let tried = row
+        .logged()
+        .filter(|entry| row.envelope.redirected && entry.log == Log::Defer);
+    row.recipients().chain(tried.map(|entry| entry.address))
 }
 
 fn is_sender(given: &[u8], sender: &[u8], name: &mut Vec<u8>) -> bool {
     match given {
         b"<>" => sender.is_empty(),
+        _ if given.eq_ignore_ascii_case(MAILER_DAEMON) => sender.is_empty(),
         _ if memchr::memchr(b'@', given).is_some() => is_address(given, sender),
         _ => {
             address::destination_domain(sender, name);
@@ -75,12 +361,17 @@ pub fn is_address(given: &[u8], address: &[u8]) -> bool {
     }
     let mut quoted = Vec::with_capacity(address.len() + 2);
     quote_local(address, &mut quoted);
+    is_printed(given, &quoted)
+}
+
+/// Whether `given` is `text`, raw or as a list prints it.
+fn is_printed(given: &[u8], text: &[u8]) -> bool {
     let printed = |utf8| {
-        let mut text = Vec::with_capacity(quoted.len());
-        mailq_text(&quoted, utf8, &mut text);
-        given.eq_ignore_ascii_case(&text)
+        let mut out = Vec::with_capacity(text.len());
+        mailq_text(text, utf8, &mut out);
+        given.eq_ignore_ascii_case(&out)
     };
-    given.eq_ignore_ascii_case(&quoted) || printed(true) || printed(false)
+    given.eq_ignore_ascii_case(text) || !text.is_empty() && (printed(true) || printed(false))
 }
 
 /// Whether `given` names the destination domain `domain`; a domain of other letters than ASCII may be

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use super::pick::Context;
 use super::{Format, Out, Outcome, PIECE, Request};
 use crate::instance::{Instance, Settings};
 use crate::postfix::queue::{Queue, QueueSet};
@@ -66,6 +67,7 @@ type Seen = (usize, Queue, PathBuf);
 /// One thread's finds.
 struct Finds<'l> {
     request: &'l Request,
+    context: &'l Context,
     sort: Sort,
     directories: &'l Mutex<HashMap<Seen, u32>>,
     spool: usize,
@@ -73,7 +75,6 @@ struct Finds<'l> {
     /// The directory of the last message, and its number.
     last: Option<(PathBuf, u32)>,
     found: Vec<Found>,
-    name: Vec<u8>,
     senderless: u64,
 }
 
@@ -101,11 +102,7 @@ impl Finds<'_> {
 
 impl Tell for Finds<'_> {
     fn tell(&mut self, row: &MessageRow) -> bool {
-        if self
-            .request
-            .pick
-            .takes(row, self.request.now, &mut self.name)
-        {
+        if self.request.pick.takes(row, self.context) {
             if row.envelope.has_sender {
                 let directory = self.number_of(row);
                 self.found.push(Found {
@@ -135,19 +132,21 @@ pub(super) fn sorted(
     let mut first_pass = request.clone();
     first_pass.reasons = false;
     first_pass.bounces = false;
-    for (number, (spool, _)) in spools.iter().enumerate() {
+    for (number, (spool, instance)) in spools.iter().enumerate() {
+        let context = Context::of(instance, request.now);
         let finds = || {
             Rows::new(Finds {
                 request,
+                context: &context,
                 sort,
                 directories: &directories,
                 spool: number,
                 root: spool.path(),
                 last: None,
                 found: Vec::new(),
-                name: Vec::new(),
                 senderless: 0,
             })
+            .with_headers(request.pick.needs_headers())
         };
         let plan = first_pass.plan(request.queues);
         for rows in spool.scan(&plan, request.readers, request.deadline, finds) {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+use super::pick::Context;
 use super::{Format, ORDER, Out, Outcome, PIECE, Request};
 use crate::instance::Instance;
 use crate::postfix::queue::Queue;
@@ -95,10 +96,10 @@ struct Piece<'l, 'o> {
     output: &'l Output<'o>,
     request: &'l Request,
     instance: &'l Instance,
+    context: &'l Context,
     format: Format<'l>,
     number: u64,
     text: Text,
-    name: Vec<u8>,
     senderless: u64,
 }
 
@@ -129,7 +130,7 @@ impl Tell for Piece<'_, '_> {
 
     fn tell(&mut self, row: &MessageRow) -> bool {
         let request = self.request;
-        if !request.pick.takes(row, request.now, &mut self.name) {
+        if !request.pick.takes(row, self.context) {
             return true;
         }
         if !row.envelope.has_sender {
@@ -206,14 +207,15 @@ pub(super) fn in_order(
         if output.sink().is_full() {
             break;
         }
+        let context = Context::of(instance, request.now);
         let piece = || Piece {
             output: &output,
             request,
             instance,
+            context: &context,
             format,
             number: 0,
             text: Text::default(),
-            name: Vec::new(),
             senderless: 0,
         };
         let (readers, deadline) = (request.readers, request.deadline);

@@ -15,6 +15,7 @@ use std::time::Duration;
 use crate::clock::{self, Deadline};
 use crate::error::{Error, ErrorKind, Result};
 use crate::instance::{self, Instance, Selection};
+use crate::listing::Pick;
 use crate::measure::Measure;
 use crate::postfix::queue::QueueSet;
 use crate::rules::{Rule, Verdict};
@@ -26,7 +27,7 @@ use crate::threads::{MAX_READERS, Readers};
 
 pub use plan::Purpose;
 pub use shape::ShapeTables;
-pub use table::{HOST_OPTIONS, OPTIONS, OptionRow, SHAPE_OPTIONS, Takes};
+pub use table::{HOST_OPTIONS, OPTIONS, OptionRow, SHAPE_OPTIONS, Takes, is_filter};
 
 /// Threads of a gentle scan: few reads in flight, for a disk that mail waits for.
 const GENTLE_READERS: usize = 2;
@@ -49,6 +50,7 @@ pub struct Options {
     gentle: bool,
     poll: Option<Duration>,
     buckets: Buckets,
+    pick: Pick,
 }
 
 impl Options {
@@ -87,6 +89,14 @@ impl Options {
     /// Whether that second was set.
     pub(crate) fn is_now_given(&self) -> bool {
         self.now.is_some()
+    }
+
+    /// Which messages the filters pick, for lists and cursors.
+    ///
+    /// # Errors
+    /// If `not` stands before no filter.
+    pub fn pick(&self) -> Result<&Pick> {
+        self.pick.checked()
     }
 
     /// The measures asked for.
@@ -137,6 +147,7 @@ impl Options {
             self.previous.clone(),
             &request,
         );
+        snapshot.pick = self.pick()?.clone();
         if snapshot.instances.is_empty() && !snapshot.broken.is_empty() {
             return Err(snapshot.broken.swap_remove(0));
         }

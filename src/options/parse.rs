@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Options;
-use super::table::OPTIONS;
+use super::table::{OPTIONS, is_filter};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape;
-use crate::measure::{Measure, Unit, quantity};
+use crate::listing::pick::Grammar;
+use crate::measure::{Measure, Unit, quantity, status_code};
 use crate::postfix::queue::Queue;
 use crate::rules::{Level, Rule};
 use crate::snapshot::{Earlier, Previous};
@@ -70,6 +71,12 @@ impl Options {
             }
             "bucket-time" => self.buckets.set_tick(positive(name, value)?),
             "linear" => self.buckets.set_linear(switch(name, value)?),
+            "not" => {
+                if switch(name, value)? {
+                    self.pick.not()?;
+                }
+            }
+            _ if is_filter(name) => self.pick.set(name, value, &GRAMMAR)?,
             _ => {
                 return Err(Error::new(
                     ErrorKind::NotFound,
@@ -87,6 +94,22 @@ impl Options {
     fn rule(&mut self, level: Level, text: &str) -> Result<()> {
         self.rules.push(Rule::parse(level, text)?);
         Ok(())
+    }
+}
+
+/// How values of filters are read.
+const GRAMMAR: Grammar = Grammar {
+    age: |text| quantity_of(text, Unit::Seconds).map(|age| age as i64),
+    size: |text| quantity_of(text, Unit::Bytes).map(|size| size as u64),
+    code: status_code,
+};
+
+/// A quantity that is not negative.
+fn quantity_of(text: &str, unit: Unit) -> std::result::Result<f64, String> {
+    match quantity::parse(text, unit) {
+        Ok(number) if number >= 0.0 => Ok(number),
+        Ok(_) => Err("a number below 0 says nothing here".to_owned()),
+        Err((at, what)) => Err(format!("character {}: {what}", at + 1)),
     }
 }
 
@@ -158,7 +181,12 @@ mod tests {
                 "exclude" => "hold",
                 "measure" => "deferred.messages",
                 "timeout" | "now" | "readers" | "poll" | "bucket-count" | "bucket-time" => "5",
-                "all-instances" | "counts" | "gentle" | "linear" | "previous" => "",
+                "all-instances" | "counts" | "gentle" | "linear" | "previous" | "not" => "",
+                "reason" => "4.7",
+                "cause" => "ours",
+                "client" => "192.0.2.0/24",
+                "older" | "younger" | "expiring" => "4h",
+                "larger" => "1M",
                 _ => "/somewhere",
             };
             Options::default()

@@ -1,5 +1,7 @@
 //! The table of options: parsing, help texts and the header of the C library are made from it.
 
+use crate::listing::pick::FILTERS;
+
 /// What an option takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Takes {
@@ -23,8 +25,41 @@ pub struct OptionRow {
 }
 
 /// Every option that [`Options::set`](super::Options::set) knows, in the order of help texts.
+pub const OPTIONS: [OptionRow; OWN.len() + 1 + FILTERS.len()] = {
+    let mut all = [NOT; OWN.len() + 1 + FILTERS.len()];
+    let mut place = 0;
+    while place < OWN.len() {
+        all[place] = OWN[place];
+        place += 1;
+    }
+    // Before the filters stands what turns one.
+    let mut filter = 0;
+    while filter < FILTERS.len() {
+        all[place + 1 + filter] = OptionRow {
+            name: FILTERS[filter].name,
+            takes: Takes::Many(FILTERS[filter].takes),
+            help: FILTERS[filter].help,
+        };
+        filter += 1;
+    }
+    all
+};
+
+/// Turns the filter behind it.
+const NOT: OptionRow = OptionRow {
+    name: "not",
+    takes: Takes::Nothing,
+    help: "turns the filter behind it: messages for which that holds are left out",
+};
+
+/// Whether `name` is that of an option that picks messages: of lists and cursors, not of sums.
+pub fn is_filter(name: &str) -> bool {
+    name == NOT.name || FILTERS.iter().any(|filter| filter.name == name)
+}
+
+/// Those that are not about single messages.
 #[rustfmt::skip]
-pub const OPTIONS: [OptionRow; 18] = [
+const OWN: [OptionRow; 18] = [
     OptionRow { name: "config-directory", takes: Takes::One("DIR"),
         help: "the instance whose main.cf is in DIR (default: $MAIL_CONFIG, else /etc/postfix)" },
     OptionRow { name: "queue-directory", takes: Takes::One("DIR"),

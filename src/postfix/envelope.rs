@@ -12,6 +12,7 @@
 
 use std::io;
 
+use super::header::MAX_HEADERS;
 use super::record::{Damage, DamageKind, Fault, Record, RecordReader, decimal};
 use crate::source::Source;
 
@@ -44,6 +45,55 @@ pub trait Visitor {
     fn redirect(&mut self, address: &[u8]) {
         let _ = address;
     }
+
+    /// A named attribute, `name=value`.
+    fn attribute(&mut self, record: &[u8]) {
+        let _ = record;
+    }
+
+    /// Whether [`Visitor::header`] is to be told the header section, which lies in the content.
+    fn wants_headers(&self) -> bool {
+        false
+    }
+
+    /// A line of the header section, or with `begins` false more of the one before.
+    fn header(&mut self, line: &[u8], begins: bool) {
+        let _ = (line, begins);
+    }
+}
+
+/// Tells the header section that begins at the present record, up to an empty line or [`MAX_HEADERS`]
+/// bytes, and goes back to its beginning. What is wrong with the content is not told here.
+///
+/// # Errors
+/// Those of the source.
+pub(super) fn headers<S: Source>(
+    records: &mut RecordReader<'_, S>,
+    visitor: &mut impl Visitor,
+) -> Result<(), Fault> {
+    let start = records.position();
+    let mut left = MAX_HEADERS;
+    let mut begins = true;
+    loop {
+        match records.next_record() {
+            Ok(Some(record)) if matches!(record.kind, b'N' | b'L') => {
+                if begins && record.kind == b'N' && record.data.is_empty() {
+                    break;
+                }
+                visitor.header(record.data, begins);
+                begins = record.kind == b'N';
+                // A record costs its header, too.
+                left = left.saturating_sub(record.data.len().saturating_add(2));
+                if left == 0 {
+                    break;
+                }
+            }
+            Ok(_) | Err(Fault::Damage(_)) => break,
+            Err(error) => return Err(error),
+        }
+    }
+    records.go_to(start);
+    Ok(())
 }
 
 /// Listens to nothing.
@@ -165,7 +215,12 @@ impl Reading {
     ) -> Result<(), Fault> {
         loop {
             match self.segment(records, visitor)? {
-                Next::Content => self.content(records)?,
+                Next::Content => {
+                    if visitor.wants_headers() {
+                        headers(records, visitor)?;
+                    }
+                    self.content(records)?;
+                }
                 Next::End => break,
                 Next::Nothing => {
                     let offset = records.position();
@@ -240,6 +295,7 @@ impl Reading {
                 if let Some(value) = record.data.strip_prefix(b"create_time=") {
                     envelope.created = decimal(value);
                 }
+                visitor.attribute(record.data);
             }
             b'>' => {
                 envelope.redirected = true;

@@ -291,6 +291,11 @@ impl<'b, S: Source> RecordReader<'b, S> {
         self.raw.seek(self.position().saturating_add(count));
     }
 
+    /// Goes to `offset`, in bytes from the start of the file.
+    pub fn go_to(&mut self, offset: u64) {
+        self.raw.seek(offset);
+    }
+
     /// The next record, with pointers followed and padding left out; `None` at the end of the file.
     ///
     /// # Errors

@@ -9,7 +9,7 @@
 
 use std::io;
 
-use super::envelope::{Envelope, Visitor};
+use super::envelope::{Envelope, Visitor, headers};
 use super::record::{Damage, DamageKind, Fault, Record, RecordReader, decimal};
 use crate::source::Source;
 
@@ -52,7 +52,12 @@ impl Reading {
     ) -> Result<(), Fault> {
         while let Some(record) = records.next_record()? {
             match record.kind {
-                b'M' => records.skip(self.content.unwrap_or(0)),
+                b'M' => {
+                    if visitor.wants_headers() {
+                        headers(records, visitor)?;
+                    }
+                    records.skip(self.content.unwrap_or(0));
+                }
                 b'E' => break,
                 _ => self.record(record, visitor)?,
             }
@@ -87,6 +92,7 @@ impl Reading {
                 if let Some(value) = record.data.strip_prefix(b"create_time=") {
                     envelope.created = decimal(value);
                 }
+                visitor.attribute(record.data);
             }
             b'>' => envelope.redirected = true,
             // What rec_get() returns for it is 0, and so no record.

@@ -15,6 +15,8 @@ use super::{Depth, FileReader, Gap, Message, Observer, Plan, Spool};
 use crate::clock::Deadline;
 use crate::postfix::defer_log::{Entry, Log};
 use crate::postfix::envelope::{Envelope, Visitor};
+use crate::postfix::header::{self, Unfold};
+use crate::postfix::origin::Origin;
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::postfix::quote::quote_local;
 use crate::sys::{Inode, Noatime};
@@ -36,6 +38,12 @@ pub struct MessageRow {
     pub size: u64,
     /// The envelope sender, raw; empty for the null sender.
     pub sender: Vec<u8>,
+    /// Where it came from.
+    pub origin: Origin,
+    /// Its headers, unfolded, one after the other.
+    headers: Vec<u8>,
+    /// Where each ends.
+    header_ends: Vec<usize>,
     text: Vec<u8>,
     recipients: Vec<RecipientSpan>,
     logged: LogEntries,
@@ -61,6 +69,9 @@ impl MessageRow {
         self.recipients.clear();
         self.logged.clear();
         self.has_original = false;
+        self.origin.clear();
+        self.headers.clear();
+        self.header_ends.clear();
         // One unusual message does not hold its memory for all that follow.
         if self.text.capacity() > (1 << 20) {
             self.text = Vec::new();
@@ -99,6 +110,11 @@ impl MessageRow {
         self.inode = Some(message.inode);
         self.envelope = message.envelope.unwrap_or_default();
         self.size = message.size();
+        // postdrop(1) leaves the file with who called it; a requeued one belongs to Postfix and has a size.
+        let submitted = message.queue == Queue::Maildrop && self.envelope.message_size.is_none();
+        if submitted && self.origin.client.is_empty() {
+            self.origin.user = Some(message.inode.uid);
+        }
     }
 
     /// Whether Postfix will expire it at its next attempt: group execute, which only maildrop's files
@@ -113,6 +129,29 @@ impl MessageRow {
     pub fn arrival(&self) -> i64 {
         let written = self.inode.map_or(0, |inode| inode.mtime);
         self.envelope.arrival.unwrap_or(written)
+    }
+
+    /// Its headers, unfolded and raw, in the order of the message, where the plan asked for them.
+    pub fn headers(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.header_ends.iter().copied());
+        let pieces = starts.zip(&self.header_ends);
+        pieces.map(|(start, end)| &self.headers[start..*end])
+    }
+
+    /// The value of the first header called `name`, raw.
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        self.headers().find_map(|line| header::value(line, name))
+    }
+
+    /// The subject as a person reads it; empty if there is none.
+    pub fn subject(&self) -> Vec<u8> {
+        self.header("subject").map_or(Vec::new(), header::decoded)
+    }
+
+    fn push_header(&mut self, line: &[u8]) {
+        self.origin.header(line);
+        self.headers.extend_from_slice(line);
+        self.header_ends.push(self.headers.len());
     }
 
     /// How many recipients are still to be delivered.
@@ -188,6 +227,13 @@ impl Messages {
         }
     }
 
+    /// The same, with the headers of messages if `wanted`.
+    #[must_use]
+    pub fn with_headers(mut self, wanted: bool) -> Self {
+        self.heard.wants_headers = wanted;
+        self
+    }
+
     /// The next message, or `None` after the last.
     pub fn next_message(&mut self) -> Option<&MessageRow> {
         self.advance().then_some(&self.heard.row)
@@ -200,7 +246,7 @@ impl Messages {
                 if let Some(name) = bundle.name(*at) {
                     *at += 1;
                     self.heard.found = false;
-                    self.heard.row.clear();
+                    self.heard.begin();
                     self.files
                         .read(directory, name, self.depth, &mut self.heard);
                     if self.heard.found {
@@ -211,7 +257,7 @@ impl Messages {
                 self.bundle = None;
             }
             let Some((directory, (), bundle)) = self.walk.next_files(&mut self.heard) else {
-                self.heard.row.clear();
+                self.heard.begin();
                 return false;
             };
             self.bundle = Some((directory, bundle, 0));
@@ -245,9 +291,39 @@ pub(super) struct Heard {
     gaps: Vec<Gap>,
     unreadable: u64,
     cut: bool,
+    /// Whether headers are wanted, and the one that is being read.
+    wants_headers: bool,
+    unfold: Unfold,
+}
+
+impl Heard {
+    /// Forgets the message before.
+    fn begin(&mut self) {
+        self.row.clear();
+        self.unfold.forget();
+    }
+
+    fn headers_end(&mut self) {
+        let row = &mut self.row;
+        self.unfold.end(|header| row.push_header(header));
+    }
 }
 
 impl Visitor for Heard {
+    fn attribute(&mut self, record: &[u8]) {
+        self.row.origin.attribute(record);
+    }
+
+    fn wants_headers(&self) -> bool {
+        self.wants_headers
+    }
+
+    fn header(&mut self, line: &[u8], begins: bool) {
+        let row = &mut self.row;
+        self.unfold
+            .line(line, begins, |header| row.push_header(header));
+    }
+
     fn sender(&mut self, address: &[u8]) {
         self.row.sender.extend_from_slice(address);
     }
@@ -268,6 +344,7 @@ impl Observer for Heard {
 
     fn message(&mut self, message: &Message<'_>) {
         self.found = true;
+        self.headers_end();
         self.row.set(message);
         // A host may ask for the delay of each recipient.
         self.row.logged.seal();
@@ -333,6 +410,13 @@ impl<T: Tell> Rows<T> {
         }
     }
 
+    /// The same, with the headers of messages if `wanted`.
+    #[must_use]
+    pub fn with_headers(mut self, wanted: bool) -> Self {
+        self.heard.wants_headers = wanted;
+        self
+    }
+
     /// What could not be read: the first of them, how many, and whether the time was up; and what was
     /// told the rows.
     pub fn finish(self) -> (Vec<Gap>, u64, bool, T) {
@@ -346,6 +430,18 @@ impl<T: Tell> Rows<T> {
 }
 
 impl<T: Tell> Visitor for Rows<T> {
+    fn attribute(&mut self, record: &[u8]) {
+        self.heard.attribute(record);
+    }
+
+    fn wants_headers(&self) -> bool {
+        self.heard.wants_headers
+    }
+
+    fn header(&mut self, line: &[u8], begins: bool) {
+        self.heard.header(line, begins);
+    }
+
     fn sender(&mut self, address: &[u8]) {
         self.heard.sender(address);
     }
@@ -361,7 +457,7 @@ impl<T: Tell> Visitor for Rows<T> {
 
 impl<T: Tell> Observer for Rows<T> {
     fn envelope_begins(&mut self, _queue: Queue) {
-        self.heard.row.clear();
+        self.heard.begin();
     }
 
     fn logged(&mut self, log: Log, entry: &Entry) {
@@ -373,6 +469,7 @@ impl<T: Tell> Observer for Rows<T> {
     }
 
     fn message(&mut self, message: &Message<'_>) {
+        self.heard.headers_end();
         self.heard.row.set(message);
         self.enough |= !self.to.tell(&self.heard.row);
     }
@@ -402,7 +499,10 @@ impl<'s> Reread<'s> {
     /// A reader of messages of `spool`, until `deadline`; `plan` says whether with reasons.
     pub fn new(spool: &'s Spool, plan: &Plan, deadline: Deadline) -> Self {
         let mut noatime = Noatime::default();
-        let mut heard = Heard::default();
+        let mut heard = Heard {
+            wants_headers: plan.headers,
+            ..Heard::default()
+        };
         let logs = spool.logs(*plan, &mut noatime, |gap| heard.gap(gap));
         let depth = match logs.is_empty() {
             true => Depth::Envelopes,
@@ -438,7 +538,7 @@ impl<'s> Reread<'s> {
         let directory = self.directory(queue, levels)?;
         let name = CString::new(queue_id).ok()?;
         self.heard.found = false;
-        self.heard.row.clear();
+        self.heard.begin();
         self.files
             .read(&directory, &name, self.depth, &mut self.heard);
         self.heard.found.then_some(&self.heard.row)

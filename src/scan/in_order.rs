@@ -119,7 +119,7 @@ impl Spool {
         };
         let reader = || Reader {
             common: &common,
-            rows: Rows::new(tell()),
+            rows: Rows::new(tell()).with_headers(plan.headers),
             files: FileReader::new(Arc::clone(&logs), deadline, plan.as_showq),
         };
         let readers = pool::run(readers, vec![Next], reader);

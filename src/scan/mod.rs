@@ -75,6 +75,8 @@ pub struct Plan {
     /// Whether delay reasons are a help and no more: they get half of the time, so that the rest is
     /// known when it is up.
     pub reasons_last: bool,
+    /// Whether the header section of messages is told, too.
+    pub headers: bool,
     /// Whether envelopes are read as showq(8) reads them, damaged ones to their end.
     pub as_showq: bool,
 }
@@ -86,6 +88,7 @@ impl Plan {
             depths: [None; Queue::ALL.len()],
             bounces: false,
             reasons_last: false,
+            headers: false,
             as_showq: false,
         };
         for queue in queues.iter() {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::{InstanceSnapshot, Snapshot};
 use crate::error::Result;
+use crate::listing::pick::Context;
 use crate::postfix::queue::QueueSet;
 use crate::scan::{Depth, MessageRow, Messages, Spool};
 
@@ -18,13 +19,13 @@ pub struct SnapshotMessages {
     depth: Depth,
     /// The instance after the present one.
     next: usize,
-    present: Option<Messages>,
+    present: Option<(Messages, Context)>,
     unreadable: u64,
 }
 
 impl SnapshotMessages {
     /// A cursor over the messages of `queues` in the instances of `snapshot`, but for the queues that
-    /// it left out; at [`Depth::Reasons`] with delay reasons.
+    /// it left out and those that its filters do not pick; at [`Depth::Reasons`] with delay reasons.
     pub fn new(snapshot: Arc<Snapshot>, queues: QueueSet, depth: Depth) -> Self {
         let excluded = snapshot.excluded;
         SnapshotMessages {
@@ -44,9 +45,11 @@ impl SnapshotMessages {
     /// with the one behind it.
     pub fn advance(&mut self) -> Result<bool> {
         loop {
-            if let Some(present) = &mut self.present {
-                if present.advance() {
-                    return Ok(true);
+            if let Some((present, context)) = &mut self.present {
+                while present.advance() {
+                    if self.snapshot.pick.takes(present.row(), context) {
+                        return Ok(true);
+                    }
                 }
                 self.unreadable += present.unreadable();
                 self.present = None;
@@ -56,18 +59,22 @@ impl SnapshotMessages {
             };
             self.next += 1;
             let spool = Spool::of(&taken.instance)?;
-            self.present = Some(Messages::new(&spool, self.queues, self.depth));
+            let messages = Messages::new(&spool, self.queues, self.depth)
+                .with_headers(self.snapshot.pick.needs_headers());
+            let context = Context::of(&taken.instance, self.snapshot.now);
+            self.present = Some((messages, context));
         }
     }
 
     /// The message gone to, and its instance.
     pub fn row(&self) -> Option<(&InstanceSnapshot, &MessageRow)> {
         let taken = self.snapshot.instances.get(self.next.checked_sub(1)?)?;
-        Some((taken, self.present.as_ref()?.row()))
+        Some((taken, self.present.as_ref()?.0.row()))
     }
 
     /// Directories and files that could not be read up to here.
     pub fn unreadable(&self) -> u64 {
-        self.unreadable + self.present.as_ref().map_or(0, Messages::unreadable)
+        let present = self.present.as_ref();
+        self.unreadable + present.map_or(0, |(messages, _)| messages.unreadable())
     }
 }

@@ -31,6 +31,7 @@ pub use tally::{RETRY_EDGES, Tally};
 use crate::clock::Deadline;
 use crate::error::{Error, Result};
 use crate::instance::{Instance, Master, master};
+use crate::listing::Pick;
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::postfix::record::Damage;
 use crate::scan::{Gap, Plan, Spool, fold_gaps};
@@ -230,6 +231,8 @@ pub struct Snapshot {
     pub previous: Previous,
     /// The queues that the caller left out.
     pub excluded: QueueSet,
+    /// Which messages a cursor over it tells; sums are of all.
+    pub pick: Pick,
     /// The instances that could be scanned, in the order in which they were named.
     pub instances: Vec<InstanceSnapshot>,
     /// Why others could not.
@@ -249,6 +252,7 @@ impl Snapshot {
             since_boot: request.since_boot,
             previous,
             excluded,
+            pick: Pick::default(),
             instances: Vec::new(),
             broken: Vec::new(),
         };

@@ -333,6 +333,7 @@ impl Ledger {
     pub(super) fn insert_stray(&mut self, directory_id: DirectoryId, name: &[u8]) -> EntryId {
         let nothing = File {
             inode: Inode {
+                uid: 0,
                 number: 0,
                 mode: 0,
                 regular: true,
@@ -569,6 +570,7 @@ mod tests {
             .collect();
         Facts::File(Box::new(File {
             inode: Inode {
+                uid: 0,
                 number: 1,
                 mode: 0o700,
                 regular: true,

@@ -83,6 +83,7 @@ impl Watch {
             })
             .collect();
         let snapshot = Snapshot {
+            pick: crate::listing::Pick::default(),
             now,
             since_boot,
             previous,

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use queuewatch::drill::{Plan, make};
 use queuewatch::measure::{CATALOGUE, Unit};
-use queuewatch::options::{HOST_OPTIONS, OPTIONS, OptionRow, SHAPE_OPTIONS};
+use queuewatch::options::{HOST_OPTIONS, OPTIONS, OptionRow, SHAPE_OPTIONS, is_filter};
 use queuewatch::rules::defaults;
 use queuewatch::scan::Depth;
 
@@ -128,7 +128,8 @@ fn every_default_is_in_the_guide_and_no_other() {
 }
 
 fn options_of_the_plugin() -> impl Iterator<Item = &'static OptionRow> {
-    let of_hosts = |name| HOST_OPTIONS.contains(&name) || SHAPE_OPTIONS.contains(&name);
+    let of_hosts =
+        |name| HOST_OPTIONS.contains(&name) || SHAPE_OPTIONS.contains(&name) || is_filter(name);
     OPTIONS.iter().filter(move |row| !of_hosts(row.name))
 }
 

@@ -2,7 +2,7 @@
 //! completions.
 
 use crate::args::Flag;
-use queuewatch::options::{HOST_OPTIONS, OPTIONS, OptionRow, SHAPE_OPTIONS, Takes};
+use queuewatch::options::{HOST_OPTIONS, OPTIONS, OptionRow, SHAPE_OPTIONS, Takes, is_filter};
 
 /// How it is called.
 pub(crate) const USAGE: &str = "Usage: check_postfix_queue [OPTIONS]\n";
@@ -67,7 +67,8 @@ pub(crate) fn flags() -> Vec<Flag> {
     // A plugin reads what its rules and performance data need, keeps its own state, and goes.
     let of_library = OPTIONS
         .iter()
-        .filter(|row| !HOST_OPTIONS.contains(&row.name) && !SHAPE_OPTIONS.contains(&row.name));
+        .filter(|row| !HOST_OPTIONS.contains(&row.name) && !SHAPE_OPTIONS.contains(&row.name))
+        .filter(|row| !is_filter(row.name));
     of_library
         .map(|row| Flag {
             short: short_of(row),

@@ -4,11 +4,10 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use queuewatch::error::{Error, Result};
+use queuewatch::error::{Error, ErrorKind, Result};
 use queuewatch::escape::counted;
 use queuewatch::instance::Instance;
-use queuewatch::listing::{Pick, Request, Sort, list};
-use queuewatch::measure::{Unit, quantity, status_code};
+use queuewatch::listing::{Request, Sort, list};
 use queuewatch::options::{Options, Takes};
 use queuewatch::postfix::queue::QueueSet;
 use queuewatch::render::postqueue::{Keys, heading, json_line, summary, text_block};
@@ -16,7 +15,7 @@ use queuewatch::scan::MessageRow;
 use queuewatch::sys;
 
 use crate::args::{self, Flag, Word};
-use crate::{WHICH, of_library, queues_named, tell_unread};
+use crate::{WHICH, filters, of_library, queues_named, tell_unread};
 
 pub(crate) const HELP: &str = "\
 Usage: queuewatch list [OPTIONS] [QUEUE ...]
@@ -24,30 +23,29 @@ Usage: queuewatch list [OPTIONS] [QUEUE ...]
 Prints the messages of the queues, as postqueue -j (default) or -p prints them, with their delay
 reasons and without a daemon; each recipient once. Without QUEUE: maildrop, active, incoming,
 deferred, hold.
+
+Filters pick messages: any of one kind, all of the kinds that are given; --not before one turns it.
 ";
 
 #[rustfmt::skip]
-const FLAGS: [Flag; 8] = [
+const FLAGS: [Flag; 6] = [
     Flag { short: Some('j'), name: "json", takes: Takes::Nothing,
         help: "one JSON object a line (default)" },
     Flag { short: Some('p'), name: "text", takes: Takes::Nothing,
         help: "text, as mailq" },
     Flag { short: None, name: "keys", takes: Takes::One("VERSION"),
         help: "JSON with the keys of that Postfix: 3.5 (default) or 3.11" },
-    Flag { short: None, name: "domain", takes: Takes::Many("NAME"),
-        help: "only messages with a recipient of that destination domain" },
-    Flag { short: None, name: "sender", takes: Takes::Many("NAME"),
-        help: "only messages of that sender address or domain; <> is the null sender" },
-    Flag { short: None, name: "reason", takes: Takes::Many("CODE"),
-        help: "only messages with a delay reason of that status code or prefix, such as 4.7" },
-    Flag { short: None, name: "older", takes: Takes::Many("AGE"),
-        help: "only messages older than AGE, with s m h d w" },
     Flag { short: None, name: "sort", takes: Takes::One("ORDER"),
         help: "arrival (oldest first), size (largest first), retry (next first; what has none last) or queue_id" },
+    Flag { short: None, name: "limit", takes: Takes::One("N"),
+        help: "at most N messages" },
+    Flag { short: None, name: "ids", takes: Takes::Nothing,
+        help: "queue IDs alone, one a line, for postsuper -h - and the like" },
 ];
 
 pub(crate) fn flags() -> Vec<Flag> {
     let mut flags = FLAGS.to_vec();
+    flags.extend(filters());
     flags.extend(of_library(&WHICH));
     flags
 }
@@ -60,45 +58,41 @@ fn utf8<'v>(name: &str, value: &'v [u8]) -> Result<&'v str> {
 /// What the words of the command line ask for.
 struct Asked {
     options: Options,
-    pick: Pick,
     sort: Option<Sort>,
+    limit: Option<u64>,
+    ids: bool,
     text: bool,
     keys: Keys,
     queues: QueueSet,
 }
 
 impl Asked {
-    fn set(&mut self, name: &'static str, value: Vec<u8>) -> Result<()> {
+    fn set(&mut self, name: &'static str, value: &[u8]) -> Result<()> {
         match name {
             "json" => self.text = false,
             "text" => self.text = true,
             "keys" => {
-                self.keys = match value.as_slice() {
+                self.keys = match value {
                     b"3.5" => Keys::V3_5,
                     b"3.11" => Keys::V3_11,
                     _ => return Err(args::usage("--keys wants 3.5 or 3.11")),
                 };
             }
-            "domain" => self.pick.domain.push(value),
-            "sender" => self.pick.sender.push(value),
-            "reason" => {
-                self.pick.reason.push(status_code(utf8("reason", &value)?)?);
-            }
-            "older" => {
-                let age = utf8("older", &value)?;
-                let seconds = quantity::parse(age, Unit::Seconds).map_err(|(at, what)| {
-                    args::usage(&format!("--older \"{age}\": character {}: {what}", at + 1))
-                })?;
-                self.pick.older.push(seconds as i64);
+            "ids" => self.ids = true,
+            "limit" => {
+                let limit = utf8("limit", value)?.parse().ok();
+                let limit = limit.filter(|limit| *limit > 0);
+                self.limit =
+                    Some(limit.ok_or_else(|| args::usage("--limit wants a number above 0"))?);
             }
             "sort" => {
-                let order = Sort::from_name(utf8("sort", &value)?);
+                let order = Sort::from_name(utf8("sort", value)?);
                 self.sort =
                     Some(order.ok_or_else(|| {
                         args::usage("--sort wants arrival, size, retry or queue_id")
                     })?);
             }
-            _ => self.options.set(name, &value)?,
+            _ => self.options.set(name, value)?,
         }
         Ok(())
     }
@@ -107,15 +101,16 @@ impl Asked {
 pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     let mut asked = Asked {
         options: Options::default(),
-        pick: Pick::default(),
         sort: None,
+        limit: None,
+        ids: false,
         text: false,
         keys: Keys::V3_5,
         queues: QueueSet::NONE,
     };
     for word in words {
         match word {
-            Word::Flag(name, value) => asked.set(name, value)?,
+            Word::Flag(name, value) => asked.set(name, &value)?,
             Word::Plain(word) => {
                 asked.queues = asked.queues.or(queues_named(&word)?);
             }
@@ -131,14 +126,25 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
 fn print(asked: Asked) -> Result<ExitCode> {
     let Asked {
         options,
-        pick,
         sort,
+        limit,
+        ids,
         text,
         keys,
         queues,
     } = asked;
     let instances = options.instances()?;
     let several = instances.len() > 1;
+    if ids && several {
+        return Err(Error::new(
+            ErrorKind::Invalid,
+            "--ids is for postsuper, which acts on one instance; here are several",
+        )
+        .with_remedy(
+            "pick one with --instance NAME or -c DIR, and give postsuper the same -c DIR",
+        ));
+    }
+    let pick = options.pick()?.clone();
     // What is read is what is printed.
     let long = instances
         .iter()
@@ -148,9 +154,9 @@ fn print(asked: Asked) -> Result<ExitCode> {
         queues,
         pick,
         sort,
-        limit: None,
-        reasons: true,
-        bounces: keys == Keys::V3_11 && !text,
+        limit,
+        reasons: !ids,
+        bounces: !ids && keys == Keys::V3_11 && !text,
         now: options.now(),
         readers: options.readers(),
         deadline: options.deadline(),
@@ -159,7 +165,10 @@ fn print(asked: Asked) -> Result<ExitCode> {
     let format = |instance: &Instance, row: &MessageRow, out: &mut Vec<u8>| {
         // Without a main.cf it is as in any that Postfix has shipped since 3.0.
         let utf8 = instance.settings.smtputf8_enable || instance.config_directory.is_none();
-        if text {
+        if ids {
+            out.extend_from_slice(&row.queue_id);
+            out.push(b'\n');
+        } else if text {
             text_block(row, utf8, long, harmless, out);
         } else {
             let name = several.then_some(instance.name.as_str());
@@ -170,7 +179,7 @@ fn print(asked: Asked) -> Result<ExitCode> {
     sys::widen_pipe(&out);
     let mut begun = false;
     let mut print = |piece: &[u8]| {
-        if text && !begun && !piece.is_empty() {
+        if text && !ids && !begun && !piece.is_empty() {
             begun = true;
             out.write_all(heading(long).as_bytes())?;
             // Every block but the first comes after an empty line.
@@ -180,7 +189,7 @@ fn print(asked: Asked) -> Result<ExitCode> {
     };
     let listed = list(instances, &request, &format, &mut print)?.and_then(|outcome| {
         let mut out = io::stdout();
-        if text {
+        if text && !ids {
             out.write_all(summary(outcome.messages, outcome.bytes).as_bytes())?;
         }
         out.flush()?;

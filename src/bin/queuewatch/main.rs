@@ -23,7 +23,7 @@ use std::process::ExitCode;
 use args::{Flag, Word};
 use queuewatch::error::{Error, ErrorKind, Result};
 use queuewatch::measure::Subject;
-use queuewatch::options::{OPTIONS, Takes};
+use queuewatch::options::{OPTIONS, Takes, is_filter};
 use queuewatch::postfix::queue::QueueSet;
 use queuewatch::render::json;
 use queuewatch::snapshot::{InstanceSnapshot, Snapshot};
@@ -134,6 +134,16 @@ fn of_library(names: &[&str]) -> Vec<Flag> {
             help: row.help,
         })
         .collect()
+}
+
+/// The flags that pick messages.
+fn filters() -> Vec<Flag> {
+    let names: Vec<&str> = OPTIONS
+        .iter()
+        .map(|row| row.name)
+        .filter(|name| is_filter(name))
+        .collect();
+    of_library(&names)
 }
 
 /// The options that say which spool, when, and how hard to read.

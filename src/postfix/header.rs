@@ -1,0 +1,219 @@
+//! Message headers: unfolded, and decoded for people (RFC 2047). What cannot be decoded stays as it is.
+//!
+//! Headers are whatever a stranger sent. They are bounded where they are read; a decoded one is no longer
+//! than three times its source, and is escaped where it is shown.
+#![deny(clippy::arithmetic_side_effects)]
+
+/// The longest header that is held, in bytes, unfolded; the rest of a longer one is dropped.
+pub const MAX_HEADER: usize = 4096;
+/// Bytes of headers of one message that are read: what is behind them is no header of interest.
+pub const MAX_HEADERS: usize = 65_536;
+
+/// Joins the lines of headers, and tells each whole.
+#[derive(Clone, Debug, Default)]
+pub struct Unfold {
+    header: Vec<u8>,
+}
+
+impl Unfold {
+    /// Takes in a line of the header section, or with `begins` false more of it; tells the header before
+    /// it, if it begins another.
+    pub fn line(&mut self, line: &[u8], begins: bool, mut each: impl FnMut(&[u8])) {
+        let folded = matches!(line.first(), Some(b' ' | b'\t'));
+        if begins && !folded {
+            self.end(&mut each);
+        } else if self.header.is_empty() {
+            return;
+        }
+        let room = MAX_HEADER.saturating_sub(self.header.len());
+        let line = line.get(..room).unwrap_or(line);
+        self.header.extend_from_slice(line);
+    }
+
+    /// Drops the header that has begun.
+    pub fn forget(&mut self) {
+        self.header.clear();
+    }
+
+    /// Tells the last header.
+    pub fn end(&mut self, mut each: impl FnMut(&[u8])) {
+        if !self.header.is_empty() {
+            each(&self.header);
+            self.header.clear();
+        }
+    }
+}
+
+/// The value of the header `line` if its name is `name`.
+pub fn value<'h>(line: &'h [u8], name: &str) -> Option<&'h [u8]> {
+    let head = line.get(..name.len())?;
+    if !head.eq_ignore_ascii_case(name.as_bytes()) {
+        return None;
+    }
+    let rest = line.get(name.len()..)?.trim_ascii_start();
+    Some(rest.strip_prefix(b":")?.trim_ascii())
+}
+
+/// `value` with its encoded words decoded: those in UTF-8, US-ASCII and ISO-8859-1. Blanks between two
+/// encoded words are no text.
+pub fn decoded(value: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(value.len());
+    let mut rest = value;
+    let mut after_word = false;
+    while let Some(at) = memchr::memmem::find(rest, b"=?") {
+        let (before, from) = rest.split_at(at);
+        let Some((word, length)) = encoded_word(from) else {
+            let (mark, behind) = from.split_at(2.min(from.len()));
+            out.extend_from_slice(before);
+            out.extend_from_slice(mark);
+            rest = behind;
+            after_word = false;
+            continue;
+        };
+        if !after_word || !before.trim_ascii().is_empty() {
+            out.extend_from_slice(before);
+        }
+        out.extend_from_slice(&word);
+        after_word = true;
+        rest = from.get(length..).unwrap_or_default();
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
+/// The encoded word at the start of `text`, decoded, and how long it is.
+fn encoded_word(text: &[u8]) -> Option<(Vec<u8>, usize)> {
+    let inner = text.get(2..)?;
+    let charset_end = memchr::memchr(b'?', inner)?;
+    let charset = inner.get(..charset_end)?;
+    let rest = inner.get(charset_end.checked_add(1)?..)?;
+    let (encoding, rest) = rest.split_first()?;
+    let rest = rest.strip_prefix(b"?")?;
+    let end = memchr::memmem::find(rest, b"?=")?;
+    let data = rest.get(..end)?;
+    if data.contains(&b' ') {
+        return None;
+    }
+    let bytes = match encoding {
+        b'q' | b'Q' => quoted_printable(data)?,
+        b'b' | b'B' => base64(data)?,
+        _ => return None,
+    };
+    // `=?` CHARSET `?` ENCODING `?` DATA `?=`
+    let length = charset_end.checked_add(end)?.checked_add(7)?;
+    // A language may follow the charset (RFC 2231).
+    let charset = charset.split(|byte| *byte == b'*').next()?;
+    let is = |name: &str| charset.eq_ignore_ascii_case(name.as_bytes());
+    if is("utf-8") || is("us-ascii") {
+        return Some((bytes, length));
+    }
+    if is("iso-8859-1") {
+        let text: String = bytes.iter().map(|byte| char::from(*byte)).collect();
+        return Some((text.into_bytes(), length));
+    }
+    None
+}
+
+fn quoted_printable(data: &[u8]) -> Option<Vec<u8>> {
+    let digit = |byte: &u8| char::from(*byte).to_digit(16);
+    let mut out = Vec::with_capacity(data.len());
+    let mut bytes = data.iter();
+    while let Some(byte) = bytes.next() {
+        out.push(match byte {
+            b'_' => b' ',
+            b'=' => {
+                let (high, low) = (digit(bytes.next()?)?, digit(bytes.next()?)?);
+                u8::try_from(high.checked_mul(16)?.checked_add(low)?).ok()?
+            }
+            byte => *byte,
+        });
+    }
+    Some(out)
+}
+
+fn base64(data: &[u8]) -> Option<Vec<u8>> {
+    let value = |byte: u8| {
+        let value = match byte {
+            b'A'..=b'Z' => byte.wrapping_sub(b'A'),
+            b'a'..=b'z' => byte.wrapping_sub(b'a').wrapping_add(26),
+            b'0'..=b'9' => byte.wrapping_sub(b'0').wrapping_add(52),
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        Some(u32::from(value))
+    };
+    let data = data.strip_suffix(b"=").unwrap_or(data);
+    let data = data.strip_suffix(b"=").unwrap_or(data);
+    let mut out = Vec::with_capacity(data.len());
+    for group in data.chunks(4) {
+        let mut bits = 0_u32;
+        for byte in group {
+            bits = (bits << 6) | value(*byte)?;
+        }
+        let bytes = match group.len() {
+            4 => 3,
+            3 => 2,
+            2 => 1,
+            _ => return None,
+        };
+        let missing = u32::try_from(4_usize.saturating_sub(group.len())).ok()?;
+        bits <<= missing.checked_mul(6)?;
+        let [_, first, second, third] = bits.to_be_bytes();
+        out.extend([first, second, third].into_iter().take(bytes));
+    }
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn encoded_words_are_decoded() {
+        for (value, text) in [
+            ("plain", "plain"),
+            ("=?utf-8?Q?caf=C3=A9_au_lait?=", "caf\u{e9} au lait"),
+            ("=?UTF-8?B?w6RiYw==?=", "\u{e4}bc"),
+            ("=?iso-8859-1?q?=E4?= x", "\u{e4} x"),
+            ("=?utf-8*en?Q?a?=", "a"),
+            ("a =?utf-8?Q?b?= =?utf-8?Q?c?= d", "a bc d"),
+            ("=?koi8-r?B?8NLJ?=", "=?koi8-r?B?8NLJ?="),
+            ("=?utf-8?X?a?=", "=?utf-8?X?a?="),
+            ("=?utf-8?Q?=zz?=", "=?utf-8?Q?=zz?="),
+            ("=?utf-8?Q?a", "=?utf-8?Q?a"),
+            ("=?=?utf-8?Q?a?=", "=?a"),
+            ("", ""),
+        ] {
+            let found = decoded(value.as_bytes());
+            assert_eq!(String::from_utf8_lossy(&found), text, "{value}");
+        }
+    }
+
+    #[test]
+    fn headers_are_unfolded_and_found() {
+        let mut unfold = Unfold::default();
+        let mut told = Vec::new();
+        for line in [" lost", "Subject: a", "\tb", "X:y"] {
+            unfold.line(line.as_bytes(), true, |header| told.push(header.to_vec()));
+        }
+        unfold.end(|header| told.push(header.to_vec()));
+        assert_eq!(told, [b"Subject: a\tb".to_vec(), b"X:y".to_vec()]);
+        assert_eq!(value(&told[0], "subject"), Some(&b"a\tb"[..]));
+        assert_eq!(value(b"Subjects: a", "subject"), None);
+        assert_eq!(value(b"Sub", "subject"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn decoding_ends_and_grows_little(value in proptest::collection::vec(any::<u8>(), 0..300)) {
+            prop_assert!(decoded(&value).len() <= value.len().saturating_mul(3));
+        }
+
+        #[test]
+        fn marks_of_words_in_any_order_end(value in "[=?qQbButf8A_ -]{0,40}") {
+            prop_assert!(decoded(value.as_bytes()).len() <= value.len().saturating_mul(3));
+        }
+    }
+}

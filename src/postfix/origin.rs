@@ -1,0 +1,353 @@
+//! Where a message came from: the named attributes of its envelope, and for mail of this host the
+//! Received header of pickup(8) (postfix.md, "Where a message came from").
+//!
+//! smtpd(8) writes the login of an authenticated client, and the client twice: as logged (`log_client_*`,
+//! which XFORWARD of a content filter sets, so that the first hop stays) and as it connected
+//! (`client_*`). Values are bytes that strangers chose: they are bounded here and escaped where they are
+//! shown.
+#![deny(clippy::arithmetic_side_effects)]
+
+use std::net::{IpAddr, Ipv6Addr};
+
+/// The longest value of an attribute that is held, in bytes; what is longer is cut.
+pub const MAX_VALUE: usize = 255;
+
+/// What a queue file says of its origin; empty where it says nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The SASL login.
+    pub login: Vec<u8>,
+    /// The SASL mechanism.
+    pub method: Vec<u8>,
+    /// The address of the client as logged, else as it connected.
+    pub client: Vec<u8>,
+    /// The name of that client, as the DNS has it.
+    pub client_name: Vec<u8>,
+    /// What it said in HELO or EHLO.
+    pub helo: Vec<u8>,
+    /// Its protocol: SMTP, ESMTP.
+    pub protocol: Vec<u8>,
+    /// The user of this host that submitted it.
+    pub user: Option<u32>,
+    /// Which of client, name, HELO and protocol are as logged.
+    logged: [bool; 4],
+    /// Whether a Received header was seen.
+    received: bool,
+}
+
+/// What an origin is known by, the best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// An authenticated login.
+    Login,
+    /// The address of a client.
+    Client,
+    /// A user of this host.
+    User,
+    /// Nothing is on record.
+    Unknown,
+}
+
+impl Kind {
+    /// Its name in JSON and tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Kind::Login => "login",
+            Kind::Client => "client",
+            Kind::User => "user",
+            Kind::Unknown => "unknown",
+        }
+    }
+}
+
+impl Origin {
+    /// Forgets all, for the next message.
+    pub fn clear(&mut self) {
+        for field in [
+            &mut self.login,
+            &mut self.method,
+            &mut self.client,
+            &mut self.client_name,
+            &mut self.helo,
+            &mut self.protocol,
+        ] {
+            field.clear();
+        }
+        self.user = None;
+        self.logged = [false; 4];
+        self.received = false;
+    }
+
+    /// Takes in an attribute record, `name=value`. `unknown` is how smtpd writes that it does not know.
+    pub fn attribute(&mut self, record: &[u8]) {
+        // The first bytes tell most that are of no interest.
+        if !matches!(record.first(), Some(b's' | b'l' | b'c' | b'h' | b'p')) {
+            return;
+        }
+        let Some(equal) = memchr::memchr(b'=', record) else {
+            return;
+        };
+        let (name, value) = record.split_at(equal);
+        let value = value.get(1..).unwrap_or_default();
+        let value = value.get(..MAX_VALUE).unwrap_or(value);
+        match name {
+            b"sasl_username" => put(&mut self.login, value),
+            b"sasl_method" => put(&mut self.method, value),
+            _ => self.of_client(name, value),
+        }
+    }
+
+    fn of_client(&mut self, name: &[u8], value: &[u8]) {
+        let (logged, plain) = match name.strip_prefix(b"log_") {
+            Some(plain) => (true, plain),
+            None => (false, name),
+        };
+        let (place, field) = match plain {
+            b"client_address" => (0, &mut self.client),
+            b"client_name" => (1, &mut self.client_name),
+            b"helo_name" => (2, &mut self.helo),
+            b"protocol_name" => (3, &mut self.protocol),
+            _ => return,
+        };
+        if value.is_empty() || value == b"unknown" && place != 2 {
+            return;
+        }
+        let Some(was_logged) = self.logged.get_mut(place) else {
+            return;
+        };
+        // What was logged stands over what connected, wherever it is in the file.
+        if logged || !*was_logged {
+            put(field, value);
+            *was_logged |= logged;
+        }
+    }
+
+    /// Takes in a header line: of the first Received that pickup wrote the user is read, unless the
+    /// message has a client.
+    pub fn header(&mut self, line: &[u8]) {
+        if super::header::value(line, "received").is_some()
+            && !std::mem::replace(&mut self.received, true)
+            && self.client.is_empty()
+        {
+            self.user = user_of(line);
+        }
+    }
+
+    /// What it is known by.
+    pub fn kind(&self) -> Kind {
+        if !self.login.is_empty() {
+            Kind::Login
+        } else if !self.client.is_empty() {
+            Kind::Client
+        } else if self.user.is_some() {
+            Kind::User
+        } else {
+            Kind::Unknown
+        }
+    }
+
+    /// Writes the name of that kind to `out`, which is cleared first; nothing where nothing is known.
+    pub fn name(&self, kind: Kind, out: &mut Vec<u8>) {
+        out.clear();
+        match kind {
+            Kind::Login => out.extend_from_slice(&self.login),
+            Kind::Client => out.extend_from_slice(&self.client),
+            Kind::User => {
+                if let Some(user) = self.user {
+                    out.extend_from_slice(user.to_string().as_bytes());
+                }
+            }
+            Kind::Unknown => {}
+        }
+    }
+}
+
+fn put(field: &mut Vec<u8>, value: &[u8]) {
+    field.clear();
+    field.extend_from_slice(value);
+}
+
+/// The user in `Received: by HOST (NAME, from userid UID)` (pickup.c of 3.10, line 389).
+fn user_of(line: &[u8]) -> Option<u32> {
+    let name = line.get(..9)?;
+    if !name.eq_ignore_ascii_case(b"received:") {
+        return None;
+    }
+    let rest = line.get(9..)?.trim_ascii_start();
+    let rest = rest.strip_prefix(b"by ")?;
+    let at = memchr::memmem::find(rest, b", from userid ")?;
+    let rest = rest.get(at..)?.strip_prefix(b", from userid ")?;
+    let end = memchr::memchr(b')', rest)?;
+    std::str::from_utf8(rest.get(..end)?).ok()?.parse().ok()
+}
+
+/// The address in `text` as smtpd writes it: plain, in brackets, or with the prefix `IPv6:`.
+pub fn address_of(text: &[u8]) -> Option<IpAddr> {
+    let text = text.strip_prefix(b"[").unwrap_or(text);
+    let text = text.strip_suffix(b"]").unwrap_or(text);
+    let text = match text.get(..5) {
+        Some(prefix) if prefix.eq_ignore_ascii_case(b"ipv6:") => text.get(5..)?,
+        _ => text,
+    };
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// The network that `address` lies in: `/24` of IPv4, `/64` of IPv6.
+pub fn network_of(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => {
+            let [a, b, c, _] = address.octets();
+            format!("{a}.{b}.{c}.0/24")
+        }
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{}/64", Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+    }
+}
+
+/// An address, or a network of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    bits: u32,
+}
+
+impl Network {
+    /// Reads `ADDRESS` or `NET/BITS`.
+    pub fn parse(text: &[u8]) -> Option<Network> {
+        let (address, bits) = match memchr::memchr(b'/', text) {
+            Some(slash) => (text.get(..slash)?, Some(text.get(slash.checked_add(1)?..)?)),
+            None => (text, None),
+        };
+        let address = address_of(address)?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let bits = match bits {
+            Some(bits) => std::str::from_utf8(bits).ok()?.parse().ok()?,
+            None => most,
+        };
+        (bits <= most).then_some(Network { address, bits })
+    }
+
+    /// Whether `address` lies in it.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let differ = match (self.address, address) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => {
+                u128::from(own.to_bits() ^ other.to_bits()).wrapping_shl(96)
+            }
+            (IpAddr::V6(own), IpAddr::V6(other)) => own.to_bits() ^ other.to_bits(),
+            _ => return false,
+        };
+        differ.leading_zeros() >= self.bits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin(records: &[&str]) -> Origin {
+        let mut origin = Origin::default();
+        for record in records {
+            origin.attribute(record.as_bytes());
+        }
+        origin
+    }
+
+    #[test]
+    fn the_best_that_is_known_names_an_origin() {
+        for (records, kind, name) in [
+            (&[][..], Kind::Unknown, ""),
+            (&["rewrite_context=local", "sasl", "=x"], Kind::Unknown, ""),
+            (&["client_address=192.0.2.1"], Kind::Client, "192.0.2.1"),
+            (
+                &["log_client_address=192.0.2.9", "client_address=127.0.0.1"],
+                Kind::Client,
+                "192.0.2.9",
+            ),
+            (
+                &["client_address=127.0.0.1", "log_client_address=2001:db8::1"],
+                Kind::Client,
+                "2001:db8::1",
+            ),
+            (
+                &["log_client_address=unknown", "client_address=192.0.2.1"],
+                Kind::Client,
+                "192.0.2.1",
+            ),
+            (
+                &[
+                    "client_address=192.0.2.1",
+                    "sasl_username=bob=x",
+                    "sasl_method=PLAIN",
+                ],
+                Kind::Login,
+                "bob=x",
+            ),
+        ] {
+            let origin = origin(records);
+            let mut found = Vec::new();
+            origin.name(origin.kind(), &mut found);
+            assert_eq!(
+                (origin.kind(), found.as_slice()),
+                (kind, name.as_bytes()),
+                "{records:?}"
+            );
+        }
+        let long = origin(&[&format!("sasl_username={}", "x".repeat(5000))]);
+        assert_eq!(long.login.len(), MAX_VALUE);
+    }
+
+    #[test]
+    fn the_user_is_read_from_the_header_of_pickup() {
+        for (line, user) in [
+            (
+                "Received: by mail.example (Postfix, from userid 33)",
+                Some(33),
+            ),
+            ("received: by h (Postfix, from userid 0)", Some(0)),
+            ("Received: from evil (x, from userid 7)", None),
+            ("Received: by h (Postfix, from userid x)", None),
+            ("Received: by h (Postfix, from userid 99999999999)", None),
+            ("Subject: by h (Postfix, from userid 33)", None),
+            ("Received:", None),
+        ] {
+            let mut origin = Origin::default();
+            origin.header(line.as_bytes());
+            assert_eq!(origin.user, user, "{line}");
+        }
+        let mut relayed = origin(&["client_address=192.0.2.1"]);
+        relayed.header(b"Received: by h (Postfix, from userid 33)");
+        assert_eq!(relayed.user, None, "a client may write what it likes");
+    }
+
+    #[test]
+    fn networks_hold_their_addresses() {
+        for (network, address, holds) in [
+            ("192.0.2.0/24", "192.0.2.200", true),
+            ("192.0.2.0/24", "192.0.3.1", false),
+            ("192.0.2.7", "192.0.2.7", true),
+            ("192.0.2.7", "192.0.2.8", false),
+            ("0.0.0.0/0", "8.8.8.8", true),
+            ("2001:db8::/32", "2001:db8:1::5", true),
+            ("[IPv6:2001:db8::1]", "2001:db8::1", true),
+            ("2001:db8::/64", "2001:db8:0:1::1", false),
+            ("0.0.0.0/0", "2001:db8::1", false),
+        ] {
+            let network = Network::parse(network.as_bytes()).unwrap();
+            assert_eq!(
+                network.contains(address.parse().unwrap()),
+                holds,
+                "{address}"
+            );
+        }
+        for text in ["", "x", "1.2.3.4/33", "1.2.3.4/", "::/129", "1.2.3/8"] {
+            assert_eq!(Network::parse(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(network_of("192.0.2.77".parse().unwrap()), "192.0.2.0/24");
+        assert_eq!(
+            network_of("2001:db8:1:2:3::4".parse().unwrap()),
+            "2001:db8:1:2::/64"
+        );
+    }
+}

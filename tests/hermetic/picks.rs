@@ -1,0 +1,243 @@
+//! Filters of `queuewatch list`: each kind, any of one kind, all of several, `--not`, `--limit`, `--ids`.
+
+use std::process::Command;
+
+use queuewatch::drill::{self, Delay, QueueFile};
+
+use crate::support::spool::Spool;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_queuewatch");
+const NOW: i64 = 1_795_461_304;
+
+/// Messages by the letter of their queue ID.
+fn mixed() -> Spool {
+    let spool = Spool::empty();
+    let put = |queue: &str, id: &str, file: QueueFile, delay: Option<(&str, &str)>| {
+        let built = file.build();
+        spool.write(&format!("{queue}/{id}"), &built.bytes, 0o700);
+        if let Some((status, reason)) = delay {
+            let delay = Delay {
+                status: status.into(),
+                reason: reason.into(),
+                reply: None,
+                server: None,
+            };
+            let mut log = Vec::new();
+            let offset = built.recipient_offsets[0];
+            drill::push_entry(&mut log, "one@a.example", None, offset, &delay);
+            spool.write(&format!("defer/{}/{id}", &id[..1]), &log, 0o600);
+        }
+    };
+    put(
+        "deferred/A",
+        "A000001",
+        QueueFile::cleanup(NOW - 7200, 0)
+            .attribute("log_client_address", "192.0.2.77")
+            .attribute("client_address", "127.0.0.1")
+            .attribute("sasl_username", "anna")
+            .sender(b"Anna@send.example")
+            .todo(b"one@a.example")
+            .content(b"Subject: =?utf-8?Q?Caf=C3=A9_AU_lait?=\n\nHello\n"),
+        Some((
+            "4.7.1",
+            "host mx.a.example[192.0.2.1] said: 450 4.7.1 Greylisted, try again later",
+        )),
+    );
+    put(
+        "deferred/B",
+        "B000001",
+        QueueFile::cleanup(NOW - 431_000, 0)
+            .attribute("client_address", "2001:db8::7")
+            .attribute("client_name", "host.client.example")
+            .sender(b"")
+            .todo(b"john doe@b.example")
+            .content(b"From: x\nSubject: folded\n caf\xc3\xa9\n\nHello\n"),
+        Some((
+            "4.4.1",
+            "connect to mx.b.example[192.0.2.2]:25: Connection refused",
+        )),
+    );
+    put(
+        "hold",
+        "C000001",
+        QueueFile::cleanup(NOW - 60, 0)
+            .sender(b"bob@b\xc3\xbccher.example")
+            .todo(b"two@a.example")
+            .todo(b"three@xn--bcher-kva.example")
+            .content(format!("No: subject\n\n{}", "Subject: caf\u{e9}\n".repeat(200)).as_bytes()),
+        None,
+    );
+    spool
+}
+
+/// The letters of the messages that `words` pick, in the order of the list.
+fn picked(spool: &Spool, words: &[&str]) -> String {
+    let output = Command::new(PROGRAM)
+        .args(["list", "--ids", "--queue-directory"])
+        .arg(spool.path())
+        .args(["--now", &NOW.to_string()])
+        .args(words)
+        .output()
+        .expect("it runs");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && error.is_empty(),
+        "{words:?}: {error}"
+    );
+    let text = String::from_utf8(output.stdout).expect("queue IDs");
+    let mut letters: Vec<&str> = text
+        .lines()
+        .map(|line| {
+            let letter = line.strip_suffix("000001");
+            letter.unwrap_or_else(|| panic!("no bare queue ID: {line}"))
+        })
+        .collect();
+    // Without it the order is the directory's.
+    if !words.contains(&"--sort") {
+        letters.sort_unstable();
+    }
+    letters.concat()
+}
+
+#[test]
+fn each_kind_picks() {
+    let spool = mixed();
+    for (words, letters) in [
+        (&[][..], "ABC"),
+        (&["--recipient", "one@a.example"], "A"),
+        (&["--recipient", "ONE@A.example"], "A"),
+        (&["--recipient", "\"john doe\"@b.example"], "B"),
+        (&["--recipient", "john doe@b.example"], "B"),
+        (&["--sender", "anna@send.example"], "A"),
+        (&["--sender", "send.example"], "A"),
+        (&["--sender", "<>"], "B"),
+        (&["--sender", "MAILER-DAEMON"], "B"),
+        (&["--sender", "xn--bcher-kva.example"], "C"),
+        (&["--domain", "a.example"], "AC"),
+        (&["--domain", "b\u{fc}cher.example"], "C"),
+        (&["--reason", "4.7"], "A"),
+        (&["--reason", "4"], "AB"),
+        (&["--cause", "greylisted"], "A"),
+        (&["--cause", "unreachable"], "B"),
+        (&["--cause", "theirs"], "AB"),
+        (&["--cause", "ours"], ""),
+        (&["--login", "anna"], "A"),
+        (&["--client", "192.0.2.77"], "A"),
+        (&["--client", "192.0.2.0/24"], "A"),
+        (&["--client", "127.0.0.1"], ""),
+        (&["--client", "2001:db8::/32"], "B"),
+        (&["--client", "host.client.example"], "B"),
+        (&["--subject", "CAF\u{c9} au"], "A"),
+        (&["--subject", "caf\u{e9}"], "AB"),
+        (&["--older", "1h"], "AB"),
+        (&["--younger", "1h"], "C"),
+        (&["--expiring", "1h"], "B"),
+        (&["--larger", "2k"], "C"),
+    ] {
+        assert_eq!(picked(&spool, words), letters, "{words:?}");
+    }
+}
+
+#[test]
+fn filters_combine() {
+    let spool = mixed();
+    for (words, letters) in [
+        (&["--login", "anna", "--login", "nobody"][..], "A"),
+        (
+            &[
+                "--recipient",
+                "two@a.example",
+                "--recipient",
+                "one@a.example",
+            ],
+            "AC",
+        ),
+        (&["--domain", "a.example", "--older", "1h"], "A"),
+        (&["--cause", "ours", "--cause", "greylisted"], "A"),
+        (&["--not", "--domain", "a.example"], "B"),
+        (&["--domain", "a.example", "--not", "--login", "anna"], "C"),
+        (
+            &["--not", "--login", "anna", "--not", "--sender", "<>"],
+            "C",
+        ),
+        (&["--not", "--subject", "caf\u{e9}"], "C"),
+        (&["--limit", "2", "--sort", "queue_id"], "AB"),
+        (&["--limit", "1", "--domain", "a.example", "hold"], "C"),
+        (&["--limit", "2", "--sort", "arrival"], "BA"),
+        (&["--sort", "size", "--limit", "1"], "C"),
+        (&["--sort", "retry"], "ABC"),
+    ] {
+        assert_eq!(picked(&spool, words), letters, "{words:?}");
+    }
+}
+
+#[test]
+fn what_picks_nothing_sensible_is_refused() {
+    let spool = mixed();
+    for (words, part) in [
+        (&["--not"][..], "--not stands before no filter"),
+        (&["--not", "--not", "--login", "a"], "--not stands twice"),
+        (
+            &["--cause", "evil"],
+            "--cause \"evil\": a cause is one of filter, delivery",
+        ),
+        (
+            &["--client", "192.0.2.0/33"],
+            "--client \"192.0.2.0/33\": a network is",
+        ),
+        (&["--older", "-5"], "--older \"-5\""),
+        (&["--older", "4q"], "--older \"4q\": character 2"),
+        (&["--larger", "1h"], "--larger \"1h\""),
+        (&["--reason", "9.9"], "no enhanced status code"),
+        (&["--login", ""], "a value is missing"),
+        (&["--limit", "0"], "--limit wants a number above 0"),
+    ] {
+        let output = Command::new(PROGRAM)
+            .args(["list", "--queue-directory"])
+            .arg(spool.path())
+            .args(words)
+            .output()
+            .expect("it runs");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {error}");
+        assert!(error.contains(part), "{words:?}: {error}");
+        assert!(output.stdout.is_empty(), "{words:?}");
+    }
+}
+
+#[test]
+fn bare_queue_ids_of_several_instances_are_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [first, second] = ["first", "second"].map(|name| {
+        let spool = mixed();
+        let config = folder.path().join(name);
+        std::fs::create_dir(&config).expect("a directory");
+        let name_of = match name {
+            "first" => format!(
+                "multi_instance_directories = {}\n",
+                folder.path().join("second").display()
+            ),
+            _ => "multi_instance_name = postfix-second\nmulti_instance_enable = yes\n".to_owned(),
+        };
+        let main_cf = format!("queue_directory = {}\n{name_of}", spool.path().display());
+        std::fs::write(config.join("main.cf"), main_cf).expect("a file");
+        (config, spool)
+    });
+    let run = |words: &[&str]| {
+        let output = Command::new(PROGRAM)
+            .args(["list", "--ids", "--instance"])
+            .args(words)
+            .env("MAIL_CONFIG", &first.0)
+            .output()
+            .expect("it runs");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), text, error)
+    };
+    let (code, text, error) = run(&["postfix-second"]);
+    assert_eq!((code, text.lines().count()), (Some(0), 3), "{error}");
+    let (code, text, error) = run(&["postfix-second", "--instance", "postfix"]);
+    assert_eq!((code, text.as_str()), (Some(2), ""), "{error}");
+    assert!(error.contains("--ids is for postsuper"), "{error}");
+    drop(second);
+}
