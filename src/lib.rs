@@ -219,6 +219,9 @@ pub mod shape;
 pub mod listing;
 
 #[doc(hidden)]
+pub mod origins;
+
+#[doc(hidden)]
 pub mod snapshot;
 
 #[doc(hidden)]

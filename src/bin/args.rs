@@ -75,6 +75,20 @@ pub(crate) fn file(name: &str, value: Vec<u8>) -> Result<PathBuf> {
     Ok(PathBuf::from(OsString::from_vec(value)))
 }
 
+/// The number above 0 that the flag `name` was given.
+#[allow(dead_code, reason = "the plugin has no such flag")]
+pub(crate) fn positive<N: std::str::FromStr + Default + PartialOrd>(
+    name: &str,
+    value: &[u8],
+) -> Result<N> {
+    let number = std::str::from_utf8(value)
+        .ok()
+        .and_then(|text| text.parse().ok());
+    number
+        .filter(|number| *number > N::default())
+        .ok_or_else(|| usage(&format!("--{name} takes a number above 0")))
+}
+
 /// A mistake in how the program was called.
 pub(crate) fn usage(message: &str) -> Error {
     Error::new(ErrorKind::Syntax, escape::shown(message.as_bytes(), 300)).with_remedy("see --help")

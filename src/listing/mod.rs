@@ -59,7 +59,7 @@ pub struct Request {
 }
 
 impl Request {
-    fn plan(&self, queues: QueueSet) -> Plan {
+    pub(crate) fn plan(&self, queues: QueueSet) -> Plan {
         let depth = if self.reasons || self.pick.needs_reasons() {
             Depth::Reasons
         } else {
@@ -93,7 +93,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    fn take_in(&mut self, gaps: Vec<Gap>, unreadable: u64, cut: bool) {
+    pub(crate) fn take_in(&mut self, gaps: Vec<Gap>, unreadable: u64, cut: bool) {
         self.unreadable += unreadable;
         self.cut |= cut;
         for gap in gaps {
@@ -128,6 +128,22 @@ pub fn list(
     out: Out<'_>,
 ) -> Result<io::Result<Outcome>> {
     let mut outcome = Outcome::default();
+    let spools = opened(instances, &mut outcome)?;
+    Ok(match request.sort {
+        None => stream::in_order(&spools, request, format, out, &mut outcome),
+        Some(sort) => sort::sorted(&spools, request, sort, format, out, &mut outcome),
+    }
+    .map(|()| outcome))
+}
+
+/// The spools of `instances`; one that cannot be entered is a gap in `outcome`.
+///
+/// # Errors
+/// If none can be entered.
+pub(crate) fn opened(
+    instances: Vec<Result<Instance>>,
+    outcome: &mut Outcome,
+) -> Result<Vec<(Spool, Instance)>> {
     let mut spools = Vec::new();
     for instance in instances {
         let opened = instance.and_then(|instance| Ok((Spool::of(&instance)?, instance)));
@@ -142,9 +158,5 @@ pub fn list(
     if spools.is_empty() && !outcome.gaps.is_empty() {
         return Err(outcome.gaps.swap_remove(0));
     }
-    Ok(match request.sort {
-        None => stream::in_order(&spools, request, format, out, &mut outcome),
-        Some(sort) => sort::sorted(&spools, request, sort, format, out, &mut outcome),
-    }
-    .map(|()| outcome))
+    Ok(spools)
 }

@@ -16,7 +16,7 @@ use crate::postfix::delay_reason::has_code;
 use crate::postfix::origin::{Network, address_of};
 use crate::postfix::queue::Queue;
 use crate::postfix::quote::quote_local;
-use crate::scan::MessageRow;
+use crate::scan::{Headers, MessageRow};
 
 /// A kind of filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,9 +190,12 @@ impl Pick {
         })
     }
 
-    /// Whether headers are needed to pick.
-    pub fn needs_headers(&self) -> bool {
-        self.any_is(|test| matches!(test, Test::Subject(_)))
+    /// Which headers are needed to pick.
+    pub fn needs_headers(&self) -> Headers {
+        match self.any_is(|test| matches!(test, Test::Subject(_))) {
+            true => Headers::All,
+            false => Headers::None,
+        }
     }
 
     fn any_is(&self, is: impl Fn(&Test) -> bool) -> bool {

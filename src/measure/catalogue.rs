@@ -21,6 +21,10 @@ pub enum Kind {
     Domain,
     TopSender,
     Sender,
+    TopLogin,
+    Login,
+    TopClient,
+    Client,
     Reason,
     Overdue,
     Expiring,
@@ -70,6 +74,7 @@ pub struct Row {
 const NO_TABLE: Wanted = Wanted {
     domains: false,
     senders: false,
+    origins: false,
     arrivals: false,
     expiries: false,
     codes: false,
@@ -81,6 +86,10 @@ const DOMAINS: Wanted = Wanted {
 };
 const SENDERS: Wanted = Wanted {
     senders: true,
+    ..NO_TABLE
+};
+const ORIGINS: Wanted = Wanted {
+    origins: true,
     ..NO_TABLE
 };
 const ARRIVALS: Wanted = Wanted {
@@ -118,7 +127,7 @@ const fn row(
 
 /// Every measure, in the order of contract.md, "Measures".
 #[rustfmt::skip]
-pub const CATALOGUE: [Row; 21] = [
+pub const CATALOGUE: [Row; 25] = [
     row("QUEUE.messages", Kind::Messages, Unit::Count, Depth::Inodes, NO_TABLE, ArgumentKind::None,
         "messages"),
     row("QUEUE.recipients", Kind::Recipients, Unit::Count, Depth::Envelopes, NO_TABLE, ArgumentKind::None,
@@ -137,6 +146,14 @@ pub const CATALOGUE: [Row; 21] = [
         "messages of the sender address that has most"),
     row("QUEUE.sender(NAME)", Kind::Sender, Unit::Count, Depth::Envelopes, SENDERS, ArgumentKind::Name,
         "messages of that sender address (with @) or sender domain (without)"),
+    row("QUEUE.top_login", Kind::TopLogin, Unit::Count, Depth::Envelopes, ORIGINS, ArgumentKind::None,
+        "messages of the SASL login that has most"),
+    row("QUEUE.login(NAME)", Kind::Login, Unit::Count, Depth::Envelopes, ORIGINS, ArgumentKind::Name,
+        "messages that this SASL login submitted"),
+    row("QUEUE.top_client", Kind::TopClient, Unit::Count, Depth::Envelopes, ORIGINS, ArgumentKind::None,
+        "messages from the client address that has most"),
+    row("QUEUE.client(ADDRESS)", Kind::Client, Unit::Count, Depth::Envelopes, ORIGINS, ArgumentKind::Name,
+        "messages from that client address or network NET/BITS"),
     row("QUEUE.reason(CODE)", Kind::Reason, Unit::Count, Depth::Reasons, CODES, ArgumentKind::Code,
         "recipients whose last delay reason has that enhanced status code or prefix"),
     row("deferred.overdue", Kind::Overdue, Unit::Count, Depth::Inodes, NO_TABLE, ArgumentKind::None,

@@ -10,9 +10,11 @@ use crate::instance::Master;
 use crate::listing::pick::is_domain;
 use crate::postfix::address;
 use crate::postfix::delay_reason::has_code;
+use crate::postfix::origin::Network;
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::scan::Depth;
 use crate::snapshot::name_counts::{Count, Names};
+use crate::snapshot::origins;
 use crate::snapshot::{InstanceSnapshot, Previous, QueueTables, Snapshot, Tally};
 use crate::spelling::option;
 use crate::sys::Disk;
@@ -181,6 +183,22 @@ impl Measure {
         None
     }
 
+    /// A figure of logins or clients.
+    fn by_origin(&self, tables: &[&QueueTables]) -> Figure {
+        let complete = tables.iter().all(|table| table.origins.is_complete());
+        let each = || tables.iter().copied();
+        let sum = |of: &dyn Fn(&QueueTables) -> u64| bounded(each().map(of).sum(), complete);
+        match self.kind {
+            Kind::Login => sum(&|table| origins::of_login(table, self.name().as_bytes())),
+            Kind::Client => {
+                let network = Network::parse(self.name().as_bytes());
+                sum(&|table| network.map_or(0, |network| origins::of_network(table, &network)))
+            }
+            Kind::TopClient => top_origin(&origins::by_client(each()), complete),
+            _ => top_origin(&origins::by_login(each()), complete),
+        }
+    }
+
     fn over(&self, instances: &[&InstanceSnapshot], queues: QueueSet, now: i64) -> Figure {
         let tallies = || {
             instances
@@ -254,6 +272,9 @@ impl Measure {
             Kind::Sender => {
                 let count = tables().map(|table| from_sender(table, self.name())).sum();
                 bounded(count, tables().all(|table| table.senders.is_complete()))
+            }
+            Kind::TopLogin | Kind::Login | Kind::TopClient | Kind::Client => {
+                self.by_origin(&tables().collect::<Vec<_>>())
             }
             Kind::Reason => {
                 let code = self.name().as_bytes();
@@ -377,6 +398,16 @@ fn top<'a, C: Count + 'a>(tables: impl Iterator<Item = &'a Names<C>>) -> Figure 
     let mut figure = bounded(best.map_or(0, |(_, count)| count), complete);
     figure.detail =
         best.map(|(name, _)| escape::domain::printable_address(name, escape::MAX_SHOWN));
+    figure
+}
+
+/// The login or client that has most, and its count.
+fn top_origin(sums: &HashMap<&[u8], u64>, complete: bool) -> Figure {
+    let best = sums
+        .iter()
+        .max_by(|a, b| a.1.cmp(b.1).then_with(|| b.0.cmp(a.0)));
+    let mut figure = bounded(best.map_or(0, |(_, count)| *count), complete);
+    figure.detail = best.map(|(name, _)| escape::printable(name, escape::MAX_SHOWN));
     figure
 }
 

@@ -7,6 +7,7 @@ use super::quantity::{self, Unit};
 use super::{Argument, Measure, Subject};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape;
+use crate::postfix::origin::Network;
 
 /// As [`Measure::parse`].
 impl std::str::FromStr for Measure {
@@ -165,6 +166,9 @@ fn named(kind: Kind, name: &str) -> Result<String, &'static str> {
         Kind::Sender if name.starts_with('@') || name.contains(['<', '>']) => {
             Err("a sender is an address or a domain: user@example.com or example.com")
         }
+        Kind::Client if Network::parse(name.as_bytes()).is_none() => {
+            Err("a client is an address or a network: 192.0.2.7, 192.0.2.0/24, 2001:db8::/32")
+        }
         _ => Ok(name.to_owned()),
     }
 }
@@ -202,6 +206,7 @@ mod tests {
                 .replace("QUEUE", "deferred")
                 .replace("AGE", "4h")
                 .replace("NAME", "a.example")
+                .replace("ADDRESS", "192.0.2.0/24")
                 .replace("CODE", "4.7");
             let measure = Measure::parse(&spelling).expect(&spelling);
             assert_eq!(measure.kind, row.kind);

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::directory::{Bundle, Directory};
 use super::log_entries::{LogEntries, Logged};
 use super::walker::{self, SerialWalk, Work};
-use super::{Depth, FileReader, Gap, Message, Observer, Plan, Spool};
+use super::{Depth, FileReader, Gap, Headers, Message, Observer, Plan, Spool};
 use crate::clock::Deadline;
 use crate::postfix::defer_log::{Entry, Log};
 use crate::postfix::envelope::{Envelope, Visitor};
@@ -227,9 +227,9 @@ impl Messages {
         }
     }
 
-    /// The same, with the headers of messages if `wanted`.
+    /// The same, with the headers of the messages that `wanted` says.
     #[must_use]
-    pub fn with_headers(mut self, wanted: bool) -> Self {
+    pub fn with_headers(mut self, wanted: Headers) -> Self {
         self.heard.wants_headers = wanted;
         self
     }
@@ -292,7 +292,7 @@ pub(super) struct Heard {
     unreadable: u64,
     cut: bool,
     /// Whether headers are wanted, and the one that is being read.
-    wants_headers: bool,
+    wants_headers: Headers,
     unfold: Unfold,
 }
 
@@ -315,7 +315,11 @@ impl Visitor for Heard {
     }
 
     fn wants_headers(&self) -> bool {
-        self.wants_headers
+        match self.wants_headers {
+            Headers::None => false,
+            Headers::Local => self.row.origin.client.is_empty(),
+            Headers::All => true,
+        }
     }
 
     fn header(&mut self, line: &[u8], begins: bool) {
@@ -410,9 +414,9 @@ impl<T: Tell> Rows<T> {
         }
     }
 
-    /// The same, with the headers of messages if `wanted`.
+    /// The same, with the headers of the messages that `wanted` says.
     #[must_use]
-    pub fn with_headers(mut self, wanted: bool) -> Self {
+    pub fn with_headers(mut self, wanted: Headers) -> Self {
         self.heard.wants_headers = wanted;
         self
     }
@@ -435,7 +439,7 @@ impl<T: Tell> Visitor for Rows<T> {
     }
 
     fn wants_headers(&self) -> bool {
-        self.heard.wants_headers
+        self.heard.wants_headers()
     }
 
     fn header(&mut self, line: &[u8], begins: bool) {

@@ -66,6 +66,18 @@ pub enum Depth {
     Reasons,
 }
 
+/// Of which messages the header section is read; it lies in the first bytes of the content.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Headers {
+    /// Of none.
+    #[default]
+    None,
+    /// Of those without a client on record: which local user submitted them stands there.
+    Local,
+    /// Of all.
+    All,
+}
+
 /// What to read of which queue; `None` leaves a queue out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
@@ -75,8 +87,8 @@ pub struct Plan {
     /// Whether delay reasons are a help and no more: they get half of the time, so that the rest is
     /// known when it is up.
     pub reasons_last: bool,
-    /// Whether the header section of messages is told, too.
-    pub headers: bool,
+    /// Of which messages the header section is told, too.
+    pub headers: Headers,
     /// Whether envelopes are read as showq(8) reads them, damaged ones to their end.
     pub as_showq: bool,
 }
@@ -88,7 +100,7 @@ impl Plan {
             depths: [None; Queue::ALL.len()],
             bounces: false,
             reasons_last: false,
-            headers: false,
+            headers: Headers::None,
             as_showq: false,
         };
         for queue in queues.iter() {

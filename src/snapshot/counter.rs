@@ -10,11 +10,13 @@ use super::contribution::{
     Bounds, Contribution, EnvelopeFacts, FileFacts, Sign, expiry, explains, reports_damage,
 };
 use super::destination::{DestinationReader, Lookup};
+use super::origins::make_key;
 use super::{Damaged, MAX_EXAMPLES, Tables, Tally, Wanted, Why};
 use crate::instance::Settings;
 use crate::postfix::address;
 use crate::postfix::defer_log::{Entry, Log};
 use crate::postfix::envelope::{Envelope, Visitor};
+use crate::postfix::origin::Origin;
 use crate::postfix::queue::Queue;
 use crate::scan::{Gap, Message, Observer, Plan};
 
@@ -47,6 +49,8 @@ pub(super) struct Counter<'a> {
     arrival: i64,
     destinations: DestinationReader,
     sender: Vec<u8>,
+    origin: Origin,
+    key: Vec<u8>,
 }
 
 impl<'a> Counter<'a> {
@@ -63,6 +67,8 @@ impl<'a> Counter<'a> {
             arrival: i64::MAX,
             destinations: DestinationReader::default(),
             sender: Vec::new(),
+            origin: Origin::default(),
+            key: Vec::new(),
         }
     }
 
@@ -123,6 +129,12 @@ impl Visitor for Counter<'_> {
         }
     }
 
+    fn attribute(&mut self, record: &[u8]) {
+        if self.common.wanted.origins {
+            self.origin.attribute(record);
+        }
+    }
+
     fn recipient(&mut self, address: &[u8], offset: u64) {
         let wanted = self.common.wanted;
         let lookup = match explains(&self.common.plan, wanted, self.queue) {
@@ -167,6 +179,7 @@ impl Observer for Counter<'_> {
         self.one = Ages::one(0);
         self.arrival = i64::MAX;
         self.destinations.begin();
+        self.origin.clear();
     }
 
     fn logged(&mut self, log: Log, entry: &Entry) {
@@ -202,6 +215,10 @@ impl Observer for Counter<'_> {
             }
         }
         self.add_times(queue, envelope);
+        if self.common.wanted.origins && make_key(&self.origin, &mut self.key) {
+            self.tables[queue].origins.add(&self.key, &1);
+            self.added(self.key.len());
+        }
     }
 
     fn not_ready(&mut self, file: &Message<'_>) {

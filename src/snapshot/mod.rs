@@ -11,6 +11,7 @@ pub(crate) mod destination;
 pub mod histogram;
 mod messages;
 pub mod name_counts;
+pub mod origins;
 mod problem;
 pub mod reasons;
 mod tables;

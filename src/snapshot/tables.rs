@@ -16,6 +16,8 @@ pub struct Wanted {
     pub domains: bool,
     /// Messages by sender address.
     pub senders: bool,
+    /// Messages by SASL login and client address.
+    pub origins: bool,
     /// Messages by arrival second.
     pub arrivals: bool,
     /// Messages by the second in which they expire.
@@ -31,6 +33,7 @@ impl Wanted {
     pub const ALL: Wanted = Wanted {
         domains: true,
         senders: true,
+        origins: true,
         arrivals: true,
         expiries: true,
         codes: true,
@@ -43,6 +46,7 @@ impl Wanted {
         Wanted {
             domains: self.domains || other.domains,
             senders: self.senders || other.senders,
+            origins: self.origins || other.origins,
             arrivals: self.arrivals || other.arrivals,
             expiries: self.expiries || other.expiries,
             codes: self.codes || other.codes,
@@ -58,6 +62,8 @@ pub struct QueueTables {
     pub domains: Names<Ages>,
     /// Messages by sender address, folded to lower case; `MAILER-DAEMON` is the null sender.
     pub senders: Names<u64>,
+    /// Messages by SASL login and client address: see [`origins`](crate::snapshot::origins).
+    pub origins: Names<u64>,
     /// Messages by arrival second.
     pub arrivals: Seconds,
     /// Messages by the second in which they reach their lifetime; none on hold.
@@ -102,6 +108,7 @@ impl Tables {
         for (sum, own) in self.0.iter_mut().zip(&mut other.0) {
             sum.domains.merge(&own.domains);
             sum.senders.merge(&own.senders);
+            sum.origins.merge(&own.origins);
             sum.arrivals.merge(&own.arrivals);
             sum.expiries.merge(&own.expiries);
             sum.codes.merge(&own.codes);

@@ -49,7 +49,7 @@ const REMADE: u16 = 512;
 /// How many recipients it has does not follow from its list.
 const COUNTED: u16 = 1024;
 
-/// What is held of one queue file: 56 bytes.
+/// What is held of one queue file: 64 bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     /// The size that mailq prints.
@@ -57,6 +57,8 @@ pub(super) struct Entry {
     /// The arrival, if [`Entry::arrival`] gives it.
     arrival: i64,
     sender: Id,
+    /// Its login and client.
+    origin: Id,
     /// The list of its recipients' destinations and reasons.
     list: Id,
     pub(super) directory_id: DirectoryId,
@@ -250,6 +252,15 @@ impl Ledger {
         }
     }
 
+    /// Login and client as the table of origins spells them.
+    pub(super) fn origin(&self, id: EntryId) -> Sender<'_> {
+        match self.entry(id).origin {
+            NONE => Sender::None,
+            UNNAMED => Sender::Unnamed,
+            origin => Sender::Named(self.names.text(origin)),
+        }
+    }
+
     /// The sender as the table of senders spells it.
     pub(super) fn sender(&self, id: EntryId) -> Sender<'_> {
         match self.entry(id).sender {
@@ -293,6 +304,7 @@ impl Ledger {
             size: 0,
             arrival: 0,
             sender: NONE,
+            origin: NONE,
             list: NONE,
             directory_id,
             mtime: 0,
@@ -344,6 +356,7 @@ impl Ledger {
             envelope: None,
             size: 0,
             sender: None,
+            origin: None,
             parts: Vec::new(),
             log_gap: None,
         };
@@ -371,6 +384,10 @@ impl Ledger {
             .sender
             .as_ref()
             .map_or(NONE, |sender| self.names.hold(sender).0);
+        let origin = file
+            .origin
+            .as_ref()
+            .map_or(NONE, |origin| self.names.hold(origin).0);
         let list = self.hold_list(&file.parts);
         let mut flags = if file.ready { READY } else { 0 };
         let mut arrival = 0;
@@ -410,6 +427,7 @@ impl Ledger {
         }
         let entry = self.entry_mut(id);
         entry.sender = sender;
+        entry.origin = origin;
         entry.list = list;
         entry.size = file.size;
         entry.arrival = arrival;
@@ -493,11 +511,12 @@ impl Ledger {
         if let Ok(found) = self.by_name.find_entry(hash, |other| *other == id) {
             found.remove();
         }
-        let (sender, list, flags) = {
+        let (sender, origin, list, flags) = {
             let entry = self.entry(id);
-            (entry.sender, entry.list, entry.flags)
+            (entry.sender, entry.origin, entry.list, entry.flags)
         };
         self.names.release(sender);
+        self.names.release(origin);
         if let Some(list) = self.lists.release(list) {
             self.release_causes(&list);
         }
@@ -585,6 +604,7 @@ mod tests {
             }),
             size: 10,
             sender: Some(b"a@b".to_vec()),
+            origin: Some(b"anna\0".to_vec()),
             parts,
             log_gap: None,
         }))
@@ -592,7 +612,7 @@ mod tests {
 
     #[test]
     fn an_entry_is_small() {
-        assert_eq!(std::mem::size_of::<Entry>(), 56);
+        assert_eq!(std::mem::size_of::<Entry>(), 64);
     }
 
     #[test]
@@ -624,8 +644,8 @@ mod tests {
                 (b"y.example".to_vec(), 1, true)
             ]
         );
-        // Two domains, a code, a reason, a sender; two causes; one list.
-        assert_eq!(ledger.texts(), 5 + 2 + 1);
+        // Two domains, a code, a reason, a sender, an origin; two causes; one list.
+        assert_eq!(ledger.texts(), 6 + 2 + 1);
         ledger.set_place(ids[1], 5);
         assert_eq!(ledger.find(5, b"A1"), Some(ids[1]));
         for id in ids {

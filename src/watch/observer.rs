@@ -3,11 +3,13 @@
 use crate::postfix::address;
 use crate::postfix::defer_log::{Entry, Log};
 use crate::postfix::envelope::{Envelope, Visitor};
+use crate::postfix::origin::Origin;
 use crate::postfix::queue::Queue;
 use crate::scan::{Gap, GapKind, Message, Observer, Plan};
 use crate::snapshot::Wanted;
 use crate::snapshot::contribution::explains;
 use crate::snapshot::destination::{Destination, DestinationReader, Lookup, WhyKey};
+use crate::snapshot::origins::make_key;
 use crate::sys::Inode;
 
 /// Different destinations and reasons that are kept of one message; the rest counts without a name.
@@ -86,6 +88,8 @@ pub(super) struct File {
     pub(super) size: u64,
     /// The sender as the table of senders spells it, if that table is needed and there is a sender.
     pub(super) sender: Option<Vec<u8>>,
+    /// Login and client as the table of origins spells them, if that table is needed and one is known.
+    pub(super) origin: Option<Vec<u8>>,
     pub(super) parts: Vec<Part>,
     /// What stands in the way of its delay reasons.
     pub(super) log_gap: Option<Gap>,
@@ -98,6 +102,7 @@ pub(super) struct FileCapture {
     wanted: Wanted,
     queue: Queue,
     sender: Option<Vec<u8>>,
+    origin: Origin,
     parts: Vec<Part>,
     destinations: DestinationReader,
     log_gap: Option<Gap>,
@@ -111,6 +116,7 @@ impl FileCapture {
             wanted,
             queue: Queue::Active,
             sender: None,
+            origin: Origin::default(),
             parts: Vec::new(),
             destinations: DestinationReader::default(),
             log_gap: None,
@@ -127,6 +133,7 @@ impl FileCapture {
 
     fn forget(&mut self) {
         self.sender = None;
+        self.origin.clear();
         self.parts.clear();
         self.destinations.begin();
         self.log_gap = None;
@@ -136,12 +143,15 @@ impl FileCapture {
         if self.parts.len() > 1 {
             join_parts(&mut self.parts);
         }
+        let mut key = Vec::new();
+        let origin = make_key(&self.origin, &mut key).then_some(key);
         self.found = Some(Facts::File(Box::new(File {
             inode: message.inode,
             ready,
             envelope: message.envelope,
             size: message.size(),
             sender: self.sender.take(),
+            origin,
             parts: std::mem::take(&mut self.parts),
             log_gap: self.log_gap.take(),
         })));
@@ -149,6 +159,12 @@ impl FileCapture {
 }
 
 impl Visitor for FileCapture {
+    fn attribute(&mut self, record: &[u8]) {
+        if self.wanted.origins {
+            self.origin.attribute(record);
+        }
+    }
+
     fn sender(&mut self, address: &[u8]) {
         if self.wanted.senders {
             let mut folded = Vec::with_capacity(address.len());

@@ -266,6 +266,7 @@ mod tests {
             }),
             size: 10,
             sender: Some(b"a@b".to_vec()),
+            origin: None,
             parts: vec![Part {
                 domain: Some(b"x.example".to_vec()),
                 why,

@@ -84,6 +84,11 @@ impl Totals {
             Sender::Named(sender) => table.senders.change(Some(sender), &1, sign),
             Sender::Unnamed => table.senders.change(None, &1, sign),
         }
+        match ledger.origin(id) {
+            Sender::None => {}
+            Sender::Named(origin) => table.origins.change(Some(origin), &1, sign),
+            Sender::Unnamed => table.origins.change(None, &1, sign),
+        }
         let explains = explains(&self.plan, wanted, queue);
         if !explains && !wanted.domains {
             return;
@@ -130,6 +135,7 @@ impl Totals {
             let (from, to) = (&self.tables[queue], &mut tables[queue]);
             *to = QueueTables {
                 senders: from.senders.clone(),
+                origins: from.origins.clone(),
                 arrivals: from.arrivals.clone(),
                 expiries: from.expiries.clone(),
                 codes: from.codes.clone(),

@@ -26,6 +26,8 @@ mod large_files;
 mod layers;
 /// The recipients that a list prints are those that a check counts; the order of a list.
 mod list_counts;
+/// Where mail comes from, as `queuewatch origins` tells it.
+mod origins;
 /// Filters of `queuewatch list`, and bare queue IDs.
 mod picks;
 /// `check_postfix_queue` as a monitoring system runs it: options, first line, exit code.

@@ -190,7 +190,7 @@ fn what_picks_nothing_sensible_is_refused() {
         (&["--larger", "1h"], "--larger \"1h\""),
         (&["--reason", "9.9"], "no enhanced status code"),
         (&["--login", ""], "a value is missing"),
-        (&["--limit", "0"], "--limit wants a number above 0"),
+        (&["--limit", "0"], "--limit takes a number above 0"),
     ] {
         let output = Command::new(PROGRAM)
             .args(["list", "--queue-directory"])

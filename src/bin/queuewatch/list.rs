@@ -79,12 +79,7 @@ impl Asked {
                 };
             }
             "ids" => self.ids = true,
-            "limit" => {
-                let limit = utf8("limit", value)?.parse().ok();
-                let limit = limit.filter(|limit| *limit > 0);
-                self.limit =
-                    Some(limit.ok_or_else(|| args::usage("--limit wants a number above 0"))?);
-            }
+            "limit" => self.limit = Some(args::positive("limit", value)?),
             "sort" => {
                 let order = Sort::from_name(utf8("sort", value)?);
                 self.sort =

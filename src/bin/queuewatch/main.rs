@@ -8,6 +8,7 @@ mod drill;
 mod generate;
 mod list;
 mod notify;
+mod origins;
 #[path = "../check_postfix_queue/flags.rs"]
 mod plugin_flags;
 mod reasons;
@@ -44,6 +45,7 @@ Usage: queuewatch COMMAND [OPTIONS] [QUEUE ...]
   shape     destination domains by age, as qshape prints them
   list      the messages, as postqueue -j and -p print them, without a daemon
   reasons   why mail waits: destination, status code and reason
+  origins   where mail comes from: login, client, local user
   watch     the queues live: what comes and goes, and every change of the state
   doctor    what keeps us from reading a spool, and the least that mends it
   drill     rehearse an alert on made-up mail
@@ -60,7 +62,7 @@ struct Command {
     run: fn(Vec<Word>) -> Result<ExitCode>,
 }
 
-const COMMANDS: [Command; 7] = [
+const COMMANDS: [Command; 8] = [
     Command {
         name: "status",
         help: status::HELP,
@@ -84,6 +86,12 @@ const COMMANDS: [Command; 7] = [
         help: reasons::HELP,
         flags: reasons::flags,
         run: reasons::run,
+    },
+    Command {
+        name: "origins",
+        help: origins::HELP,
+        flags: origins::flags,
+        run: origins::run,
     },
     Command {
         name: "watch",

@@ -1,0 +1,212 @@
+//! Where the mail of some spools comes from: messages by login, client, local user, or another mark of
+//! their origin.
+//!
+//! In go the spools and the filters of a list; out comes a bounded [`Table`]. What an origin is, is
+//! `postfix::origin`'s business, and how it looks that of the renderings.
+
+pub mod table;
+
+use std::sync::{Mutex, PoisonError};
+
+use crate::error::Result;
+use crate::instance::Instance;
+use crate::listing::pick::Context;
+use crate::listing::{Outcome, Request, opened};
+use crate::postfix::address;
+use crate::postfix::origin::{Kind, address_of, network_of};
+use crate::scan::{Headers, MessageRow, Rows, Spool, Tell};
+
+pub use table::{Row, Table};
+
+/// By what messages are put together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum By {
+    /// The best that is known: login, client, local user.
+    #[default]
+    Best,
+    /// The SASL login.
+    Login,
+    /// The address of the client.
+    Client,
+    /// Its network: `/24` of IPv4, `/64` of IPv6.
+    Network,
+    /// The local user.
+    User,
+    /// The envelope sender.
+    Sender,
+    /// The domain of the envelope sender.
+    SenderDomain,
+    /// What the client said in HELO.
+    Helo,
+    /// The decoded subject.
+    Subject,
+}
+
+impl By {
+    /// All that can be asked for by name.
+    pub const NAMED: [By; 8] = [
+        By::Login,
+        By::Client,
+        By::Network,
+        By::User,
+        By::Sender,
+        By::SenderDomain,
+        By::Helo,
+        By::Subject,
+    ];
+
+    /// Its name in options and JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            By::Best => "",
+            By::Login => "login",
+            By::Client => "client",
+            By::Network => "network",
+            By::User => "user",
+            By::Sender => "sender",
+            By::SenderDomain => "sender-domain",
+            By::Helo => "helo",
+            By::Subject => "subject",
+        }
+    }
+
+    /// The one of that name.
+    pub fn from_name(name: &str) -> Option<By> {
+        By::NAMED.into_iter().find(|by| by.name() == name)
+    }
+
+    /// Which headers it needs.
+    fn headers(self) -> Headers {
+        match self {
+            By::Best | By::User => Headers::Local,
+            By::Subject => Headers::All,
+            _ => Headers::None,
+        }
+    }
+
+    /// The name in JSON of a kind in the table.
+    pub fn kind_name(self, kind: u8) -> &'static str {
+        let best = [Kind::Login, Kind::Client, Kind::User, Kind::Unknown];
+        match self {
+            By::Best => best.get(usize::from(kind)).map_or("", |kind| kind.name()),
+            by => by.name(),
+        }
+    }
+
+    /// Writes what `row` counts under to `name`, and returns its kind.
+    fn of(self, row: &MessageRow, name: &mut Vec<u8>) -> u8 {
+        let origin = &row.origin;
+        name.clear();
+        match self {
+            By::Best => {
+                let kind = origin.kind();
+                origin.name(kind, name);
+                return kind as u8;
+            }
+            By::Login => origin.name(Kind::Login, name),
+            By::Client => origin.name(Kind::Client, name),
+            By::User => origin.name(Kind::User, name),
+            By::Network => match address_of(&origin.client) {
+                Some(address) => name.extend_from_slice(network_of(address).as_bytes()),
+                None => name.extend_from_slice(&origin.client),
+            },
+            By::Sender => address::fold(&row.sender, name),
+            By::SenderDomain => address::destination_domain(&row.sender, name),
+            By::Helo => name.extend_from_slice(&origin.helo),
+            By::Subject => {
+                *name = row.subject();
+                name.truncate(MAX_SUBJECT);
+            }
+        }
+        0
+    }
+}
+
+/// Bytes of a subject that tell it apart.
+const MAX_SUBJECT: usize = 255;
+
+/// The origins of the messages that `request` picks, and how reading them went.
+///
+/// # Errors
+/// If no spool can be entered. A broken instance beside others is told in the outcome.
+pub fn take(
+    instances: Vec<Result<Instance>>,
+    request: &Request,
+    by: By,
+) -> Result<(Table, Outcome)> {
+    let mut outcome = Outcome::default();
+    let spools: Vec<(Spool, Instance)> = opened(instances, &mut outcome)?;
+    let table = Mutex::new(Table::default());
+    let mut plan = request.plan(request.queues);
+    // Damage is counted by a check; here a file counts as far as it can be read.
+    plan.headers = plan.headers.max(by.headers());
+    for (spool, instance) in &spools {
+        let context = Context::of(instance, request.now);
+        let piece = || {
+            Rows::new(Piece {
+                table: &table,
+                request,
+                context: &context,
+                by,
+                name: Vec::new(),
+                sender: Vec::new(),
+                domains: Vec::new(),
+            })
+            .with_headers(plan.headers)
+        };
+        for rows in spool.scan(&plan, request.readers, request.deadline, piece) {
+            let (gaps, unreadable, cut, _) = rows.finish();
+            outcome.take_in(gaps, unreadable, cut);
+        }
+    }
+    let table = table.into_inner().unwrap_or_else(PoisonError::into_inner);
+    outcome.messages = table.messages;
+    Ok((table, outcome))
+}
+
+/// One thread's part.
+struct Piece<'t> {
+    table: &'t Mutex<Table>,
+    request: &'t Request,
+    context: &'t Context,
+    by: By,
+    name: Vec<u8>,
+    sender: Vec<u8>,
+    /// The destination domains of one message, sorted.
+    domains: Vec<Vec<u8>>,
+}
+
+impl Tell for Piece<'_> {
+    fn tell(&mut self, row: &MessageRow) -> bool {
+        if !self.request.pick.takes(row, self.context) {
+            return true;
+        }
+        let kind = self.by.of(row, &mut self.name);
+        address::fold(&row.sender, &mut self.sender);
+        self.domains.clear();
+        let mut domain = Vec::new();
+        for recipient in row.recipients() {
+            address::destination_domain(recipient, &mut domain);
+            if self.domains.last() != Some(&domain) {
+                self.domains.push(domain.clone());
+            }
+        }
+        self.domains.sort_unstable();
+        self.domains.dedup();
+        let part = table::Part {
+            recipients: row.envelope.recipients,
+            arrival: row.arrival(),
+            queue_id: &row.queue_id,
+            sender: &self.sender,
+        };
+        // Reading a file takes many times as long as this.
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        table.add(
+            kind,
+            &self.name,
+            &part,
+            self.domains.iter().map(Vec::as_slice),
+        );
+        true
+    }
+}

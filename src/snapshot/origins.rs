@@ -1,0 +1,110 @@
+//! Messages by login and client: the keys of one table, put together and taken apart.
+//!
+//! One table holds both, so that it also tells from how many clients a login came.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use super::QueueTables;
+use crate::postfix::origin::{Network, Origin, address_of};
+
+/// Puts the key of `origin` together in `key`, which is cleared first; false if it has neither a login
+/// nor a client.
+pub(crate) fn make_key(origin: &Origin, key: &mut Vec<u8>) -> bool {
+    key.clear();
+    key.extend(origin.login.iter().filter(|byte| **byte != 0));
+    key.push(0);
+    key.extend_from_slice(&origin.client);
+    key.len() > 1
+}
+
+/// The login and the client of a key.
+fn parts(key: &[u8]) -> (&[u8], &[u8]) {
+    let end = memchr::memchr(0, key).unwrap_or(key.len());
+    let (login, rest) = key.split_at(end);
+    (login, rest.get(1..).unwrap_or_default())
+}
+
+/// Messages by login over several tables.
+pub fn by_login<'t>(tables: impl Iterator<Item = &'t QueueTables>) -> HashMap<&'t [u8], u64> {
+    sum(tables, |key| parts(key).0)
+}
+
+/// Messages by client address over several tables.
+pub fn by_client<'t>(tables: impl Iterator<Item = &'t QueueTables>) -> HashMap<&'t [u8], u64> {
+    sum(tables, |key| parts(key).1)
+}
+
+fn sum<'t>(
+    tables: impl Iterator<Item = &'t QueueTables>,
+    part: impl Fn(&'t [u8]) -> &'t [u8],
+) -> HashMap<&'t [u8], u64> {
+    let mut sums = HashMap::new();
+    for table in tables {
+        for (key, count) in table.origins.iter() {
+            let name = part(key);
+            if !name.is_empty() {
+                *sums.entry(name).or_default() += count;
+            }
+        }
+    }
+    sums
+}
+
+/// Messages of `table` that the login `name` submitted.
+pub fn of_login(table: &QueueTables, name: &[u8]) -> u64 {
+    let of = table.origins.iter().filter(|(key, _)| parts(key).0 == name);
+    of.map(|(_, count)| count).sum()
+}
+
+/// Messages of `table` that came from `network`.
+pub fn of_network(table: &QueueTables, network: &Network) -> u64 {
+    let holds = |address: Option<IpAddr>| address.is_some_and(|address| network.contains(address));
+    let of = table
+        .origins
+        .iter()
+        .filter(|(key, _)| holds(address_of(parts(key).1)));
+    of.map(|(_, count)| count).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logins_and_clients_are_taken_apart_again() {
+        let mut table = QueueTables::default();
+        let mut key = Vec::new();
+        for (login, client) in [
+            ("anna", "192.0.2.1"),
+            ("anna", "192.0.2.2"),
+            ("", "192.0.2.2"),
+            ("bob", ""),
+            ("", ""),
+        ] {
+            let mut origin = Origin::default();
+            for record in [
+                format!("sasl_username={login}"),
+                format!("client_address={client}"),
+            ] {
+                origin.attribute(record.as_bytes());
+            }
+            if make_key(&origin, &mut key) {
+                table.origins.add(&key, &1);
+            }
+        }
+        assert_eq!(table.origins.len(), 4);
+        let tables = || std::iter::once(&table);
+        assert_eq!(
+            by_login(tables()),
+            HashMap::from([(&b"anna"[..], 2), (b"bob", 1)])
+        );
+        assert_eq!(
+            by_client(tables()),
+            HashMap::from([(&b"192.0.2.1"[..], 1), (b"192.0.2.2", 2)])
+        );
+        assert_eq!((of_login(&table, b"anna"), of_login(&table, b"")), (2, 1));
+        let network = Network::parse(b"192.0.2.0/24").unwrap();
+        assert_eq!(of_network(&table, &network), 3);
+    }
+}

@@ -1,0 +1,168 @@
+//! `queuewatch origins`: what mail is put together by, its sums, and that it agrees with the list and the filters.
+
+use std::process::Command;
+
+use queuewatch::drill::QueueFile;
+use serde_json::Value;
+
+use crate::support::spool::Spool;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_queuewatch");
+const NOW: i64 = 1_795_461_304;
+
+fn put(spool: &Spool, name: &str, file: QueueFile) {
+    spool.write(name, &file.build().bytes, 0o700);
+}
+
+/// A login with many senders, a client that a content filter passed on, local users, and one of which nothing is known.
+fn mixed() -> Spool {
+    let spool = Spool::empty();
+    for n in 0..4 {
+        let file = QueueFile::cleanup(NOW - 100 * i64::from(n), 0)
+            .attribute("sasl_username", "anna")
+            .attribute("sasl_method", "PLAIN")
+            .attribute("log_client_address", &format!("198.51.100.{n}"))
+            .attribute("log_helo_name", "pc")
+            .sender(format!("x{n}@spam.example").as_bytes())
+            .todo(b"a@one.example")
+            .todo(format!("b@two{n}.example").as_bytes())
+            .content(b"Subject: =?utf-8?B?w4RiYw==?=\n\nHello\n");
+        put(&spool, &format!("deferred/A/A00000{n}"), file);
+    }
+    let filtered = QueueFile::cleanup(NOW - 50, 0)
+        .attribute("client_address", "127.0.0.1")
+        .attribute("client_name", "localhost")
+        .attribute("log_client_address", "2001:db8:1:2::77")
+        .attribute("log_client_name", "unknown")
+        .sender(b"")
+        .todo(b"c@one.example")
+        .content(b"Received: by evil (Postfix, from userid 0)\n\nHello\n");
+    put(&spool, "active/B000001", filtered);
+    let local = |user: &str| {
+        QueueFile::cleanup(NOW - 10, 0)
+            .sender(b"www@host.example")
+            .todo(b"d@one.example")
+            .content(
+                format!(
+                    "Received: by host.example (Postfix, from userid {user})\n\tid 1; now\n\
+                     Received: by host.example (Postfix, from userid 7)\n\nHello\n"
+                )
+                .as_bytes(),
+            )
+    };
+    put(&spool, "hold/C000001", local("33"));
+    put(&spool, "hold/C000002", local("33"));
+    put(&spool, "incoming/D000001", local("none"));
+    spool
+}
+
+fn output(spool: &Spool, words: &[&str]) -> String {
+    let output = Command::new(PROGRAM)
+        .args(["origins", "--queue-directory"])
+        .arg(spool.path())
+        .args(["--now", &NOW.to_string()])
+        .args(words)
+        .output()
+        .expect("it runs");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && error.is_empty(),
+        "{words:?}: {error}"
+    );
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// The rows as `by name messages`, in their order.
+fn rows(spool: &Spool, words: &[&str]) -> Vec<String> {
+    let text = output(spool, &[&["--json"], words].concat());
+    let document: Value = serde_json::from_str(&text).expect("a document");
+    assert_eq!(document["complete"], true);
+    let rows = document["origins"].as_array().expect("rows");
+    let text = |row: &Value, key: &str| row[key].as_str().expect("a text").to_owned();
+    rows.iter()
+        .map(|row| {
+            format!(
+                "{} {} {}",
+                text(row, "by"),
+                text(row, "name"),
+                row["messages"]
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn the_best_that_is_known_stands_for_a_message() {
+    let spool = mixed();
+    assert_eq!(
+        rows(&spool, &[]),
+        [
+            "login anna 4",
+            "user 33 2",
+            "client 2001:db8:1:2::77 1",
+            "unknown  1"
+        ]
+    );
+    let text = output(&spool, &["--json", "deferred"]);
+    let document: Value = serde_json::from_str(&text).expect("a document");
+    let wanted = serde_json::json!({
+        "by": "login", "name": "anna", "messages": 4, "recipients": 8, "senders": 4, "domains": 5,
+        "oldest": 300, "newest": 0, "queue_id": "A000003",
+    });
+    assert_eq!(document["origins"][0], wanted);
+}
+
+#[test]
+fn mail_is_put_together_by_what_is_asked_for() {
+    let spool = mixed();
+    for (by, wanted) in [
+        ("login", &["login  4", "login anna 4"][..]),
+        (
+            "network",
+            &[
+                "network  3",
+                "network 198.51.100.0/24 4",
+                "network 2001:db8:1:2::/64 1",
+            ],
+        ),
+        ("user", &["user  6", "user 33 2"]),
+        (
+            "sender-domain",
+            &[
+                "sender-domain MAILER-DAEMON 1",
+                "sender-domain host.example 3",
+                "sender-domain spam.example 4",
+            ],
+        ),
+        ("helo", &["helo  4", "helo pc 4"]),
+        ("subject", &["subject  4", "subject \u{c4}bc 4"]),
+    ] {
+        let mut found = rows(&spool, &["--by", by]);
+        found.sort();
+        assert_eq!(found, wanted, "{by}");
+    }
+    assert_eq!(rows(&spool, &["--by", "client"]).len(), 6);
+    assert_eq!(rows(&spool, &["--by", "sender"]).len(), 6);
+}
+
+#[test]
+fn filters_and_limits_are_those_of_a_list() {
+    let spool = mixed();
+    assert_eq!(rows(&spool, &["--limit", "1"]), ["login anna 4"]);
+    assert_eq!(
+        rows(&spool, &["--domain", "two1.example"]),
+        ["login anna 1"]
+    );
+    assert_eq!(
+        rows(&spool, &["--not", "--login", "anna", "--older", "20s"]),
+        ["client 2001:db8:1:2::77 1"]
+    );
+    assert_eq!(rows(&spool, &["hold"]), ["user 33 2"]);
+    let text = output(&spool, &["--limit", "2"]);
+    assert!(
+        text.contains("login anna") && text.contains(" 50%  "),
+        "{text}"
+    );
+    assert!(text.contains("and 2 more origins"), "{text}");
+    assert_eq!(output(&Spool::empty(), &[]), "no mail\n");
+}
