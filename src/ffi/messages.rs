@@ -76,7 +76,8 @@ first_release_ends!(qw_delay, address: qw_bytes);
 
 /// Opens a cursor over the messages of `queue` (a queue's name, backlog or total; NULL: all six) in the
 /// instances of `snapshot`. It reads the spool again, on the calling thread. Free it with
-/// qw_messages_free. Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND (no such queue). Since 0.1.
+/// qw_messages_free. Filters among the options of qw_scan (recipient, sender, login and the like) leave out
+/// messages here and in no sum. Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND (no such queue). Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.

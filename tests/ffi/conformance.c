@@ -452,6 +452,9 @@ static void every_option(const char *spool)
         { "exclude", "corrupt" }, { "counts", "no" }, { "measure", "deferred.oldest" }, { "timeout", "60" },
         { "now", "1795461304" }, { "previous", "" }, { "readers", "2" }, { "gentle", "no" }, { "poll", "5" },
         { "bucket-count", "4" }, { "bucket-time", "5" }, { "linear", "yes" },
+        { "not", "" }, { "recipient", "nobody@none.example" }, { "sender", "<>" }, { "domain", "none.example" },
+        { "reason", "4.7" }, { "cause", "ours" }, { "login", "nobody" }, { "client", "192.0.2.0/24" },
+        { "subject", "nothing" }, { "older", "1h" }, { "younger", "1h" }, { "expiring", "1h" }, { "larger", "1M" },
     };
     qw_options *options = NULL;
     qw_snapshot *snapshot = NULL;
