@@ -4,7 +4,6 @@
 //! the default applies: a spool must be watched even if its main.cf has a typing error. Overrides in
 //! master.cf (`-o name=value`) are not read.
 
-use crate::cause::next_hop::{NextHops, PARAMETERS};
 use crate::error::Result;
 use crate::escape;
 use crate::postfix::main_cf::MainCf;
@@ -54,8 +53,6 @@ pub struct Settings {
     /// Whether postmulti starts it; no. [`find`](super::find) reports yes for a default instance without
     /// others, as postmulti does.
     pub multi_instance_enable: bool,
-    /// The next hops that it names: relays and services, of which delay reasons tell.
-    pub next_hops: NextHops,
 }
 
 impl Default for Settings {
@@ -94,7 +91,6 @@ impl Settings {
             data_directory: reader.read("data_directory", MainCf::text),
             multi_instance_group: reader.read("multi_instance_group", MainCf::text),
             multi_instance_enable: reader.read("multi_instance_enable", MainCf::boolean),
-            next_hops: next_hops(main_cf),
         };
         if settings.bounce_queue_lifetime > settings.maximal_queue_lifetime {
             settings.bounce_queue_lifetime = settings.maximal_queue_lifetime;
@@ -113,17 +109,6 @@ impl Settings {
             .iter()
             .any(|hashed| hashed.eq_ignore_ascii_case(name))
     }
-}
-
-/// The next hops of `main_cf`; a value that cannot be expanded names none.
-fn next_hops(main_cf: &MainCf) -> NextHops {
-    let mut next_hops = NextHops::default();
-    for (name, _) in PARAMETERS {
-        if let Ok(value) = main_cf.text(name) {
-            next_hops.add(name, value.as_bytes());
-        }
-    }
-    next_hops
 }
 
 struct Reader<'a> {

@@ -5,6 +5,7 @@
 
 use crate::cause::Cause;
 use crate::cause::classify::Classifier;
+use crate::cause::next_hop::{NextHops, PARAMETERS};
 use crate::cause::user_table::UserTable;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::domain::to_ascii;
@@ -13,6 +14,7 @@ use crate::instance::{Instance, Settings};
 use crate::postfix::address::{self, MAILER_DAEMON};
 use crate::postfix::defer_log::Log;
 use crate::postfix::delay_reason::has_code;
+use crate::postfix::main_cf::MainCf;
 use crate::postfix::origin::{Network, address_of};
 use crate::postfix::queue::Queue;
 use crate::postfix::quote::quote_local;
@@ -307,11 +309,30 @@ impl Context {
     pub fn of(instance: &Instance, now: i64) -> Self {
         let settings = instance.settings.clone();
         Context {
-            classifier: Classifier::new(settings.next_hops.clone(), UserTable::default()),
+            classifier: Classifier::new(next_hops(instance), UserTable::default()),
             settings,
             now,
         }
     }
+}
+
+/// The next hops that the main.cf of `instance` names; a value that cannot be expanded names none.
+fn next_hops(instance: &Instance) -> NextHops {
+    let mut next_hops = NextHops::default();
+    let Some(directory) = &instance.config_directory else {
+        return next_hops;
+    };
+    // It was read and parsed before: whoever has an instance knows that it is sound.
+    let bytes = std::fs::read(directory.join("main.cf")).unwrap_or_default();
+    if let Ok(main_cf) = MainCf::parse(&bytes) {
+        let main_cf = main_cf.with_config_directory(directory);
+        for (name, _) in PARAMETERS {
+            if let Ok(value) = main_cf.text(name) {
+                next_hops.add(name, value.as_bytes());
+            }
+        }
+    }
+    next_hops
 }
 
 fn cause_named(name: &str) -> Option<Cause> {

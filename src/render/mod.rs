@@ -6,7 +6,6 @@
 
 pub mod json;
 pub mod openmetrics;
-pub mod origins;
 mod perfdata;
 pub mod plugin;
 pub mod postqueue;

@@ -1,13 +1,18 @@
 //! `queuewatch origins`: where mail comes from.
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use queuewatch::clock::Age;
 use queuewatch::error::Result;
+use queuewatch::escape::domain::printable_address;
+use queuewatch::escape::{counted, json_text, printable};
 use queuewatch::listing::Request;
 use queuewatch::options::{Options, Takes};
-use queuewatch::origins::{By, take};
+use queuewatch::origins::{By, Table, take};
 use queuewatch::postfix::queue::QueueSet;
-use queuewatch::render::origins;
+use queuewatch::render::json::SCHEMA;
+use serde_json::{Value, json};
 
 use crate::args::{self, Flag, Word};
 use crate::{WHICH, filters, of_library, print, queues_named, tell_unread};
@@ -45,13 +50,13 @@ const ROWS: usize = 20;
 
 pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     let mut options = Options::default();
-    let mut json = false;
+    let mut as_json = false;
     let mut by = By::Best;
     let mut limit = None;
     let mut queues = QueueSet::NONE;
     for word in words {
         match word {
-            Word::Flag("json", _) => json = true,
+            Word::Flag("json", _) => as_json = true,
             Word::Flag("by", value) => {
                 let named = std::str::from_utf8(&value).ok().and_then(By::from_name);
                 by = named.ok_or_else(|| {
@@ -82,21 +87,98 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     };
     let (table, outcome) = take(options.instances()?, &request, by)?;
     let complete = outcome.unreadable == 0 && !outcome.cut;
-    if json {
+    if as_json {
         let limit = limit.unwrap_or(usize::MAX);
-        let document = origins::document(&table, by, request.now, limit, complete);
+        let document = document(&table, by, request.now, limit, complete);
         print(&format!("{document}\n"))?;
     } else {
-        print(&origins::text(
-            &table,
-            by,
-            request.now,
-            limit.unwrap_or(ROWS),
-        ))?;
+        print(&text(&table, by, request.now, limit.unwrap_or(ROWS)))?;
     }
     Ok(tell_unread(
         outcome.gaps.iter(),
         outcome.unreadable,
         outcome.cut,
     ))
+}
+
+/// The longest name in the table, in bytes.
+const MAX_NAME: usize = 60;
+
+/// The document: at most `limit` rows; `complete` says whether all was read.
+fn document(table: &Table, by: By, now: i64, limit: usize, complete: bool) -> Value {
+    let rows: Vec<Value> = table
+        .rows()
+        .into_iter()
+        .take(limit)
+        .map(|(kind, name, row)| {
+            json!({
+                "by": by.kind_name(kind),
+                "name": json_text(name),
+                "messages": row.messages,
+                "recipients": row.recipients,
+                "senders": row.senders(),
+                "domains": row.domains(),
+                "oldest": now.saturating_sub(row.oldest).max(0),
+                "newest": now.saturating_sub(row.newest).max(0),
+                "queue_id": json_text(&row.queue_id),
+            })
+        })
+        .collect();
+    json!({
+        "schema": SCHEMA,
+        "now": now,
+        "complete": complete && table.unlisted == 0 && table.untold == 0,
+        "origins": rows,
+        "messages": table.messages,
+        "unlisted": table.unlisted,
+    })
+}
+
+/// The table: at most `limit` rows, and what it leaves out.
+fn text(table: &Table, by: By, now: i64, limit: usize) -> String {
+    let rows = table.rows();
+    if rows.is_empty() && table.unlisted == 0 {
+        return "no mail\n".to_owned();
+    }
+    let mut text = String::from(
+        "messages  recipients  senders  domains  share  oldest   newest   queue ID          origin\n",
+    );
+    let age = |arrival: i64| Age(now.saturating_sub(arrival).max(0)).to_string();
+    for (kind, name, row) in rows.iter().take(limit) {
+        let share = row.messages as f64 * 100.0 / table.messages.max(1) as f64;
+        let name = match (by.kind_name(*kind), *name) {
+            ("unknown", _) => "unknown".to_owned(),
+            (what, b"") => format!("no {what} on record"),
+            (what @ ("sender" | "sender-domain"), name) => {
+                format!("{what} {}", printable_address(name, MAX_NAME))
+            }
+            (what, name) => format!("{what} {}", printable(name, MAX_NAME)),
+        };
+        let _ = writeln!(
+            text,
+            "{:>8}  {:>10}  {:>7}  {:>7}  {share:>4.0}%  {:<7}  {:<7}  {:<16}  {name}",
+            row.messages,
+            row.recipients,
+            row.senders(),
+            row.domains(),
+            age(row.oldest),
+            age(row.newest),
+            printable(&row.queue_id, 64),
+        );
+    }
+    if rows.len() > limit {
+        let _ = writeln!(
+            text,
+            "and {}",
+            counted((rows.len() - limit) as u64, "more origin")
+        );
+    }
+    if table.unlisted > 0 {
+        let _ = writeln!(
+            text,
+            "{:>8}  come from origins beyond the most that are held",
+            table.unlisted
+        );
+    }
+    text
 }
