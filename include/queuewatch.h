@@ -861,6 +861,19 @@ QW_API QW_WARN_UNUSED qw_status qw_options_new(qw_options **out, qw_error **err)
  *   bucket-count N: columns of a shape (default 10)
  *   bucket-time MINUTES: minutes of a shape's first column (default 5); each further one is twice as long
  *   linear: all columns of a shape are as long as the first
+ *   not: turns the filter behind it: messages for which that holds are left out
+ *   recipient ADDRESS ...: only messages to that recipient, in any quoting that a list prints
+ *   sender NAME ...: only messages of that sender address or domain; <> is the null sender
+ *   domain NAME ...: only messages with a recipient of that destination domain
+ *   reason CODE ...: only messages with a delay reason of that status code or prefix, such as 4.7
+ *   cause CAUSE ...: only messages with a delay reason of that cause, or ours or theirs
+ *   login NAME ...: only messages that this SASL login submitted
+ *   client ADDRESS ...: only messages from that client: an address, NET/BITS or a name
+ *   subject TEXT ...: only messages with TEXT in their decoded subject, in any case
+ *   older AGE ...: only messages older than AGE, with s m h d w
+ *   younger AGE ...: only messages younger than AGE
+ *   expiring AGE ...: only messages that reach the end of their lifetime within AGE
+ *   larger SIZE ...: only messages larger than SIZE, with k M G KiB MiB GiB kB MB GB
  *
  * Those marked `...` may be set again, and accumulate. One without a value is switched by an empty value, yes
  * or no. Both texts are copied.

@@ -1,7 +1,7 @@
 //! Which messages: filters of several kinds, each of which may be given more than once.
 //!
 //! A message is picked if of every kind of filter that is given one holds, and none of those that are
-//! turned by `not`. The table [`FILTERS`] is the source of parsing and help texts in all faces.
+//! turned by `not`. Their names and help texts stand in the table of options.
 
 use crate::cause::Cause;
 use crate::cause::classify::Classifier;
@@ -19,46 +19,6 @@ use crate::postfix::origin::{Network, address_of};
 use crate::postfix::queue::Queue;
 use crate::postfix::quote::quote_local;
 use crate::scan::{Headers, MessageRow};
-
-/// A kind of filter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Filter {
-    /// The long name of its option, without dashes.
-    pub name: &'static str,
-    /// What it takes, in help texts.
-    pub takes: &'static str,
-    /// What it picks.
-    pub help: &'static str,
-}
-
-/// Every kind of filter, in the order of help texts.
-#[rustfmt::skip]
-pub const FILTERS: [Filter; 12] = [
-    Filter { name: "recipient", takes: "ADDRESS",
-        help: "only messages to that recipient, in any quoting that a list prints" },
-    Filter { name: "sender", takes: "NAME",
-        help: "only messages of that sender address or domain; <> is the null sender" },
-    Filter { name: "domain", takes: "NAME",
-        help: "only messages with a recipient of that destination domain" },
-    Filter { name: "reason", takes: "CODE",
-        help: "only messages with a delay reason of that status code or prefix, such as 4.7" },
-    Filter { name: "cause", takes: "CAUSE",
-        help: "only messages with a delay reason of that cause, or ours or theirs" },
-    Filter { name: "login", takes: "NAME",
-        help: "only messages that this SASL login submitted" },
-    Filter { name: "client", takes: "ADDRESS",
-        help: "only messages from that client: an address, NET/BITS or a name" },
-    Filter { name: "subject", takes: "TEXT",
-        help: "only messages with TEXT in their decoded subject, in any case" },
-    Filter { name: "older", takes: "AGE",
-        help: "only messages older than AGE, with s m h d w" },
-    Filter { name: "younger", takes: "AGE",
-        help: "only messages younger than AGE" },
-    Filter { name: "expiring", takes: "AGE",
-        help: "only messages that reach the end of their lifetime within AGE" },
-    Filter { name: "larger", takes: "SIZE",
-        help: "only messages larger than SIZE, with k M G KiB MiB GiB kB MB GB" },
-];
 
 /// What a filter compares with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -226,7 +186,7 @@ impl Pick {
 }
 
 impl Test {
-    /// The place of its option in [`FILTERS`].
+    /// A number for each option: tests of one are alternatives.
     fn option(&self) -> usize {
         match self {
             Test::Recipient(_) => 0,

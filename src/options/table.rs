@@ -1,7 +1,5 @@
 //! The table of options: parsing, help texts and the header of the C library are made from it.
 
-use crate::listing::pick::FILTERS;
-
 /// What an option takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Takes {
@@ -35,11 +33,7 @@ pub const OPTIONS: [OptionRow; OWN.len() + 1 + FILTERS.len()] = {
     // Before the filters stands what turns one.
     let mut filter = 0;
     while filter < FILTERS.len() {
-        all[place + 1 + filter] = OptionRow {
-            name: FILTERS[filter].name,
-            takes: Takes::Many(FILTERS[filter].takes),
-            help: FILTERS[filter].help,
-        };
+        all[place + 1 + filter] = FILTERS[filter];
         filter += 1;
     }
     all
@@ -51,6 +45,35 @@ const NOT: OptionRow = OptionRow {
     takes: Takes::Nothing,
     help: "turns the filter behind it: messages for which that holds are left out",
 };
+
+/// Those that pick messages.
+#[rustfmt::skip]
+const FILTERS: [OptionRow; 12] = [
+    OptionRow { name: "recipient", takes: Takes::Many("ADDRESS"),
+        help: "only messages to that recipient, in any quoting that a list prints" },
+    OptionRow { name: "sender", takes: Takes::Many("NAME"),
+        help: "only messages of that sender address or domain; <> is the null sender" },
+    OptionRow { name: "domain", takes: Takes::Many("NAME"),
+        help: "only messages with a recipient of that destination domain" },
+    OptionRow { name: "reason", takes: Takes::Many("CODE"),
+        help: "only messages with a delay reason of that status code or prefix, such as 4.7" },
+    OptionRow { name: "cause", takes: Takes::Many("CAUSE"),
+        help: "only messages with a delay reason of that cause, or ours or theirs" },
+    OptionRow { name: "login", takes: Takes::Many("NAME"),
+        help: "only messages that this SASL login submitted" },
+    OptionRow { name: "client", takes: Takes::Many("ADDRESS"),
+        help: "only messages from that client: an address, NET/BITS or a name" },
+    OptionRow { name: "subject", takes: Takes::Many("TEXT"),
+        help: "only messages with TEXT in their decoded subject, in any case" },
+    OptionRow { name: "older", takes: Takes::Many("AGE"),
+        help: "only messages older than AGE, with s m h d w" },
+    OptionRow { name: "younger", takes: Takes::Many("AGE"),
+        help: "only messages younger than AGE" },
+    OptionRow { name: "expiring", takes: Takes::Many("AGE"),
+        help: "only messages that reach the end of their lifetime within AGE" },
+    OptionRow { name: "larger", takes: Takes::Many("SIZE"),
+        help: "only messages larger than SIZE, with k M G KiB MiB GiB kB MB GB" },
+];
 
 /// Whether `name` is that of an option that picks messages: of lists and cursors, not of sums.
 pub fn is_filter(name: &str) -> bool {
