@@ -128,6 +128,18 @@ impl<V: Visitor> Visitor for Hold<'_, V> {
     fn redirect(&mut self, address: &[u8]) {
         self.recipients.target = Some(address.to_vec());
     }
+
+    fn attribute(&mut self, record: &[u8]) {
+        self.visitor.attribute(record);
+    }
+
+    fn wants_headers(&self) -> bool {
+        self.visitor.wants_headers()
+    }
+
+    fn header(&mut self, line: &[u8], begins: bool) {
+        self.visitor.header(line, begins);
+    }
 }
 
 /// Passes on the recipients alone, of a message of which the rest has been told.

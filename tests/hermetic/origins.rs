@@ -166,3 +166,48 @@ fn filters_and_limits_are_those_of_a_list() {
     assert!(text.contains("and 2 more origins"), "{text}");
     assert_eq!(output(&Spool::empty(), &[]), "no mail\n");
 }
+
+#[test]
+fn rules_name_the_login_and_the_client() {
+    let spool = mixed();
+    for (rule, wanted) in [
+        (
+            "deferred.top_login=3",
+            "deferred.top_login is 4 (anna) (warning 3)",
+        ),
+        (
+            "deferred.login(anna)=3",
+            "deferred.login(anna) is 4 (warning 3)",
+        ),
+        ("deferred.login(nobody)=0", ""),
+        (
+            "active.top_client=0",
+            "active.top_client is 1 (2001:db8:1:2::77) (warning 0)",
+        ),
+        (
+            "total.client(198.51.100.0/24)=3",
+            "total.client(198.51.100.0/24) is 4 (warning 3)",
+        ),
+        (
+            "total.client(198.51.100.3)=0",
+            "total.client(198.51.100.3) is 1 (warning 0)",
+        ),
+        ("total.client(127.0.0.1)=0", ""),
+        ("hold.top_login=0", ""),
+    ] {
+        let output = Command::new(PROGRAM)
+            .args(["status", "--queue-directory"])
+            .arg(spool.path())
+            .args(["--now", &NOW.to_string(), "--warning", rule])
+            .output()
+            .expect("it runs");
+        let text = String::from_utf8_lossy(&output.stdout);
+        match wanted {
+            "" => assert!(!text.contains("WARNING"), "{rule}: {text}"),
+            wanted => assert!(
+                text.contains("WARNING") && text.contains(wanted),
+                "{rule}: {text}"
+            ),
+        }
+    }
+}
