@@ -61,9 +61,7 @@ def found(root: Path) -> Path | None:
         return built(cargo, core)
     if core is not None and (core / "target/release/libqueuewatch.so").is_file():
         return core / "target/release/libqueuewatch.so"
-    missing = (
-        "cargo is not in PATH" if core is not None else f"there is no Rust core above {root} or in it"
-    )
+    missing = "cargo is not in PATH" if core is not None else f"there is no Rust core above {root} or in it"
     raise SystemExit(
         f"cannot build libqueuewatch: {missing}; install Rust, or install the sdist or the whole checkout, "
         f"or set {VARIABLE} to the path of a libqueuewatch.so, or to libqueuewatch.so.1 if the system has it"
@@ -90,7 +88,7 @@ def built(cargo: str, core: Path) -> Path:
 
 
 def stripped(library: Path, folder: Path) -> Path:
-    """Return a copy without debug information, which is most of the library; itself where strip is missing."""
+    """Return a copy without debug information, most of the library; itself where there is no strip."""
     strip = shutil.which("strip")
     if strip is None:
         return library

@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape;
 use crate::postfix::main_cf::{MAX_BYTES, MainCf};
+use crate::spelling::option;
 
 pub use master::{Master, master};
 pub use settings::Settings;
@@ -176,7 +177,10 @@ impl Found {
             error
                 .within(&escape::path(&path))
                 .with_path(&path)
-                .with_remedy("correct main.cf, or name the spool itself (--queue-directory)")
+                .with_remedy(format!(
+                    "correct main.cf, or name the spool itself ({})",
+                    option("queue-directory")
+                ))
         };
         let name = self.name().map_err(place)?;
         let queue_directory = match given {
@@ -368,10 +372,11 @@ fn read_main_cf(path: &Path) -> Result<Vec<u8>> {
     let refused = |action: &str, cause: &io::Error| {
         let error = Error::io(action, path, cause);
         match error.kind() {
-            ErrorKind::NotFound => error.with_remedy(
-                "name the configuration directory (--config-directory) or the spool \
-                 (--queue-directory)",
-            ),
+            ErrorKind::NotFound => error.with_remedy(format!(
+                "name the configuration directory ({}) or the spool ({})",
+                option("config-directory"),
+                option("queue-directory")
+            )),
             _ => error,
         }
     };

@@ -158,7 +158,7 @@ fn selections_that_find_nothing_at_all() {
 
     let empty = Etc::new(&[]);
     let missing = "none: cannot open ROOT/postfix/main.cf: no such file or directory (ENOENT); name \
-                   the configuration directory (--config-directory) or the spool (--queue-directory)";
+                   the configuration directory (\"config-directory\") or the spool (\"queue-directory\")";
     for selection in [
         Selection::Default,
         Selection::All(None),
@@ -216,13 +216,13 @@ fn one_broken_instance_hides_no_other() {
     ]);
     let unknown = "cannot expand $mail_version: main.cf does not set it, and its default depends on \
                    how Postfix was built, on this host or on the process; correct main.cf, or name \
-                   the spool itself (--queue-directory)";
+                   the spool itself (\"queue-directory\")";
     assert_eq!(
         etc.lines(&Selection::All(None)),
         [
             format!("ROOT/postfix/main.cf: queue_directory: {unknown}"),
             "cannot open ROOT/gone/main.cf: no such file or directory (ENOENT); name the \
-             configuration directory (--config-directory) or the spool (--queue-directory)"
+             configuration directory (\"config-directory\") or the spool (\"queue-directory\")"
                 .to_owned(),
             "ROOT/syntax/main.cf: line 1: expected name = value, found \"queue_directory\"; Postfix \
              refuses the whole file for this: correct the line"
@@ -233,7 +233,7 @@ fn one_broken_instance_hides_no_other() {
             format!("ROOT/version/main.cf: queue_directory: {unknown}"),
             "postfix-t /srv/fine".to_owned(),
             "ROOT/dot/main.cf: queue_directory: expected an absolute path, found \"spool\"; correct \
-             main.cf, or name the spool itself (--queue-directory)"
+             main.cf, or name the spool itself (\"queue-directory\")"
                 .to_owned(),
             "ROOT/fine/main.cf: queue_directory /srv/fine is already that of ROOT/twin/main.cf; give \
              each instance a queue_directory of its own"

@@ -13,6 +13,7 @@ use crate::rules::{Finding, Level, Range, State, Verdict};
 use crate::snapshot::ages::{self, Ages};
 use crate::snapshot::name_counts::Names;
 use crate::snapshot::{InstanceSnapshot, Snapshot, Traffic};
+use crate::spelling::option;
 
 /// Maximum bytes of first line and performance data with one instance: the limit of NRPE 2.
 pub const MAX_FIRST: usize = 999;
@@ -219,8 +220,10 @@ fn incomplete(snapshot: &Snapshot, logs: bool) -> Option<String> {
         .collect();
     (!cut.is_empty()).then(|| {
         format!(
-            "the time was up before all of {} was read; raise --timeout or use --counts",
-            cut.join(", ")
+            "the time was up before all of {} was read; raise {} or use {}",
+            cut.join(", "),
+            option("timeout"),
+            option("counts")
         )
     })
 }

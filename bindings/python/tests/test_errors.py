@@ -47,7 +47,7 @@ def test_a_missing_directory_is_a_file_not_found_error() -> None:
 
 def test_an_unknown_option_is_a_lookup_error_that_lists_them() -> None:
     with pytest.raises(queuewatch.NotFound, match="there is no option queue-dir; options are ") as caught:
-        queuewatch.scan(queue_dir="/x")
+        queuewatch.scan(queue_dir="/x")  # type: ignore[call-arg]
     assert isinstance(caught.value, LookupError)
     assert not isinstance(caught.value, OSError)
     assert caught.value.remedy is not None
@@ -105,7 +105,9 @@ def test_paths_of_any_bytes_come_back(tmp_path: Path) -> None:
     "value", [object(), {1: 2}, {"a"}, 1j, [["nested"]], [None], bytearray(b"x"), range(2)], ids=repr
 )
 def test_a_value_of_a_wrong_type_is_a_type_error_that_names_the_option(value: Any) -> None:
-    with pytest.raises(TypeError, match=r"^warning: a str, bytes, path, number, bool, datetime, timedelta, or"):
+    with pytest.raises(
+        TypeError, match=r"^warning: a str, bytes, path, number, bool, datetime, timedelta, or"
+    ):
         queuewatch.scan(warning=value)
 
 
@@ -170,9 +172,9 @@ def test_half_a_character_is_an_error_with_the_name(wide: str) -> None:
     with pytest.raises(
         queuewatch.InvalidArgument, match=rf"^{wide}: .*surrogates not allowed; give it as bytes"
     ):
-        queuewatch.scan(**{wide: "\ud83d"})
+        queuewatch.scan(**{wide: "\ud83d"})  # type: ignore[arg-type]
     with pytest.raises(queuewatch.InvalidArgument, match=r"^option: .*surrogates not allowed"):
-        queuewatch.scan(**{"\ud83d": "1"})
+        queuewatch.scan(**{"\ud83d": "1"})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e300, -1, 10**400])

@@ -66,7 +66,7 @@ SPELLING = b"queue_directory="
 Settings = dict[str, tuple[bytes, ...]]
 
 
-def settings(options: Mapping[str, Option]) -> Settings:
+def settings(options: Mapping[str, object]) -> Settings:
     """Return what to set, by the names of the programs' long options; TypeError names a wrong value."""
     return {keyword.replace("_", "-"): _values(keyword, value) for keyword, value in options.items()}
 
@@ -111,7 +111,7 @@ def _decimal(name: str, value: float) -> bytes:
     return digits.encode("ascii")
 
 
-def refuse_others(what: str, options: Mapping[str, Option], taken: type) -> None:
+def refuse_others(what: str, options: Mapping[str, object], taken: type) -> None:
     """Raise TypeError for a keyword that `what` would not look at."""
     for keyword in options:
         if keyword not in taken.__annotations__:

@@ -1,8 +1,9 @@
 """Long calls, which the handler of a signal can end.
 
-Python runs the handlers of signals on the main thread, between two steps of Python. While that thread is in the
-library there is none. So a long call of the main thread runs on a helper thread, and the main thread waits for
-it in Python: what a handler raises (KeyboardInterrupt) stops the call by qw_cancel, and goes on when it has ended.
+Python runs the handlers of signals on the main thread, between two steps of Python. While that thread is in
+the library there is none. So a long call of the main thread runs on a helper thread, and the main thread waits
+for it in Python: what a handler raises (KeyboardInterrupt) stops the call by qw_cancel, and goes on when the
+call has ended.
 """
 
 from __future__ import annotations
@@ -27,17 +28,18 @@ def run(options: Handle, function: Any, pointer: Any, free: Callable[[Any], None
     def work() -> None:
         try:
             made.append(Handle.made(function, pointer, free, *arguments))
-        except BaseException as error:  # noqa: BLE001 (it is raised below)
+        except BaseException as error:
             failed.append(error)
 
     helper = threading.Thread(target=work, name="queuewatch", daemon=True)
-    helper.start()
     try:
+        helper.start()
         while helper.is_alive():
             helper.join(WAKE)
     except BaseException:
         lib.qw_cancel(options)
-        helper.join()
+        if helper.ident is not None:
+            helper.join()
         raise
     if failed:
         raise failed[0]

@@ -20,6 +20,7 @@ nagiosplugin stops a check by a signal, which Python only sees when a scan is ov
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from . import Incomplete, Option, QueuewatchError, State, Verdict, scan
 
@@ -62,7 +63,8 @@ class PostfixQueue(nagiosplugin.Resource):
     def probe(self) -> Iterator[nagiosplugin.Metric]:
         """Scan, judge, and yield the metrics."""
         try:
-            with scan(**self.options) as snapshot:
+            given: Any = self.options
+            with scan(**given) as snapshot:
                 self.verdict = snapshot.check()
                 # Before any measure: what the rules found stands, whatever is not known.
                 yield nagiosplugin.Metric(_RULES, self.verdict)
