@@ -67,8 +67,8 @@ def test_an_unknown_queue_raises(snap: queuewatch.Snapshot) -> None:
 
 
 def test_contradictions_are_value_errors(spool: Path) -> None:
-    with pytest.raises(queuewatch.InvalidArgument, match="exclude each other"):
-        queuewatch.scan(queue_directory=spool, config_directory="/etc/postfix")
+    with pytest.raises(queuewatch.InvalidArgument, match="all_instances= and instance= exclude it"):
+        queuewatch.scan(queue_directory=spool, all_instances=True)
 
 
 def test_no_spool_is_said(tmp_path: Path) -> None:
