@@ -3,6 +3,7 @@
 //! A figure that was not read is null. A queue that was read only in part has `"complete": false`, and
 //! its figures are lower bounds. Names and paths are reversible text (`escape::json_text`).
 
+use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -16,6 +17,7 @@ use crate::postfix::queue::{Queue, QueueSet};
 use crate::rules::{Finding, State, Verdict};
 use crate::scan::{Depth, Gap, GapKind};
 use crate::snapshot::name_counts::{Count, Names};
+use crate::snapshot::origins;
 use crate::snapshot::reasons::Reasons;
 use crate::snapshot::{
     Earlier, InstanceSnapshot, QueueTables, RETRY_EDGES, Reason, Snapshot, Tally, Traffic,
@@ -275,6 +277,12 @@ fn queue_sums(taken: &InstanceSnapshot, queue: Queue, now: i64) -> Value {
         sums["senders_complete"] = tables.senders.is_complete().into();
         sums["top_senders"] = most(&tables.senders, "sender", "messages");
     }
+    if taken.wanted.origins && depth >= Depth::Envelopes {
+        let one = || std::iter::once(tables);
+        sums["origins_complete"] = tables.origins.is_complete().into();
+        sums["top_logins"] = most_of(&origins::by_login(one()), "login");
+        sums["top_clients"] = most_of(&origins::by_client(one()), "client");
+    }
     sums
 }
 
@@ -328,6 +336,16 @@ pub fn reasons(snapshot: &Snapshot, reasons: &Reasons) -> Value {
         "unlisted": reasons.unlisted,
         "without_reason": reasons.unexplained,
     })
+}
+
+/// Those that have most messages.
+fn most_of(sums: &HashMap<&[u8], u64>, what: &str) -> Value {
+    let mut sums: Vec<(&[u8], u64)> = sums.iter().map(|(name, count)| (*name, *count)).collect();
+    sums.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
+    sums.into_iter()
+        .take(MOST)
+        .map(|(name, count)| json!({ what: json_text(name), "messages": count }))
+        .collect()
 }
 
 fn most<C: Count>(names: &Names<C>, what: &str, counted: &str) -> Value {
