@@ -23,6 +23,10 @@ pub struct Inode {
     pub number: u64,
     /// Permission bits with set-id and sticky bits (07777).
     pub mode: u32,
+    /// The number of its user.
+    pub owner: u32,
+    /// The number of its group.
+    pub group: u32,
     /// Whether it is a regular file.
     pub regular: bool,
     /// Bytes.
@@ -40,6 +44,8 @@ impl From<rustix::fs::Stat> for Inode {
         Inode {
             number: stat.st_ino as u64,
             mode: stat.st_mode as u32 & 0o7777,
+            owner: stat.st_uid as u32,
+            group: stat.st_gid as u32,
             regular: FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile,
             size: u64::try_from(stat.st_size).unwrap_or(0),
             uid: stat.st_uid,
@@ -158,6 +164,11 @@ pub fn inode(file: BorrowedFd<'_>) -> Result<Inode, Errno> {
 /// The inode of `name`, links not followed.
 pub fn inode_at(directory: BorrowedFd<'_>, name: &CStr) -> Result<Inode, Errno> {
     rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).map(Inode::from)
+}
+
+/// The inode of `name`, links followed as Postfix follows them.
+pub fn target_inode_at(directory: BorrowedFd<'_>, name: &str) -> Result<Inode, Errno> {
+    rustix::fs::statat(directory, name, AtFlags::empty()).map(Inode::from)
 }
 
 /// What tells an unchanged file from a changed one, whoever changed it: inode number, size, and the

@@ -13,7 +13,7 @@ use crate::options::Options;
 use crate::postfix::envelope::Visitor;
 use crate::postfix::queue::Queue;
 use crate::postfix::record::Damage;
-use crate::scan::{Depth, Gap, Message, Observer, Plan, Spool, fold_gaps, is_repeated};
+use crate::scan::{Depth, Gap, Message, Misowned, Observer, Plan, Spool, fold_gaps, is_repeated};
 use crate::snapshot::contribution::is_altered;
 use crate::spelling::option;
 use crate::sys;
@@ -145,6 +145,29 @@ fn files(spool: &Spool, options: &Options, rights: &Rights, report: &mut Report)
         );
         (format!("{path} is damaged: {damage}"), remedy)
     });
+    let mut misowned = spool.misowned(queues);
+    misowned.append(&mut all.misowned);
+    misowned.sort_by(|a, b| a.path.cmp(&b.path));
+    for one in misowned.iter().take(MAX_EXAMPLES) {
+        report.wrong(
+            format!(
+                "{}: {}: Postfix stops there",
+                escape::path(&one.path),
+                one.fault
+            ),
+            Some(Misowned::REMEDY.to_owned()),
+        );
+    }
+    if misowned.len() > MAX_EXAMPLES {
+        report.wrong("and more files and directories of the same kind", None);
+    }
+    all.misplaced
+        .tell(report, "misplaced queue files", |path, ()| {
+            (
+                format!("{path} lies where Postfix does not look: it is never delivered"),
+                "postsuper -s moves it to its hash directory".to_owned(),
+            )
+        });
     all.corrupt.tell(report, "files in corrupt", |path, ()| {
         let id = path.rsplit('/').next().unwrap_or_default();
         let remedy = format!(
@@ -286,6 +309,8 @@ struct Finds {
     altered: Listed<u32>,
     damaged: Listed<Damage>,
     corrupt: Listed<()>,
+    misplaced: Listed<()>,
+    misowned: Vec<Misowned>,
     cut: bool,
 }
 
@@ -299,6 +324,8 @@ impl Finds {
         self.altered.take_in(&mut other.altered);
         self.damaged.take_in(&mut other.damaged);
         self.corrupt.take_in(&mut other.corrupt);
+        self.misplaced.take_in(&mut other.misplaced);
+        self.misowned.append(&mut other.misowned);
         self.cut |= other.cut;
     }
 
@@ -323,6 +350,25 @@ impl Observer for Finds {
     fn message(&mut self, message: &Message<'_>) {
         self.messages[message.queue.index()] += 1;
         self.file(message);
+        if message.misplaced {
+            self.misplaced.add(message, ());
+        }
+        if let Some(fault) = message.fault {
+            self.misowned(Misowned {
+                queue: Some(message.queue),
+                path: message.path(),
+                fault,
+            });
+        }
+    }
+
+    fn misowned(&mut self, one: Misowned) {
+        self.misowned.push(one);
+        // Memory for the first of very many.
+        if self.misowned.len() >= 64 * MAX_EXAMPLES {
+            self.misowned.sort_by(|a, b| a.path.cmp(&b.path));
+            self.misowned.truncate(2 * MAX_EXAMPLES);
+        }
     }
 
     fn not_ready(&mut self, file: &Message<'_>) {

@@ -5,6 +5,7 @@ use super::mail::{Mail, Message};
 use super::queue_file::BuiltFile;
 use super::{Made, Plan, Totals, target};
 use crate::error::{Error, Result};
+use crate::instance::numeric_field;
 use crate::postfix::queue::Queue;
 use crate::postfix::queue_id;
 use std::collections::HashSet;
@@ -298,20 +299,6 @@ impl Owners {
     fn of_files(&self) -> Option<Owner> {
         self.user.map(|user| (Some(user), self.group))
     }
-}
-
-/// The number in field `field` (counted from 0) of the line for `name` in a file like passwd(5).
-fn numeric_field(file: &[u8], name: &str, field: usize) -> Option<u32> {
-    file.split(|&byte| byte == b'\n').find_map(|line| {
-        let mut fields = line.split(|&byte| byte == b':');
-        if fields.next()? != name.as_bytes() {
-            return None;
-        }
-        std::str::from_utf8(fields.nth(field - 1)?)
-            .ok()?
-            .parse()
-            .ok()
-    })
 }
 
 fn create_directory(path: &Path, owner: Option<Owner>, mode: u32) -> io::Result<()> {

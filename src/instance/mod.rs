@@ -9,6 +9,7 @@
 
 mod master;
 mod settings;
+mod users;
 
 use std::ffi::OsStr;
 use std::fs::OpenOptions;
@@ -24,6 +25,7 @@ use crate::spelling::option;
 
 pub use master::{Master, master};
 pub use settings::Settings;
+pub(crate) use users::{local_group, local_user, numeric_field};
 
 /// Postfix's compiled-in configuration directory (mail_params.h). FreeBSD's ports and NixOS use another
 /// one: set `MAIL_CONFIG` or give the directory.

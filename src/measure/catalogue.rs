@@ -33,6 +33,8 @@ pub enum Kind {
     Unreadable,
     Damaged,
     Altered,
+    Misowned,
+    Misplaced,
     FreeBytes,
     FreeInodes,
     FreeShare,
@@ -127,7 +129,7 @@ const fn row(
 
 /// Every measure, in the order of contract.md, "Measures".
 #[rustfmt::skip]
-pub const CATALOGUE: [Row; 25] = [
+pub const CATALOGUE: [Row; 27] = [
     row("QUEUE.messages", Kind::Messages, Unit::Count, Depth::Inodes, NO_TABLE, ArgumentKind::None,
         "messages"),
     row("QUEUE.recipients", Kind::Recipients, Unit::Count, Depth::Envelopes, NO_TABLE, ArgumentKind::None,
@@ -172,6 +174,10 @@ pub const CATALOGUE: [Row; 25] = [
         "queue files whose group or other mode bits are set: Postfix reads them as commands"),
     row("disk.free_share", Kind::FreeShare, Unit::Percent, Depth::Names, NO_TABLE, ArgumentKind::None,
         "free bytes against the size of the file system that holds the spool"),
+    row("spool.misowned", Kind::Misowned, Unit::Count, Depth::Inodes, NO_TABLE, ArgumentKind::None,
+        "queue files and directories whose owner or mode stops Postfix"),
+    row("spool.misplaced", Kind::Misplaced, Unit::Count, Depth::Inodes, NO_TABLE, ArgumentKind::None,
+        "messages in a hash directory where Postfix does not look for them"),
     row("disk.free_bytes", Kind::FreeBytes, Unit::Bytes, Depth::Names, NO_TABLE, ArgumentKind::None,
         "free bytes of the file system that holds the spool"),
     row("disk.free_inodes", Kind::FreeInodes, Unit::Count, Depth::Names, NO_TABLE, ArgumentKind::None,

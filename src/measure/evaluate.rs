@@ -219,6 +219,29 @@ impl Measure {
             Kind::Unreadable => sum(|tally| tally.unreadable),
             Kind::Damaged => sum(|tally| tally.damaged),
             Kind::Altered => sum(|tally| tally.altered),
+            Kind::Misplaced => {
+                let figure = sum(|tally| tally.misplaced);
+                Figure {
+                    detail: (figure.value > 0.0).then(|| {
+                        "files where Postfix does not look; postsuper -s moves them".to_owned()
+                    }),
+                    ..figure
+                }
+            }
+            Kind::Misowned => {
+                let beside = instances.iter().map(|taken| taken.misowned_directories);
+                let count = tallies()
+                    .map(|tally| tally.misowned)
+                    .chain(beside)
+                    .sum::<u64>();
+                let mut first = instances.iter().flat_map(|taken| &taken.misowned);
+                Figure {
+                    detail: first
+                        .next()
+                        .map(|one| format!("{}: {}", escape::path(&one.path), one.fault)),
+                    ..Figure::exact(count as f64)
+                }
+            }
             Kind::Oldest => {
                 let of = |taken: &InstanceSnapshot| {
                     let oldest = queues.iter().filter_map(|queue| taken.tally(queue).oldest);

@@ -183,6 +183,11 @@ fn instance(taken: &InstanceSnapshot, snapshot: &Snapshot) -> Value {
         "expected": taken.instance.expected,
         "warnings": taken.instance.warnings,
         "never_started": taken.never_started,
+        "misowned": taken.misowned.iter().map(|one| json!({
+            "queue": one.queue.map(Queue::name),
+            "path": path(&one.path),
+            "fault": one.fault.to_string(),
+        })).collect::<Vec<_>>(),
         "complete": taken.is_whole(),
         "queues": queues,
         "unreadable": taken.unreadable(),
@@ -247,6 +252,8 @@ fn queue_sums(taken: &InstanceSnapshot, queue: Queue, now: i64) -> Value {
         "torn": envelope(tally.torn),
         "vanished": tally.vanished,
         "strays": tally.strays,
+        "misplaced": inode(tally.misplaced),
+        "misowned": inode(tally.misowned),
     });
     if queue == Queue::Deferred {
         sums["overdue"] = inode(tally.overdue).into();

@@ -20,13 +20,17 @@ const OF_QUEUES: [(&str, &str, &str, Kind); 4] = [
 
 /// Families with one sample per instance: name, unit, help, figure.
 #[rustfmt::skip]
-const OF_SPOOLS: [(&str, &str, &str, Subject, Kind); 4] = [
+const OF_SPOOLS: [(&str, &str, &str, Subject, Kind); 6] = [
     ("postfix_spool_unreadable", "", "Directories and files that could not be read.",
         Subject::Spool, Kind::Unreadable),
     ("postfix_spool_damaged", "", "Ready files that are no valid queue files.",
         Subject::Spool, Kind::Damaged),
     ("postfix_spool_altered", "", "Queue files whose group or other mode bits are set.",
         Subject::Spool, Kind::Altered),
+    ("postfix_spool_misowned", "", "Queue files and directories whose owner or mode stops Postfix.",
+        Subject::Spool, Kind::Misowned),
+    ("postfix_spool_misplaced", "", "Messages in a hash directory where Postfix does not look.",
+        Subject::Spool, Kind::Misplaced),
     ("postfix_spool_overdue", "", "Deferred messages whose next retry is past by more than a queue run.",
         Subject::DEFERRED, Kind::Overdue),
 ];

@@ -127,6 +127,8 @@ fn row(name: &str, tally: &Tally, now: i64, text: &mut String) {
         (tally.overdue, "overdue"),
         (tally.damaged, "damaged"),
         (tally.altered, "with altered modes"),
+        (tally.misowned, "with an owner or mode that stops Postfix"),
+        (tally.misplaced, "in a wrong hash directory"),
         (tally.not_ready, "not ready"),
         (tally.strays, "where Postfix does not look"),
         (tally.unreadable, "unreadable"),

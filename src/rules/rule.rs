@@ -106,7 +106,7 @@ fn place(level: Level, text: &str) -> String {
 /// `live`: the spool is that of an instance with a main.cf, so that its master matters; `active_limit`:
 /// its `qmgr_message_active_limit`.
 pub fn defaults(live: bool, active_limit: u64) -> Vec<Rule> {
-    const RULES: [(Level, &str); 13] = [
+    const RULES: [(Level, &str); 14] = [
         (Level::Warning, "deferred.oldest=4h"),
         (Level::Critical, "deferred.oldest=2d"),
         (Level::Warning, "incoming.oldest=15m"),
@@ -118,15 +118,19 @@ pub fn defaults(live: bool, active_limit: u64) -> Vec<Rule> {
         (Level::Critical, "corrupt.messages=0"),
         (Level::Warning, "spool.damaged=0"),
         (Level::Warning, "spool.altered=0"),
+        (Level::Critical, "spool.misowned=0"),
         (Level::Warning, "disk.free_bytes=512MiB:"),
         (Level::Critical, "disk.free_bytes=64MiB:"),
     ];
     let running = live.then_some((Level::Critical, "master.running=1:"));
+    // Without a main.cf nobody knows how deep the hash directories are to be.
+    let misplaced = live.then_some((Level::Warning, "spool.misplaced=0"));
     // A tenth of what qmgr holds at once.
     let one_sender = format!("deferred.top_sender={}", active_limit / 10);
     RULES
         .into_iter()
         .chain([(Level::Warning, one_sender.as_str())])
+        .chain(misplaced)
         .chain(running)
         .filter_map(|(level, text)| {
             let mut rule = Rule::parse(level, text).ok()?;

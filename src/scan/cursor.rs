@@ -215,7 +215,7 @@ impl Messages {
         let plan = Plan::new(queues, depth);
         let logs = spool.logs(plan, &mut noatime, |gap| heard.gap(gap));
         let open = spool.queue_directories(queues, &mut noatime, |gap| heard.gap(gap));
-        let files = FileReader::new(logs, Deadline::NEVER, false);
+        let files = FileReader::new(logs, Arc::clone(&spool.expected), Deadline::NEVER, false);
         // The walk takes the last first.
         let first = open.into_iter().rev().map(|queue| Work::List(queue, ()));
         Messages {
@@ -515,7 +515,7 @@ impl<'s> Reread<'s> {
         Reread {
             spool,
             depth,
-            files: FileReader::new(logs, deadline, plan.as_showq),
+            files: FileReader::new(logs, Arc::clone(&spool.expected), deadline, plan.as_showq),
             open: None,
             heard,
         }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use rustix::io::Errno;
 
+use super::expected::{Expected, Misowned};
 use super::gap::{Gap, GapKind};
 use crate::postfix::queue::Queue;
 use crate::postfix::{qshape, queue_id};
@@ -63,6 +64,8 @@ pub(crate) struct Directory {
     /// delivered (postfix.md, "Misplaced files").
     pub(crate) listed: bool,
     level: u32,
+    /// The names of the hash directories that lead to it, one character each.
+    levels: Vec<u8>,
     policy: Policy,
     fd: OwnedFd,
 }
@@ -75,6 +78,7 @@ impl Directory {
             path,
             listed: true,
             level: 0,
+            levels: Vec::new(),
             policy,
             fd,
         }
@@ -109,6 +113,22 @@ impl Directory {
     /// The descriptor.
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
+    }
+
+    /// Why its owner or mode stops Postfix, if daemons look into it and it does.
+    pub(crate) fn misowned(&self, expected: &Expected) -> Option<Misowned> {
+        let inode = sys::inode(self.fd()).ok().filter(|_| self.listed)?;
+        let fault = expected.directory_fault(inode)?;
+        Some(Misowned {
+            queue: Some(self.queue),
+            path: self.path.clone(),
+            fault,
+        })
+    }
+
+    /// The names of the hash directories that lead to it, one character each if it is listed.
+    pub(super) fn levels(&self) -> &[u8] {
+        &self.levels
     }
 
     /// The policy of the walk that it is part of.
@@ -154,6 +174,7 @@ impl Directory {
                 path: self.path_of(name),
                 listed: self.lists(name),
                 level: self.level + 1,
+                levels: [&self.levels, name.to_bytes()].concat(),
                 policy: self.policy,
                 fd,
             }))),

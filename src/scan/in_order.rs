@@ -120,7 +120,12 @@ impl Spool {
         let reader = || Reader {
             common: &common,
             rows: Rows::new(tell()).with_headers(plan.headers),
-            files: FileReader::new(Arc::clone(&logs), deadline, plan.as_showq),
+            files: FileReader::new(
+                Arc::clone(&logs),
+                Arc::clone(&self.expected),
+                deadline,
+                plan.as_showq,
+            ),
         };
         let readers = pool::run(readers, vec![Next], reader);
         let mut all: Vec<Rows<T>> = readers.into_iter().map(|reader| reader.rows).collect();

@@ -13,6 +13,7 @@
 
 mod cursor;
 pub(crate) mod directory;
+mod expected;
 pub(crate) mod gap;
 mod in_order;
 mod log_dir;
@@ -36,6 +37,8 @@ use log_dir::Logs;
 
 pub use cursor::{MessageRow, Messages, Reread, Rows, Tell};
 pub(crate) use directory::{Bundle, Directory, Policy};
+pub(crate) use expected::Expected;
+pub use expected::{Misowned, OwnerFault};
 pub use gap::{Gap, GapKind};
 pub(crate) use gap::{fold_gaps, is_repeated};
 pub use log_entries::{LogEntries, Logged};
@@ -147,6 +150,10 @@ pub struct Message<'a> {
     pub inode: Inode,
     /// Its envelope, where the plan asks for it.
     pub envelope: Option<Envelope>,
+    /// Whether Postfix looks for it in another directory.
+    pub misplaced: bool,
+    /// Why its owner stops Postfix, if it does.
+    pub fault: Option<OwnerFault>,
 }
 
 impl Message<'_> {
@@ -194,6 +201,11 @@ pub trait Observer: Visitor + Send {
     /// A file in `queue` that counts by its name alone.
     fn name(&mut self, queue: Queue);
 
+    /// A hash directory whose owner or mode stops Postfix.
+    fn misowned(&mut self, directory: Misowned) {
+        let _ = directory;
+    }
+
     /// A file below the directory of `queue` where Postfix does not look.
     fn stray(&mut self, queue: Queue) {
         let _ = queue;
@@ -225,6 +237,7 @@ pub struct Spool {
     /// The most levels of each log directory, as far as they had to be looked for: the same for all
     /// scans of one opened spool, until somebody knows of a new one.
     levels_seen: [OnceLock<usize>; 2],
+    expected: Arc<Expected>,
 }
 
 impl Spool {
@@ -259,6 +272,7 @@ impl Spool {
             path: path.to_owned(),
             log_levels: None,
             levels_seen: Default::default(),
+            expected: Arc::default(),
         })
     }
 
@@ -276,6 +290,7 @@ impl Spool {
             };
             spool.log_levels = Some((levels(Log::Defer), levels(Log::Bounce)));
         }
+        spool.expected = Arc::new(Expected::of(instance, spool.fd.as_fd()));
         Ok(spool)
     }
 
@@ -328,6 +343,16 @@ impl Spool {
                 .all(|queue| queue == Queue::Hold || is_there(queue.name()))
     }
 
+    /// What Postfix expects of its files and directories.
+    pub(crate) fn expected(&self) -> &Expected {
+        &self.expected
+    }
+
+    /// The directories of `queues`, and those of logs and sockets, whose owner or mode stops Postfix.
+    pub(crate) fn misowned(&self, queues: QueueSet) -> Vec<Misowned> {
+        self.expected.misowned(self.fd.as_fd(), &self.path, queues)
+    }
+
     /// Free space of the file system that holds it.
     pub fn disk(&self) -> Option<sys::Disk> {
         sys::disk(&self.fd).ok()
@@ -347,7 +372,12 @@ impl Spool {
     pub(crate) fn reader(&self, plan: &Plan) -> (FileReader, Vec<Gap>) {
         let mut gaps = Vec::new();
         let logs = self.logs(*plan, &mut Noatime::default(), |gap| gaps.push(gap));
-        let reader = FileReader::new(logs, Deadline::NEVER, plan.as_showq);
+        let reader = FileReader::new(
+            logs,
+            Arc::clone(&self.expected),
+            Deadline::NEVER,
+            plan.as_showq,
+        );
         (reader, gaps)
     }
 
@@ -398,11 +428,17 @@ impl Spool {
         };
         let reader = || Reader {
             plan,
+            expected: &self.expected,
             deadline,
             late: &late,
             observer: observer(),
-            files: FileReader::new(Arc::clone(&logs), deadline, plan.as_showq)
-                .logs_until(logs_until),
+            files: FileReader::new(
+                Arc::clone(&logs),
+                Arc::clone(&self.expected),
+                deadline,
+                plan.as_showq,
+            )
+            .logs_until(logs_until),
         };
         let first = open.into_iter().map(|queue| Work::List(queue, ()));
         let readers = walker::walk(readers, first.collect(), reader);
@@ -419,6 +455,7 @@ impl Spool {
 /// One thread's part of a scan.
 struct Reader<'s, O> {
     plan: &'s Plan,
+    expected: &'s Expected,
     deadline: Deadline,
     late: &'s AtomicBool,
     observer: O,
@@ -442,7 +479,11 @@ impl<O: Observer> Reader<'_, O> {
 impl<O: Observer> walker::Visitor for Reader<'_, O> {
     type Tag = ();
 
-    fn enter(&mut self, _directory: &Arc<Directory>, _parent: (), _name: CString) {}
+    fn enter(&mut self, directory: &Arc<Directory>, _parent: (), _name: CString) {
+        if let Some(one) = directory.misowned(self.expected) {
+            self.observer.misowned(one);
+        }
+    }
 
     fn is_cut(&mut self, directory: &Directory) -> bool {
         let late = self.is_late();

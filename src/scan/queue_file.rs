@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rustix::io::Errno;
 
 use super::directory::Directory;
+use super::expected::{Expected, owner_fault};
 use super::gap::{Gap, GapKind};
 use super::log_dir::{LogReader, Logs};
 use super::redirect::{Hold, Recipients, RecipientsOnly};
@@ -28,6 +29,7 @@ pub(crate) struct FileReader {
     deadline: Deadline,
     logs_until: Deadline,
     logs: Arc<Vec<Logs>>,
+    expected: Arc<Expected>,
     log_reader: LogReader,
     recipients: Recipients,
     as_showq: bool,
@@ -36,11 +38,17 @@ pub(crate) struct FileReader {
 impl FileReader {
     /// A reader that stops at `deadline`, be it within a file, and takes delay reasons from `logs`;
     /// `as_showq` is that of [`Plan`](super::Plan).
-    pub(super) fn new(logs: Arc<Vec<Logs>>, deadline: Deadline, as_showq: bool) -> Self {
+    pub(super) fn new(
+        logs: Arc<Vec<Logs>>,
+        expected: Arc<Expected>,
+        deadline: Deadline,
+        as_showq: bool,
+    ) -> Self {
         FileReader {
             deadline,
             logs_until: deadline,
             logs,
+            expected,
             as_showq,
             ..FileReader::default()
         }
@@ -48,8 +56,13 @@ impl FileReader {
 
     /// Another reader of the same files.
     pub(crate) fn another(&self) -> Self {
-        FileReader::new(Arc::clone(&self.logs), self.deadline, self.as_showq)
-            .logs_until(self.logs_until)
+        FileReader::new(
+            Arc::clone(&self.logs),
+            Arc::clone(&self.expected),
+            self.deadline,
+            self.as_showq,
+        )
+        .logs_until(self.logs_until)
     }
 
     /// The same, but that no log is read after `deadline`.
@@ -94,6 +107,8 @@ impl FileReader {
         observer: &mut impl Observer,
     ) -> Result<Option<Message<'m>>, Errno> {
         let queue = directory.queue;
+        let misplaced = self.expected.is_misplaced(directory, name.to_bytes());
+        let owner = self.expected.owner_of_files(queue);
         let without_envelope = |inode: Inode| {
             inode.regular.then_some(Message {
                 queue,
@@ -101,6 +116,8 @@ impl FileReader {
                 queue_id: name.to_bytes(),
                 inode,
                 envelope: None,
+                misplaced,
+                fault: owner_fault(owner, inode),
             })
         };
         if depth < Depth::Envelopes {
@@ -166,6 +183,8 @@ impl FileReader {
             queue_id: name.to_bytes(),
             inode,
             envelope: Some(envelope),
+            misplaced,
+            fault: owner_fault(owner, inode),
         }))
     }
 }

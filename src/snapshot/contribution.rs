@@ -11,7 +11,7 @@ use super::histogram::Seconds;
 use super::{Damaged, MAX_EXAMPLES, RETRY_EDGES, Tally, Wanted};
 use crate::instance::Settings;
 use crate::postfix::queue::Queue;
-use crate::scan::{Depth, Plan};
+use crate::scan::{Depth, Misowned, Plan};
 
 /// An arrival time later than this many seconds from now says nothing: clocks of hosts differ by seconds.
 const DAY: i64 = 86_400;
@@ -45,6 +45,10 @@ pub(crate) enum FileFacts {
         mtime: i64,
         /// Whether its log of delay reasons could not be read. A scan counts that as a gap.
         unread_log: bool,
+        /// Whether Postfix looks for it in another directory.
+        misplaced: bool,
+        /// Whether its owner stops Postfix.
+        misowned: bool,
         /// What its envelope says, if that was read.
         envelope: Option<EnvelopeFacts>,
     },
@@ -81,6 +85,8 @@ pub(crate) struct Sums<T> {
     strays: u64,
     unreadable: u64,
     unread_logs: u64,
+    misplaced: u64,
+    misowned: u64,
     /// The arrival times of messages.
     arrivals: T,
     /// The next retries of deferred messages.
@@ -111,11 +117,15 @@ impl Contribution {
                 mode,
                 mtime,
                 unread_log,
+                misplaced,
+                misowned,
                 envelope,
             } => {
                 let mut one = Contribution::of_inode(queue, mode, Some(mtime));
                 one.messages = 1;
                 one.unread_logs = u64::from(unread_log);
+                one.misplaced = u64::from(misplaced);
+                one.misowned = u64::from(misowned);
                 if let Some(envelope) = envelope {
                     one.recipients = envelope.recipients;
                     one.bytes = envelope.size.into();
@@ -153,6 +163,8 @@ impl Sums<Seconds> {
             (&mut self.strays, one.strays),
             (&mut self.unreadable, one.unreadable),
             (&mut self.unread_logs, one.unread_logs),
+            (&mut self.misplaced, one.misplaced),
+            (&mut self.misowned, one.misowned),
         ];
         for (sum, count) in sums {
             *sum = match sign {
@@ -203,6 +215,8 @@ impl<T: Instants> Sums<T> {
             strays: self.strays,
             unreadable: self.unreadable,
             unread_logs: self.unread_logs,
+            misplaced: self.misplaced,
+            misowned: self.misowned,
             arrived: bounds
                 .arrived
                 .map_or(0, |bound| dated.saturating_sub(self.arrivals.before(bound))),
@@ -309,6 +323,12 @@ pub(crate) fn expiry(
     Some(born?.saturating_add(lifetime))
 }
 
+/// Sorts what is misowned by path and keeps the first [`MAX_EXAMPLES`].
+pub(crate) fn fold_misowned(misowned: &mut Vec<Misowned>) {
+    misowned.sort_by(|a, b| a.path.cmp(&b.path));
+    misowned.truncate(MAX_EXAMPLES);
+}
+
 /// Sorts damaged files and keeps the first [`MAX_EXAMPLES`].
 pub(crate) fn fold_damaged(damaged: &mut Vec<Damaged>) {
     damaged.sort_by(|a, b| (a.queue, &a.path).cmp(&(b.queue, &b.path)));
@@ -326,6 +346,8 @@ mod tests {
             mode,
             mtime,
             unread_log: mode == 0o755,
+            misplaced: mode == 0o755,
+            misowned: mode == 0o700,
             envelope: Some(EnvelopeFacts {
                 recipients: 3,
                 size: 100,
@@ -353,6 +375,8 @@ mod tests {
                     mode: 0o700,
                     mtime: NOW - 1,
                     unread_log: false,
+                    misplaced: false,
+                    misowned: false,
                     envelope: None,
                 },
             ));

@@ -18,7 +18,7 @@ use crate::postfix::defer_log::{Entry, Log};
 use crate::postfix::envelope::{Envelope, Visitor};
 use crate::postfix::origin::Origin;
 use crate::postfix::queue::Queue;
-use crate::scan::{Gap, Message, Observer, Plan};
+use crate::scan::{Gap, Message, Misowned, Observer, Plan};
 
 /// Names that a thread adds before it hands them over.
 const LOCAL_NAMES: usize = 4096;
@@ -41,6 +41,7 @@ pub(super) struct Counter<'a> {
     pub(super) tallies: [Tally; Queue::ALL.len()],
     pub(super) gaps: Vec<Gap>,
     pub(super) damaged: Vec<Damaged>,
+    pub(super) misowned: Vec<Misowned>,
     tables: Tables,
     added: usize,
     /// Of the message that is being read.
@@ -60,6 +61,7 @@ impl<'a> Counter<'a> {
             tallies: Default::default(),
             gaps: Vec::new(),
             damaged: Vec::new(),
+            misowned: Vec::new(),
             tables: Tables::default(),
             added: 0,
             queue: Queue::Active,
@@ -69,6 +71,12 @@ impl<'a> Counter<'a> {
             sender: Vec::new(),
             origin: Origin::default(),
             key: Vec::new(),
+        }
+    }
+
+    fn keep_misowned(&mut self, one: Misowned) {
+        if self.misowned.len() < MAX_EXAMPLES {
+            self.misowned.push(one);
         }
     }
 
@@ -193,6 +201,8 @@ impl Observer for Counter<'_> {
             mtime: message.inode.mtime,
             // It was told as a gap.
             unread_log: false,
+            misplaced: message.misplaced,
+            misowned: message.fault.is_some(),
             envelope: message.envelope.map(|envelope| EnvelopeFacts {
                 recipients: envelope.recipients,
                 size: message.size(),
@@ -202,6 +212,13 @@ impl Observer for Counter<'_> {
             }),
         };
         self.add(queue, &facts);
+        if let Some(fault) = message.fault {
+            self.keep_misowned(Misowned {
+                queue: Some(queue),
+                path: message.path(),
+                fault,
+            });
+        }
         let Some(envelope) = &message.envelope else {
             return;
         };
@@ -228,6 +245,13 @@ impl Observer for Counter<'_> {
 
     fn name(&mut self, queue: Queue) {
         self.tallies[queue.index()].messages += 1;
+    }
+
+    fn misowned(&mut self, directory: Misowned) {
+        if let Some(queue) = directory.queue {
+            self.tallies[queue.index()].misowned += 1;
+        }
+        self.keep_misowned(directory);
     }
 
     fn stray(&mut self, queue: Queue) {

@@ -35,10 +35,10 @@ use crate::instance::{Instance, Master, master};
 use crate::listing::Pick;
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::postfix::record::Damage;
-use crate::scan::{Gap, Plan, Spool, fold_gaps};
+use crate::scan::{Gap, Misowned, Plan, Spool, fold_gaps};
 use crate::sys::{Disk, SinceBoot};
 use crate::threads::{Readers, Thread, spawn};
-use contribution::{Bounds, fold_damaged};
+use contribution::{Bounds, fold_damaged, fold_misowned};
 use counter::{Common, Counter};
 
 /// Gaps and damaged files of which a snapshot keeps the place; all are counted.
@@ -75,6 +75,10 @@ pub struct InstanceSnapshot {
     pub disk: Option<Disk>,
     /// Whether master(8) runs.
     pub master: Master,
+    /// The first [`MAX_EXAMPLES`] files and directories whose owner or mode stops Postfix, by path.
+    pub misowned: Vec<Misowned>,
+    /// How many directories of queues, logs and sockets are among them.
+    pub misowned_directories: u64,
     /// Whether Postfix was never started on its spool.
     pub never_started: bool,
 }
@@ -109,6 +113,8 @@ impl InstanceSnapshot {
         let mut tallies: [Tally; Queue::ALL.len()] = Default::default();
         let mut gaps = Vec::new();
         let mut damaged = Vec::new();
+        let mut misowned = spool.misowned(request.plan.queues());
+        let misowned_directories = misowned.len() as u64;
         for mut counter in counters {
             counter.hand_over();
             for (sum, own) in tallies.iter_mut().zip(&counter.tallies) {
@@ -116,9 +122,11 @@ impl InstanceSnapshot {
             }
             gaps.append(&mut counter.gaps);
             damaged.append(&mut counter.damaged);
+            misowned.append(&mut counter.misowned);
         }
         fold_gaps(&mut gaps, MAX_EXAMPLES);
         fold_damaged(&mut damaged);
+        fold_misowned(&mut misowned);
         let tables = common
             .tables
             .into_inner()
@@ -131,6 +139,8 @@ impl InstanceSnapshot {
             gaps,
             damaged,
             disk: spool.disk(),
+            misowned,
+            misowned_directories,
             never_started: spool.never_started(),
             master,
             instance,

@@ -35,6 +35,10 @@ pub struct Tally {
     pub not_ready: u64,
     /// Files in directories where Postfix does not look; not in `messages`.
     pub strays: u64,
+    /// Messages in a hash directory where Postfix does not look for them.
+    pub misplaced: u64,
+    /// Queue files and hash directories whose owner or mode stops Postfix.
+    pub misowned: u64,
     /// Files that went away before they were read; not in `messages`.
     pub vanished: u64,
     /// Directories and files of the queue that could not be read.
@@ -91,6 +95,8 @@ impl AddAssign<&Tally> for Tally {
         self.torn += other.torn;
         self.not_ready += other.not_ready;
         self.strays += other.strays;
+        self.misplaced += other.misplaced;
+        self.misowned += other.misowned;
         self.vanished += other.vanished;
         self.unreadable += other.unreadable;
         self.unread_logs += other.unread_logs;

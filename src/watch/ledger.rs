@@ -12,7 +12,7 @@ use hashbrown::HashTable;
 use super::interner::{Id, Interner, NONE, UNNAMED};
 use super::observer::{Facts, File, Part};
 use crate::postfix::record::Damage;
-use crate::scan::{Gap, Identities};
+use crate::scan::{Gap, Identities, OwnerFault};
 use crate::snapshot::contribution::{EnvelopeFacts, FileFacts};
 use crate::sys::Inode;
 
@@ -48,6 +48,10 @@ const LOG_UNREAD: u16 = 256;
 const REMADE: u16 = 512;
 /// How many recipients it has does not follow from its list.
 const COUNTED: u16 = 1024;
+/// Postfix looks for it in another directory.
+const MISPLACED: u16 = 2048;
+/// Its owner stops Postfix.
+const MISOWNED: u16 = 4096;
 
 /// What is held of one queue file: 64 bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +89,14 @@ impl Entry {
 
     pub(super) fn is_unreadable(&self) -> bool {
         self.is(UNREADABLE)
+    }
+
+    pub(super) fn is_misplaced(&self) -> bool {
+        self.is(MISPLACED)
+    }
+
+    pub(super) fn is_misowned(&self) -> bool {
+        self.is(MISOWNED)
     }
 
     pub(super) fn is_stray(&self) -> bool {
@@ -136,6 +148,7 @@ pub(super) struct Ledger {
     pub(super) gaps: HashMap<EntryId, Gap>,
     pub(super) log_gaps: HashMap<EntryId, Gap>,
     pub(super) damage: HashMap<EntryId, Damage>,
+    pub(super) faults: HashMap<EntryId, OwnerFault>,
     names: Interner,
     /// Domain, code and reason, each an [`Id`].
     causes: Interner,
@@ -239,6 +252,8 @@ impl Ledger {
             mode,
             mtime: i64::from(entry.mtime),
             unread_log: entry.is(LOG_UNREAD),
+            misplaced: entry.is(MISPLACED),
+            misowned: entry.is(MISOWNED),
             envelope,
         }
     }
@@ -348,6 +363,8 @@ impl Ledger {
                 uid: 0,
                 number: 0,
                 mode: 0,
+                owner: 0,
+                group: 0,
                 regular: true,
                 size: 0,
                 mtime: 0,
@@ -358,6 +375,8 @@ impl Ledger {
             sender: None,
             origin: None,
             parts: Vec::new(),
+            misplaced: false,
+            fault: None,
             log_gap: None,
         };
         let id = self.insert(directory_id, name, Facts::File(Box::new(nothing)));
@@ -420,6 +439,13 @@ impl Ledger {
                 flags |= COUNTED;
                 self.recipients.insert(id, envelope.recipients);
             }
+        }
+        if file.ready && file.misplaced {
+            flags |= MISPLACED;
+        }
+        if let Some(fault) = file.fault.filter(|_| file.ready) {
+            flags |= MISOWNED;
+            self.faults.insert(id, fault);
         }
         if let Some(gap) = file.log_gap {
             flags |= LOG_UNREAD;
@@ -535,6 +561,9 @@ impl Ledger {
         if flags & LOG_UNREAD != 0 {
             self.log_gaps.remove(&id);
         }
+        if flags & MISOWNED != 0 {
+            self.faults.remove(&id);
+        }
         if flags & DAMAGED != 0 {
             self.damage.remove(&id);
         }
@@ -592,6 +621,8 @@ mod tests {
                 uid: 0,
                 number: 1,
                 mode: 0o700,
+                owner: 0,
+                group: 0,
                 regular: true,
                 size: 10,
                 mtime: 5,
@@ -606,6 +637,8 @@ mod tests {
             sender: Some(b"a@b".to_vec()),
             origin: Some(b"anna\0".to_vec()),
             parts,
+            misplaced: false,
+            fault: None,
             log_gap: None,
         }))
     }

@@ -5,7 +5,7 @@ use crate::postfix::defer_log::{Entry, Log};
 use crate::postfix::envelope::{Envelope, Visitor};
 use crate::postfix::origin::Origin;
 use crate::postfix::queue::Queue;
-use crate::scan::{Gap, GapKind, Message, Observer, Plan};
+use crate::scan::{Gap, GapKind, Message, Observer, OwnerFault, Plan};
 use crate::snapshot::Wanted;
 use crate::snapshot::contribution::explains;
 use crate::snapshot::destination::{Destination, DestinationReader, Lookup, WhyKey};
@@ -91,6 +91,10 @@ pub(super) struct File {
     /// Login and client as the table of origins spells them, if that table is needed and one is known.
     pub(super) origin: Option<Vec<u8>>,
     pub(super) parts: Vec<Part>,
+    /// Whether Postfix looks for it in another directory.
+    pub(super) misplaced: bool,
+    /// Why its owner stops Postfix, if it does.
+    pub(super) fault: Option<OwnerFault>,
     /// What stands in the way of its delay reasons.
     pub(super) log_gap: Option<Gap>,
 }
@@ -153,6 +157,8 @@ impl FileCapture {
             sender: self.sender.take(),
             origin,
             parts: std::mem::take(&mut self.parts),
+            misplaced: message.misplaced,
+            fault: message.fault,
             log_gap: self.log_gap.take(),
         })));
     }

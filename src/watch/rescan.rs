@@ -252,6 +252,8 @@ mod tests {
                 uid: 0,
                 number: 1,
                 mode: 0o700,
+                owner: 0,
+                group: 0,
                 regular: true,
                 size: 10,
                 mtime: 5,
@@ -272,6 +274,8 @@ mod tests {
                 why,
                 recipients: 2,
             }],
+            misplaced: false,
+            fault: None,
             log_gap: None,
         }))
     }

@@ -12,8 +12,8 @@ use super::watch_set::DirectoryKind;
 use super::{GROWTH_SPAN, Watch};
 use crate::instance::master;
 use crate::postfix::queue::Queue;
-use crate::scan::{Gap, fold_gaps};
-use crate::snapshot::contribution::{Bounds, fold_damaged, reports_damage};
+use crate::scan::{Gap, Misowned, fold_gaps};
+use crate::snapshot::contribution::{Bounds, fold_damaged, fold_misowned, reports_damage};
 use crate::snapshot::{Damaged, Earlier, InstanceSnapshot, MAX_EXAMPLES, Previous, Snapshot};
 
 /// How much of a snapshot is taken.
@@ -155,6 +155,31 @@ fn instance(
         })
         .collect();
     fold_damaged(&mut damaged);
+    let mut misowned = spool.spool.misowned(spool.totals.plan.queues());
+    let misowned_directories = misowned.len() as u64;
+    let expected = spool.spool.expected();
+    let mut tallies = tallies;
+    for (_, row) in tracked.directories.iter() {
+        // Those of the queues themselves are told already.
+        if let (DirectoryKind::Queue(directory), true, Some(_)) =
+            (&row.what, row.instance == number, &row.parent)
+        {
+            let found = directory.misowned(expected);
+            tallies[directory.queue.index()].misowned += u64::from(found.is_some());
+            misowned.extend(found);
+        }
+    }
+    for (id, fault) in &ledger.faults {
+        let row = tracked.directories.row(ledger.entry(*id).directory_id);
+        if let (DirectoryKind::Queue(directory), true) = (&row.what, row.instance == number) {
+            misowned.push(Misowned {
+                queue: Some(directory.queue),
+                path: directory.path.join(OsStr::from_bytes(ledger.name(*id))),
+                fault: *fault,
+            });
+        }
+    }
+    fold_misowned(&mut misowned);
     let tables = match taken {
         Taken::Whole => spool
             .totals
@@ -172,6 +197,8 @@ fn instance(
         gaps,
         damaged,
         disk: spool.spool.disk(),
+        misowned,
+        misowned_directories,
         never_started: spool.spool.never_started(),
         master: master(&spool.instance.queue_directory),
         instance: spool.instance.clone(),

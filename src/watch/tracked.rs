@@ -237,7 +237,13 @@ impl Tracked {
         let entry = self.ledger.entry(id);
         let alike = inode.regular
             && !entry.is_unreadable()
-            && crate::scan::is_ready(queue, inode) == entry.is_message();
+            && crate::scan::is_ready(queue, inode) == entry.is_message()
+            && spool
+                .spool
+                .expected()
+                .file_fault(directory, inode)
+                .is_some()
+                == entry.is_misowned();
         if !alike {
             return false;
         }

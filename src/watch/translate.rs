@@ -276,7 +276,12 @@ impl Translator<'_> {
                 && self.reads_alike(instance, *from_queue, queue)
         });
         let entry = carried.and_then(|_| self.tracked.ledger.find(from_key.0, &from_key.1));
-        let entry = entry.filter(|id| !self.tracked.ledger.entry(*id).is_stray());
+        // One that was or is misplaced, or whose owner stops Postfix, is looked at as a whole.
+        let is_misplaced = self.is_misplaced(&key);
+        let entry = entry.filter(|id| {
+            let entry = self.tracked.ledger.entry(*id);
+            !entry.is_stray() && !entry.is_misplaced() && !entry.is_misowned() && !is_misplaced
+        });
         let (Some(from_queue), Some(id)) = (carried, entry) else {
             self.pending.add(key, Look::Whole);
             return;
@@ -299,6 +304,18 @@ impl Translator<'_> {
             let (name, ledger) = (&spool.instance.name, &self.tracked.ledger);
             let queues = (queue, Some(from_queue));
             self.events.tell(EventKind::Moved, name, queues, ledger, id);
+        }
+    }
+
+    /// Whether Postfix looks for a file of this name in another directory.
+    fn is_misplaced(&self, key: &Key) -> bool {
+        let row = self.tracked.directories.row(key.0);
+        let spool = self.spools.get(row.instance);
+        match (&row.what, spool) {
+            (DirectoryKind::Queue(directory), Some(spool)) => {
+                spool.spool.expected().is_misplaced(directory, &key.1)
+            }
+            _ => false,
         }
     }
 

@@ -30,6 +30,8 @@ mod list_counts;
 mod origins;
 /// Filters of `queuewatch list`, and bare queue IDs.
 mod picks;
+/// Files and directories where Postfix does not look, or that stop it.
+mod placement;
 /// `check_postfix_queue` as a monitoring system runs it: options, first line, exit code.
 mod plugin;
 /// README and the guide: tables as in the code, commands that run; figures as in the results of the benchmarks.

@@ -1,0 +1,220 @@
+//! What Postfix expects of a spool: in which hash directory a queue file lies, and who owns what.
+//!
+//! A file that lies elsewhere is listed by the daemons and never opened: they look for it under its hashed
+//! path (postfix.md, "Misplaced files"). A file or directory of another owner, or a directory that its
+//! owner may not use, ends a daemon with a fatal error each time that it gets there (tested with Postfix
+//! 3.7: `open active ID: Permission denied`, `scan_dir_push: open directory deferred: Permission denied`,
+//! `remove defer ID: Permission denied`).
+
+use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::{Path, PathBuf};
+
+use super::directory::Directory;
+use crate::instance::{Instance, local_group, local_user};
+use crate::postfix::queue::{Queue, QueueSet};
+use crate::postfix::queue_id;
+use crate::sys::{self, Inode};
+
+/// Directories of logs and sockets in which daemons that run as the mail owner must work.
+const BESIDE: [&str; 5] = ["bounce", "defer", "trace", "private", "public"];
+
+/// What Postfix expects of the files and directories of one spool.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Expected {
+    /// Levels of hash directories of each queue.
+    levels: [usize; Queue::ALL.len()],
+    /// The mail owner, if it is known.
+    owner: Option<u32>,
+    /// The group of maildrop and public, if it is known.
+    setgid_group: Option<u32>,
+}
+
+/// Why the owner, group or mode of a file or directory stops Postfix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum OwnerFault {
+    /// Its owner is another.
+    Owner {
+        /// Whose it is.
+        found: u32,
+        /// Whose it must be.
+        expected: u32,
+    },
+    /// Its group is another.
+    Group {
+        /// Whose it is.
+        found: u32,
+        /// Whose it must be.
+        expected: u32,
+    },
+    /// Its mode keeps out those who must work in it.
+    Mode {
+        /// Its mode.
+        found: u32,
+        /// The bits that it needs.
+        needed: u32,
+    },
+}
+
+impl fmt::Display for OwnerFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OwnerFault::Owner { found, expected } => {
+                write!(
+                    f,
+                    "its owner is user {found}, not the mail owner {expected}"
+                )
+            }
+            OwnerFault::Group { found, expected } => {
+                write!(f, "its group is {found}, not the setgid_group {expected}")
+            }
+            OwnerFault::Mode { found, needed } => {
+                write!(
+                    f,
+                    "its mode is {found:04o} and lacks {:04o}",
+                    needed & !found
+                )
+            }
+        }
+    }
+}
+
+/// A queue file or directory whose owner or mode stops Postfix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misowned {
+    /// The queue that it belongs to, if it belongs to one.
+    pub queue: Option<Queue>,
+    /// Its full path.
+    pub path: PathBuf,
+    /// Why.
+    pub fault: OwnerFault,
+}
+
+impl Misowned {
+    /// What mends it.
+    pub const REMEDY: &str = "find what changed it, then run postfix set-permissions and postfix check; of a file, give it \
+         back to the mail owner (chown)";
+}
+
+impl Expected {
+    /// What the settings of `instance` say of its spool, which is open as `spool`. Without a main.cf, or if
+    /// its mail_owner is no local user, most of the queue directories say who the owner is.
+    pub(super) fn of(instance: &Instance, spool: BorrowedFd<'_>) -> Self {
+        let settings = &instance.settings;
+        let mut levels = [0; Queue::ALL.len()];
+        for queue in Queue::ALL {
+            // maildrop is never hashed: postsuper(1) refuses that.
+            if queue != Queue::Maildrop && settings.is_hashed(queue.name()) {
+                levels[queue.index()] = settings.hash_queue_depth;
+            }
+        }
+        let configured = instance.config_directory.is_some();
+        let owner = configured.then(|| local_user(&settings.mail_owner));
+        let group = configured.then(|| local_group(&settings.setgid_group));
+        Expected {
+            levels,
+            owner: owner.flatten().or_else(|| majority(spool)),
+            setgid_group: group.flatten(),
+        }
+    }
+
+    /// Whether Postfix looks for the message `name` elsewhere than in `directory`. What lies in corrupt is
+    /// looked for nowhere.
+    pub(crate) fn is_misplaced(&self, directory: &Directory, name: &[u8]) -> bool {
+        let levels = self.levels[directory.queue.index()];
+        let expected = queue_id::hash_characters(name, levels);
+        directory.queue != Queue::Corrupt && !expected.eq(directory.levels().iter().copied())
+    }
+
+    /// Who must own the files of `queue`. In maildrop they belong to who sent them.
+    pub(super) fn owner_of_files(&self, queue: Queue) -> Option<u32> {
+        match queue {
+            Queue::Maildrop | Queue::Corrupt => None,
+            _ => self.owner,
+        }
+    }
+
+    /// Why the owner of a queue file in `directory` stops Postfix.
+    pub(crate) fn file_fault(&self, directory: &Directory, inode: Inode) -> Option<OwnerFault> {
+        owner_fault(self.owner_of_files(directory.queue), inode)
+    }
+
+    /// Why the owner or mode of a directory of a queue stops Postfix.
+    pub(crate) fn directory_fault(&self, inode: Inode) -> Option<OwnerFault> {
+        owner_fault(self.owner, inode).or_else(|| mode_fault(inode, 0o700))
+    }
+
+    /// The directories of `queues`, and those beside them, whose owner, group or mode stops Postfix.
+    pub(super) fn misowned(
+        &self,
+        spool: BorrowedFd<'_>,
+        path: &Path,
+        queues: QueueSet,
+    ) -> Vec<Misowned> {
+        let queues = queues.iter().map(|queue| (Some(queue), queue.name()));
+        let beside = BESIDE.into_iter().map(|name| (None, name));
+        let mut found = Vec::new();
+        for (queue, name) in queues.chain(beside) {
+            // What cannot be looked at is absent, which is told, or is not ours to judge.
+            let Ok(inode) = sys::target_inode_at(spool, name) else {
+                continue;
+            };
+            let fault = self.root_fault(name, inode);
+            found.extend(fault.map(|fault| Misowned {
+                queue,
+                path: path.join(name),
+                fault,
+            }));
+        }
+        found
+    }
+
+    fn root_fault(&self, name: &str, inode: Inode) -> Option<OwnerFault> {
+        // postdrop(1) makes files in maildrop and connects to sockets in public by way of its group.
+        let (owner_bits, group_bits) = match name {
+            "maildrop" => (0o700, 0o030),
+            "public" => (0o100, 0o010),
+            // Its sockets are made by master(8), as root.
+            "private" => (0o100, 0),
+            _ => (0o700, 0),
+        };
+        let owner = owner_fault(self.owner, inode);
+        owner.or_else(|| mode_fault(inode, owner_bits)).or_else(|| {
+            let expected = self.setgid_group.filter(|_| group_bits != 0)?;
+            match inode.group == expected {
+                true => mode_fault(inode, group_bits),
+                false => Some(OwnerFault::Group {
+                    found: inode.group,
+                    expected,
+                }),
+            }
+        })
+    }
+}
+
+pub(super) fn owner_fault(expected: Option<u32>, inode: Inode) -> Option<OwnerFault> {
+    let expected = expected.filter(|owner| *owner != inode.owner)?;
+    Some(OwnerFault::Owner {
+        found: inode.owner,
+        expected,
+    })
+}
+
+fn mode_fault(inode: Inode, needed: u32) -> Option<OwnerFault> {
+    (inode.mode & needed != needed).then_some(OwnerFault::Mode {
+        found: inode.mode,
+        needed,
+    })
+}
+
+/// The user who owns most of the queue directories; of several, the one with the least number that is not
+/// root's.
+fn majority(spool: BorrowedFd<'_>) -> Option<u32> {
+    let owners = Queue::ALL.map(|queue| sys::target_inode_at(spool.as_fd(), queue.name()).ok());
+    let owners: Vec<u32> = owners.iter().flatten().map(|inode| inode.owner).collect();
+    let count = |owner: u32| owners.iter().filter(|other| **other == owner).count();
+    owners
+        .iter()
+        .copied()
+        .max_by_key(|owner| (count(*owner), *owner != 0, std::cmp::Reverse(*owner)))
+}

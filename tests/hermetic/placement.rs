@@ -1,0 +1,233 @@
+//! Files and directories where Postfix does not look, or that stop it: `spool.misplaced` and
+//! `spool.misowned`. Owners change only as root.
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::support::spool::Spool;
+use queuewatch::drill::QueueFile;
+use queuewatch::options::{Options, Purpose};
+use queuewatch::watch::Watch;
+use serde_json::Value;
+
+const PLUGIN: &str = env!("CARGO_BIN_EXE_check_postfix_queue");
+const TOOL: &str = env!("CARGO_BIN_EXE_queuewatch");
+const NOW: i64 = 1_795_461_304;
+
+fn run(program: &str, first: &[&str], spool: &Spool, more: &[&str]) -> (i32, String) {
+    let output = Command::new(program)
+        .args(first)
+        .arg("--queue-directory")
+        .arg(spool.path())
+        .args(["--now", &NOW.to_string()])
+        .args(more)
+        .output()
+        .expect("it runs");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    (output.status.code().expect("no signal"), text)
+}
+
+fn message() -> Vec<u8> {
+    let file = QueueFile::cleanup(NOW - 60, 0).sender(b"a@client.example");
+    let file = file
+        .todo(b"b@one.example")
+        .content(b"Subject: x\n\nHello\n");
+    file.build().bytes
+}
+
+/// The figure of `measure`, which must be exact.
+fn figure(spool: &Spool, measure: &str) -> String {
+    let (_, text) = run(PLUGIN, &[], spool, &["-w", &format!("{measure}=@0:999999")]);
+    let (_, rest) = text.split_once(&format!("{measure} is ")).expect(&text);
+    rest.split([' ', ',']).next().expect("a value").to_owned()
+}
+
+#[test]
+fn a_message_is_misplaced_where_its_name_does_not_lead() {
+    let spool = Spool::empty();
+    for well in [
+        "deferred/A/A00001",
+        "active/B00002",
+        "hold/C00003",
+        "deferred/0/4jYFx90B5Nz1SjH2",
+    ] {
+        spool.write(well, &message(), 0o700);
+    }
+    spool.write("corrupt/D/E00004", &message(), 0o700);
+    assert_eq!(figure(&spool, "spool.misplaced"), "0");
+    for (count, badly) in [
+        "deferred/D0D0D0D",
+        "deferred/A/B00004",
+        "deferred/A/0/A00005",
+        "hold/C/C00006",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        spool.write(badly, &message(), 0o700);
+        assert_eq!(
+            figure(&spool, "spool.misplaced"),
+            (count + 1).to_string(),
+            "{badly}"
+        );
+    }
+    // It stays in the sums, and by default only an instance with a main.cf warns.
+    assert_eq!(figure(&spool, "deferred.messages"), "5");
+    let (_, text) = run(PLUGIN, &[], &spool, &[]);
+    assert!(!text.contains("misplaced"), "{text}");
+    let (_, text) = run(PLUGIN, &[], &spool, &["-w", "spool.misplaced=0"]);
+    assert!(
+        text.contains(
+            "spool.misplaced is 4 (files where Postfix does not look; postsuper -s moves them)"
+        ),
+        "{text}"
+    );
+    let (code, text) = run(TOOL, &["doctor"], &spool, &[]);
+    assert_eq!(code, 1, "{text}");
+    assert!(
+        text.contains("deferred/A/B00004 lies where Postfix does not look"),
+        "{text}"
+    );
+    let (_, text) = run(PLUGIN, &[], &spool, &["--format", "json"]);
+    let document: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(
+        document["instances"][0]["queues"]["deferred"]["misplaced"],
+        3
+    );
+    let (_, text) = run(PLUGIN, &[], &spool, &["--format", "openmetrics"]);
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("postfix_spool_misplaced{"));
+    assert!(line.is_some_and(|line| line.ends_with(" 4")), "{text}");
+}
+
+#[test]
+fn the_place_follows_the_settings_of_the_instance() {
+    let spool = Spool::empty();
+    spool.write("deferred/A/0/A00001", &message(), 0o700);
+    spool.write("hold/C/0/C00003", &message(), 0o700);
+    let config = tempfile::tempdir().expect("a temporary folder");
+    let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(spool.path()).expect("a folder"));
+    let users = fs::read_to_string("/etc/passwd").expect("users");
+    let user = users
+        .lines()
+        .find(|line| line.split(':').nth(2) == Some(&owner.to_string()));
+    let user = user
+        .and_then(|line| line.split(':').next())
+        .expect("our own name");
+    let check = |more: &str| {
+        let text = format!(
+            "queue_directory = {}\nmail_owner = {user}\nhash_queue_depth = 2\n{more}\n",
+            spool.path().display()
+        );
+        fs::write(config.path().join("main.cf"), text).expect("a file");
+        let output = Command::new(PLUGIN)
+            .arg("--config-directory")
+            .arg(config.path())
+            .args(["--now", &NOW.to_string()])
+            .output()
+            .expect("it runs");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let text = check("");
+    assert!(text.contains("spool.misplaced is 1 "), "by default: {text}");
+    let text = check("hash_queue_names = deferred, HOLD");
+    assert!(!text.contains("misplaced"), "{text}");
+}
+
+#[test]
+fn a_directory_without_its_owner_bits_is_critical() {
+    let spool = Spool::empty();
+    spool.write("deferred/A/A00001", &message(), 0o700);
+    let set = |name: &str, mode| {
+        let path = spool.path().join(name);
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
+    };
+    assert_eq!(figure(&spool, "spool.misowned"), "0");
+    for (name, mode) in [
+        ("active", 0o500),
+        ("deferred/A", 0o500),
+        ("maildrop", 0o500),
+    ] {
+        set(name, mode);
+        let (code, text) = run(PLUGIN, &[], &spool, &[]);
+        assert_eq!(code, 2, "{name}: {text}");
+        let told = format!(
+            "{}: its mode is 0500 and lacks 0200",
+            spool.path().join(name).display()
+        );
+        assert!(
+            text.contains(&format!("spool.misowned is 1 ({told})")),
+            "{text}"
+        );
+        let (code, text) = run(TOOL, &["doctor"], &spool, &[]);
+        assert_eq!(code, 1, "{text}");
+        assert!(
+            text.contains(&told) && text.contains("postfix set-permissions"),
+            "{text}"
+        );
+        set(name, 0o700);
+    }
+}
+
+#[test]
+fn what_another_user_owns_is_critical_and_a_watch_sees_it() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let spool = Spool::empty();
+    for file in ["deferred/A/A00001", "active/B00002", "maildrop/C00003"] {
+        spool.write(file, &message(), 0o700);
+    }
+    let path = spool.path();
+    let give = |name: &str, owner| chown(path.join(name), Some(owner), None).expect("root may");
+    let mut options = Options::default();
+    options
+        .set("queue-directory", path.as_os_str().as_bytes())
+        .expect("a directory");
+    options.set("now", NOW.to_string().as_bytes()).expect("now");
+    let mut watch = Watch::open(&options, Purpose::Everything).expect("a watch");
+    let mut wait_for = |paths: &[&str]| {
+        let begun = Instant::now();
+        loop {
+            let snapshot = watch.snapshot().expect("a snapshot");
+            let taken = &snapshot.instances[0];
+            let seen: Vec<_> = taken.misowned.iter().map(|one| one.path.clone()).collect();
+            let wanted: Vec<_> = paths.iter().map(|name| path.join(name)).collect();
+            if seen == wanted {
+                break;
+            }
+            assert!(
+                begun.elapsed() < Duration::from_secs(120),
+                "{seen:?} {wanted:?}"
+            );
+            watch.wait(Some(Duration::from_millis(100))).expect("wait");
+            watch.dispatch().expect("dispatch");
+        }
+    };
+    wait_for(&[]);
+    for name in [
+        "deferred/A/A00001",
+        "active/B00002",
+        "deferred/A",
+        "active",
+        "deferred",
+    ] {
+        give(name, 12_345);
+        let (code, text) = run(PLUGIN, &[], &spool, &[]);
+        assert_eq!(code, 2, "{name}: {text}");
+        assert!(
+            text.contains("its owner is user 12345, not the mail owner 0"),
+            "{text}"
+        );
+        wait_for(&[name]);
+        give(name, 0);
+        wait_for(&[]);
+    }
+    // Files in maildrop belong to who sent them.
+    give("maildrop/C00003", 12_345);
+    assert_eq!(figure(&spool, "spool.misowned"), "0");
+}
