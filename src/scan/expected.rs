@@ -159,7 +159,8 @@ impl Expected {
             let Ok(inode) = sys::target_inode_at(spool, name) else {
                 continue;
             };
-            let fault = self.root_fault(name, inode);
+            // A file in its place is told as what cannot be listed.
+            let fault = self.root_fault(name, inode).filter(|_| !inode.regular);
             found.extend(fault.map(|fault| Misowned {
                 queue,
                 path: path.join(name),

@@ -110,18 +110,11 @@ fn the_place_follows_the_settings_of_the_instance() {
     spool.write("deferred/A/0/A00001", &message(), 0o700);
     spool.write("hold/C/0/C00003", &message(), 0o700);
     let config = tempfile::tempdir().expect("a temporary folder");
-    let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(spool.path()).expect("a folder"));
-    let users = fs::read_to_string("/etc/passwd").expect("users");
-    let user = users
-        .lines()
-        .find(|line| line.split(':').nth(2) == Some(&owner.to_string()));
-    let user = user
-        .and_then(|line| line.split(':').next())
-        .expect("our own name");
     let check = |more: &str| {
         let text = format!(
-            "queue_directory = {}\nmail_owner = {user}\nhash_queue_depth = 2\n{more}\n",
-            spool.path().display()
+            "queue_directory = {}\n{}hash_queue_depth = 2\n{more}\n",
+            spool.path().display(),
+            spool.owner_settings()
         );
         fs::write(config.path().join("main.cf"), text).expect("a file");
         let output = Command::new(PLUGIN)

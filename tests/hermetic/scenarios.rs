@@ -31,7 +31,11 @@ impl Host {
     fn healthy(settings: &str) -> Host {
         let spool = Spool::empty();
         let config = tempfile::tempdir().expect("a folder");
-        let main_cf = format!("queue_directory = {}\n{settings}", spool.path().display());
+        let main_cf = format!(
+            "queue_directory = {}\n{}{settings}",
+            spool.path().display(),
+            spool.owner_settings()
+        );
         fs::write(config.path().join("main.cf"), main_cf).expect("a main.cf");
         let folder = spool.path().join("pid");
         fs::create_dir_all(&folder).expect("a folder");
@@ -230,7 +234,7 @@ fn an_acl_on_queue_files_is_told() {
         .todo(b"b@one.example")
         .content(b"x")
         .build();
-    host.spool.write("deferred/0/ACAC01", &file.bytes, 0o770);
+    host.spool.write("deferred/A/ACAC01", &file.bytes, 0o770);
     host.tells(State::Warning, "spool.altered is 1 (warning 0)");
 }
 
@@ -241,7 +245,7 @@ fn corrupt_and_damaged_mail_is_told() {
     host.tells(State::Critical, "corrupt.messages is 1 (critical 0)");
     let host = Host::healthy("");
     host.spool
-        .write("deferred/0/DADA01", b"no queue file", 0o700);
+        .write("deferred/D/DADA01", b"no queue file", 0o700);
     host.tells(State::Warning, "spool.damaged is 1 (warning 0)");
 }
 

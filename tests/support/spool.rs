@@ -2,7 +2,7 @@
 //! ones made by hand.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -43,12 +43,32 @@ impl Spool {
         ] {
             fs::create_dir_all(spool.path().join(queue)).expect("a queue directory");
         }
+        let maildrop = spool.path().join("maildrop");
+        fs::set_permissions(maildrop, fs::Permissions::from_mode(0o730)).expect("a mode");
         spool
     }
 
     /// The queue directory.
     pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().join("spool")
+    }
+
+    /// Lines of a main.cf that name who owns the spool: whoever runs the test.
+    pub(crate) fn owner_settings(&self) -> String {
+        let folder = fs::metadata(self.path()).expect("the queue directory");
+        let name = |file: &str, number: u32| {
+            let text = fs::read_to_string(file).expect("a list of names");
+            let line = text
+                .lines()
+                .find(|line| line.split(':').nth(2) == Some(&number.to_string()));
+            let name = line.and_then(|line| line.split(':').next());
+            name.expect("a local name").to_owned()
+        };
+        format!(
+            "mail_owner = {}\nsetgid_group = {}\n",
+            name("/etc/passwd", folder.uid()),
+            name("/etc/group", folder.gid())
+        )
     }
 
     /// Writes `bytes` to `name` below the queue directory, with `mode`.
