@@ -219,29 +219,8 @@ impl Measure {
             Kind::Unreadable => sum(|tally| tally.unreadable),
             Kind::Damaged => sum(|tally| tally.damaged),
             Kind::Altered => sum(|tally| tally.altered),
-            Kind::Misplaced => {
-                let figure = sum(|tally| tally.misplaced);
-                Figure {
-                    detail: (figure.value > 0.0).then(|| {
-                        "files where Postfix does not look; postsuper -s moves them".to_owned()
-                    }),
-                    ..figure
-                }
-            }
-            Kind::Misowned => {
-                let beside = instances.iter().map(|taken| taken.misowned_directories);
-                let count = tallies()
-                    .map(|tally| tally.misowned)
-                    .chain(beside)
-                    .sum::<u64>();
-                let mut first = instances.iter().flat_map(|taken| &taken.misowned);
-                Figure {
-                    detail: first
-                        .next()
-                        .map(|one| format!("{}: {}", escape::path(&one.path), one.fault)),
-                    ..Figure::exact(count as f64)
-                }
-            }
+            Kind::Misplaced => misplaced(sum(|tally| tally.misplaced)),
+            Kind::Misowned => misowned(instances, sum(|tally| tally.misowned)),
             Kind::Oldest => {
                 let of = |taken: &InstanceSnapshot| {
                     let oldest = queues.iter().filter_map(|queue| taken.tally(queue).oldest);
@@ -333,6 +312,27 @@ impl Measure {
             Argument::Name(name) => name,
             _ => "",
         }
+    }
+}
+
+/// Messages where Postfix does not look, with what helps.
+fn misplaced(figure: Figure) -> Figure {
+    let helps = "files where Postfix does not look; postsuper -s moves them";
+    Figure {
+        detail: (figure.value > 0.0).then(|| helps.to_owned()),
+        ..figure
+    }
+}
+
+/// Files and directories whose owner or mode stops Postfix, with the first of them; `figure` counts those of
+/// queues, except the queue directories themselves.
+fn misowned(instances: &[&InstanceSnapshot], figure: Figure) -> Figure {
+    let directories = instances.iter().map(|taken| taken.misowned_directories);
+    let first = instances.iter().find_map(|taken| taken.misowned.first());
+    Figure {
+        value: figure.value + directories.sum::<u64>() as f64,
+        detail: first.map(|one| format!("{}: {}", escape::path(&one.path), one.fault)),
+        ..figure
     }
 }
 
