@@ -204,8 +204,8 @@ mod tests {
 
     #[test]
     fn every_default_is_a_rule() {
-        assert_eq!(defaults(true, 20_000).len(), 15);
-        assert_eq!(defaults(false, 20_000).len(), 14);
+        assert_eq!(defaults(true, 20_000).len(), 17);
+        assert_eq!(defaults(false, 20_000).len(), 15);
         assert!(defaults(true, 20_000).iter().all(|rule| rule.default));
     }
 }
