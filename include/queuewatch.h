@@ -849,6 +849,7 @@ QW_API QW_WARN_UNUSED qw_status qw_options_new(qw_options **out, qw_error **err)
  *   instance NAME ...: of those, the one whose multi_instance_name is NAME
  *   warning RULE ...: WARNING when RULE alerts: MEASURE=RANGE, or RANGE for total.messages
  *   critical RULE ...: CRITICAL when RULE alerts
+ *   defaults: keep the default rules beside those given; one for the same measure and level replaces its default
  *   exclude QUEUE ...: leave QUEUE out of everything
  *   counts: count by names alone: the cheap probe for a queue of millions
  *   measure MEASURE ...: read only what these measures and the rules need

@@ -40,6 +40,8 @@ pub struct Options {
     all_instances: bool,
     instances: Vec<String>,
     rules: Vec<Rule>,
+    /// Whether the default rules stay beside those given.
+    keep_defaults: bool,
     excluded: QueueSet,
     counts: bool,
     measures: Vec<Measure>,

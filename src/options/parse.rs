@@ -31,6 +31,7 @@ impl Options {
             "instance" => self.instances.push(text(name, value)?.to_owned()),
             "warning" => self.rule(Level::Warning, text(name, value)?)?,
             "critical" => self.rule(Level::Critical, text(name, value)?)?,
+            "defaults" => self.keep_defaults = switch(name, value)?,
             "exclude" => {
                 let queue = text(name, value)?;
                 let queue = Queue::from_name(queue).ok_or_else(|| {
@@ -181,7 +182,8 @@ mod tests {
                 "exclude" => "hold",
                 "measure" => "deferred.messages",
                 "timeout" | "now" | "readers" | "poll" | "bucket-count" | "bucket-time" => "5",
-                "all-instances" | "counts" | "gentle" | "linear" | "previous" | "not" => "",
+                "all-instances" | "counts" | "defaults" | "gentle" | "linear" | "previous"
+                | "not" => "",
                 "reason" => "4.7",
                 "cause" => "ours",
                 "client" => "192.0.2.0/24",

@@ -64,22 +64,31 @@ impl Options {
     /// The rules of a check of `snapshot`: those given, else the defaults.
     pub(super) fn rules(&self, snapshot: &Snapshot) -> Result<Vec<Rule>> {
         let given = self.given_rules()?;
-        if !given.is_empty() {
+        if !given.is_empty() && !self.keep_defaults {
             return Ok(given.to_vec());
         }
         let instances = || snapshot.instances.iter().map(|taken| &taken.instance);
         let live = instances().all(|instance| instance.config_directory.is_some())
             && instances().any(|instance| instance.expected);
         let limits = instances().map(|instance| instance.settings.qmgr_message_active_limit);
-        Ok(self.defaults(live, limits.min().unwrap_or(0)))
+        let mut rules = given.to_vec();
+        rules.extend(self.defaults(live, limits.min().unwrap_or(0)));
+        Ok(rules)
     }
 
+    /// The defaults, but for what is excluded and what a given rule of the same measure and level
+    /// replaces.
     fn defaults(&self, live: bool, active_limit: u64) -> Vec<Rule> {
         let mut rules = defaults(live, active_limit);
         rules.retain(|rule| {
             let queues = rule.measure.queues();
             let told = !self.counts || rule.measure.kind == Kind::Messages;
-            told && (queues.is_empty() || queues.iter().any(|queue| !self.excluded.contains(queue)))
+            let replaced = self
+                .rules
+                .iter()
+                .any(|given| given.level == rule.level && given.measure == rule.measure);
+            told && !replaced
+                && (queues.is_empty() || queues.iter().any(|queue| !self.excluded.contains(queue)))
         });
         rules
     }
@@ -105,8 +114,8 @@ impl Options {
                 }
                 Purpose::Check(tables) => {
                     let defaults = match given {
-                        [] => self.defaults(true, 0),
-                        _ => Vec::new(),
+                        [_, ..] if !self.keep_defaults => Vec::new(),
+                        _ => self.defaults(true, 0),
                     };
                     let rules = given.iter().chain(&defaults).map(|rule| &rule.measure);
                     let (mut plan, wanted) = plan_for(rules, queues);
@@ -178,6 +187,36 @@ mod tests {
         options.set("exclude", b"hold").unwrap();
         options.set("warning", b"hold.messages=4").unwrap();
         assert!(options.scan(Purpose::Everything).is_err());
+    }
+
+    #[test]
+    fn a_rule_takes_the_place_of_the_defaults_or_of_its_own_default() {
+        let levels = |set: &[(&str, &str)]| -> Vec<String> {
+            let mut options = Options::default();
+            for (name, value) in set {
+                options.set(name, value.as_bytes()).unwrap();
+            }
+            let snapshot = Snapshot::take(
+                Vec::new(),
+                QueueSet::NONE,
+                crate::snapshot::Previous::NotAsked,
+                &options.request(Purpose::Check(Wanted::default())).unwrap(),
+            );
+            let rules = options.rules(&snapshot).unwrap();
+            let of_deferred = rules
+                .iter()
+                .filter(|rule| rule.measure.to_string() == "deferred.oldest");
+            of_deferred
+                .map(|rule| format!("{}={}", rule.level.name(), rule.range.spelling()))
+                .collect()
+        };
+        let warning = ("warning", "deferred.oldest=1h");
+        assert_eq!(levels(&[]), ["warning=4h", "critical=2d"]);
+        assert_eq!(levels(&[warning]), ["warning=1h"]);
+        let both = ["warning=1h", "critical=2d"];
+        assert_eq!(levels(&[warning, ("defaults", "")]), both);
+        let other = levels(&[("warning", "deferred.messages=5"), ("defaults", "")]);
+        assert_eq!(other, ["warning=4h", "critical=2d"]);
     }
 
     #[test]

@@ -82,7 +82,7 @@ pub fn is_filter(name: &str) -> bool {
 
 /// Those that are not about single messages.
 #[rustfmt::skip]
-const OWN: [OptionRow; 18] = [
+const OWN: [OptionRow; 19] = [
     OptionRow { name: "config-directory", takes: Takes::One("DIR"),
         help: "the instance whose main.cf is in DIR (default: $MAIL_CONFIG, else /etc/postfix)" },
     OptionRow { name: "queue-directory", takes: Takes::One("DIR"),
@@ -95,6 +95,8 @@ const OWN: [OptionRow; 18] = [
         help: "WARNING when RULE alerts: MEASURE=RANGE, or RANGE for total.messages" },
     OptionRow { name: "critical", takes: Takes::Many("RULE"),
         help: "CRITICAL when RULE alerts" },
+    OptionRow { name: "defaults", takes: Takes::Nothing,
+        help: "keep the default rules beside those given; one for the same measure and level replaces its default" },
     OptionRow { name: "exclude", takes: Takes::Many("QUEUE"),
         help: "leave QUEUE out of everything" },
     OptionRow { name: "counts", takes: Takes::Nothing,

@@ -449,7 +449,7 @@ static void every_option(const char *spool)
     static const struct { const char *name, *value; } all[] = {
         { "config-directory", "/etc/postfix" }, { "queue-directory", "" }, { "all-instances", "" },
         { "instance", "postfix-out" }, { "warning", "deferred.oldest=4h" }, { "critical", "hold.messages=900" },
-        { "exclude", "corrupt" }, { "counts", "no" }, { "measure", "deferred.oldest" }, { "timeout", "60" },
+        { "defaults", "no" }, { "exclude", "corrupt" }, { "counts", "no" }, { "measure", "deferred.oldest" }, { "timeout", "60" },
         { "now", "1795461304" }, { "previous", "" }, { "readers", "2" }, { "gentle", "no" }, { "poll", "5" },
         { "bucket-count", "4" }, { "bucket-time", "5" }, { "linear", "yes" },
         { "not", "" }, { "recipient", "nobody@none.example" }, { "sender", "<>" }, { "domain", "none.example" },

@@ -111,7 +111,7 @@ fn json_and_openmetrics_say_that_they_are_not_complete() {
 }
 
 #[test]
-fn the_tool_prints_what_is_there_and_exits_4() {
+fn the_tool_prints_what_is_there_and_says_that_not_all_is() {
     let spool = without_deferred();
     let path = spool.path();
     let queues = ["active", "deferred"];

@@ -35,7 +35,7 @@ const FLAGS: [Flag; 3] = [
 
 pub(crate) fn flags() -> Vec<Flag> {
     let mut flags = FLAGS.to_vec();
-    flags.extend(of_library(&["warning", "critical", "exclude"]));
+    flags.extend(of_library(&["warning", "critical", "defaults", "exclude"]));
     flags.extend(of_library(&WHICH));
     flags
 }

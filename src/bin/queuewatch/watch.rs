@@ -61,7 +61,9 @@ const FLAGS: [Flag; 9] = [
 
 pub(crate) fn flags() -> Vec<Flag> {
     let mut flags = FLAGS.to_vec();
-    flags.extend(of_library(&["warning", "critical", "exclude", "poll"]));
+    flags.extend(of_library(&[
+        "warning", "critical", "defaults", "exclude", "poll",
+    ]));
     // Ages are those of the moment.
     flags.extend(
         of_library(&WHICH)
