@@ -21,6 +21,8 @@ mod list_postqueue;
 mod live_postfix;
 /// main.cf and the built-in parameters against the real postconf(1).
 mod main_cf_postconf;
+/// What `spool.misowned` counts stops a real Postfix.
+mod misowned;
 /// The guide's recipe to hold, look at and delete mail, with the real postsuper(1).
 mod postsuper_recipe;
 /// `queuewatch shape` against the real qshape(1).
