@@ -128,7 +128,8 @@ pub(super) struct Framing {
 
 /// That of Postfix.
 const POSTFIX: Framing = Framing {
-    length_bytes: 5,
+    // A fifth is refused since 3.11.6 and 3.10.13; older releases take it, and no release writes it.
+    length_bytes: 4,
     may_end_in_length: false,
 };
 
@@ -439,7 +440,9 @@ mod tests {
             (&b"E"[..], DamageKind::Truncated),
             (b"N\x80", DamageKind::Truncated),
             (b"N\x05abcd", DamageKind::Truncated),
-            (b"N\x80\x80\x80\x80\x80\x01", DamageKind::RecordLength),
+            (b"N\x80\x80\x80\x80\x00", DamageKind::RecordLength),
+            (b"N\x81\x80\x80\x80", DamageKind::RecordLength),
+            (b"N\x81\x80\x80", DamageKind::Truncated),
             (b"N\xff\xff\xff\xff\x7f", DamageKind::RecordLength),
             (&long, DamageKind::RecordLength),
             (b"p\x03abc", DamageKind::PointerSyntax),

@@ -2,26 +2,29 @@
 //! (postfix.md, "How showq reads a file").
 //!
 //! showq reads to the end of a file whatever is wrong in between. It reports damage only for a time that is
-//! none and of what ends the reading: a recipient before the sender, a second sender, a record of type
-//! 0, or bytes that are no record.
+//! none and of what ends the reading: a recipient or an original recipient before the sender, a second
+//! sender, a record of type 0, or bytes that are no record.
 #![deny(clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
 use std::io;
 
 use super::envelope::{Envelope, Visitor, headers};
+use super::queue::Queue;
 use super::record::{Damage, DamageKind, Fault, Record, RecordReader, decimal};
 use crate::source::Source;
 
-/// Reads one envelope, as far as showq does.
+/// Reads one envelope of a file in `queue`, as far as showq does.
 ///
 /// # Errors
 /// Only those of the source; a damaged file is a value (see [`Envelope::damage`]).
 pub fn read<S: Source>(
     records: &mut RecordReader<'_, S>,
+    queue: Queue,
     visitor: &mut impl Visitor,
 ) -> io::Result<Envelope> {
     let mut reading = Reading {
+        sized: queue != Queue::Maildrop,
         envelope: Envelope::default(),
         seen_time: false,
         content: None,
@@ -38,6 +41,8 @@ pub fn read<S: Source>(
 }
 
 struct Reading {
+    /// Whether size records count: in maildrop they may be preliminary, and showq passes over them.
+    sized: bool,
     envelope: Envelope,
     seen_time: bool,
     /// Bytes of content to go over, if a size record says so.
@@ -77,6 +82,10 @@ impl Reading {
             }
             b'D' => envelope.done = envelope.done.saturating_add(1),
             b'/' => envelope.canceled = envelope.canceled.saturating_add(1),
+            // Since 3.11; older releases take it for the next recipient's.
+            b'O' if !envelope.has_sender => {
+                return Err(ended(DamageKind::RecipientBeforeSender, record));
+            }
             b'O' => visitor.original_recipient(record.data),
             b'S' if envelope.has_sender => {
                 return Err(ended(DamageKind::Unexpected(b'S'), record));
@@ -128,7 +137,7 @@ impl Reading {
         let plain = data
             .iter()
             .all(|byte| byte.is_ascii_digit() || *byte == b' ');
-        if self.content.is_some() || !plain {
+        if !self.sized || self.content.is_some() || !plain {
             return;
         }
         let blank = data.iter().all(|byte| *byte == b' ');
@@ -193,7 +202,7 @@ mod tests {
         let mut buffer = Buffer::default();
         let mut heard = Heard::default();
         let mut records = RecordReader::new(bytes, bytes.len() as u64, &mut buffer);
-        let envelope = read(&mut records, &mut heard).unwrap();
+        let envelope = read(&mut records, Queue::Hold, &mut heard).unwrap();
         (envelope, heard.0.join(" "))
     }
 

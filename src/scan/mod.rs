@@ -162,9 +162,11 @@ impl Message<'_> {
         self.directory.join(OsStr::from_bytes(self.queue_id))
     }
 
-    /// The size that mailq prints, in bytes: from the size record, else that of the file.
+    /// The size that mailq prints, in bytes: from the size record, else that of the file. In maildrop it is
+    /// always the file's, for the size record there may be preliminary (postfix.md, "The size record").
     pub fn size(&self) -> u64 {
         self.envelope
+            .filter(|_| self.queue != Queue::Maildrop)
             .and_then(|envelope| envelope.message_size)
             .unwrap_or(self.inode.size)
     }

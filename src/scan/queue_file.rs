@@ -152,7 +152,7 @@ impl FileReader {
             _ => Writer::Cleanup,
         };
         let envelope = if self.as_showq {
-            showq::read(&mut records, observer)
+            showq::read(&mut records, queue, observer)
         } else {
             let recipients = &mut self.recipients;
             let read = envelope::read(&mut records, writer, &mut Hold::new(recipients, observer));

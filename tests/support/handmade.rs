@@ -169,6 +169,11 @@ pub(crate) fn odd_files() -> Vec<Handmade> {
     all.extend(odd_modes());
     all.extend(odd_addresses());
     all.extend(odd_logs());
+    let early = File::default()
+        .add(b'T', ARRIVAL)
+        .add(b'O', b"list@a.example");
+    let early = early.add(b'S', b"sender@send.example").to(b"a@a.example");
+    all.push(Handmade::new("ORIGINALFIRST", early.end()));
     for (name, _) in LONG_NAMES {
         let file = Handmade::new(name, File::started().to(b"a@alpha.example").end());
         all.push(file.with_log("recipient=a@alpha.example\nreason=long\n\n"));

@@ -6,6 +6,7 @@
 use queuewatch::escape::mailq_text;
 use queuewatch::postfix::defer_log::{self, Log, LogBuffer};
 use queuewatch::postfix::envelope::Visitor;
+use queuewatch::postfix::queue::Queue;
 use queuewatch::postfix::quote::quote_local;
 use queuewatch::postfix::record::{Buffer, RecordReader};
 use queuewatch::postfix::showq;
@@ -33,7 +34,7 @@ pub(crate) fn joined(file: &[u8], log: Option<&[u8]>, utf8: bool) -> Vec<Joined>
     let mut buffer = Buffer::default();
     let mut reader = RecordReader::new(file, file.len() as u64, &mut buffer);
     let mut records = Records::default();
-    let envelope = showq::read(&mut reader, &mut records);
+    let envelope = showq::read(&mut reader, Queue::Deferred, &mut records);
     let redirected = envelope.expect("bytes in memory").redirected;
     let mut entries = Vec::new();
     let mut buffer = LogBuffer::default();

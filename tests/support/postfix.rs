@@ -39,6 +39,30 @@ pub(crate) use super::rights::{PublicProgram, as_nobody, with_read_capability};
 use super::rights::{public_folder, set_mode};
 use super::smtp::Smtp;
 
+/// Whether the installed Postfix is older than `releases`, of which each is the first of its minor version that has
+/// some change: `3.7.22 3.10.13`. A minor version that is not among them has the change if it is newer than the last.
+pub(crate) fn is_older_than(releases: &str) -> bool {
+    let numbers = |release: &str| -> Vec<u64> {
+        let parts = release.split(|letter: char| !letter.is_ascii_digit());
+        let mut numbers: Vec<u64> = parts.map_while(|part| part.parse().ok()).collect();
+        numbers.resize(3, 0);
+        numbers
+    };
+    let output = Command::new("postconf")
+        .args(["-dh", "mail_version"])
+        .output()
+        .expect("postconf runs (Debian package postfix)");
+    let installed = numbers(String::from_utf8_lossy(&output.stdout).trim());
+    let changed: Vec<_> = releases.split_whitespace().map(numbers).collect();
+    match changed
+        .iter()
+        .find(|release| release[..2] == installed[..2])
+    {
+        Some(release) => installed < *release,
+        None => changed.iter().any(|release| installed < *release),
+    }
+}
+
 /// Mail to this domain is delivered at once.
 pub(crate) const DELIVERED: &str = "ok.example";
 /// Mail to this domain is deferred with [`GREYLISTED_REASON`].
@@ -261,7 +285,8 @@ impl Postfix {
         let _ = self.command("postfix", "-c").arg("reload").output();
     }
 
-    /// What `postqueue -j` prints: one object per message, in its order.
+    /// What `postqueue -j` prints: one object per message, in its order. In maildrop a message has the size of its file, as
+    /// current releases print it; 3.7.16, 3.8.11, 3.9.5, 3.10.4 and older print a size record where there is one.
     pub(crate) fn postqueue_j(&self) -> Vec<Value> {
         let mut command = self.command("postqueue", "-c");
         let output = self.run(command.arg("-j"));
@@ -270,10 +295,19 @@ impl Postfix {
             .split(|byte| *byte == b'\n')
             .filter(|line| !line.is_empty())
             .map(|line| {
-                serde_json::from_slice(line).unwrap_or_else(|error| {
+                let mut message: Value = serde_json::from_slice(line).unwrap_or_else(|error| {
                     let line = String::from_utf8_lossy(line);
                     self.fail(&format!("postqueue -j printed no JSON ({error}): {line}"))
-                })
+                });
+                if message["queue_name"] == "maildrop" {
+                    let name = message["queue_id"].as_str().expect("a queue ID");
+                    let file = self.queue_directory().join("maildrop").join(name);
+                    // Whoever has just taken it knows its size no better.
+                    if let Ok(metadata) = fs::metadata(file) {
+                        message["message_size"] = metadata.len().into();
+                    }
+                }
+                message
             })
             .collect()
     }

@@ -107,7 +107,8 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     ),
 ];
 
-/// Every name that `postconf -d` of Postfix 3.7.11 (Debian) prints, one a line, sorted.
+/// Every name that `postconf -d` of Postfix 3.7.11 (Debian) prints, and those that mail_params.h gained up to
+/// 3.12-20260821, one a line, sorted.
 const NAMES: &str = include_str!("builtin_names.txt");
 
 /// Every service in master.cf gives such parameters to qmgr(8), pipe(8) and spawn(8).

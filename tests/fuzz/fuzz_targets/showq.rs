@@ -5,6 +5,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use queuewatch::postfix::envelope::{self, Envelope, Visitor, Writer};
+use queuewatch::postfix::queue::Queue;
 use queuewatch::postfix::record::{Buffer, RecordReader};
 use queuewatch::postfix::showq;
 
@@ -28,7 +29,7 @@ fn as_qmgr(file: &[u8]) -> (Envelope, Recipients) {
 fuzz_target!(|file: &[u8]| {
     let (mut buffer, mut recipients) = (Buffer::default(), Recipients::default());
     let mut records = RecordReader::new(file, file.len() as u64, &mut buffer);
-    let read = showq::read(&mut records, &mut recipients).expect("memory is readable");
+    let read = showq::read(&mut records, Queue::Hold, &mut recipients).expect("memory is readable");
     assert!(recipients.0.len() as u64 <= read.recipients);
     assert!(!read.torn || read.damage.is_some());
     for (address, offset) in &recipients.0 {

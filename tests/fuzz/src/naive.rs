@@ -32,10 +32,10 @@ pub fn record(file: &[u8], offset: u64) -> Result<Option<Record<'_>>, DamageKind
     let Some((&kind, rest)) = rest.split_first() else {
         return Ok(None);
     };
-    let groups: Vec<u8> = rest.iter().copied().take(5).collect();
+    let groups: Vec<u8> = rest.iter().copied().take(4).collect();
     let Some(last) = groups.iter().position(|group| *group < 0x80) else {
         return Err(match groups.len() {
-            5 => DamageKind::RecordLength,
+            4 => DamageKind::RecordLength,
             _ => DamageKind::Truncated,
         });
     };
