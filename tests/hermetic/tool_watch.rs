@@ -336,6 +336,33 @@ fn nagios_a_program_and_systemd_hear_of_it() {
 }
 
 /// In a user namespace with few watches: it says so, and what helps, and still knows what is there.
+/// A library that stands before the C library's inotify, whose limit `name` is `value`.
+fn exhausted(folder: &Path, name: &str, value: &str) -> PathBuf {
+    let source = folder.join("exhausted.c");
+    let function = if name == "max_inotify_instances" {
+        "int inotify_init1(int flags) { (void)flags; errno = EMFILE; return -1; }".to_owned()
+    } else {
+        format!(
+            "int inotify_add_watch(int fd, const char *path, uint32_t mask) {{\n\
+             static int watches;\n\
+             if (watches == {value}) {{ errno = ENOSPC; return -1; }}\n\
+             watches += 1;\n\
+             return (int)syscall(SYS_inotify_add_watch, fd, path, mask);\n}}"
+        )
+    };
+    let head = "#define _GNU_SOURCE\n#include <errno.h>\n#include <stdint.h>\n\
+                #include <sys/syscall.h>\n#include <unistd.h>\n";
+    fs::write(&source, format!("{head}{function}\n")).unwrap();
+    let library = folder.join("exhausted.so");
+    let compiled = Command::new("cc")
+        .args(["-shared", "-fPIC", "-o"])
+        .args([&library, &source])
+        .status()
+        .expect("cc runs (Debian package gcc)");
+    assert!(compiled.success());
+    library
+}
+
 #[test]
 fn exhausted_watches_are_told_and_all_is_read_from_time_to_time() {
     let spool = Spool::of_corpus("short-mixed");
@@ -362,6 +389,21 @@ fn exhausted_watches_are_told_and_all_is_read_from_time_to_time() {
         let mut command = Command::new("unshare");
         command.args(["--user", "--map-root-user", "sh", "-c", &script, "sh"]);
         command.arg(PROGRAM);
+        // In a chroot, and where an administrator forbids them, there are no user namespaces. A library then plays a
+        // kernel that has reached its limit, and the number told is the host's.
+        let folder = tempfile::tempdir().unwrap();
+        let namespaces = Command::new("unshare")
+            .args(["--user", "--map-root-user", "true"])
+            .stderr(Stdio::null())
+            .status()
+            .unwrap();
+        let told = if namespaces.success() {
+            told
+        } else {
+            command = Command::new(PROGRAM);
+            command.env("LD_PRELOAD", exhausted(folder.path(), name, value));
+            told.split("user.").next().unwrap()
+        };
         let mut running = Running::with(command, &spool, &["--critical", "hold.messages=6"]);
         let blind = running.told();
         assert!(blind.starts_with(&format!("blind: {told}")), "{blind}");
