@@ -42,6 +42,8 @@ pub struct Settings {
     /// Whether addresses may be UTF-8; no at `compatibility_level` 0, else yes (assumes a Postfix
     /// built with EAI).
     pub smtputf8_enable: bool,
+    /// What postqueue prints for the null sender and for an empty recipient; `MAILER-DAEMON`.
+    pub empty_address_recipient: String,
     /// The user that owns the spool; `postfix`.
     pub mail_owner: String,
     /// The group of maildrop and of the sockets of pickup, qmgr and showq; `postdrop`.
@@ -86,6 +88,7 @@ impl Settings {
             hash_queue_depth: reader.read("hash_queue_depth", depth),
             enable_long_queue_ids: reader.read("enable_long_queue_ids", MainCf::boolean),
             smtputf8_enable: reader.read("smtputf8_enable", MainCf::boolean),
+            empty_address_recipient: reader.read("empty_address_recipient", MainCf::text),
             mail_owner: reader.read("mail_owner", MainCf::text),
             setgid_group: reader.read("setgid_group", MainCf::text),
             data_directory: reader.read("data_directory", MainCf::text),

@@ -9,7 +9,6 @@ use std::io::Write as _;
 
 use crate::escape::{json_mailq_text, mailq_text};
 use crate::listing::told::in_order;
-use crate::postfix::address::MAILER_DAEMON;
 use crate::postfix::defer_log::Log;
 use crate::postfix::queue::Queue;
 use crate::postfix::quote::quote_local;
@@ -25,15 +24,20 @@ pub enum Keys {
     V3_11,
 }
 
-/// Appends the JSON object of `row` and a newline. `utf8` is `smtputf8_enable`; `instance` is the
-/// instance name if several are listed.
-pub fn json_line(
-    row: &MessageRow,
-    utf8: bool,
-    keys: Keys,
-    instance: Option<&str>,
-    out: &mut Vec<u8>,
-) {
+/// What decides how addresses and recipients are printed.
+#[derive(Clone, Copy, Debug)]
+pub struct Style<'s> {
+    /// `smtputf8_enable`.
+    pub utf8: bool,
+    /// The release whose form it is.
+    pub keys: Keys,
+    /// `empty_address_recipient`: what an empty address is printed as.
+    pub empty_address: &'s [u8],
+}
+
+/// Appends the JSON object of `row` and a newline. `instance` is the name of its instance where several
+/// are listed.
+pub fn json_line(row: &MessageRow, style: Style<'_>, instance: Option<&str>, out: &mut Vec<u8>) {
     let mut text = Vec::new();
     out.extend_from_slice(b"{\"queue_name\": \"");
     out.extend_from_slice(row.queue.map_or("", Queue::name).as_bytes());
@@ -47,13 +51,13 @@ pub fn json_line(
         row.size,
         has_expiry_bit(row)
     );
-    json_mailq_text(printable(&row.sender, utf8, &mut text), out);
+    json_mailq_text(printable(&row.sender, style, &mut text), out);
     out.extend_from_slice(b"\", \"recipients\": [");
     let mut first = true;
-    each_recipient(row, utf8, keys, &mut |recipient| {
+    each_recipient(row, style, &mut |recipient| {
         out.extend_from_slice(if first { b"{" } else { b", {" });
         first = false;
-        if keys == Keys::V3_11 {
+        if style.keys == Keys::V3_11 {
             out.extend_from_slice(b"\"orig_address\": \"");
             json_mailq_text(recipient.original, out);
             out.extend_from_slice(b"\", ");
@@ -104,7 +108,13 @@ pub fn summary(messages: u64, bytes: u64) -> String {
 
 /// Appends the text form of `row`, after an empty line. `long` is `enable_long_queue_ids`. With
 /// `harmless`, UTF-8 sequences that a terminal could interpret become `?`.
-pub fn text_block(row: &MessageRow, utf8: bool, long: bool, harmless: bool, out: &mut Vec<u8>) {
+pub fn text_block(
+    row: &MessageRow,
+    style: Style<'_>,
+    long: bool,
+    harmless: bool,
+    out: &mut Vec<u8>,
+) {
     let mut text = Vec::new();
     let mut id = String::from_utf8_lossy(&row.queue_id).into_owned();
     match row.queue {
@@ -126,10 +136,10 @@ pub fn text_block(row: &MessageRow, utf8: bool, long: bool, harmless: bool, out:
         true => write!(out, "\n{id:<17} {size:>8} {time:>19.19} "),
         false => write!(out, "\n{id:<11} {size:>7} {time:>20.20} "),
     };
-    shown(printable(&row.sender, utf8, &mut text), harmless, out);
+    shown(printable(&row.sender, style, &mut text), harmless, out);
     out.push(b'\n');
     let mut saved: Vec<u8> = Vec::new();
-    each_recipient(row, utf8, Keys::V3_5, &mut |recipient| {
+    each_recipient(row, style, &mut |recipient| {
         if saved != recipient.reason {
             saved.clear();
             saved.extend_from_slice(recipient.reason);
@@ -174,13 +184,13 @@ fn has_expiry_bit(row: &MessageRow) -> bool {
     row.inode.is_some_and(|inode| inode.mode & 0o010 != 0)
 }
 
-/// A raw address, quoted and made printable; the empty address becomes MAILER-DAEMON.
-fn printable<'t>(address: &[u8], utf8: bool, text: &'t mut Vec<u8>) -> &'t [u8] {
+/// A raw address, quoted and made printable; the empty one is that of `empty_address_recipient`.
+fn printable<'t>(address: &[u8], style: Style<'_>, text: &'t mut Vec<u8>) -> &'t [u8] {
     text.clear();
-    let end = address.iter().position(|byte| *byte == 0);
-    match &address[..end.unwrap_or(address.len())] {
-        b"" => text.extend_from_slice(MAILER_DAEMON),
-        address => quoted(address, utf8, text),
+    match address {
+        // As a C string it is empty, too.
+        [] | [0, ..] => quoted(style.empty_address, style.utf8, text),
+        address => quoted(address, style.utf8, text),
     }
     text
 }
@@ -202,7 +212,8 @@ struct Recipient<'r> {
 }
 
 /// Calls `each` with the recipients in the order of showq; with [`Keys::V3_11`] also those that bounced.
-fn each_recipient(row: &MessageRow, utf8: bool, keys: Keys, each: &mut dyn FnMut(Recipient<'_>)) {
+fn each_recipient(row: &MessageRow, style: Style<'_>, each: &mut dyn FnMut(Recipient<'_>)) {
+    let Style { utf8, keys, .. } = style;
     let entries: Vec<Logged<'_>> = row.logged().collect();
     let (mut address, mut original, mut reason) = (Vec::new(), Vec::new(), Vec::new());
     for told in in_order(row, &entries, keys == Keys::V3_11) {
@@ -210,7 +221,7 @@ fn each_recipient(row: &MessageRow, utf8: bool, keys: Keys, each: &mut dyn FnMut
         reason.clear();
         let entry = told.entry.map(|place| &entries[place]);
         if let Some(recipient) = told.record.and_then(|place| row.recipient(place)) {
-            printable(recipient, utf8, &mut address);
+            printable(recipient, style, &mut address);
         } else {
             address.clear();
             mailq_text(entry.map_or(b"", |entry| entry.address), utf8, &mut address);

@@ -708,3 +708,30 @@ fn a_queue_that_is_a_link_is_told_beside_qshapes_table() {
         "{error}"
     );
 }
+
+#[test]
+fn recipients_that_bounced_are_listed_in_the_form_of_3_11() {
+    let spool = Spool::empty();
+    let file = QueueFile::cleanup(NOW - 60, 0)
+        .sender(b"a@b.example")
+        .todo(b"left@b.example")
+        .content(b"x")
+        .build();
+    spool.write("deferred/4/4B00000001", &file.bytes, 0o700);
+    let log = "<gone@b.example>: user unknown\nrecipient=gone@b.example\noffset=1\nstatus=5.1.1\n\
+               action=failed\nreason=user unknown\n\n";
+    spool.write("bounce/4B00000001", log.as_bytes(), 0o600);
+    let listed = |words: &[&str]| {
+        let words = [&["list"], words].concat();
+        let (code, text, error) = told(&mut command(&spool, &words));
+        assert_eq!((code, error.as_str()), (0, ""), "{text}");
+        text
+    };
+    for form in ["-j", "-p"] {
+        assert!(!listed(&[form]).contains("gone@b.example"));
+        let newest = listed(&[form, "--keys", "3.11"]);
+        for part in ["gone@b.example", "user unknown", "left@b.example"] {
+            assert!(newest.contains(part), "{form}: {newest}");
+        }
+    }
+}

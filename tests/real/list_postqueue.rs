@@ -85,6 +85,22 @@ fn odd_files_made_by_hand() {
 }
 
 #[test]
+fn an_empty_address_is_printed_as_postfix_is_told_to() {
+    let postfix = Postfix::start(&Options {
+        main_cf: vec!["empty_address_recipient = nobody here".into()],
+        ..Options::default()
+    });
+    let mut made = handmade::odd_files();
+    made.retain(|file| file.name == "SENDER00");
+    made[0].write(&postfix.queue_directory());
+    let mut comparison = Comparison::new("empty", names_of(&made));
+    compare(&postfix, &mut comparison, "UTC");
+    comparison.finish("empty_address_recipient");
+    let ours = text(&list(&of(&postfix), &["-j"]));
+    assert_eq!(ours.matches("\\\"nobody here\\\"").count(), 2, "{ours}");
+}
+
+#[test]
 fn random_files() {
     let seed = std::env::var("LIST_SEED").map_or(SEED, |seed| seed.parse().expect("a number"));
     let made = handmade::random_files(seed, RANDOM_FILES);

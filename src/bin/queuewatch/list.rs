@@ -9,8 +9,9 @@ use queuewatch::escape::counted;
 use queuewatch::instance::Instance;
 use queuewatch::listing::{Request, Sort, list};
 use queuewatch::options::{Options, Takes};
+use queuewatch::postfix::address::MAILER_DAEMON;
 use queuewatch::postfix::queue::QueueSet;
-use queuewatch::render::postqueue::{Keys, heading, json_line, summary, text_block};
+use queuewatch::render::postqueue::{Keys, Style, heading, json_line, summary, text_block};
 use queuewatch::scan::MessageRow;
 use queuewatch::sys;
 
@@ -25,6 +26,10 @@ reasons and without a daemon; each recipient once. Without QUEUE: maildrop, acti
 deferred, hold.
 
 Filters pick messages: any of one kind, all of the kinds that are given; --not before one turns it.
+
+Postfix 3.11 and later also list recipients that bounced and of whom the sender is not told yet, and
+give the original address of each recipient in JSON. Programs that know the older form may not
+expect them: --keys 3.11 asks for them, with -j and with -p.
 ";
 
 #[rustfmt::skip]
@@ -34,7 +39,7 @@ const FLAGS: [Flag; 6] = [
     Flag { short: Some('p'), name: "text", takes: Takes::Nothing,
         help: "text, as mailq" },
     Flag { short: None, name: "keys", takes: Takes::One("VERSION"),
-        help: "JSON with the keys of that Postfix: 3.5 (default) or 3.11" },
+        help: "the form of that Postfix: 3.5 (default), or 3.11: recipients that bounced, too, and in JSON orig_address" },
     Flag { short: None, name: "sort", takes: Takes::One("ORDER"),
         help: "arrival (oldest first), size (largest first), retry (next first; what has none last) or queue_id" },
     Flag { short: None, name: "limit", takes: Takes::One("N"),
@@ -151,7 +156,7 @@ fn print(asked: Asked) -> Result<ExitCode> {
         sort,
         limit,
         reasons: !ids,
-        bounces: !ids && keys == Keys::V3_11 && !text,
+        bounces: !ids && keys == Keys::V3_11,
         now: options.now(),
         readers: options.readers(),
         deadline: options.deadline(),
@@ -160,14 +165,23 @@ fn print(asked: Asked) -> Result<ExitCode> {
     let format = |instance: &Instance, row: &MessageRow, out: &mut Vec<u8>| {
         // Without a main.cf it is as in any that Postfix has shipped since 3.0.
         let utf8 = instance.settings.smtputf8_enable || instance.config_directory.is_none();
+        let empty_address = match instance.settings.empty_address_recipient.as_bytes() {
+            b"" => MAILER_DAEMON,
+            given => given,
+        };
+        let style = Style {
+            utf8,
+            keys,
+            empty_address,
+        };
         if ids {
             out.extend_from_slice(&row.queue_id);
             out.push(b'\n');
         } else if text {
-            text_block(row, utf8, long, harmless, out);
+            text_block(row, style, long, harmless, out);
         } else {
             let name = several.then_some(instance.name.as_str());
-            json_line(row, utf8, keys, name, out);
+            json_line(row, style, name, out);
         }
     };
     let mut out = io::stdout();

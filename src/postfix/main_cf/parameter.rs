@@ -74,6 +74,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     text("data_directory", "/var/lib/postfix"),
     text("default_privs", "nobody"),
     time("delay_warning_time", "0h", 0, INT_MAX),
+    text("empty_address_recipient", "MAILER-DAEMON"),
     boolean("enable_long_queue_ids", "no"),
     // dir_forest() pads a short queue ID with `_`, so any depth is legal.
     integer("hash_queue_depth", "1", 1, INT_MAX),
