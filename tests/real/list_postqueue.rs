@@ -941,7 +941,8 @@ impl Filtered {
         for arrival in &arrivals {
             // Not at the very second of any arrival: whether that is older is a matter of taste.
             let limit = arrival + 1;
-            if arrivals.contains(&limit) || Some(arrival) == arrivals.last() {
+            // An arrival in the future has no age.
+            if arrivals.contains(&limit) || Some(arrival) == arrivals.last() || limit > self.now {
                 continue;
             }
             let age = format!("{}s", self.now - limit);

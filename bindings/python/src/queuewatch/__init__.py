@@ -17,7 +17,7 @@ POSTFIX QUEUE CRITICAL: deferred.oldest is 5d 18h (critical 2d), hold.messages i
 >>> for reason in snap.reasons("deferred")[:2]:
 ...     print(reason.recipients, reason.domain_text, reason.code, reason.reason)
 83 greylist.example 4.7.1 Greylisted, please try again in N seconds
-77 alpha.example 4.4.1 delivery temporarily suspended: connect to IP[IP]:1: Connection refused
+76 alpha.example 4.4.1 delivery temporarily suspended: connect to IP[IP]:1: Connection refused
 >>> shape = queuewatch.shape(queue_directory="spool", now=1795461304)
 >>> [row.total for row in shape.rows("deferred") if row.domain == b"TOTAL"]
 [1922]
