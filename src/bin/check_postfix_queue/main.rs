@@ -157,6 +157,7 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
         senders: verbosity > 0 || format == Format::Json,
         codes: verbosity > 0 || format == Format::Json,
         reasons: verbosity > 0 || format == Format::Json,
+        origins: format == Format::Json,
         ..Wanted::default()
     };
     let state = match state {

@@ -68,6 +68,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         senders: format == Format::Json,
         codes: format == Format::Json,
         reasons: format == Format::Json,
+        origins: format == Format::Json,
         ..Wanted::default()
     };
     let snapshot = match options.scan(Purpose::Check(tables)) {
