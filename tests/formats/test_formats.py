@@ -31,7 +31,8 @@ def spool(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     folder = tmp_path_factory.mktemp("spool")
     place = folder / "spool"
     if request.param == "empty":
-        (place / "deferred").mkdir(parents=True)
+        for queue in ("maildrop", "incoming", "active", "deferred", "hold", "corrupt"):
+            (place / queue).mkdir(parents=True)
     elif request.param == "drill":
         made = [str(ROOT / "target/release" / TOOL), "drill", str(place), "--messages", "500", "--now", NOW]
         subprocess.run(made, capture_output=True, check=True)

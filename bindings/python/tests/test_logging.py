@@ -27,7 +27,7 @@ LOGGER = logging.getLogger("test.queuewatch")
 @pytest.fixture
 def odd(tmp_path: Path) -> Path:
     """A spool of which something cannot be listed, whoever asks."""
-    for name in ("active", "deferred"):
+    for name in ("maildrop", "incoming", "active", "deferred", "corrupt"):
         (tmp_path / name).mkdir()
     (tmp_path / "hold").touch()
     return tmp_path

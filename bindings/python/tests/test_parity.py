@@ -83,7 +83,7 @@ def test_errors_have_the_words_of_the_program(options: dict[str, Any]) -> None:
     code, text = printed(options)
     # Each spells options as its reader gives them.
     spelled = re.sub(
-        r"\b([a-z_]+)=(?=[\", ]|$)", lambda found: "--" + found[1].replace("_", "-"), str(caught.value)
+        r"\b([a-z_]+)=(?=[\", )]|$)", lambda found: "--" + found[1].replace("_", "-"), str(caught.value)
     )
     spelled = re.sub(r'(--[a-z-]+)"', r'\1 "', spelled)
     assert text == f"POSTFIX QUEUE UNKNOWN: {spelled}\n"
