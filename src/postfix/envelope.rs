@@ -380,7 +380,7 @@ impl Reading {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::record::Buffer;
     use super::*;
     use proptest::prelude::*;
@@ -408,8 +408,8 @@ mod tests {
         (envelope, heard.0.join(" "))
     }
 
-    /// Short records, in the notation of the tables below: type byte, then the data.
-    fn file(records: &[&str]) -> Vec<u8> {
+    /// Short records, in the notation of the tables of tests: type byte, then the data.
+    pub(in crate::postfix) fn file(records: &[&str]) -> Vec<u8> {
         let mut bytes = Vec::new();
         for record in records {
             let (kind, data) = record.split_at(1);

@@ -179,6 +179,7 @@ fn as_c_string(data: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
+    use super::super::envelope::tests::file;
     use super::super::record::Buffer;
     use super::*;
     use proptest::prelude::*;
@@ -204,17 +205,6 @@ mod tests {
         let mut records = RecordReader::new(bytes, bytes.len() as u64, &mut buffer);
         let envelope = read(&mut records, Queue::Hold, &mut heard).unwrap();
         (envelope, heard.0.join(" "))
-    }
-
-    fn file(records: &[&str]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        for record in records {
-            let (kind, data) = record.split_at(1);
-            bytes.extend_from_slice(kind.as_bytes());
-            bytes.push(u8::try_from(data.len()).unwrap());
-            bytes.extend_from_slice(data.as_bytes());
-        }
-        bytes
     }
 
     #[test]

@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use queuewatch::drill::push_record;
+
 use crate::support::spool::{self, Spool, saved, taken_at};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_queuewatch");
@@ -290,17 +292,8 @@ impl Random {
 }
 
 fn record(kind: u8, data: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![kind];
-    let mut length = data.len();
-    loop {
-        let group = (length & 0x7f) as u8;
-        length >>= 7;
-        bytes.push(if length > 0 { group | 0x80 } else { group });
-        if length == 0 {
-            break;
-        }
-    }
-    bytes.extend_from_slice(data);
+    let mut bytes = Vec::new();
+    push_record(&mut bytes, kind, data);
     bytes
 }
 
