@@ -23,16 +23,14 @@ pub struct Inode {
     pub number: u64,
     /// Permission bits with set-id and sticky bits (07777).
     pub mode: u32,
-    /// The number of its user.
+    /// User ID of its owner.
     pub owner: u32,
-    /// The number of its group.
+    /// Group ID.
     pub group: u32,
     /// Whether it is a regular file.
     pub regular: bool,
     /// Bytes.
     pub size: u64,
-    /// Who owns it.
-    pub uid: u32,
     /// Modification time, in seconds of the epoch: for a deferred file the next retry.
     pub mtime: i64,
 }
@@ -48,7 +46,6 @@ impl From<rustix::fs::Stat> for Inode {
             group: stat.st_gid as u32,
             regular: FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile,
             size: u64::try_from(stat.st_size).unwrap_or(0),
-            uid: stat.st_uid,
             mtime: stat.st_mtime as i64,
         }
     }

@@ -66,7 +66,7 @@ pub struct Table {
     hasher: RandomState,
     /// Messages of origins that the table has no room for.
     pub unlisted: u64,
-    /// Senders and domains that were not told apart for want of room.
+    /// Senders and domains that are not counted as distinct because the table is full.
     pub untold: u64,
     /// All messages.
     pub messages: u64,

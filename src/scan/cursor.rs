@@ -113,7 +113,7 @@ impl MessageRow {
         // postdrop(1) leaves the file with who called it; a requeued one belongs to Postfix and has a size.
         let submitted = message.queue == Queue::Maildrop && self.envelope.message_size.is_none();
         if submitted && self.origin.client.is_empty() {
-            self.origin.user = Some(message.inode.uid);
+            self.origin.user = Some(message.inode.owner);
         }
     }
 

@@ -40,6 +40,13 @@ impl Wanted {
         reasons: true,
     };
 
+    /// The tables that a JSON document of a snapshot lists.
+    pub const DOCUMENT: Wanted = Wanted {
+        arrivals: false,
+        expiries: false,
+        ..Wanted::ALL
+    };
+
     /// The tables of both.
     #[must_use]
     pub fn or(self, other: Wanted) -> Wanted {

@@ -360,7 +360,6 @@ impl Ledger {
     pub(super) fn insert_stray(&mut self, directory_id: DirectoryId, name: &[u8]) -> EntryId {
         let nothing = File {
             inode: Inode {
-                uid: 0,
                 number: 0,
                 mode: 0,
                 owner: 0,
@@ -618,7 +617,6 @@ mod tests {
             .collect();
         Facts::File(Box::new(File {
             inode: Inode {
-                uid: 0,
                 number: 1,
                 mode: 0o700,
                 owner: 0,

@@ -249,7 +249,6 @@ mod tests {
     fn message(why: Option<(Vec<u8>, Vec<u8>)>) -> Facts {
         Facts::File(Box::new(File {
             inode: Inode {
-                uid: 0,
                 number: 1,
                 mode: 0o700,
                 owner: 0,

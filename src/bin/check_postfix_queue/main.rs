@@ -152,13 +152,13 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
     if max_age.is_some() {
         return Err(args::usage("--max-age is about the file of --status"));
     }
-    let tables = Wanted {
-        domains: verbosity > 0 || format == Format::Json,
-        senders: verbosity > 0 || format == Format::Json,
-        codes: verbosity > 0 || format == Format::Json,
-        reasons: verbosity > 0 || format == Format::Json,
-        origins: format == Format::Json,
-        ..Wanted::default()
+    let tables = match format {
+        Format::Json => Wanted::DOCUMENT,
+        _ if verbosity > 0 => Wanted {
+            origins: false,
+            ..Wanted::DOCUMENT
+        },
+        _ => Wanted::default(),
     };
     let state = match state {
         Some(path) => Some(StateFile::load(path, &mut options)?),

@@ -63,13 +63,9 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
             }
         }
     }
-    let tables = Wanted {
-        domains: format == Format::Json,
-        senders: format == Format::Json,
-        codes: format == Format::Json,
-        reasons: format == Format::Json,
-        origins: format == Format::Json,
-        ..Wanted::default()
+    let tables = match format {
+        Format::Json => Wanted::DOCUMENT,
+        _ => Wanted::default(),
     };
     let snapshot = match options.scan(Purpose::Check(tables)) {
         Ok(snapshot) => snapshot,
