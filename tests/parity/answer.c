@@ -85,6 +85,13 @@ static qw_status set(qw_options *options, qw_error **err)
     return status;
 }
 
+/* Sets the spool and the second that the arguments name; 0 if one is refused. */
+static int of_spool(qw_options *options, char **argv)
+{
+    return qw_options_set(options, "queue-directory", QW_NUL, argv[1], QW_NUL, NULL) == QW_OK
+        && qw_options_set(options, "now", QW_NUL, argv[2], QW_NUL, NULL) == QW_OK;
+}
+
 static void check(qw_options *options, int verbosity)
 {
     qw_snapshot *snapshot = NULL;
@@ -160,8 +167,7 @@ int main(int argc, char **argv)
     qw_options *options = fresh();
     qw_snapshot *snapshot = NULL;
 
-    if (argc != 3 || qw_options_set(options, "queue-directory", QW_NUL, argv[1], QW_NUL, NULL) != QW_OK
-        || qw_options_set(options, "now", QW_NUL, argv[2], QW_NUL, NULL) != QW_OK
+    if (argc != 3 || !of_spool(options, argv)
         || qw_scan(options, &snapshot, NULL) != QW_OK)
         return 1;
     qw_options_free(options);
@@ -180,8 +186,8 @@ int main(int argc, char **argv)
         } else if (strcmp(question, "check") == 0) {
             int verbosity = atoi(strtok(NULL, "\t"));
 
-            qw_options_set(options, "queue-directory", QW_NUL, argv[1], QW_NUL, NULL);
-            qw_options_set(options, "now", QW_NUL, argv[2], QW_NUL, NULL);
+            if (!of_spool(options, argv))
+                return 1;
             check(options, verbosity);
         } else {
             check(options, 0);

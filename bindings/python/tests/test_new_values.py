@@ -88,8 +88,9 @@ def test_what_there_is_can_be_listed() -> None:
 
 
 def test_events_come_by_async_for(spool: Path) -> None:
+    message = next((spool / "hold").iterdir())
+
     async def first(live: queuewatch.Watch) -> queuewatch.Event:
-        message = next((spool / "hold").iterdir())
         asyncio.get_running_loop().call_later(0.05, lambda: message.rename(spool / "active" / message.name))
         events = live.__aiter__()
         try:
@@ -102,6 +103,8 @@ def test_events_come_by_async_for(spool: Path) -> None:
 
     with queuewatch.watch(queue_directory=spool) as live:
         assert asyncio.run(first(live)).kind == "moved"
+    # Other tests read the same spool.
+    (spool / "active" / message.name).rename(message)
 
 
 def test_an_interrupt_ends_a_scan(spool: Path) -> None:
