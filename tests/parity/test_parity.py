@@ -24,6 +24,7 @@ ARGUMENTS = {
     "AGE": ["4h", "1d", "90"],
     "NAME": ["alpha.example", "greylist.example", "nowhere.example", "a@b.example"],
     "CODE": ["4", "4.7", "4.4.1", "5"],
+    "ADDRESS": ["127.0.0.1", "127.0.0.0/8", "192.0.2.1"],
 }
 
 
@@ -59,8 +60,9 @@ ERRORS = [
     ["readers=9999"],
     ["colour=red"],
     ["counts=yes", "critical=deferred.oldest=1h", "queue-directory=/usr"],
+    # No instance of this host: whether it has one is not what they are about.
     *[
-        [f"critical={rule}"]
+        [f"critical={rule}", "config-directory=/nonexistent"]
         for rule in (
             "", ":", "@", "10:5", "x", "1e3", "10:20:30", "deferred.messages", "deferred.messages=",
             "nosuch=1", "deferred.nosuch=1", "deferd.messages=1", "deferred.older=1",
@@ -149,6 +151,28 @@ def steady(text: str) -> str:
     )
 
 
+def option_names() -> list[str]:
+    """The options of the library by the plugin's help, longest first."""
+    told = subprocess.run([PLUGIN, "--help"], capture_output=True, text=True, check=False).stdout
+    names = set(re.findall(r"--([a-z][a-z-]+)", told)) | {"measure", "previous", "poll"}
+    return sorted(names, key=len, reverse=True)
+
+
+def respelled(text: str, face: str, names: list[str]) -> str:
+    """With each option as the programs write it: a face spells options as its own callers give them."""
+    for name in names:
+        keyword = name.replace("-", "_")
+        pattern = {
+            "C": rf'"{name}"(?! is no option)',
+            "Perl": rf"\b{keyword} =>",
+            "Python": rf"(?<![\w-]){keyword}=",
+        }[face]
+        # What a host passes as `previous` the programs keep in a file.
+        text = re.sub(pattern, "--state FILE" if name == "previous" else f"--{name}", text)
+    # Python's keyword and its value stand without a blank between them.
+    return re.sub(r'(--[a-z-]+)"', r'\1 "', text) if face == "Python" else text
+
+
 def faces(spool: str, answer_c: Path, questions: list[list[str]]) -> dict[str, list[list[str]]]:
     perl = [
         "perl",
@@ -171,6 +195,10 @@ def faces(spool: str, answer_c: Path, questions: list[list[str]]) -> dict[str, l
 
 def agreed(spool: str, answer_c: Path, questions: list[list[str]]) -> list[list[str]]:
     told = faces(spool, answer_c, questions)
+    names = option_names()
+    for face, answers in told.items():
+        for answer in answers:
+            answer[:] = [respelled(field, face, names) for field in answer]
     for index, question in enumerate(questions):
         for face in ("Perl", "Python"):
             theirs = [steady(field) for field in told[face][index]]
