@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from ctypes import CDLL, byref
+from ctypes import CDLL, Structure, byref, c_size_t
 from pathlib import Path
 from typing import Callable
 
@@ -21,15 +21,44 @@ import queuewatch
 from queuewatch import _abi, _options
 from queuewatch._library import lib
 
-PAGE = os.sysconf("SC_PAGE_SIZE")
 MIB = 1 << 20
 
 
-def resident() -> int:
+class _MallInfo(Structure):
+    """`struct mallinfo2` of glibc."""
+
+    _fields_ = tuple(
+        (name, c_size_t)
+        for name in (
+            "arena",
+            "ordblks",
+            "smblks",
+            "hblks",
+            "hblkhd",
+            "usmblks",
+            "fsmblks",
+            "uordblks",
+            "fordblks",
+            "keepcost",
+        )
+    )
+
+
+# The largest block that Python's own allocator hands out.
+BLOCK = 512
+mallinfo2 = CDLL(None).mallinfo2
+mallinfo2.restype = _MallInfo
+
+
+def in_use() -> int:
+    """How many bytes malloc and Python have handed out and not got back.
+
+    Not how many are resident: each long call has a thread of its own, and what glibc keeps for the next one
+    in the arena of a thread that ended is no leak.
+    """
     gc.collect()
-    # What is free in the arenas of ended threads is no leak: glibc gives it back.
-    CDLL(None).malloc_trim(0)
-    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
+    info = mallinfo2()
+    return int(info.uordblks) + int(info.hblkhd) + sys.getallocatedblocks() * BLOCK
 
 
 def open_files() -> int:
@@ -40,11 +69,11 @@ def growth(work: Callable[[], object], times: int) -> int:
     """How many bytes `times` runs add, after as many as it takes to have all caches and arenas warm."""
     for _ in range(times // 5):
         work()
-    before, files = resident(), open_files()
+    before, files = in_use(), open_files()
     for _ in range(times):
         work()
     assert open_files() == files
-    return resident() - before
+    return in_use() - before
 
 
 def tasks() -> int:
