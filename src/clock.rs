@@ -1,15 +1,14 @@
-//! Time: where "now" comes from, how long a scan may last, how an age is printed.
+//! Time: the current time, deadlines, and how ages are printed.
 //!
-//! Nothing below the programs and the C ABI asks for the time: `now` is passed in, in seconds of the
-//! epoch, so that a report can be made again (`--now`). Only a [`Deadline`] looks at the monotonic
-//! clock.
+//! Only the programs and the C ABI ask for the time and pass `now` down, in seconds since the epoch, so
+//! that a report can be reproduced (`--now`). Only a [`Deadline`] uses the monotonic clock.
 
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::control;
 
-/// The present second of the epoch. For the outermost callers.
+/// The current time in seconds since the epoch, for the programs and the C ABI.
 pub fn now() -> i64 {
     match SystemTime::now().duration_since(UNIX_EPOCH) {
         Ok(since) => i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
@@ -17,10 +16,10 @@ pub fn now() -> i64 {
     }
 }
 
-/// The moment at which a scan stops and says what it knows, on the monotonic clock.
+/// The moment at which a scan stops and returns what it has, on the monotonic clock.
 ///
-/// The clock is std's, which asks the C library: rustix reads the kernel's vDSO itself, which crashes
-/// under valgrind, where there is none.
+/// Uses std's clock, which calls the C library. rustix reads the kernel's vDSO itself and crashes under
+/// valgrind, which has no vDSO.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Deadline(Option<Instant>);
 
@@ -28,25 +27,25 @@ impl Deadline {
     /// No deadline.
     pub const NEVER: Deadline = Deadline(None);
 
-    /// A deadline this long after the present moment.
+    /// A deadline `duration` from now.
     pub fn after(duration: Duration) -> Self {
         Deadline(Instant::now().checked_add(duration))
     }
 
-    /// The moment halfway from now to it.
+    /// The moment halfway between now and this deadline.
     #[must_use]
     pub fn halfway(self) -> Self {
         let now = Instant::now();
         Deadline(self.0.map(|at| now + at.saturating_duration_since(now) / 2))
     }
 
-    /// Whether it has passed, or the call was asked to stop.
+    /// Whether the deadline has passed or the call was stopped.
     pub fn passed(self) -> bool {
         self.0.is_some_and(|at| Instant::now() >= at) || control::is_stopped()
     }
 }
 
-/// A span of whole seconds, shown in its two largest units: `6h 2m`, `45s`, `3d`.
+/// A duration in whole seconds, printed in its two largest units: `6h 2m`, `45s`, `3d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Age(pub i64);
 

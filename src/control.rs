@@ -1,14 +1,14 @@
-//! What another thread may do to a call that runs: stop it, and see how far it is.
+//! Lets another thread stop a running call and read its progress.
 //!
-//! A [`Control`] belongs to the calls that its host makes with it. It is in force on the thread of such
-//! a call, and on each thread that the call starts, so that no room has to hand it on. Both of its
-//! values are atomic: a signal handler may use it.
+//! A host passes a [`Control`] to its calls. The calling thread and each thread that the call starts keep
+//! it in a thread-local, so that functions need not pass it on. Both of its values are atomic, so a
+//! signal handler may use it.
 
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// A call's stop mark and its count of steps.
+/// The stop flag of a call and its step counter.
 #[derive(Debug, Default)]
 pub struct Control {
     stopped: AtomicBool,
@@ -16,17 +16,17 @@ pub struct Control {
 }
 
 impl Control {
-    /// Asks the calls under this control to stop, those that have not begun too.
+    /// Stops all calls with this control, including those that have not started.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
     }
 
-    /// Whether somebody has asked for that.
+    /// Whether [`Control::stop`] was called.
     pub fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::Relaxed)
     }
 
-    /// How many files the calls under this control have come to.
+    /// The number of files that the calls with this control have reached.
     pub fn steps(&self) -> u64 {
         self.steps.load(Ordering::Relaxed)
     }
@@ -36,7 +36,7 @@ thread_local! {
     static IN_FORCE: RefCell<Option<Arc<Control>>> = const { RefCell::new(None) };
 }
 
-/// Runs `body` under `control` on this thread.
+/// Runs `body` with `control` on this thread.
 pub fn under<T>(control: Option<Arc<Control>>, body: impl FnOnce() -> T) -> T {
     /// Puts back the control before, be it while a panic passes.
     struct Before(Option<Arc<Control>>);

@@ -1,19 +1,18 @@
 //! The one error of the project: what failed, where, the errno, and what to do about it.
 //!
-//! An [`Error`] is product text: it is read at night by somebody who did not write this code. Its
-//! form is `what: cause (ERRNO); remedy`. It is opaque and pointer-sized; callers ask its
-//! [`ErrorKind`] and its accessors. What could not be read during a scan is no error but data: see
-//! `scan::Gap`.
+//! An [`Error`] is read by an administrator at night who did not write this code. Its form is `what:
+//! cause (ERRNO); remedy`. The type is opaque and pointer-sized; callers use its [`ErrorKind`] and
+//! accessors. Files and directories that a scan could not read are data and not errors: see `scan::Gap`.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The kinds that a caller may want to tell apart; one status code of the C ABI each.
+/// The kinds of failure that a caller may want to distinguish. Each has one status code in the C ABI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// An argument that no caller may pass: a null pointer, a wrong handle, contradicting options.
+    /// An invalid argument: a null pointer, a wrong handle, contradictory options.
     Invalid,
     /// A text that does not parse: a rule, a range, an option, a line of main.cf.
     Syntax,
@@ -23,15 +22,15 @@ pub enum ErrorKind {
     Denied,
     /// Any other failure of the system.
     Io,
-    /// The directory is there but holds no Postfix queues.
+    /// The directory exists but holds no Postfix queues.
     NotASpool,
     /// The deadline passed.
     Timeout,
-    /// Somebody asked the call to stop.
+    /// The caller stopped the call.
     Cancelled,
-    /// A call out of order, or a handle that an earlier bug has poisoned.
+    /// A call in the wrong order, or a handle that a caught panic has poisoned.
     State,
-    /// Known, but not available in this build, on this system or in this snapshot.
+    /// Not available in this build, on this system or in this snapshot.
     Unsupported,
     /// A bug in queuewatch, caught at the C boundary.
     Panic,
@@ -52,7 +51,7 @@ struct Inner {
 }
 
 impl Error {
-    /// A failure whose `message` names the thing and the cause, without a full stop.
+    /// A failure whose `message` names thing and cause, without a full stop.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Error(Box::new(Inner {
             kind,
@@ -81,7 +80,7 @@ impl Error {
         }
     }
 
-    /// As [`Error::system`], from what the standard library returned.
+    /// As [`Error::system`], for an error of the standard library.
     pub fn io(action: &str, path: &Path, cause: &io::Error) -> Self {
         match cause.raw_os_error() {
             Some(errno) => Error::system(action, path, errno),
@@ -93,35 +92,35 @@ impl Error {
         }
     }
 
-    /// Adds the file or directory that the failure is about.
+    /// Adds the path that the failure is about.
     #[must_use]
     pub fn with_path(mut self, path: &Path) -> Self {
         self.0.path = Some(path.to_owned());
         self
     }
 
-    /// Adds the errno of the system.
+    /// Adds the errno.
     #[must_use]
     pub fn with_errno(mut self, errno: i32) -> Self {
         self.0.errno = Some(errno);
         self
     }
 
-    /// Adds the byte offset in the text given, counted from 0.
+    /// Adds the byte offset in the input, counted from 0.
     #[must_use]
     pub fn with_offset(mut self, offset: usize) -> Self {
         self.0.offset = Some(offset);
         self
     }
 
-    /// Adds what the reader can do about it.
+    /// Adds the remedy.
     #[must_use]
     pub fn with_remedy(mut self, remedy: impl Into<String>) -> Self {
         self.0.remedy = Some(remedy.into());
         self
     }
 
-    /// Puts `place: ` before the message, for a frame that knows more of where this happened.
+    /// Puts `place: ` before the message, for a caller that knows more about the location.
     #[must_use]
     pub fn within(mut self, place: &str) -> Self {
         self.0.message = format!("{place}: {}", self.0.message);
@@ -133,17 +132,17 @@ impl Error {
         self.0.kind
     }
 
-    /// The errno, if the system gave one.
+    /// The errno, if a system call failed.
     pub fn errno(&self) -> Option<i32> {
         self.0.errno
     }
 
-    /// The file or directory, if it is about one.
+    /// The file or directory that it is about.
     pub fn path(&self) -> Option<&Path> {
         self.0.path.as_deref()
     }
 
-    /// The byte offset in the text given, counted from 0, if it is about a text.
+    /// The byte offset in the input, counted from 0, if an input did not parse.
     pub fn offset(&self) -> Option<usize> {
         self.0.offset
     }
@@ -161,15 +160,15 @@ impl Error {
         }
     }
 
-    /// What to do about it, if we know.
+    /// The remedy, if there is a known one.
     pub fn remedy(&self) -> Option<&str> {
         self.0.remedy.as_deref()
     }
 }
 
-/// What an administrator can do about `errno` below a queue directory.
+/// The remedy for `errno` below a queue directory.
 ///
-/// Never advise chmod, chgrp or ACLs there: Postfix takes group bits on a queue file for commands
+/// Never advise chmod, chgrp or ACLs there: Postfix interprets group bits on a queue file as commands
 /// (postfix.md, "Group and other mode bits are commands").
 pub fn remedy_for(errno: i32) -> Option<&'static str> {
     match errno {
@@ -184,7 +183,7 @@ pub fn remedy_for(errno: i32) -> Option<&'static str> {
     }
 }
 
-/// The symbolic name of `errno`, as in errno(3); `errno N` where we have none.
+/// The symbolic name of `errno`, as in errno(3); `errno N` for unknown numbers.
 pub fn errno_name(errno: i32) -> String {
     let name = match errno {
         libc::EACCES => "EACCES",
@@ -217,7 +216,7 @@ pub fn errno_name(errno: i32) -> String {
     name.to_owned()
 }
 
-/// The text of `errno` as strerror(3) gives it in the C locale, in lower case.
+/// The text of `errno` from strerror(3) in the C locale, in lower case.
 pub fn errno_text(errno: i32) -> String {
     let mut text = io::Error::from_raw_os_error(errno).to_string();
     if let Some(end) = text.rfind(" (os error") {
@@ -247,7 +246,7 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {}
 
-/// The result of everything here that can fail.
+/// The result of every fallible function in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The one door through which bytes of a spool become text.
 //!
-//! Queue IDs, addresses, file names and delay reasons are written by strangers. Two texts leave
-//! here: [`printable`], harmless in a terminal, in a Nagios command and in HTML, for people; and
-//! [`json_text`], reversible, for programs. Nothing else prints bytes.
+//! Strangers control queue IDs, addresses, file names and delay reasons. This module has two outputs:
+//! [`printable`] for people, safe in a terminal, a Nagios command and HTML; and [`json_text`] for
+//! programs, reversible. No other code prints bytes.
 
 pub mod domain;
 
@@ -11,25 +11,25 @@ use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// The longest address, domain or reason shown to a person, in bytes; the rest is `...`.
+/// The maximum length of an address, domain or reason in text for people, in bytes; `...` replaces the
+/// rest.
 pub const MAX_SHOWN: usize = 128;
-/// The longest path shown to a person, in bytes: PATH_MAX would push cause and remedy off a
-/// notification.
+/// The maximum length of a path in text for people, in bytes: a path of PATH_MAX bytes would push cause
+/// and remedy out of a notification.
 pub const MAX_SHOWN_PATH: usize = 160;
 
-/// `bytes` as printable ASCII of at most `max` bytes: each byte that is a control, above 126, or one
-/// of `|`, `<`, `>`, `$` and the backtick becomes `?`, as Postfix's own printable() does; what is cut
-/// ends in `...`.
+/// `bytes` as printable ASCII of at most `max` bytes. Controls, bytes above 126, and `|`, `<`, `>`, `$`
+/// and the backtick become `?`, as in Postfix's printable(); a text that was cut ends in `...`.
 ///
-/// The bar separates perfdata, the brackets are HTML (Monitoring Plugins guidelines). A monitoring
-/// system expands macros such as `$HOSTNAME$` in service output, and a shell runs what stands between
-/// backticks when a notification command puts the output in its words.
+/// The bar separates performance data and the brackets are HTML (Monitoring Plugins guidelines). A
+/// monitoring system expands macros such as `$HOSTNAME$` in service output, and a shell runs text
+/// between backticks if a notification command contains the output.
 pub fn printable(bytes: &[u8], max: usize) -> String {
     configured(bytes, max).replace(['$', '`'], "?")
 }
 
-/// [`printable`] for text of a main.cf or of a message about one, where `$` begins the name of a
-/// parameter. What a monitoring system gets of it passes through [`printable`] all the same.
+/// [`printable`] for text of a main.cf or about one, which keeps `$` because it starts a parameter name.
+/// Text for a monitoring system also passes through [`printable`].
 pub fn configured(bytes: &[u8], max: usize) -> String {
     let (head, tail) = if bytes.len() > max {
         (&bytes[..max.saturating_sub(3)], "...")
@@ -48,8 +48,8 @@ pub fn configured(bytes: &[u8], max: usize) -> String {
     text
 }
 
-/// `text` for a person at a terminal, at most `max` bytes of it: what the person typed stays as it is, but
-/// what a terminal could obey becomes `?`. Texts for monitors go through [`printable`] instead.
+/// User input for a terminal, at most `max` bytes: text stays unchanged except that characters a
+/// terminal could interpret become `?`. Use [`printable`] for monitoring systems.
 pub fn shown(text: &[u8], max: usize) -> String {
     let text = String::from_utf8_lossy(text);
     let mut end = text.len().min(max);
@@ -67,13 +67,13 @@ pub fn shown(text: &[u8], max: usize) -> String {
     shown
 }
 
-/// `count` and what is counted: `1 file`, `2 files`.
+/// A count with its noun: `1 file`, `2 files`.
 pub fn counted(count: u64, what: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {what}{plural}")
 }
 
-/// [`printable`] for a path; a long one keeps both its ends.
+/// [`printable`] for a path. A long path keeps its start and its end.
 pub fn path(path: &Path) -> String {
     let bytes = path.as_os_str().as_bytes();
     if bytes.len() <= MAX_SHOWN_PATH {
@@ -84,9 +84,9 @@ pub fn path(path: &Path) -> String {
     format!("{}...{}", printable(head, half), printable(tail, half))
 }
 
-/// `bytes` as text that can be turned back: valid UTF-8 stays; every byte of a backslash, of a control
-/// character, or of what is not valid UTF-8 becomes `\xNN` (two lower case hexadecimal digits). JSON
-/// documents carry addresses, domains and paths in this form, harmless on a terminal.
+/// `bytes` as reversible text: valid UTF-8 stays; every byte of a backslash, a control character or
+/// invalid UTF-8 becomes `\xNN` (two lower case hexadecimal digits). JSON documents contain addresses,
+/// domains and paths in this form, which is safe on a terminal.
 pub fn json_text(bytes: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = std::str::from_utf8(bytes) {
         if !text.contains(needs_escape) {
@@ -111,9 +111,9 @@ pub fn json_text(bytes: &[u8]) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// `text` as showq(8) and postqueue(1) print it, appended to `out`: what is no printable ASCII becomes
-/// `?`, byte by byte; with `utf8` (smtputf8_enable) valid UTF-8 above ASCII stays. It ends at a NUL,
-/// as their strings do.
+/// Appends `text` to `out` as showq(8) and postqueue(1) print it: each byte that is not printable ASCII
+/// becomes `?`; with `utf8` (smtputf8_enable) valid UTF-8 stays. The text ends at a NUL, as C strings
+/// do.
 pub fn mailq_text(text: &[u8], utf8: bool, out: &mut Vec<u8>) {
     let end = text.iter().position(|byte| *byte == 0);
     let text = &text[..end.unwrap_or(text.len())];
@@ -139,13 +139,14 @@ pub fn mailq_text(text: &[u8], utf8: bool, out: &mut Vec<u8>) {
     }
 }
 
-/// Whether `is` holds for every byte of `text`; looks at all, many at once.
+/// Whether `is` holds for every byte of `text`. Has no early exit, so that the compiler can vectorise
+/// it.
 fn every(text: &[u8], is: impl Fn(u8) -> bool) -> bool {
     text.iter().fold(true, |all, byte| all & is(*byte))
 }
 
-/// Appends `text`, which [`mailq_text`] made, to `out` as the inside of a JSON string, as postqueue(1)
-/// writes it; but C1 controls, which some terminals obey, are escaped.
+/// Appends `text`, the output of [`mailq_text`], to `out` as the inside of a JSON string, as
+/// postqueue(1) does, but also escapes C1 controls, which some terminals interpret.
 pub fn json_mailq_text(text: &[u8], out: &mut Vec<u8>) {
     let plain = |byte| matches!(byte, b' '..=b'!' | b'#'..=b'[' | b']'..=b'~');
     if every(text, plain) {
@@ -164,8 +165,8 @@ pub fn json_mailq_text(text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Whether a terminal could obey `character`, or hide by it what stands around it: controls (C0, DEL,
-/// C1) and the marks that turn the direction of text.
+/// Whether a terminal could interpret `character` or use it to hide text: controls (C0, DEL, C1) and
+/// bidirectional formatting characters.
 pub fn obeyed(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

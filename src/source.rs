@@ -1,18 +1,18 @@
-//! Positioned reads: the line between the readers of formats, which make no system call, and I/O.
+//! Positioned reads: the interface between the format readers, which make no system calls, and I/O.
 //!
-//! A reader of `postfix` takes a [`Source`]. That an open file is interrupted by a signal, or is read
-//! until a deadline, is the business of [`Until`], so no reader needs to know of it.
+//! A reader of `postfix` takes a [`Source`]. [`Until`] handles signals and the deadline of an open file,
+//! so that readers need not.
 
 use std::io;
 
 use crate::clock::Deadline;
 
-/// Something that can be read at an offset, as pread(2) does: 0 bytes mean its end.
+/// A source that can be read at an offset, like pread(2); 0 bytes mean its end.
 pub trait Source {
-    /// Reads up to `into.len()` bytes at `offset` into `into` and returns how many.
+    /// Reads up to `into.len()` bytes at `offset` into `into` and returns their number.
     ///
     /// # Errors
-    /// Those of the system. A reader returns them as they are.
+    /// Those of the system. A reader returns them unchanged.
     fn read_at(&mut self, offset: u64, into: &mut [u8]) -> io::Result<usize>;
 }
 
@@ -30,8 +30,8 @@ impl Source for &[u8] {
     }
 }
 
-/// A source that repeats a read that a signal interrupts, and begins none after its deadline: a file
-/// may be as long as a disk.
+/// Retries a read that a signal interrupts, and starts none after the deadline: a file may be as large
+/// as the disk.
 #[derive(Debug)]
 pub struct Until<S> {
     source: S,
@@ -39,7 +39,7 @@ pub struct Until<S> {
 }
 
 impl<S: Source> Until<S> {
-    /// `source` until `deadline`.
+    /// Reads `source` until `deadline`.
     pub fn new(source: S, deadline: Deadline) -> Self {
         Until { source, deadline }
     }

@@ -1,26 +1,26 @@
-//! How a text spells an option, by the face that shows it: `--state`, `"previous"`, `previous=`.
+//! How messages spell an option, depending on the interface: `--state`, `"previous"`, `previous=`.
 //!
-//! A remedy such as "raise the timeout" has to name an option, and each face has its own way to write
-//! one. The rooms name an option by its long name; whoever enters the library says how it is spelled on
-//! this thread. What is made on a thread of a scan names no option.
+//! A remedy such as "raise the timeout" names an option, and each interface writes options differently.
+//! The library names an option by its long name; the caller sets the spelling for its thread. Messages
+//! that are created on a thread of a scan name no option.
 
 use std::cell::Cell;
 
-/// A way to write an option.
+/// How an interface writes options.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Spelling {
-    /// `"queue-directory"`, as Rust and C give the name of an option.
+    /// `"queue-directory"`, for Rust and C.
     #[default]
     Quotes,
-    /// `--queue-directory`, as the programs take it.
+    /// `--queue-directory`, for the programs.
     Dashes,
-    /// `queue_directory=`, as Python does.
+    /// `queue_directory=`, for Python.
     Keyword,
-    /// `queue_directory =>`, as Perl does.
+    /// `queue_directory =>`, for Perl.
     Arrow,
 }
 
-/// Each spelling of the option `queue-directory`: a host shows one of these to choose.
+/// Each spelling of the option `queue-directory`; a host passes one of them to select the spelling.
 pub const SAMPLES: [(&str, Spelling); 4] = [
     ("\"queue-directory\"", Spelling::Quotes),
     ("--queue-directory", Spelling::Dashes),

@@ -1,9 +1,8 @@
-//! The system calls of a scan, as safe functions that know our rules.
+//! The system calls of a scan as safe functions.
 //!
-//! Everything is opened read-only, close-on-exec, without locks, and (where the kernel lets us)
-//! without touching access times; queue files also without following links and without blocking on
-//! a FIFO. rustix makes the calls; those that it lacks are at the end, the only `unsafe` outside
-//! `ffi`.
+//! All files are opened read-only, close-on-exec, without locks, and without changing access times if
+//! the kernel allows it. Queue files are also opened without following links and without blocking on a
+//! FIFO. Calls that rustix does not provide are at the end; they are the only `unsafe` outside `ffi`.
 
 use std::ffi::CStr;
 use std::io;
@@ -16,7 +15,7 @@ use rustix::io::Errno;
 
 use crate::source::Source;
 
-/// What the inode of a queue file says.
+/// The inode of a queue file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Inode {
     /// Inode number.
@@ -29,14 +28,14 @@ pub struct Inode {
     pub group: u32,
     /// Whether it is a regular file.
     pub regular: bool,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// Modification time, in seconds of the epoch: for a deferred file the next retry.
+    /// Modification time, in seconds since the epoch: for a deferred file the next retry.
     pub mtime: i64,
 }
 
 impl From<rustix::fs::Stat> for Inode {
-    // The widths of stat's fields differ from one architecture to the next.
+    // stat's fields have different widths on different architectures.
     #[allow(clippy::unnecessary_cast, clippy::useless_conversion)]
     fn from(stat: rustix::fs::Stat) -> Self {
         Inode {
@@ -51,8 +50,8 @@ impl From<rustix::fs::Stat> for Inode {
     }
 }
 
-/// Whether opens ask the kernel to leave access times alone: it refuses where we neither own the
-/// file and lacks CAP_FOWNER, and is then not asked again.
+/// Whether to open with O_NOATIME. The kernel refuses it if we neither own the file nor have CAP_FOWNER;
+/// after a refusal it is not tried again.
 #[derive(Clone, Copy, Debug)]
 pub struct Noatime(bool);
 
@@ -84,8 +83,8 @@ impl Noatime {
         self.open(directory, name, OFlags::NOFOLLOW | OFlags::NONBLOCK)
     }
 
-    /// Opens a directory for listing. A queue directory itself may be a link that its administrator
-    /// made to another disk, as Postfix allows; what lies below may not.
+    /// Opens a directory for listing. The queue directory itself may be a link to another disk, as
+    /// Postfix allows; directories below it may not.
     pub fn open_directory(
         &mut self,
         parent: BorrowedFd<'_>,
@@ -102,7 +101,7 @@ impl Noatime {
 }
 
 impl Noatime {
-    /// Opens the file at the relative `path` below `directory`, following no link on the way.
+    /// Opens the file at the relative `path` below `directory` without following links.
     pub fn open_below(&mut self, directory: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd, Errno> {
         use rustix::fs::{ResolveFlags, openat2};
         let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::BENEATH;
@@ -121,13 +120,13 @@ impl Noatime {
             }
         }
         match openat2(directory, path, flags, Mode::empty(), resolve) {
-            // No such call in this kernel, or none allowed in this sandbox.
+            // Old kernel, or a sandbox that forbids openat2.
             Err(Errno::NOSYS | Errno::PERM) => self.open_stepwise(directory, path),
             result => result,
         }
     }
 
-    /// The same, directory by directory.
+    /// Fallback: opens each directory of the path in turn.
     fn open_stepwise(&mut self, directory: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd, Errno> {
         let mut steps = path.to_bytes().split(|byte| *byte == b'/').peekable();
         let mut below: Option<OwnedFd> = None;
@@ -143,7 +142,7 @@ impl Noatime {
     }
 }
 
-/// Opens `path` as the place that later calls start from; needs no right to list it.
+/// Opens `path` as the base directory of later calls; needs no permission to list it.
 pub fn open_place(path: &Path) -> Result<OwnedFd, Errno> {
     rustix::fs::openat(
         CWD,
@@ -158,7 +157,7 @@ pub fn inode(file: BorrowedFd<'_>) -> Result<Inode, Errno> {
     rustix::fs::fstat(file).map(Inode::from)
 }
 
-/// The inode of `name`, links not followed.
+/// The inode of `name`; links are not followed.
 pub fn inode_at(directory: BorrowedFd<'_>, name: &CStr) -> Result<Inode, Errno> {
     rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).map(Inode::from)
 }
@@ -168,18 +167,18 @@ pub fn target_inode_at(directory: BorrowedFd<'_>, name: &str) -> Result<Inode, E
     rustix::fs::statat(directory, name, AtFlags::empty()).map(Inode::from)
 }
 
-/// What tells an unchanged file from a changed one, whoever changed it: inode number, size, and the
-/// time of the last change of the inode (ctime), which no program can set.
+/// Identifies one version of a file: inode number, size, and the time of the last inode change (ctime),
+/// which no program can set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
     number: u64,
     size: u64,
-    /// Nanoseconds of the epoch.
+    /// Change time, in nanoseconds since the epoch.
     changed: i64,
 }
 
 impl Identity {
-    /// That of no file.
+    /// The identity of an absent file.
     pub const NONE: Identity = Identity {
         number: 0,
         size: 0,
@@ -187,11 +186,12 @@ impl Identity {
     };
 }
 
-/// The identity of the file at the relative `path` below `directory`, the last link not followed, asked
-/// of the server where a network file system would answer from memory.
+/// The identity of the file at the relative `path` below `directory`. A link at the end is not followed.
+/// On a network file system, asks the server instead of the cache.
 ///
 /// # Errors
-/// Those of statx(2); `ENOSYS` where there is no such call, `EOVERFLOW` if its time is beyond 1677 to 2262.
+/// The errors of statx(2); `ENOSYS` if the kernel has no such call, `EOVERFLOW` if the time is outside
+/// of 1677 to 2262.
 pub fn identity_at(directory: BorrowedFd<'_>, path: &CStr) -> Result<Identity, Errno> {
     #[cfg(target_os = "linux")]
     {
@@ -216,7 +216,7 @@ pub fn identity_at(directory: BorrowedFd<'_>, path: &CStr) -> Result<Identity, E
     }
 }
 
-/// Whether `name` exists, as anything.
+/// Whether `name` exists, whatever its type.
 pub fn exists_at(directory: BorrowedFd<'_>, name: &str) -> bool {
     !matches!(
         rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW),
@@ -224,20 +224,20 @@ pub fn exists_at(directory: BorrowedFd<'_>, name: &str) -> bool {
     )
 }
 
-/// What a directory says an entry is.
+/// The type of a directory entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryKind {
     /// A regular file.
     File,
     /// A directory.
     Directory,
-    /// A link, a socket, a FIFO, a device.
+    /// A link, socket, FIFO or device.
     Other,
-    /// This file system does not say.
+    /// The file system does not report types.
     Unknown,
 }
 
-/// What `name` is, links not followed.
+/// The type of `name`; links are not followed.
 pub fn kind_at(directory: BorrowedFd<'_>, name: &CStr) -> Result<EntryKind, Errno> {
     let stat = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
     Ok(match FileType::from_raw_mode(stat.st_mode) {
@@ -247,11 +247,11 @@ pub fn kind_at(directory: BorrowedFd<'_>, name: &CStr) -> Result<EntryKind, Errn
     })
 }
 
-/// Memory for one getdents(2): some 2,000 names.
+/// Buffer size for one getdents(2), in bytes: some 2,000 names.
 pub const LISTING_BYTES: usize = 65_536;
 
-/// Reads one buffer full of the entries of `directory`, but for `.` and `..`, and tells name and kind
-/// of each. Returns whether there may be more: the next call goes on where this one ended.
+/// Reads one buffer of entries of `directory` except `.` and `..`, and passes name and type of each to
+/// `each`. Returns whether there may be more; the next call continues after the last entry.
 pub fn list(
     directory: BorrowedFd<'_>,
     memory: &mut Vec<u8>,
@@ -290,9 +290,10 @@ impl Source for OpenFile<'_> {
     }
 }
 
-/// Has `out` hold more on its way to a slow reader, if it is a pipe: whoever writes waits less often.
+/// Enlarges the pipe buffer of `out` to 1 MiB if it is a pipe, so that a slow reader blocks the writer
+/// less often.
 pub fn widen_pipe(out: impl AsFd) {
-    /// Bytes: all that is allowed without a privilege (pipe(7)).
+    /// The largest pipe buffer without privilege, in bytes (pipe(7)).
     const WIDE: usize = 1 << 20;
     #[cfg(target_os = "linux")]
     let _ = rustix::pipe::fcntl_setpipe_size(out, WIDE);
@@ -300,16 +301,16 @@ pub fn widen_pipe(out: impl AsFd) {
     let _ = (out, WIDE);
 }
 
-/// How long this boot of the kernel has lasted: a clock that nobody sets.
+/// Time since boot: a clock that cannot be set.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SinceBoot {
-    /// Which boot.
+    /// The boot ID.
     pub id: u128,
-    /// Seconds, those in suspension among them.
+    /// Seconds, including time in suspension.
     pub seconds: f64,
 }
 
-/// The time since boot; `None` where /proc does not name the boot.
+/// The time since boot; `None` if /proc has no boot ID.
 pub fn since_boot() -> Option<SinceBoot> {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     let id = u128::from_str_radix(&id.trim().replace('-', ""), 16).ok()?;
@@ -318,9 +319,9 @@ pub fn since_boot() -> Option<SinceBoot> {
     Some(SinceBoot { id, seconds })
 }
 
-/// The kind of network file system that `path` is on, if it is on one.
+/// The type of network file system that `path` is on; `None` for a local one.
 pub fn network_file_system(path: &Path) -> Option<&'static str> {
-    /// Numbers of file systems (statfs(2)).
+    /// File system type numbers (statfs(2)).
     const NETWORK: [(u64, &str); 7] = [
         (0x6969, "NFS"),
         (0xff53_4d42, "CIFS"),
@@ -331,7 +332,7 @@ pub fn network_file_system(path: &Path) -> Option<&'static str> {
         (0x0102_1997, "9p"),
     ];
     let kind = rustix::fs::statfs(path).ok()?.f_type;
-    // Its width and sign differ from one architecture to the next.
+    // The field's width and sign differ between architectures.
     #[allow(clippy::unnecessary_cast, clippy::cast_sign_loss)]
     let kind = kind as u64 & 0xffff_ffff;
     let found = NETWORK.iter().find(|(number, _)| *number == kind);
@@ -341,11 +342,11 @@ pub fn network_file_system(path: &Path) -> Option<&'static str> {
 /// Free space of a file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Disk {
-    /// Bytes that Postfix may still use (f_bavail, as its own queue_minfree test counts).
+    /// Bytes available to Postfix (f_bavail, which its queue_minfree check uses).
     pub free_bytes: u64,
     /// The size of the file system in bytes.
     pub size_bytes: u64,
-    /// Inodes that it may still use; `None` where the file system has no fixed number of them.
+    /// Available inodes; `None` if the file system has no fixed number of them.
     pub free_inodes: Option<u64>,
 }
 
@@ -359,8 +360,8 @@ pub fn disk(place: impl AsFd) -> Result<Disk, Errno> {
     })
 }
 
-/// `seconds` of the epoch as asctime(3) writes local time, but for the newline: `Tue Nov 24 02:00:00
-/// 2026`. `None` for a year that no calendar has.
+/// Local time at `seconds` since the epoch in the format of asctime(3) without the newline: `Tue Nov 24
+/// 02:00:00 2026`. `None` if the year is out of range.
 #[allow(unsafe_code)]
 pub fn local_time(seconds: i64) -> Option<String> {
     const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
@@ -368,7 +369,7 @@ pub fn local_time(seconds: i64) -> Option<String> {
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ];
     let mut broken_down = MaybeUninit::<libc::tm>::uninit();
-    // SAFETY: both pointers lead to values of the right type for the length of the call.
+    // SAFETY: both pointers point to values of the right type that live during the call.
     let filled = unsafe { libc::localtime_r(&raw const seconds, broken_down.as_mut_ptr()) };
     if filled.is_null() {
         return None;
@@ -387,30 +388,30 @@ pub fn local_time(seconds: i64) -> Option<String> {
     ))
 }
 
-/// Lets everybody else go first: the calling thread, and those that it starts, get the lowest priority
-/// for a processor and the idle class for the disk (ioprio_set(2); the schedulers BFQ and mq-deadline
-/// heed it). Cannot be undone without a privilege, so it is for threads of our own. What the system
-/// refuses is left as it was.
+/// Gives the calling thread, and the threads that it starts, the lowest processor priority and the idle
+/// disk class (ioprio_set(2); honoured by the schedulers BFQ and mq-deadline). This cannot be undone
+/// without privilege, so use it only on threads that the library started. A refusal by the system is
+/// ignored.
 #[allow(unsafe_code)]
 pub fn step_back() {
-    /// Of linux/ioprio.h: the calling thread; the class in the upper bits.
+    /// From linux/ioprio.h: the target is a thread; the class is in the upper bits.
     const WHO_PROCESS: libc::c_int = 1;
     const IDLE: libc::c_int = 3 << 13;
-    // On Linux a priority is a thread's own, and 0 is the calling one (setpriority(2), "C
+    // On Linux the priority is per thread, and 0 is the calling thread (setpriority(2), "C
     // library/kernel differences").
     let _ = rustix::process::setpriority_process(None, 19);
     // SAFETY: ioprio_set takes three integers and touches no memory.
     unsafe { libc::syscall(libc::SYS_ioprio_set, WHO_PROCESS, 0, IDLE) };
 }
 
-/// How often the kernel has taken the processor from the calling thread for somebody else: its
-/// involuntary context switches (getrusage(2)). 0 where the system does not count them by thread.
+/// How often the kernel preempted the calling thread: its involuntary context switches (getrusage(2)). 0
+/// if the system does not count them per thread.
 pub fn pushed_aside() -> u64 {
     switches().1
 }
 
-/// How often the calling thread had to wait, for a disk or for another thread: its voluntary context
-/// switches (getrusage(2)). 0 where the system does not count them by thread.
+/// How often the calling thread blocked on a disk or another thread: its voluntary context switches
+/// (getrusage(2)). 0 if the system does not count them per thread.
 pub fn waits() -> u64 {
     switches().0
 }
@@ -432,18 +433,18 @@ fn switches() -> (u64, u64) {
     (0, 0)
 }
 
-/// How many processors the calling thread may run on.
+/// The number of processors that the calling thread may run on.
 pub fn processors() -> usize {
     #[cfg(target_os = "linux")]
     if let Ok(set) = rustix::thread::sched_getaffinity(None) {
         return set.count().max(1) as usize;
     }
-    // Also where there are more of them than such a set holds.
+    // Fallback for hosts with more processors than the set can hold.
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-/// Keeps the host's signal handlers off the calling thread, which is one of ours: a host such as
-/// perl must not be entered on a thread that it did not make.
+/// Blocks all signals on the calling thread, which the library started: the signal handlers of a host
+/// such as perl must not run on a thread that it did not create.
 #[allow(unsafe_code)]
 pub fn block_signals() {
     let mut all = MaybeUninit::<libc::sigset_t>::uninit();

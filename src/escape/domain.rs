@@ -1,17 +1,17 @@
-//! Domains in ASCII: the A-label of each label that has other letters (RFC 5891), so that a domain that
-//! is shown can be given to the next command, to DNS or to Postfix.
+//! Domains in ASCII: each label with other letters becomes its A-label (RFC 5891), so that a printed
+//! domain can be used in a command, in DNS or in Postfix.
 //!
-//! Letters are folded to lower case first. What cannot be an A-label (bytes that are no UTF-8, a label
-//! beyond the 63 bytes of DNS) stays as it is.
+//! Letters are folded to lower case first. A label without A-label (invalid UTF-8, or beyond DNS's 63
+//! bytes) stays unchanged.
 
 use std::borrow::Cow;
 
-/// What an A-label begins with.
+/// The prefix of an A-label.
 const PREFIX: &[u8] = b"xn--";
-/// The longest label of DNS, in bytes.
+/// The maximum length of a DNS label, in bytes.
 const MAX_LABEL: usize = 63;
 
-/// `domain` with A-labels in the place of labels that are not ASCII.
+/// `domain` with A-labels instead of non-ASCII labels.
 pub fn to_ascii(domain: &[u8]) -> Cow<'_, [u8]> {
     if domain.is_ascii() {
         return Cow::Borrowed(domain);
@@ -34,7 +34,7 @@ pub fn printable(domain: &[u8], max: usize) -> String {
     super::printable(&to_ascii(domain), max)
 }
 
-/// [`super::printable`] for an address or a domain: only what stands behind the last `@` has A-labels.
+/// [`super::printable`] for an address or a domain; A-labels are used only after the last `@`.
 pub fn printable_address(address: &[u8], max: usize) -> String {
     let at = memchr::memrchr(b'@', address).map_or(0, |at| at + 1);
     let (local, domain) = address.split_at(at);
@@ -43,9 +43,9 @@ pub fn printable_address(address: &[u8], max: usize) -> String {
     super::printable(&ascii, max)
 }
 
-/// The A-label of `label`; `None` for a label of ASCII, and for one that has none.
+/// The A-label of `label`; `None` if the label is ASCII or has no A-label.
 fn a_label(label: &[u8]) -> Option<Vec<u8>> {
-    // Longer labels have longer A-labels.
+    // A longer label cannot have a valid A-label.
     if label.is_ascii() || label.len() > 4 * MAX_LABEL {
         return None;
     }
@@ -59,8 +59,7 @@ fn a_label(label: &[u8]) -> Option<Vec<u8>> {
     (out.len() <= MAX_LABEL).then_some(out)
 }
 
-/// Appends the Punycode of `text` to `out`: RFC 3492, sections 5, 6.1 and 6.3. `None` where a number
-/// would not fit.
+/// Appends the Punycode of `text` to `out` (RFC 3492, sections 5, 6.1 and 6.3). `None` on overflow.
 fn punycode(text: &[char], out: &mut Vec<u8>) -> Option<()> {
     const BASE: u32 = 36;
     const T_MIN: u32 = 1;
@@ -118,7 +117,7 @@ fn punycode(text: &[char], out: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-/// The digit of value `value`, below 36.
+/// The digit with this value, below 36.
 fn digit(value: u32) -> u8 {
     let value = value as u8;
     if value < 26 {
@@ -132,7 +131,7 @@ fn digit(value: u32) -> u8 {
 mod tests {
     use super::*;
 
-    /// Samples of RFC 3492, section 7.1, and labels that are in use.
+    /// Samples from RFC 3492, section 7.1, and labels in use.
     #[test]
     fn labels_become_a_labels() {
         for (domain, ascii) in [

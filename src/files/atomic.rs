@@ -1,7 +1,7 @@
-//! Files of our own, read with care and replaced as a whole: states and reports.
+//! The library's own files, state files and reports: checked reads and atomic replacement.
 //!
-//! A reader sees the old file or the new one, never half of one. No link is followed at the end of a
-//! path, and nothing is written in a spool or a configuration directory.
+//! A reader sees the complete old file or the complete new one. A link at the end of a path is not
+//! followed, and nothing is written in a spool or a configuration directory.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
@@ -13,11 +13,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::escape;
 use crate::files::safe_path;
 
-/// Reads the regular file at `path`; `None` if there is nothing. One longer than `limit` bytes is read
-/// to one byte more.
+/// Reads the regular file at `path`; `None` if it does not exist. Reads at most `limit` + 1 bytes, so
+/// that the caller can detect a longer file.
 ///
 /// # Errors
-/// If it is no regular file (a link is none), or cannot be read.
+/// If it is not a regular file (a link is rejected), or cannot be read.
 pub fn read(path: &Path, limit: usize) -> Result<Option<Vec<u8>>> {
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
     let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
@@ -39,14 +39,14 @@ pub fn read(path: &Path, limit: usize) -> Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
-/// Puts `bytes` at `path`: by a new file beside it that then takes its name. What was there keeps its
-/// owner, where we may say so, and its mode; a new file has `mode`.
+/// Replaces the file at `path` by `bytes`: writes a new file in the same directory and renames it. The
+/// old owner (if we may set it) and the old mode are kept; a file that did not exist gets `mode`.
 ///
-/// Nothing is flushed to the disk: on a disk in trouble that can take a minute, and after a crash of
-/// the host the file is the old one, the new one, or empty, which its readers survive.
+/// The file is not flushed to the disk: on a disk in trouble that can take a minute. After a crash of
+/// the host the file is the old one, the new one, or empty; its readers accept all three.
 ///
 /// # Errors
-/// If the path is no regular file's, lies in a spool or a configuration directory, or the system
+/// If the path is not a regular file, lies in a spool or a configuration directory, or the system
 /// refuses.
 pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     let (Some(name), Some(directory)) = (path.file_name(), path.parent()) else {
@@ -65,7 +65,7 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     };
     let mut beside = b".".to_vec();
     beside.extend_from_slice(name.as_bytes());
-    // Two that write at once do not meet.
+    // The process ID keeps two concurrent writers apart.
     beside.extend_from_slice(format!(".{}.new", std::process::id()).as_bytes());
     let beside = directory.join(std::ffi::OsStr::from_bytes(&beside));
     let written = fill(&beside, bytes, mode, old.as_ref())
@@ -87,7 +87,7 @@ fn fill(path: &Path, bytes: &[u8], mode: u32, old: Option<&fs::Metadata>) -> io:
             .open(path)
     };
     let mut file: File = match create(path) {
-        // Left behind by a process of this number that was killed.
+        // Left behind by a killed process with the same ID.
         Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {
             fs::remove_file(path)?;
             create(path)?
@@ -95,7 +95,7 @@ fn fill(path: &Path, bytes: &[u8], mode: u32, old: Option<&fs::Metadata>) -> io:
         created => created?,
     };
     if let Some(old) = old {
-        // An administrator who tries a check as root must not take the file away from its user.
+        // An administrator who runs a check as root must not take the file away from its user.
         let own = file.metadata()?;
         if (own.uid(), own.gid()) != (old.uid(), old.gid()) {
             let _ = std::os::unix::fs::fchown(&file, Some(old.uid()), Some(old.gid()));
@@ -105,7 +105,7 @@ fn fill(path: &Path, bytes: &[u8], mode: u32, old: Option<&fs::Metadata>) -> io:
     file.write_all(bytes)
 }
 
-/// Refuses a `directory` in which Postfix keeps mail or its configuration.
+/// Rejects a `directory` in which Postfix keeps mail or its configuration.
 fn refuse_near_mail(directory: &Path, path: &Path) -> Result<()> {
     let place = safe_path::resolve(directory)?;
     let refused = |what: &str, found: PathBuf| {
@@ -138,7 +138,7 @@ fn no_file(path: &Path) -> Error {
     .with_path(path)
 }
 
-/// The system refused something outside of the spool: the remedies of queue files are none here.
+/// A system error outside a spool, where the remedies for queue files do not apply.
 fn failed(action: &str, path: &Path, cause: &io::Error) -> Error {
     let error = Error::io(action, path, cause);
     match cause.kind() {

@@ -1,7 +1,7 @@
-//! Files of our own: where they may lie, how they are read and replaced, the state file of a
+//! The library's own files: where they may be, how they are read and replaced, the state file of a
 //! check, and the status file of a watch.
 //!
-//! Nothing here reads or writes a queue file.
+//! No function here reads or writes a queue file.
 
 pub mod atomic;
 pub mod safe_path;

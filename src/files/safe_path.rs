@@ -1,7 +1,7 @@
-//! Where we may write: nowhere near real mail.
+//! Where the library may write: only outside of real mail directories.
 //!
-//! Files of our own (drills, states, reports) must lie outside of every queue directory and every
-//! configuration directory, whatever links and dots lead there. Nothing here writes.
+//! Drills, state files and reports must lie outside every queue directory and every configuration
+//! directory, after links and dots are resolved. Nothing here writes.
 
 use std::fs;
 use std::io;
@@ -10,18 +10,18 @@ use std::path::{Component, Path, PathBuf};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape;
 
-/// Where Postfix keeps its queues unless told otherwise (postfix.md, "main.cf").
+/// Postfix's default queue directory (postfix.md, "main.cf").
 const DEFAULT_QUEUE_DIRECTORY: &str = "/var/spool/postfix";
 
-/// Names of directories that a queue directory holds; one alone may be chance, two are not.
+/// Subdirectories of a queue directory. One alone may be a coincidence, two identify a spool.
 const TELLTALES: [&str; 9] = [
     "active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "maildrop",
 ];
 
-/// The nearest part of `path` that exists, without symbolic links, and the rest as it stands.
+/// The longest existing prefix of `path` with links resolved, followed by the rest unchanged.
 ///
 /// # Errors
-/// If it leads through a file or through `..` of what is not there, or cannot be looked at.
+/// If it leads through a file or through `..` of a missing directory, or cannot be examined.
 pub fn resolve(path: &Path) -> Result<PathBuf> {
     let refused = |why: &str| {
         Error::new(ErrorKind::Invalid, format!("{} {why}", escape::path(path))).with_path(path)
@@ -31,7 +31,8 @@ pub fn resolve(path: &Path) -> Result<PathBuf> {
     loop {
         match existing.symlink_metadata() {
             Ok(_) => break,
-            // What is kept from this process is judged by what is above it; nothing could be made there.
+            // A directory that this process may not search is judged by its parents; the process could
+            // not create anything there.
             Err(cause)
                 if matches!(
                     cause.kind(),
@@ -49,7 +50,7 @@ pub fn resolve(path: &Path) -> Result<PathBuf> {
     }
     let rest = whole.strip_prefix(existing).unwrap_or(Path::new(""));
     if rest.components().any(|part| part == Component::ParentDir) {
-        // Below a directory that is still to be made, ".." cannot be resolved beforehand.
+        // `..` below a missing directory cannot be resolved.
         return Err(refused("leads through .. of a directory that is not there"));
     }
     let found =
@@ -57,7 +58,7 @@ pub fn resolve(path: &Path) -> Result<PathBuf> {
     Ok(found.join(rest))
 }
 
-/// The queue directory that `place`, a path without links, lies in, if any.
+/// The queue directory that contains `place`, a path without links.
 pub fn queue_directory_of(place: &Path) -> Option<PathBuf> {
     let default = Path::new(DEFAULT_QUEUE_DIRECTORY);
     let canonical = default
@@ -71,7 +72,7 @@ pub fn queue_directory_of(place: &Path) -> Option<PathBuf> {
         .map(Path::to_owned)
 }
 
-/// The configuration directory that `place`, a path without links, lies in, if any.
+/// The configuration directory that contains `place`, a path without links.
 pub fn config_directory_of(place: &Path) -> Option<PathBuf> {
     let mut above = place.ancestors().skip(1);
     above

@@ -1,6 +1,6 @@
-//! The state file of a check that is run again and again: what the last one knew, for growth.
+//! The state file of a periodic check: the figures of the previous check, used for growth.
 //!
-//! The program that runs a check keeps it (contract.md, "State file"); a host of the library keeps
+//! The program that runs the check writes it (contract.md, "State file"). A host of the library stores
 //! the document of [`Snapshot::state`](crate::snapshot::Snapshot::state) itself.
 
 use std::path::PathBuf;
@@ -13,25 +13,25 @@ use crate::rules::Verdict;
 use crate::snapshot::Snapshot;
 use crate::snapshot::baseline::MAX_BYTES;
 
-/// The mode of a new state file: counts of messages are nobody else's affair.
+/// The mode of a new state file: message counts are private.
 const MODE: u32 = 0o600;
 
-/// A state file, and what had to be said when it was read.
+/// A state file, and the problems found when it was read.
 #[derive(Debug)]
 pub struct StateFile {
     path: PathBuf,
-    /// Why nothing could be read from it; it is then not written either.
+    /// Why it could not be read; it is then not written either.
     unreadable: Option<Error>,
-    /// Why what was read is not used.
+    /// Why its content is not used.
     refused: Option<Error>,
 }
 
 impl StateFile {
-    /// Reads the file at `path` into the option `previous` of `options`. One that is absent, damaged or
-    /// of something else counts as a first check.
+    /// Reads the file at `path` into the option `previous` of `options`. A file that is absent, damaged
+    /// or foreign counts as a first check.
     ///
     /// # Errors
-    /// None of the file's own: those are told by [`StateFile::keep`].
+    /// Never for the file's own problems: [`StateFile::keep`] reports those.
     pub fn load(path: PathBuf, options: &mut Options) -> Result<StateFile> {
         let mut file = StateFile {
             path,
@@ -41,7 +41,7 @@ impl StateFile {
         options.set("previous", b"")?;
         match atomic::read(&file.path, MAX_BYTES) {
             Ok(None) => {}
-            // An empty one is that of a host that crashed.
+            // A crash of the host leaves an empty file.
             Ok(Some(document)) if document.is_empty() => {
                 file.refused = Options::default().set("previous", b"{}").err();
             }
@@ -51,8 +51,9 @@ impl StateFile {
         Ok(file)
     }
 
-    /// Keeps what a later check needs of `snapshot`, unless the file is too young for a rate, and tells `verdict` what was wrong with the file:
-    /// one that cannot be kept makes it UNKNOWN, one that was started again does not.
+    /// Writes the figures of `snapshot` for the next check, unless the stored ones are too recent for a
+    /// rate. Adds problems of the file to `verdict`: a file that cannot be written makes it UNKNOWN, a
+    /// file that was replaced does not.
     pub fn keep(self, snapshot: &Snapshot, verdict: &mut Verdict) {
         let shown = escape::path(&self.path);
         if let Some(error) = self.unreadable {
@@ -69,7 +70,7 @@ impl StateFile {
                 );
             }
         }
-        // A check that somebody repeats by hand does not take the rate away from the next regular one.
+        // A check that is repeated by hand must not reset the rate of the next regular one.
         let earlier = snapshot.previous.earlier();
         if earlier.is_some_and(|earlier| earlier.is_too_young(snapshot)) {
             return;

@@ -1,6 +1,6 @@
-//! The status file: what `queuewatch watch` keeps, and `check_postfix_queue --status` answers from.
+//! The status file: written by `queuewatch watch`, read by `check_postfix_queue --status`.
 //!
-//! Its format is defined here and nowhere else: schema `queuewatch/1`, kind `watch`.
+//! Only this module knows its format: schema `queuewatch/1`, kind `watch`.
 
 use std::path::Path;
 
@@ -12,21 +12,21 @@ use crate::files::atomic;
 use crate::rules::State;
 use crate::snapshot::baseline::SCHEMA;
 
-/// What kind of document a status file is.
+/// The kind of a status document.
 const KIND: &str = "watch";
-/// The longest status file that is read, in bytes.
+/// The maximum length of a status file, in bytes.
 const MAX_BYTES: usize = 1 << 20;
 
-/// What a status file says.
+/// The content of a status file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
-    /// The second of the epoch that it tells of.
+    /// The time of the status, in seconds since the epoch.
     pub now: i64,
     /// Whether the whole spool was read.
     pub complete: bool,
     /// The service state.
     pub state: State,
-    /// The whole output of the plugin.
+    /// The complete output of the plugin.
     pub output: String,
     /// The same with long output.
     pub long_output: String,
@@ -47,10 +47,10 @@ impl Status {
         })
     }
 
-    /// Reads a document.
+    /// Parses a document.
     ///
     /// # Errors
-    /// If it is no status file: of kind `Syntax`.
+    /// Of kind `Syntax` if it is not a status file.
     pub fn parse(document: &[u8]) -> Result<Status> {
         let refused = |what: &str| {
             Error::new(ErrorKind::Syntax, format!("not a status file: {what}"))
@@ -75,10 +75,10 @@ impl Status {
         })
     }
 
-    /// Reads the file at `path`, and refuses one that is not of the last `max_age` seconds before `now`.
+    /// Reads the file at `path`. Rejects a status older than `max_age` seconds before `now`.
     ///
     /// # Errors
-    /// If there is no such file, it is no status file, too old, or from the future.
+    /// If the file does not exist, is not a status file, is too old, or is from the future.
     pub fn read(path: &Path, now: i64, max_age: i64) -> Result<Status> {
         let document = atomic::read(path, MAX_BYTES)?;
         let document = document.ok_or_else(|| {

@@ -1,16 +1,16 @@
-//! The catalogue of measures: for each its spelling, its unit, what must be read for it, and what it is.
+//! The catalogue of measures: spelling, unit, required reads and description of each.
 //!
-//! Rules, help texts, JSON, OpenMetrics and the guide's table are made from [`CATALOGUE`]. A new measure
-//! is a row here, a [`Kind`], and its value in `evaluate`.
+//! Rules, help texts, JSON, OpenMetrics and the guide's table are generated from [`CATALOGUE`]. A new
+//! measure needs a row here, a [`Kind`], and its evaluation in `evaluate`.
 
 use super::Subject;
 use super::quantity::Unit;
 use crate::scan::Depth;
 use crate::snapshot::Wanted;
 
-/// Which figure of its subject a measure is.
+/// The quantity that a measure reports about its subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)] // The rows of CATALOGUE tell.
+#[allow(missing_docs)] // The rows of CATALOGUE describe them.
 pub enum Kind {
     Messages,
     Recipients,
@@ -41,7 +41,7 @@ pub enum Kind {
     Running,
 }
 
-/// What stands in the brackets of a measure.
+/// The argument in the brackets of a measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ArgumentKind {
     /// No brackets.
@@ -50,7 +50,7 @@ pub enum ArgumentKind {
     Age,
     /// A domain or an address.
     Name,
-    /// An enhanced status code or the beginning of one.
+    /// An enhanced status code or a prefix of one.
     Code,
 }
 
@@ -59,17 +59,17 @@ pub enum ArgumentKind {
 pub struct Row {
     /// The spelling, with `QUEUE` for any queue, `backlog` or `total`.
     pub spelling: &'static str,
-    /// Which figure.
+    /// The quantity.
     pub kind: Kind,
     /// Its unit.
     pub unit: Unit,
-    /// What it is, for help and the guide.
+    /// The description for help and the guide.
     pub help: &'static str,
-    /// How deep its queues must be read.
+    /// How deep a scan must read its queues.
     pub depth: Depth,
-    /// Which tables it needs.
+    /// The tables that it needs.
     pub wanted: Wanted,
-    /// What stands in its brackets.
+    /// The argument in its brackets.
     pub argument: ArgumentKind,
 }
 
@@ -186,7 +186,7 @@ pub const CATALOGUE: [Row; 27] = [
         "1 if the master daemon runs, 0 if not"),
 ];
 
-/// The row of the measure that `subject` has under `name`.
+/// The row for the measure `name` of `subject`.
 pub(super) fn find(subject: Subject, name: &str) -> Option<&'static Row> {
     rows_of(subject).find(|row| {
         let (_, spelt) = row.spelling.split_once('.').unwrap_or_default();
@@ -194,7 +194,7 @@ pub(super) fn find(subject: Subject, name: &str) -> Option<&'static Row> {
     })
 }
 
-/// The rows that a subject has.
+/// The rows of a subject.
 pub fn rows_of(subject: Subject) -> impl Iterator<Item = &'static Row> {
     CATALOGUE.iter().filter(move |row| {
         let (owner, _) = row.spelling.split_once('.').unwrap_or_default();

@@ -1,4 +1,4 @@
-//! How each measure is taken from a snapshot, and how good the figure is.
+//! Evaluates each measure on a snapshot, and rates the quality of the figure.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -19,29 +19,30 @@ use crate::snapshot::{InstanceSnapshot, Previous, QueueTables, Snapshot, Tally};
 use crate::spelling::option;
 use crate::sys::Disk;
 
-/// How far a figure can be trusted.
+/// How reliable a figure is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Quality {
-    /// It is the figure.
+    /// The figure is exact.
     Exact,
-    /// The figure is this or more.
+    /// The figure is a lower bound.
     AtLeast,
-    /// Nothing can be said.
+    /// The figure is not known.
     Unknown,
 }
 
-/// The figure of a measure.
+/// The value of a measure.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Figure {
-    /// In the measure's unit; 0 where it is unknown.
+    /// In the measure's unit; 0 if it is unknown.
     pub value: f64,
-    /// How far it can be trusted.
+    /// How reliable the value is.
     pub quality: Quality,
-    /// What it is about (the domain that has most) or why it is unknown, harmless to print.
+    /// The name that it is about (such as the top domain), or why it is unknown. Safe to print.
     pub detail: Option<String>,
-    /// The damaged file that keeps it from being exact, and what is wrong with it, harmless to print.
+    /// The damaged file because of which it is not exact, and the damage. Safe to print.
     pub damaged: Option<String>,
-    /// Unknown only because there is no earlier check. Nothing is wrong, and the next check has the figure.
+    /// Unknown only because there is no previous check. This is not a problem: the next check has the
+    /// figure.
     pub pending: bool,
 }
 
@@ -73,7 +74,7 @@ impl Figure {
 }
 
 impl Measure {
-    /// Takes this measure from `snapshot`.
+    /// Evaluates this measure on `snapshot`.
     pub fn take(&self, snapshot: &Snapshot) -> Figure {
         let instances: Vec<&InstanceSnapshot> = snapshot
             .instances
@@ -117,7 +118,7 @@ impl Measure {
         let whole = !broken
             && instances.iter().all(|taken| {
                 queues.iter().all(|queue| match self.kind {
-                    // What could not be read is what is counted here.
+                    // This measure counts the read failures themselves.
                     Kind::Unreadable => !taken.tally(queue).cut,
                     Kind::Reason if !taken.tally(queue).is_explained() => false,
                     _ => taken.tally(queue).is_whole() && self.hidden(taken.tally(queue)) == 0,
@@ -126,7 +127,7 @@ impl Measure {
         if !whole && figure.quality == Quality::Exact {
             figure.quality = match self.subject {
                 Subject::Disk | Subject::Master if !broken => Quality::Exact,
-                // One that is stopped is stopped, whatever the broken one does.
+                // A stopped master is certain, whatever the state of a broken instance.
                 Subject::Master if figure.value == 0.0 => Quality::Exact,
                 Subject::Disk | Subject::Master => Quality::Unknown,
                 _ => Quality::AtLeast,
@@ -136,7 +137,7 @@ impl Measure {
         figure
     }
 
-    /// Whether the scan of `taken` was to read what this measure needs, excluded queues aside.
+    /// Whether the scan of `taken` was to read the data for this measure, ignoring excluded queues.
     pub(crate) fn is_read(&self, taken: &InstanceSnapshot, snapshot: &Snapshot) -> bool {
         let queues = snapshot.excluded.iter();
         let queues = queues.fold(self.queues(), QueueSet::without);
@@ -144,7 +145,7 @@ impl Measure {
         !excluded && self.not_read(taken, queues).is_none()
     }
 
-    /// Messages whose part in this measure damage hides.
+    /// The number of messages that damage hides from this measure.
     fn hidden(&self, tally: &Tally) -> u64 {
         match self.kind {
             Kind::Oldest | Kind::Older | Kind::Expiring => tally.ageless,
@@ -166,10 +167,11 @@ impl Measure {
         damaged.into_iter().next()
     }
 
-    /// Why the scan did not read what this measure needs.
+    /// Why the scan did not read the data for this measure.
     fn not_read(&self, taken: &InstanceSnapshot, queues: QueueSet) -> Option<String> {
         let row = self.row();
-        // Counting needs modes only where files are often not ready; a scan of names has seen to it.
+        // Counting needs modes only in queues where files are often not ready; a scan of names reads
+        // those.
         let depth = match self.kind {
             Kind::Messages | Kind::Growth | Kind::Fill => Depth::Names,
             _ => row.depth,
@@ -232,7 +234,7 @@ impl Measure {
                 let oldest = found.min_by_key(|(at, _)| *at);
                 let age = |at: i64| now.saturating_sub(at).max(0) as f64;
                 Figure {
-                    // Of several instances, which.
+                    // With several instances, names the one with the oldest message.
                     detail: oldest
                         .filter(|_| instances.len() > 1)
                         .map(|(_, taken)| shown_name(taken)),
@@ -252,7 +254,7 @@ impl Measure {
             Kind::TopDomain => top(tables().map(|table| &table.domains)),
             Kind::TopSender => top(tables().map(|table| &table.senders)),
             Kind::Domain => {
-                // As the addresses' own: a trailing dot is dropped, case is folded.
+                // Normalised like the addresses: without a trailing dot, in lower case.
                 let mut name = Vec::new();
                 address::destination_domain(self.name().as_bytes(), &mut name);
                 if name.eq_ignore_ascii_case(address::MAILER_DAEMON) {
@@ -263,7 +265,7 @@ impl Measure {
                     if in_ascii {
                         return table.domains.get(&name).map_or(0, Count::total);
                     }
-                    // In either spelling.
+                    // Matches both spellings.
                     let domains = table.domains.iter();
                     let same = domains.filter(|(domain, _)| is_domain(&name, domain));
                     same.map(|(_, count)| count.total()).sum()
@@ -290,7 +292,7 @@ impl Measure {
                 let count = tables().map(of_table).sum();
                 bounded(count, tables().all(|table| table.codes.is_complete()))
             }
-            // Taken from two snapshots: see `growth`.
+            // Needs two snapshots: see `growth`.
             Kind::Growth => Figure::unknown("it needs an earlier check"),
             Kind::Fill => fill(instances),
             Kind::FreeBytes => least(instances, |taken| Some(taken.disk?.free_bytes as f64)),
@@ -336,7 +338,7 @@ fn misowned(instances: &[&InstanceSnapshot], figure: Figure) -> Figure {
     }
 }
 
-/// How `queues` grew since the earlier check.
+/// The growth of `queues` since the previous check.
 fn growth(snapshot: &Snapshot, instances: &[&InstanceSnapshot], queues: QueueSet) -> Figure {
     if snapshot.previous == Previous::NotAsked {
         return Figure::unknown(format!(
@@ -386,7 +388,7 @@ fn bounded(count: u64, complete: bool) -> Figure {
     }
 }
 
-/// Messages of a sender address, or of all of a domain.
+/// The number of messages from a sender address, or from all addresses of a domain.
 fn from_sender(table: &QueueTables, name: &str) -> u64 {
     if name.contains('@') {
         let folded = name.to_ascii_lowercase();
@@ -405,7 +407,7 @@ fn from_sender(table: &QueueTables, name: &str) -> u64 {
         .sum()
 }
 
-/// The name that has most over several tables, and its count.
+/// The most frequent name over several tables, and its count.
 fn top<'a, C: Count + 'a>(tables: impl Iterator<Item = &'a Names<C>>) -> Figure {
     let mut sums: HashMap<&[u8], u64> = HashMap::new();
     let mut complete = true;
@@ -443,7 +445,7 @@ fn fill(instances: &[&InstanceSnapshot]) -> Figure {
     Figure::exact((fullest * 10.0).round() / 10.0)
 }
 
-/// The least over `instances`, which may lie on several file systems.
+/// The minimum over `instances`, which may be on several file systems.
 fn least(instances: &[&InstanceSnapshot], of: impl Fn(&InstanceSnapshot) -> Option<f64>) -> Figure {
     let values: Option<Vec<f64>> = instances.iter().map(|taken| of(taken)).collect();
     match values.and_then(|values| values.into_iter().reduce(f64::min)) {
@@ -452,8 +454,8 @@ fn least(instances: &[&InstanceSnapshot], of: impl Fn(&InstanceSnapshot) -> Opti
     }
 }
 
-/// Percent of the file system that are free, rounded down to a tenth: a rule that alerts below some
-/// share must not be told of more. `None` for a file system that tells no size.
+/// The free part of the file system in percent, rounded down to a tenth, so that a rule with a lower
+/// limit never sees too high a value. `None` if the file system reports no size.
 fn free_share(disk: Disk) -> Option<f64> {
     if disk.size_bytes == 0 {
         return None;
@@ -462,8 +464,8 @@ fn free_share(disk: Disk) -> Option<f64> {
     Some((share * 10.0).floor() / 10.0)
 }
 
-/// Whether master runs everywhere where it is expected to. Of one instance that a rule names, or that
-/// is the only one, it is whether it runs.
+/// Whether master runs in every instance where it should. For a single instance, or one that a rule
+/// names: whether it runs.
 fn running(instances: &[&InstanceSnapshot]) -> Figure {
     let mut figure = Figure::exact(1.0);
     if expected(instances).next().is_none() {
@@ -490,7 +492,7 @@ fn running(instances: &[&InstanceSnapshot]) -> Figure {
     figure
 }
 
-/// Of several instances those that are expected to run.
+/// If there are several instances, those that should run.
 fn expected<'s>(
     instances: &'s [&'s InstanceSnapshot],
 ) -> impl Iterator<Item = &'s InstanceSnapshot> {

@@ -1,10 +1,10 @@
-//! Measures: what can be asked of a snapshot, and the figures that answer.
+//! Measures: named quantities of a snapshot, and the figures that they give.
 //!
-//! A measure is spelt `[INSTANCE/]SUBJECT.NAME[(ARGUMENT)]` (contract.md, "Measures"). From
-//! the measures that somebody asks for follows how deep a scan goes.
+//! The spelling is `[INSTANCE/]SUBJECT.NAME[(ARGUMENT)]` (contract.md, "Measures"). The requested
+//! measures determine how deep a scan reads.
 //!
-//! Every [`Figure`] has a [`Quality`]: what could not be read makes a figure a lower bound or
-//! unknown, never a smaller number that looks exact.
+//! Every [`Figure`] has a [`Quality`]: a read failure makes it a lower bound or unknown, never a smaller
+//! number that looks exact.
 
 mod catalogue;
 mod evaluate;
@@ -25,22 +25,22 @@ pub use subject::Subject;
 pub enum Argument {
     /// None.
     None,
-    /// Seconds, and how the user spelt them.
+    /// Seconds, and the spelling of the user.
     Age(i64, String),
-    /// A domain or address, as spelt.
+    /// A domain or address, in the spelling of the user.
     Name(String),
 }
 
-/// One measure, perhaps of one instance.
+/// One measure, over all instances or limited to one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Measure {
     /// The instance that it is limited to.
     pub instance: Option<String>,
     /// What it is about.
     pub subject: Subject,
-    /// Which figure.
+    /// The quantity.
     pub kind: Kind,
-    /// What stands in its brackets.
+    /// The argument in its brackets.
     pub argument: Argument,
 }
 
@@ -68,7 +68,7 @@ impl Measure {
         self.row().unit
     }
 
-    /// The queues that must be read for it.
+    /// The queues that a scan must read for it.
     pub fn queues(&self) -> QueueSet {
         self.subject.queues()
     }

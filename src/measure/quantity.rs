@@ -1,4 +1,4 @@
-//! Units, and numbers as rules spell them with the suffixes of their unit.
+//! Units, and numbers with unit suffixes as in rules.
 
 use crate::clock::Age;
 
@@ -13,12 +13,12 @@ pub enum Unit {
     Seconds,
     /// Percent.
     Percent,
-    /// A number a minute.
+    /// A number per minute.
     PerMinute,
 }
 
 impl Unit {
-    /// The unit of measurement that perfdata carries (Monitoring Plugins guidelines).
+    /// The unit of measurement in performance data (Monitoring Plugins guidelines).
     pub const fn uom(self) -> &'static str {
         match self {
             Unit::Count | Unit::PerMinute => "",
@@ -28,7 +28,7 @@ impl Unit {
         }
     }
 
-    /// `value` for a person: `6h 2m`, `5200`, `97%`, `1.5 GiB`.
+    /// `value` in text for people: `6h 2m`, `5200`, `97%`, `1.5 GiB`.
     pub fn show(self, value: f64) -> String {
         match self {
             Unit::Seconds => Age(value as i64).to_string(),
@@ -51,7 +51,7 @@ impl Unit {
     }
 }
 
-/// What is wrong with a text: the offset of the byte, and what would be right.
+/// A syntax error: the offset of the byte, and the expected text.
 pub type Wrong = (usize, String);
 
 /// Suffixes of an age, in seconds.
@@ -62,8 +62,8 @@ const AGES: [(&str, f64); 5] = [
     ("d", 86_400.0),
     ("w", 604_800.0),
 ];
-/// Suffixes of a size, in bytes; k, M and G are binary, as in main.cf they never were but as mail
-/// administrators mean them (contract.md, "Rules").
+/// Suffixes of a size, in bytes. k, M and G are binary, as mail administrators use them (contract.md,
+/// "Rules"); main.cf has no suffixes for sizes.
 const SIZES: [(&str, f64); 9] = [
     ("k", 1024.0),
     ("M", 1_048_576.0),
@@ -76,7 +76,7 @@ const SIZES: [(&str, f64); 9] = [
     ("GB", 1e9),
 ];
 const PERCENT: [(&str, f64); 1] = [("%", 1.0)];
-/// The longest number that is read: beyond it doubles are no longer whole numbers.
+/// The maximum number of digits: a double represents larger whole numbers inexactly.
 const MAX_DIGITS: usize = 15;
 
 fn suffixes(unit: Unit) -> &'static [(&'static str, f64)] {
@@ -88,11 +88,11 @@ fn suffixes(unit: Unit) -> &'static [(&'static str, f64)] {
     }
 }
 
-/// Reads a decimal number with an optional sign, fraction and suffix of `unit`; gives it in the base
+/// Parses a decimal number with optional sign, fraction and suffix of `unit`; returns it in the base
 /// unit (seconds, bytes, percent).
 ///
 /// # Errors
-/// The offset of the first wrong byte, and what would be right.
+/// The offset of the first wrong byte, and the expected text.
 pub fn parse(text: &str, unit: Unit) -> Result<f64, Wrong> {
     let (sign, digits_at) = match text.strip_prefix('-') {
         Some(_) => (-1.0, 1),
@@ -164,9 +164,9 @@ fn wrong_suffix(suffix: &str, unit: Unit) -> String {
     }
 }
 
-/// `value` in plain digits: no exponent, no needless fraction, the same in every locale.
+/// `value` in plain digits: no exponent, no trailing fraction of zeros, the same in every locale.
 pub fn plain(value: f64) -> String {
-    // Display of f64 never writes an exponent, and writes the shortest digits that read back.
+    // Display of f64 never writes an exponent, and writes the shortest digits that parse back.
     if value == 0.0 {
         "0".to_owned()
     } else {

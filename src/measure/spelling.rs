@@ -1,4 +1,4 @@
-//! How a measure is spelt: `[INSTANCE/]SUBJECT.NAME[(ARGUMENT)]`, read and printed back.
+//! The spelling of a measure, `[INSTANCE/]SUBJECT.NAME[(ARGUMENT)]`: parsed and printed back.
 
 use std::fmt;
 
@@ -19,10 +19,10 @@ impl std::str::FromStr for Measure {
 }
 
 impl Measure {
-    /// Reads the spelling of a measure.
+    /// Parses the spelling of a measure.
     ///
     /// # Errors
-    /// Of kind `Syntax`, with the offset of the first byte that is wrong.
+    /// Of kind `Syntax`, with the offset of the first wrong byte.
     pub fn parse(text: &str) -> Result<Self> {
         // An instance name has no bracket and no dot before its slash; an argument may have both.
         let head = text.find('(').unwrap_or(text.len());
@@ -111,7 +111,7 @@ impl Measure {
     }
 }
 
-/// The spelling, with the argument as the user spelt it.
+/// The spelling; the argument is printed as the user wrote it.
 impl fmt::Display for Measure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(instance) = &self.instance {
@@ -132,10 +132,10 @@ impl fmt::Display for Measure {
     }
 }
 
-/// An enhanced status code or the beginning of one, part by part: `4`, `4.7`, `4.7.1`.
+/// An enhanced status code or a prefix of one: `4`, `4.7`, `4.7.1`.
 ///
 /// # Errors
-/// Of kind `Syntax` for anything else.
+/// Of kind `Syntax` for any other text.
 pub fn status_code(text: &str) -> Result<String> {
     let parts: Vec<&str> = text.split('.').collect();
     let digits =
@@ -155,7 +155,7 @@ pub fn status_code(text: &str) -> Result<String> {
     ))
 }
 
-/// The name in the brackets of a measure, refused where it could match nothing.
+/// Checks the argument of a measure; rejects a name that can match nothing.
 fn named(kind: Kind, name: &str) -> Result<String, &'static str> {
     match kind {
         Kind::Domain if name.contains(['@', '<', '>']) => {

@@ -22,10 +22,10 @@ pub enum Subject {
 }
 
 impl Subject {
-    /// The deferred queue, which has measures of its own.
+    /// The deferred queue, which has additional measures.
     pub const DEFERRED: Subject = Subject::Queue(Queue::Deferred);
 
-    /// The queues that it takes in.
+    /// The queues that it includes.
     pub fn queues(self) -> QueueSet {
         match self {
             Subject::Queue(queue) => queue.into(),
@@ -36,10 +36,10 @@ impl Subject {
         }
     }
 
-    /// The queues that `name` stands for: those of a queue, of backlog or of total.
+    /// The queues of `name`, which is a queue, backlog or total.
     ///
     /// # Errors
-    /// Of kind `NotFound`, naming all that there are.
+    /// Of kind `NotFound`, with a list of the valid names.
     pub fn queues_named(name: &str) -> Result<QueueSet> {
         let queues = Subject::from_name(name).map(Subject::queues);
         match queues {

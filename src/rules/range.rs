@@ -1,8 +1,8 @@
-//! The range of the Monitoring Plugins: `[@]start:end`, read strictly, and printed back.
+//! The range of the Monitoring Plugins: `[@]start:end`, parsed strictly and printed back.
 //!
-//! `10` is `0:10`, `10:` has no end, `~:10` no start; both ends belong to the range. It alerts on a
-//! value outside, with `@` on one inside. Where the known readers of ranges disagree we refuse
-//! (contract.md, "Ranges").
+//! `10` is `0:10`, `10:` has no end, `~:10` no start; both ends are inside the range. A range alerts on
+//! values outside, with `@` on values inside. Syntax that known implementations interpret differently is
+//! rejected (contract.md, "Ranges").
 
 use std::fmt;
 
@@ -19,10 +19,10 @@ pub struct Range {
 }
 
 impl Range {
-    /// Reads a range for a measure of `unit`.
+    /// Parses a range for a measure of `unit`.
     ///
     /// # Errors
-    /// The offset of the first wrong byte, and what would be right.
+    /// The offset of the first wrong byte, and the expected text.
     pub fn parse(text: &str, unit: Unit) -> Result<Self, Wrong> {
         let (inside, body_at) = match text.strip_prefix('@') {
             Some(_) => (true, 1),
@@ -83,7 +83,7 @@ impl Range {
         (self.start <= value && value <= self.end) == self.inside
     }
 
-    /// Whether it alerts on every value from `least` on: what a lower bound proves.
+    /// Whether it alerts on every value from `least` on, so that a lower bound is enough.
     pub fn alerts_from(&self, least: f64) -> bool {
         if self.inside {
             self.start <= least && self.end == f64::INFINITY
@@ -92,12 +92,12 @@ impl Range {
         }
     }
 
-    /// The value above which it alerts, if it does so above any.
+    /// The value above which it alerts; `None` if there is none.
     pub fn limit(&self) -> Option<f64> {
         (!self.inside && self.end.is_finite()).then_some(self.end)
     }
 
-    /// As the user spelt it.
+    /// The text that the user wrote.
     pub fn spelling(&self) -> &str {
         &self.spelling
     }
@@ -115,7 +115,7 @@ fn end_number(text: &str, at: usize, unit: Unit) -> Result<f64, Wrong> {
     shift(quantity::parse(text, unit), at)
 }
 
-/// In the base unit, without suffixes, as perfdata wants it.
+/// In the base unit without suffixes, the form of performance data.
 impl fmt::Display for Range {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.inside {

@@ -1,4 +1,4 @@
-//! A rule: a measure, a range and what a value that it alerts on means.
+//! A rule: a measure, a range, and the state that a breach means.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape;
@@ -8,7 +8,7 @@ use crate::spelling::with_value;
 use super::range::Range;
 use super::state::State;
 
-/// What a breach of a rule means.
+/// The severity of a breach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
     /// `-w`.
@@ -26,7 +26,7 @@ impl Level {
         }
     }
 
-    /// As service output spells it.
+    /// Its name in service output.
     pub fn name(self) -> &'static str {
         match self {
             Level::Warning => "warning",
@@ -38,24 +38,24 @@ impl Level {
 /// One rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
-    /// What a breach means.
+    /// The severity of a breach.
     pub level: Level,
-    /// What is measured.
+    /// The measure.
     pub measure: Measure,
-    /// Where it alerts.
+    /// The range.
     pub range: Range,
-    /// A default of ours: it says nothing where its measure cannot be told on this host, where a
-    /// rule that somebody wrote would be UNKNOWN.
+    /// Whether it is a built-in default. A default rule is silent if its measure is not available on
+    /// this host; a rule of the user is then UNKNOWN.
     pub default: bool,
 }
 
 impl Rule {
-    /// Reads `MEASURE=RANGE`, or a bare range, which is one for `total.messages`.
+    /// Parses `MEASURE=RANGE`, or a bare range for `total.messages`.
     ///
     /// # Errors
-    /// Of kind `Syntax`, with the rule, the character and what would be right.
+    /// Of kind `Syntax`, with the rule, the character and the expected text.
     pub fn parse(level: Level, text: &str) -> Result<Self> {
-        // A name in brackets may have an equals sign.
+        // An argument in brackets may contain an equals sign.
         let brackets = text.rfind(')').map_or(0, |at| at + 1);
         let (measure, range_at) = match text[brackets..].find('=') {
             Some(at) => {
@@ -102,9 +102,9 @@ fn place(level: Level, text: &str) -> String {
     with_value(level.name(), &escape::shown(text.as_bytes(), 128))
 }
 
-/// The rules of a check that was given none: ages, shares and states that fit any host, no counts.
-/// `live`: the spool is that of an instance with a main.cf, so that its master matters; `active_limit`:
-/// its `qmgr_message_active_limit`.
+/// The default rules: ages, shares and states that suit any host, and no counts. `live` says that the
+/// spool belongs to an instance with a main.cf, so that its master matters; `active_limit` is its
+/// `qmgr_message_active_limit`.
 pub fn defaults(live: bool, active_limit: u64) -> Vec<Rule> {
     const RULES: [(Level, &str); 14] = [
         (Level::Warning, "deferred.oldest=4h"),
@@ -125,7 +125,7 @@ pub fn defaults(live: bool, active_limit: u64) -> Vec<Rule> {
     let running = live.then_some((Level::Critical, "master.running=1:"));
     // Without a main.cf nobody knows how deep the hash directories are to be.
     let misplaced = live.then_some((Level::Warning, "spool.misplaced=0"));
-    // A tenth of what qmgr holds at once.
+    // A tenth of qmgr's active limit.
     let one_sender = format!("deferred.top_sender={}", active_limit / 10);
     RULES
         .into_iter()

@@ -1,4 +1,4 @@
-//! The service states of a monitoring system, and the one order of severities in the project.
+//! The service states of a monitoring system, and the only order of severities in the project.
 
 use std::fmt;
 
@@ -6,13 +6,13 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(i32)]
 pub enum State {
-    /// All is well, and that is known.
+    /// All is well.
     Ok = 0,
     /// A warning range alerts.
     Warning = 1,
     /// A critical range alerts.
     Critical = 2,
-    /// It cannot be told.
+    /// The state is not known.
     Unknown = 3,
 }
 
@@ -22,7 +22,7 @@ impl State {
         self as i32
     }
 
-    /// How bad it is. UNKNOWN is worse than OK and never hides a proven WARNING or CRITICAL.
+    /// The rank of the state. UNKNOWN is worse than OK but never hides a proven WARNING or CRITICAL.
     pub(super) const fn severity(self) -> u8 {
         match self {
             State::Ok => 0,
@@ -39,7 +39,7 @@ impl State {
             .find(|state| i64::from(state.code()) == code)
     }
 
-    /// The worse of two.
+    /// The worse of both states.
     #[must_use]
     pub const fn worse(self, other: State) -> State {
         if other.severity() > self.severity() {

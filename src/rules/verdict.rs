@@ -1,23 +1,23 @@
-//! Rules applied to a snapshot: findings, worst first, and the one order of severities.
+//! Applies rules to a snapshot; findings are ordered worst first.
 
 use super::rule::{Level, Rule};
 use super::state::State;
 use crate::measure::{Figure, Kind, Measure, Quality};
 use crate::snapshot::{InstanceSnapshot, Snapshot};
 
-/// What one rule, or two on the same measure, found.
+/// The result of one rule, or of two rules on the same measure.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
-    /// What it means.
+    /// The service state.
     pub state: State,
-    /// The rule: of two that a value breaches, the worse.
+    /// The rule; if a value breaches two, the more severe one.
     pub rule: Rule,
-    /// The figure.
+    /// The measured figure.
     pub figure: Figure,
 }
 
 impl Finding {
-    /// For service output: `deferred.messages is 5200 (critical 2000)`.
+    /// The text in service output: `deferred.messages is 5200 (critical 2000)`.
     pub fn text(&self) -> String {
         let measure = &self.rule.measure;
         let unit = measure.unit();
@@ -52,20 +52,21 @@ impl Finding {
 /// The judgement of a snapshot.
 #[derive(Clone, Debug)]
 pub struct Verdict {
-    /// The worst state found.
+    /// The worst state of all findings.
     pub state: State,
-    /// All that was applied, in the order given.
+    /// All rules that were applied, in the given order.
     pub rules: Vec<Rule>,
-    /// What is not OK, worst first, equal ones in the order given; of one measure only the worst.
+    /// Findings that are not OK, worst first, otherwise in the given order. Only the worst of each
+    /// measure is listed.
     pub findings: Vec<Finding>,
-    /// What else is to be told with it, one sentence each.
+    /// Further sentences for the output.
     pub notes: Vec<String>,
 }
 
 impl Verdict {
     /// Applies `rules` to `snapshot`.
     ///
-    /// A snapshot of which not all queues were read is never OK, whatever its rules are about.
+    /// A snapshot in which a queue was not read completely is never OK, whatever the rules.
     pub fn new(snapshot: &Snapshot, rules: &[Rule]) -> Self {
         let mut findings: Vec<Finding> = Vec::new();
         for rule in rules {
@@ -103,8 +104,8 @@ impl Verdict {
         }
     }
 
-    /// The state of `taken`, one instance of `snapshot`, by itself: what the rules would find if there were
-    /// no other.
+    /// The state of the instance `taken` of `snapshot`: what the rules would find if it were the only
+    /// instance.
     pub fn state_of(&self, snapshot: &Snapshot, taken: &InstanceSnapshot) -> State {
         let name = &taken.instance.name;
         let start = match taken.is_counted() {
@@ -117,7 +118,7 @@ impl Verdict {
                 .as_ref()
                 .is_some_and(|other| other != name)
         };
-        // A daemon of an instance that nobody is to start need not run, unless a rule names it.
+        // Ignores the daemon of an instance that is not expected to run, unless a rule names it.
         let idle = |rule: &&Rule| {
             let daemon = rule.measure.kind == Kind::Running;
             daemon && rule.measure.instance.is_none() && !taken.instance.expected
@@ -133,7 +134,7 @@ impl Verdict {
             .fold(start, State::worse)
     }
 
-    /// Adds a note that no rule made; `unknown` raises the state to UNKNOWN.
+    /// Adds a note; `unknown` raises the state to UNKNOWN.
     pub fn note(&mut self, sentence: String, unknown: bool) {
         self.notes.push(sentence);
         if unknown {
@@ -141,7 +142,7 @@ impl Verdict {
         }
     }
 
-    /// The range that was given for `measure` at `level`; of several the first.
+    /// The range of the first rule for `measure` at `level`.
     pub fn range(&self, measure: &Measure, level: Level) -> Option<&super::range::Range> {
         self.rules
             .iter()
@@ -150,13 +151,13 @@ impl Verdict {
     }
 }
 
-/// What `rule` says of `figure`; `None` if nothing.
+/// The state that `rule` gives to `figure`; `None` if it gives none.
 fn judge(rule: &Rule, figure: &Figure) -> Option<State> {
     match figure.quality {
         Quality::Exact => rule.range.alerts(figure.value).then(|| rule.level.state()),
         Quality::AtLeast if rule.range.alerts_from(figure.value) => Some(rule.level.state()),
-        // Not all of very many names are held; a default that asks for the one that has most says
-        // nothing then. What could not be read makes the check UNKNOWN by itself.
+        // If there are too many names, not all are stored, and a default rule on the top name is silent.
+        // Read failures make the check UNKNOWN separately.
         Quality::AtLeast if rule.default && rule.measure.kind == Kind::TopSender => None,
         Quality::AtLeast => Some(State::Unknown),
         Quality::Unknown => (!rule.default && !figure.pending).then_some(State::Unknown),

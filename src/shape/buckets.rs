@@ -1,13 +1,13 @@
-//! The columns of qshape's table: which ages fall into which (postfix.md, "How qshape counts"), and
-//! their heads.
+//! The columns of qshape's table: their age intervals (postfix.md, "How qshape counts") and headings.
 
 use super::perl_number::Sum;
 use crate::error::{Error, ErrorKind, Result};
 
-/// The most columns. A day by the minute is 1,440.
+/// The maximum number of columns. A day by the minute needs 1,440.
 pub const MAX_COLUMNS: u32 = 10_000;
 
-/// A sequence of age intervals. qshape takes any positive number for both figures, a fraction too.
+/// A sequence of age intervals. Like qshape, accepts any positive number for count and tick, also
+/// fractions.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Buckets {
     count: f64,
@@ -27,7 +27,7 @@ impl Default for Buckets {
 }
 
 impl Buckets {
-    /// Sets how many columns; what is not above 0 sets nothing, as in qshape.
+    /// Sets the number of columns. Like qshape, ignores a number that is not above 0.
     ///
     /// # Errors
     /// Above [`MAX_COLUMNS`].
@@ -44,24 +44,24 @@ impl Buckets {
         Ok(())
     }
 
-    /// Sets the minutes of the first column; what is not above 0 sets nothing.
+    /// Sets the minutes of the first column; ignores a number that is not above 0.
     pub fn set_tick(&mut self, minutes: f64) {
         if minutes > 0.0 {
             self.tick = minutes;
         }
     }
 
-    /// Whether all columns are as long as the first.
+    /// Sets whether all columns have the length of the first.
     pub fn set_linear(&mut self, linear: bool) {
         self.linear = linear;
     }
 
-    /// Cells of a row: the total and the columns.
+    /// The number of cells in a row: the total and the columns.
     pub fn cells(&self) -> usize {
         (self.count as usize).max(1) + 1
     }
 
-    /// The cell of an age in seconds. What comes from the future is new.
+    /// The cell for an age in seconds. A negative age belongs to the first column.
     pub fn cell(&self, age: f64) -> usize {
         let ticks = age / (60.0 * self.tick);
         if ticks < 1.0 {
@@ -72,7 +72,7 @@ impl Buckets {
         } else {
             2.0 + (ticks.ln() / 2.0_f64.ln()).trunc()
         };
-        // What is no number is below nothing.
+        // Every comparison with NaN is false, so it belongs to the last column.
         let capped = if bucket < self.count {
             bucket
         } else {
@@ -81,7 +81,7 @@ impl Buckets {
         capped as usize
     }
 
-    /// The heads: `T`, then the minutes where each column ends, the last with a `+`.
+    /// The headings: `T`, then the minutes at which each column ends; the last one has a `+`.
     pub fn heads(&self) -> Vec<String> {
         let mut heads = Vec::new();
         let mut minutes = Sum::Whole(0);
@@ -109,7 +109,7 @@ impl Buckets {
         heads
     }
 
-    /// Where each column begins and ends, in seconds; the last has no end.
+    /// Start and end of each column, in seconds; the last has no end.
     pub fn edges(&self) -> Vec<(f64, Option<f64>)> {
         let last = self.cells() - 1;
         let start = |column: usize| match column {
@@ -135,7 +135,7 @@ mod tests {
         buckets
     }
 
-    /// Heads that the real qshape printed.
+    /// Headings that the real qshape printed.
     #[test]
     fn heads_are_qshapes() {
         for (count, tick, linear, heads) in [

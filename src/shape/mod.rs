@@ -1,12 +1,11 @@
-//! Age by domain, as qshape(1) shows it, to the byte: which files it accepts, how it cuts domains out
-//! of addresses, into which column an age falls, which rows it prints in which order (postfix.md,
+//! Age by domain, exactly as qshape(1) counts it: which files it accepts, how it finds domains in
+//! addresses, which column an age belongs to, and which rows it prints in which order (postfix.md,
 //! "qshape").
 //!
-//! This reads directories of any name at any depth, as qshape does, and no main.cf and no modes
-//! matter but as they matter to qshape. What it hides (mail marked for expiry, all of maildrop, damaged
-//! files) is counted beside the tables, or in them where [`Request::all`] asks for it. Recipients and
-//! senders are counted in one pass, each [`Place`] for itself or several as one. How a table looks is
-//! `render::shape`'s business.
+//! Like qshape, this reads directories of any name at any depth and ignores main.cf. Mail that qshape
+//! hides (marked for expiry, in maildrop, or damaged) is counted separately, or in the tables if
+//! [`Request::all`] is set. One pass counts both recipients and senders. Each [`Place`] can have its own
+//! part, or several can share one. `render::shape` defines the layout of the table.
 
 mod buckets;
 mod table;
@@ -27,61 +26,61 @@ use crate::scan::{Work, walker};
 use crate::threads::pool::Readers;
 use walk::Reader;
 
-/// What could not be read, of which a shape keeps the place; all is counted.
+/// The maximum number of read failures that a shape stores; all are counted.
 pub const MAX_EXAMPLES: usize = 32;
 
-/// A directory (or one file) to be looked through.
+/// A directory (or one file) to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// Its path, absolute.
     pub path: PathBuf,
-    /// Which queue it is, if it is one: an absent queue is empty.
+    /// Its queue, if it is one; an absent queue is empty.
     pub queue: Option<Queue>,
-    /// Which of the shape's [`Part`]s it is counted in.
+    /// The index of the [`Part`] that counts it.
     pub part: usize,
 }
 
-/// What to take a shape of.
+/// What to count.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
-    /// Where to look; a place given twice counts twice, as in qshape.
+    /// Where to read; a place that is given twice counts twice, as in qshape.
     pub places: Vec<Place>,
-    /// How many parts there are at least, be there places for them or not.
+    /// The minimum number of parts, including parts without a place.
     pub parts: usize,
     /// The columns.
     pub buckets: Buckets,
-    /// The second of the epoch that ages count from.
+    /// The time from which ages are counted, in seconds since the epoch.
     pub now: i64,
     /// Whether to count recipients by destination domain.
     pub recipients: bool,
     /// Whether to count messages by sender domain.
     pub senders: bool,
-    /// Whether to take in what qshape hides.
+    /// Whether to include mail that qshape hides.
     pub all: bool,
-    /// How many threads may read at once, the caller's among them.
+    /// How many threads may read, including the caller's.
     pub readers: Readers,
     /// When to stop.
     pub deadline: Deadline,
 }
 
-/// What qshape leaves out, and why.
+/// Why qshape omits a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// Its mode: marked for expiry, or with other bits that qshape does not expect.
+    /// Its mode: marked for expiry, or other bits that qshape does not expect.
     Mode,
-    /// Its name is a queue ID to Postfix and none to qshape: shorter than 6, or with `_`.
+    /// Its name is a queue ID for Postfix but not for qshape: shorter than 6 characters, or with `_`.
     Name,
-    /// It is in maildrop, whose files qshape cannot read.
+    /// It is in maildrop; qshape cannot read these files.
     Maildrop,
-    /// It is damaged; what can be read of it is counted.
+    /// It is damaged; the readable part is counted.
     Damaged,
 }
 
 impl Cause {
-    /// All, in the order in which they are told.
+    /// All causes, in the order of the output.
     pub const ALL: [Cause; 4] = [Cause::Mode, Cause::Name, Cause::Maildrop, Cause::Damaged];
 
-    /// In words, after `3 messages with 5 recipients`.
+    /// The text after `3 messages with 5 recipients`.
     pub const fn words(self) -> &'static str {
         match self {
             Cause::Mode => "marked for expiry, or with another unexpected mode",
@@ -92,23 +91,23 @@ impl Cause {
     }
 }
 
-/// Mail that qshape leaves out.
+/// Mail that qshape omits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Hidden {
     /// Messages.
     pub messages: u64,
-    /// Recipients still to be delivered, as far as they can be read.
+    /// Recipients that are not yet delivered, as far as they are readable.
     pub recipients: u64,
 }
 
 /// The counts of one or several places.
 #[derive(Clone, Debug)]
 pub struct Part {
-    /// Files that qshape accepts, and with [`Request::all`] the others.
+    /// Files that qshape accepts; with [`Request::all`] also the others.
     pub files: u64,
-    /// Recipients by destination domain; empty unless asked for.
+    /// Recipients by destination domain; empty unless requested.
     pub recipients: Table,
-    /// Messages by sender domain; empty unless asked for.
+    /// Messages by sender domain; empty unless requested.
     pub senders: Table,
     hidden: [Hidden; Cause::ALL.len()],
 }
@@ -123,12 +122,12 @@ impl Part {
         }
     }
 
-    /// What qshape leaves out for `cause`; counted in the tables where [`Request::all`] was set.
+    /// The mail that qshape omits for `cause`; the tables include it if [`Request::all`] was set.
     pub fn hidden(&self, cause: Cause) -> Hidden {
         self.hidden[cause as usize]
     }
 
-    /// Moves all of `other` here.
+    /// Adds the counts of `other` and empties it.
     fn take_in(&mut self, other: &mut Part) {
         self.files += std::mem::take(&mut other.files);
         self.recipients.merge(&other.recipients);
@@ -142,7 +141,7 @@ impl Part {
         }
     }
 
-    /// Adds all of `other`.
+    /// Adds the counts of `other`.
     pub fn merge(&mut self, other: &Part) {
         self.take_in(&mut other.clone());
     }
@@ -151,32 +150,32 @@ impl Part {
 /// Age by domain, of each part.
 #[derive(Debug)]
 pub struct Shape {
-    /// The second of the epoch that ages count from.
+    /// The time from which ages are counted, in seconds since the epoch.
     pub now: i64,
     /// The columns.
     pub buckets: Buckets,
     /// The counts.
     pub parts: Vec<Part>,
-    /// The first [`MAX_EXAMPLES`] of what could not be read.
+    /// The first [`MAX_EXAMPLES`] read failures.
     pub gaps: Vec<Error>,
     /// Directories and files that could not be read.
     pub unreadable: u64,
-    /// Whether the deadline came before the end.
+    /// Whether the deadline ended the scan early.
     pub cut: bool,
 }
 
-/// What hears of a shape that is not finished: the parts so far, whenever `every` more files have been
-/// accepted. It is called on the reading threads, one at a time.
+/// Receives intermediate results: the parts so far, after every `every` accepted files. `show` runs on
+/// the reading threads, one call at a time.
 #[derive(Clone, Copy)]
 pub struct Interim<'i> {
-    /// How many files lie between two calls.
+    /// The number of files between two calls.
     pub every: u64,
-    /// Gets the shape so far, in parts.
+    /// Receives the parts so far.
     pub show: &'i (dyn Fn(&[Part]) + Sync),
 }
 
 impl Shape {
-    /// Looks through all places of `request`.
+    /// Reads all places of `request` and returns their counts.
     pub fn take(request: &Request, interim: Option<Interim<'_>>) -> Shape {
         let width = request.buckets.cells();
         let parts = request.places.iter().map(|place| place.part + 1).max();
@@ -212,13 +211,13 @@ impl Shape {
         shape
     }
 
-    /// Whether all that was to be read was.
+    /// Whether everything was read.
     pub fn is_whole(&self) -> bool {
         self.unreadable == 0 && !self.cut
     }
 }
 
-/// What the readers share.
+/// The state that the readers share.
 struct Common<'r> {
     request: &'r Request,
     interim: Option<Interim<'r>>,

@@ -1,20 +1,20 @@
-//! Counts by domain and age bucket: what qshape keeps in its hash, and the parent domains that it
-//! derives from it (postfix.md, "How qshape counts").
+//! Counts by domain and age bucket, which qshape keeps in its hash, and the parent domains that it
+//! derives from them (postfix.md, "How qshape counts").
 //!
-//! Domains are chosen by strangers, so a table is bounded: past [`MAX_ROWS`] rows or
-//! [`MAX_NAME_BYTES`] bytes of names further domains are counted in the total and in
-//! [`Table::unlisted`] alone. Hashing is keyed at random.
+//! Strangers choose the domains, so a table is bounded: after [`MAX_ROWS`] rows or [`MAX_NAME_BYTES`]
+//! bytes of names, further domains count only in the total and in [`Table::unlisted`]. Hash keys are
+//! random.
 
 use std::collections::HashMap;
 
-/// Rows of one table.
+/// The maximum number of rows in one table.
 pub const MAX_ROWS: usize = 2_000_000;
-/// Bytes of names of one table.
+/// The maximum bytes of names in one table.
 pub const MAX_NAME_BYTES: usize = 128 << 20;
-/// Cells of one table, whatever the number of columns.
+/// The maximum number of cells in one table, for any number of columns.
 pub const MAX_CELLS: usize = 1 << 26;
 
-/// Rows of counts by name; each has a total and one cell for each column.
+/// Rows of counts by name. Each row has a total and one cell per column.
 #[derive(Clone, Debug, Default)]
 pub struct Table {
     places: HashMap<Box<[u8]>, u32>,
@@ -22,21 +22,22 @@ pub struct Table {
     total: Vec<u64>,
     width: usize,
     bytes: usize,
-    /// Addresses of domains that did not fit.
+    /// Addresses whose domain did not fit.
     pub unlisted: u64,
 }
 
-/// One row, as it is printed.
+/// One printed row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row<'t> {
-    /// The domain; with a leading dot a parent domain; `TOTAL`; empty for addresses that end in `@`.
+    /// The domain. A parent domain has a leading dot; the total is `TOTAL`; addresses that end in `@`
+    /// have an empty name.
     pub name: &'t [u8],
-    /// The total and the columns.
+    /// The total, then the columns.
     pub cells: &'t [u64],
 }
 
 impl Table {
-    /// An empty table whose rows have `width` cells, the total among them.
+    /// An empty table with `width` cells per row, including the total.
     pub fn new(width: usize) -> Self {
         Table {
             total: vec![0; width],
@@ -45,9 +46,9 @@ impl Table {
         }
     }
 
-    /// Counts one address of `name`, whose age falls into `cell`.
+    /// Counts one address of `name` whose age belongs to `cell`.
     pub fn count(&mut self, name: &[u8], cell: usize) {
-        // The cells of the total and of the row, as qshape adds to both for each address.
+        // Like qshape, adds to the total cell and the age cell for each address.
         for place in [0, cell] {
             if let Some(cell) = self.total.get_mut(place) {
                 *cell += 1;
@@ -65,7 +66,7 @@ impl Table {
         }
     }
 
-    /// Where the row of `name` starts among the cells, made if it is new.
+    /// The index of the first cell of `name`'s row. Creates the row if it is new.
     fn row_of(&mut self, name: &[u8]) -> Option<usize> {
         if let Some(place) = self.places.get(name) {
             return Some(*place as usize * self.width);
@@ -95,7 +96,7 @@ impl Table {
         }
     }
 
-    /// Adds all of `other`, which has rows of the same width.
+    /// Adds the counts of `other`, whose rows have the same width.
     pub fn merge(&mut self, other: &Table) {
         for (sum, count) in self.total.iter_mut().zip(&other.total) {
             *sum += count;
@@ -106,12 +107,12 @@ impl Table {
         }
     }
 
-    /// Empties it, memory included.
+    /// Removes all rows and frees their memory.
     pub fn clear(&mut self) {
         *self = Table::new(self.width);
     }
 
-    /// How many rows, without the total.
+    /// The number of rows without the total.
     pub fn len(&self) -> usize {
         self.places.len()
     }
@@ -129,7 +130,7 @@ impl Table {
         }
     }
 
-    /// The rows, in no order.
+    /// The rows in any order.
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         self.places.iter().map(|(name, place)| {
             let start = *place as usize * self.width;
@@ -143,8 +144,8 @@ impl Table {
         })
     }
 
-    /// This table with a row for every parent domain, and how many immediate children each has. A
-    /// parent's row counts what its children count; the total does not count it again.
+    /// This table with a row for every parent domain, and the number of immediate children of each. A
+    /// parent's row is the sum of its children; the total does not count it again.
     fn with_parents(&self) -> (Table, HashMap<Box<[u8]>, u64>) {
         let mut all = self.clone();
         let mut children: HashMap<Box<[u8]>, u64> = HashMap::new();
@@ -170,9 +171,9 @@ impl Table {
         (all, children)
     }
 
-    /// Calls `each` with every row that qshape prints, in its order: by total descending, then by
-    /// length of the name, then (qshape: by chance) by the bytes of the name. `parents` is the least
-    /// number of subdomains of a parent domain that is shown; `None` shows no parents.
+    /// Calls `each` with every row that qshape prints, in its order: by descending total, then by name
+    /// length, then by name (qshape: random). `parents` is the minimum number of subdomains for a parent
+    /// domain to be shown; `None` shows no parents.
     pub fn each_printed(&self, parents: Option<f64>, mut each: impl FnMut(Row<'_>)) {
         let (with_parents, children) = match parents {
             Some(_) => self.with_parents(),
@@ -184,7 +185,7 @@ impl Table {
             self
         };
         let least = parents.unwrap_or(f64::INFINITY);
-        // Names that begin with a dot pass as parents, even those that come from odd addresses.
+        // Every name with a leading dot counts as a parent, even from an odd address.
         let shown = |row: &Row<'_>| {
             row.name.first() != Some(&b'.')
                 || children.get(row.name).copied().unwrap_or(0) as f64 >= least
@@ -204,8 +205,8 @@ impl Table {
     }
 }
 
-/// Where the parent of a domain starts, its own leading dot not counted: behind the first label, if
-/// on that line a dot follows. So a top level domain is no parent, and qshape's `.` crosses no newline.
+/// The offset of the parent of a domain, without its own leading dot: after the first label, if another
+/// dot follows on that line. So a top level domain is not a parent, and qshape's `.` matches no newline.
 fn after_label(domain: &[u8]) -> Option<usize> {
     let start = usize::from(domain.first() == Some(&b'.'));
     let label = domain

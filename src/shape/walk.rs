@@ -1,4 +1,4 @@
-//! From places to files to counts: what qshape makes of each file that the walker finds below a place.
+//! Applies qshape's rules to each file that the walker finds below a place.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::AsFd;
@@ -21,11 +21,11 @@ use crate::scan::{Bundle, Directory, Gap, Policy, Spool, Work, is_ready, walker}
 use crate::source::{Source, Until};
 use crate::sys::{self, EntryKind, Inode, Noatime, OpenFile};
 
-/// Rows of its own that a thread counts before it hands them over: each of many threads would else
+/// The maximum number of rows that a thread counts before it merges them; otherwise every thread could
 /// hold all domains.
 const LOCAL_ROWS: usize = 4096;
 
-/// One thread's part.
+/// The state of one thread.
 pub(super) struct Reader<'c> {
     common: &'c Common<'c>,
     parts: Vec<Part>,
@@ -81,7 +81,7 @@ impl<'c> Reader<'c> {
         &self.common.request.places[place]
     }
 
-    /// Hands the counts over.
+    /// Merges the counts into the shared parts.
     pub(super) fn hand_over(&mut self) {
         let mut common = self
             .common
@@ -102,7 +102,7 @@ impl<'c> Reader<'c> {
 
     fn file(&mut self, directory: &Directory, place: usize, name: &CStr) {
         match self.try_file(directory, place, name) {
-            // Moved or delivered meanwhile; a link is no file.
+            // Moved or delivered meanwhile, or a link, which is not a file.
             Ok(()) | Err(Errno::NOENT | Errno::LOOP) => {}
             Err(Errno::TIMEDOUT) => self.cut = true,
             Err(errno) => match sys::inode_at(directory.fd(), name) {
@@ -160,7 +160,7 @@ impl<'c> Reader<'c> {
         request.buckets.cell(request.now as f64 - time)
     }
 
-    /// Counts a file that qshape accepts; what it read is in `kept`.
+    /// Counts a file that qshape accepts; `kept` holds its content.
     fn accepted(
         &mut self,
         place: &Place,
@@ -193,7 +193,7 @@ impl<'c> Reader<'c> {
         Ok(())
     }
 
-    /// Counts a message that qshape leaves out, as Postfix would read it.
+    /// Counts a message that qshape omits, read as Postfix would read it.
     fn hidden(
         &mut self,
         place: &Place,
@@ -223,7 +223,7 @@ impl<'c> Reader<'c> {
             }
             cause => cause,
         };
-        // All recipients are done: nothing is hidden.
+        // All recipients are done, so there is no mail to report.
         if read.recipients == 0 && read.damage.is_none() {
             return Ok(());
         }
@@ -245,10 +245,10 @@ impl<'c> Reader<'c> {
 }
 
 impl walker::Visitor for Reader<'_> {
-    /// The number of a place.
+    /// The index of a place.
     type Tag = usize;
 
-    /// A place that is a directory is listed, one that is a file is read; a link is nothing.
+    /// Lists a place that is a directory, reads one that is a file, and ignores a link.
     fn root(&mut self, place: usize) -> Option<Work<usize>> {
         let Place { path, queue, .. } = self.place(place);
         let root = |fd, path: &Path| {
@@ -284,7 +284,7 @@ impl walker::Visitor for Reader<'_> {
                     }
                     Ok(Some(Work::Files(root(fd, parent), place, bundle)))
                 }
-                // Where a queue is a link (to another disk), qshape sees nothing and says nothing.
+                // If a queue is a link (to another disk), qshape silently shows nothing.
                 _ if queue.is_some() => Err(("list", Errno::LOOP)),
                 _ => Ok(None),
             }
@@ -339,7 +339,7 @@ fn is_new(path: &Path) -> bool {
     spool.is_some_and(|spool| spool.is_ok_and(|spool| spool.never_started()))
 }
 
-/// Counts the envelope of a message that qshape leaves out.
+/// Counts the envelope of a message that qshape omits.
 struct Heard<'h> {
     part: &'h mut Part,
     name: &'h mut Vec<u8>,

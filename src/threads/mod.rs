@@ -1,7 +1,7 @@
 //! Threads of one call: how they start and end, a pool that shares work, and the throttle of a gentle
 //! scan.
 //!
-//! What the work is, is the business of the rooms that use them.
+//! The rooms that use them define the work.
 
 pub(crate) mod pool;
 mod spawn;

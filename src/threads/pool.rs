@@ -1,11 +1,12 @@
-//! Several threads that share work from one stack, for one call.
+//! A thread pool that shares one stack of work for the duration of one call.
 //!
-//! Whoever finds more work puts it up for the others and does it itself when enough is waiting, so
-//! that memory does not grow with the spool. What the work is, is the [`Worker`]'s business.
+//! A [`Worker`] puts new jobs on the stack. If enough jobs are waiting it performs a new job itself, so
+//! that memory does not grow with the spool.
 //!
-//! Threads are started only when there is work to share, and have ended when [`run`] returns: one for
-//! each processor, and more while they wait for a disk, which is faster the more is asked of it at once. Where all is in memory, more threads than
-//! processors are of no use: 16 on two took 7.4 ms for 1,000 messages, two 5.8 ms.
+//! The pool starts threads only if there is work to share, and all have ended when [`run`] returns. It
+//! starts one thread per processor, and more while threads wait for a disk, because a disk is faster
+//! with more requests in flight. If everything is cached, extra threads do not help: with two
+//! processors, 16 threads took 7.4 ms for 1,000 messages and two threads 5.8 ms.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -16,64 +17,64 @@ use super::spawn::{Thread, spawn};
 use super::throttle::Pace;
 use crate::sys;
 
-/// The name of its threads.
+/// The name of the pool's threads.
 const NAME: &str = "queuewatch-scan";
-/// The most threads of one pool.
+/// The maximum number of threads in one pool.
 pub const MAX_READERS: usize = 16;
-/// After how long each thread but the second may get another one, if only a processor is free: some
-/// times what a thread costs.
+/// The minimum time between two thread starts if only a processor is free: several times the cost of
+/// starting a thread.
 const APART: Duration = Duration::from_micros(250);
-/// Steps between two looks at whether a thread had to wait.
+/// Steps between two checks whether the thread had to wait.
 const LOOK: u32 = 16;
-/// Adds a thread when a disk holds up at least one step in this many.
+/// Adds a thread if at least one step in this many waits for the disk.
 const STEPS_A_WAIT: u64 = 4;
-/// Pieces of work that may wait; beyond, whoever finds more does it at once.
+/// The maximum number of waiting jobs. At this limit a worker performs new jobs itself.
 const MAX_WAITING: usize = 64;
 
-/// One thread's part of the work.
+/// The work of one thread.
 pub(crate) trait Worker: Send {
-    /// A piece of work.
+    /// A unit of work.
     type Job: Send;
 
-    /// Does one piece; what it finds for others goes to `hands`.
+    /// Performs one job and passes the jobs that it finds to `jobs`.
     fn perform(&mut self, job: Self::Job, hands: &mut dyn Share<Self::Job>);
 }
 
-/// Where a worker puts up what it finds.
+/// Accepts the jobs that a worker finds.
 pub(crate) trait Share<J> {
-    /// Puts `job` up for anyone.
+    /// Adds `job` for any thread.
     fn put(&mut self, job: J);
 
-    /// Puts `job` up, or gives it back, to be done at once, when enough is waiting.
+    /// Adds `job`, or returns it if enough jobs are waiting; the caller then performs it at once.
     fn offer(&mut self, job: J) -> Option<J>;
 
-    /// Hears that the disk was asked: a file was read, or a buffer full of a directory was listed. If it
-    /// lets this thread wait, another one will ask, too.
+    /// Reports a disk read: a file was read, or one buffer of a directory was listed. If such reads
+    /// block, the pool adds a thread.
     fn asked(&mut self, of: Asked);
 }
 
-/// What a disk was asked for.
+/// A kind of disk read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
-    /// A file.
+    /// One file.
     File,
-    /// Some of a directory.
+    /// One buffer of directory entries.
     Names,
 }
 
-/// Who reads.
+/// How many threads read, and with which priority.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Readers {
-    /// The most threads at once.
+    /// The maximum number of threads.
     pub most: usize,
-    /// Whether they step back for everything else on the host: at the lowest priority for a processor,
-    /// with a rest whenever somebody else wants it, and for the disk only when nobody else does. The caller's thread, whose priority could not
-    /// be given back, then waits and reads nothing itself.
+    /// Whether to give way to other programs: the threads run at the lowest processor priority, rest
+    /// when another program wants the processor, and use the disk only when it is idle. The caller's
+    /// thread could not get its priority back, so it only waits.
     pub gentle: bool,
 }
 
-/// Works through `first` and all that is found on the way, with at most so many threads as `readers`
-/// says, the caller's among them; `worker` makes one worker for each thread. Returns the workers.
+/// Performs the jobs in `first` and all jobs found on the way, with up to `readers.most` threads
+/// including the caller's. `worker` creates one worker for each thread. Returns the workers.
 pub(crate) fn run<W: Worker>(
     readers: Readers,
     first: Vec<W::Job>,
@@ -85,13 +86,13 @@ pub(crate) fn run<W: Worker>(
     let first = Mutex::new(Some(first));
     let take = || first.lock().unwrap_or_else(PoisonError::into_inner).take();
     std::thread::scope(|threads| {
-        // Threads that this one starts inherit what it asks for.
+        // Threads started by this one inherit its priority.
         let thread = spawn(threads, NAME, || {
             sys::step_back();
             run_here(readers, take().unwrap_or_default(), &worker)
         });
         thread.and_then(Thread::join).unwrap_or_else(|| {
-            // The system has no thread for it: better to answer than to be gentle.
+            // The system cannot start a thread: a scan at normal priority is better than none.
             let alone = Readers {
                 most: 1,
                 gentle: false,
@@ -136,14 +137,14 @@ fn run_here<W: Worker>(
         .unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Work that waits, and how many threads are idle.
+/// The waiting jobs and the number of idle threads.
 struct Board<J> {
     waiting: Vec<J>,
     idle: usize,
     done: bool,
 }
 
-/// What the threads share.
+/// The state that all threads share.
 struct Pool<'s, W: Worker, F> {
     readers: usize,
     processors: usize,
@@ -161,12 +162,12 @@ impl<W: Worker, F: Fn() -> W + Sync> Pool<'_, W, F> {
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a thread more than those `started` would have a processor, and enough to do.
+    /// Whether a further thread, beside the `started` ones, would have a processor and enough work.
     fn has_processor(&self, started: usize) -> bool {
         started < self.processors && self.begun.elapsed() >= APART * (started as u32 - 1)
     }
 
-    /// Works until nobody has or finds any more, then hands in the worker.
+    /// Performs jobs until no thread has or finds any more, then stores the worker.
     fn work<'s: 't, 't>(&'s self, mut worker: W, mut hands: Hands<'s, 't, '_, W, F>) {
         let leave = Leave(self);
         while let Some(job) = hands.next() {
@@ -181,7 +182,7 @@ impl<W: Worker, F: Fn() -> W + Sync> Pool<'_, W, F> {
         finished.push(worker);
     }
 
-    /// The next piece of work; `None` once nobody has any.
+    /// The next job; `None` once all threads are out of work.
     fn next(&self) -> Option<W::Job> {
         let mut board = self.board();
         loop {
@@ -207,7 +208,7 @@ impl<W: Worker, F: Fn() -> W + Sync> Pool<'_, W, F> {
     }
 }
 
-/// Ends the work for all when one thread ends or panics: none may be left waiting for it.
+/// Ends the pool's work when one thread ends or panics, so that no thread waits for it forever.
 struct Leave<'a, 's, W: Worker, F: Fn() -> W + Sync>(&'a Pool<'s, W, F>);
 
 impl<W: Worker, F: Fn() -> W + Sync> Drop for Leave<'_, '_, W, F> {
@@ -217,21 +218,21 @@ impl<W: Worker, F: Fn() -> W + Sync> Drop for Leave<'_, '_, W, F> {
     }
 }
 
-/// What one thread holds of the pool.
+/// The pool as one of its threads uses it.
 struct Hands<'s, 't, 'e, W: Worker, F> {
     pool: &'s Pool<'s, W, F>,
     threads: &'t Scope<'t, 'e>,
     pace: Pace,
     /// The threads that this one started.
     started: Vec<Thread<'t, ()>>,
-    /// Steps since the last look at the waits.
+    /// Steps since the last check for waits.
     steps: u32,
-    /// How often this thread had waited by then.
+    /// How often this thread had waited at that check.
     waits: u64,
 }
 
 impl<'s: 't, 't, 'e, W: Worker, F: Fn() -> W + Sync> Hands<'s, 't, 'e, W, F> {
-    /// Those of the calling thread.
+    /// The state for the calling thread.
     fn new(pool: &'s Pool<'s, W, F>, threads: &'t Scope<'t, 'e>) -> Self {
         Hands {
             pool,
@@ -243,7 +244,7 @@ impl<'s: 't, 't, 'e, W: Worker, F: Fn() -> W + Sync> Hands<'s, 't, 'e, W, F> {
         }
     }
 
-    /// As [`Pool::next`]. To wait for work is not to wait for a disk.
+    /// As [`Pool::next`]. Does not count waiting for work as waiting for a disk.
     fn next(&mut self) -> Option<W::Job> {
         let before = sys::waits();
         let job = self.pool.next();
@@ -251,7 +252,7 @@ impl<'s: 't, 't, 'e, W: Worker, F: Fn() -> W + Sync> Hands<'s, 't, 'e, W, F> {
         job
     }
 
-    /// Puts `job` up and starts another thread if all are busy and there is a processor for it.
+    /// Adds `job`, and starts another thread if all are busy and a processor is free.
     fn share(&mut self, mut board: MutexGuard<'_, Board<W::Job>>, job: W::Job) {
         board.waiting.push(job);
         if board.waiting.len() > 1 {
@@ -262,8 +263,8 @@ impl<'s: 't, 't, 'e, W: Worker, F: Fn() -> W + Sync> Hands<'s, 't, 'e, W, F> {
         self.pool.news.notify_one();
     }
 
-    /// Starts another thread if all are busy and more are allowed, be it that `waits` are to be used, or
-    /// that there is a processor for it.
+    /// Starts another thread if all are busy and the limit allows it. It needs a free processor unless
+    /// `waits` says that threads wait for the disk.
     fn start_if(&mut self, board: MutexGuard<'_, Board<W::Job>>, waits: bool) {
         let pool = self.pool;
         let started = pool.started.load(Ordering::Relaxed);
@@ -280,7 +281,7 @@ impl<'s: 't, 't, 'e, W: Worker, F: Fn() -> W + Sync> Hands<'s, 't, 'e, W, F> {
         if let Some(thread) = spawned {
             self.started.push(thread);
         } else {
-            // No thread to be had: those that run do the work.
+            // The system has no more threads: the running ones do the work.
             let _board = pool.board();
             pool.started.fetch_sub(1, Ordering::Relaxed);
         }
@@ -297,7 +298,7 @@ impl<'s: 't, 't, W: Worker, F: Fn() -> W + Sync> Share<W::Job> for Hands<'s, 't,
         let board = self.pool.board();
         if board.waiting.len() >= MAX_WAITING {
             drop(board);
-            // Between the piece that was done at once before and this one.
+            // The caller has just finished one job and performs this one next.
             self.pace.step();
             return Some(job);
         }
@@ -325,7 +326,7 @@ impl<'s: 't, 't, W: Worker, F: Fn() -> W + Sync> Share<W::Job> for Hands<'s, 't,
 mod tests {
     use super::*;
 
-    /// Counts down, each job putting up two smaller ones.
+    /// Counts jobs; each job adds two smaller ones.
     struct Count(u64);
 
     impl Worker for Count {
@@ -358,7 +359,7 @@ mod tests {
         }
     }
 
-    /// As many pieces of work as there are, put up at once; in each the disk is asked so often.
+    /// Adds jobs; in each, reports `LOOK` disk reads.
     struct Ask(fn());
 
     impl Worker for Ask {

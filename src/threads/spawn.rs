@@ -1,10 +1,10 @@
-//! The one place that starts a thread.
+//! Starts threads; no other module does.
 //!
-//! A thread here has a name and a small stack, takes none of the host's signals, is under the control of
-//! its call, and belongs to a scope. It is always joined, so that none outlives the call that started it: the end of a scope
-//! waits only for a thread's work, and a host that forks next must find no thread that still ends. A
-//! panic on it is raised again on the thread that joins it; [`is_ours`] lets the C boundary keep the
-//! panic's text off the host's standard error.
+//! A thread here has a name, a small stack, blocked signals and the [`control`] of its call, and belongs
+//! to a scope. It is always joined, so that it ends before the call that started it: the end of a scope
+//! waits only for the thread's closure, and a host that forks next must not have a thread that is still
+//! exiting. A panic is raised again on the joining thread. [`is_ours`] lets the C boundary keep the panic
+//! message off the host's standard error.
 
 use std::cell::Cell;
 use std::thread::{Builder, Scope, ScopedJoinHandle};
@@ -12,24 +12,24 @@ use std::thread::{Builder, Scope, ScopedJoinHandle};
 use crate::control;
 use crate::sys;
 
-/// Bytes of stack: some times what reading a queue file takes.
+/// Stack size in bytes: several times what reading a queue file needs.
 const STACK: usize = 512 * 1024;
 
 thread_local! {
     static OURS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether the calling thread is one that [`spawn`] started.
+/// Whether [`spawn`] started the calling thread.
 pub(crate) fn is_ours() -> bool {
     OURS.get()
 }
 
-/// A thread that was started; dropping it waits for its end.
+/// A running thread; dropping it waits for its end.
 #[derive(Debug)]
 pub(crate) struct Thread<'t, T>(Option<ScopedJoinHandle<'t, T>>);
 
 impl<T> Thread<'_, T> {
-    /// Waits for the end of the thread and returns what it made; its panic goes on here.
+    /// Waits for the end of the thread and returns its result; raises its panic again.
     pub(crate) fn join(mut self) -> Option<T> {
         let outcome = self.0.take()?.join();
         Some(outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
@@ -39,14 +39,14 @@ impl<T> Thread<'_, T> {
 impl<T> Drop for Thread<'_, T> {
     fn drop(&mut self) {
         if let Some(thread) = self.0.take() {
-            // It is only dropped when another panic is on its way already.
+            // Dropped without a join only while another panic unwinds.
             let _ = thread.join();
         }
     }
 }
 
-/// Starts `work` in `threads`, under a name that tools such as top(1) show; `None` if the system has no
-/// thread for it.
+/// Starts `work` in the scope `threads`, under a name that tools such as top(1) show. Returns `None` if
+/// the system cannot start a thread.
 pub(crate) fn spawn<'t, T: Send + 't>(
     threads: &'t Scope<'t, '_>,
     name: &str,
@@ -107,7 +107,7 @@ mod tests {
         };
         std::thread::scope(|threads| {
             let mask = spawn(threads, "test", blocked).unwrap().join().unwrap();
-            // All but SIGKILL, SIGSTOP, and the two that the C library keeps for itself.
+            // All except SIGKILL, SIGSTOP, and the two that the C library reserves.
             assert!(mask.count_ones() >= 60, "{mask:x}");
         });
     }

@@ -1,31 +1,31 @@
-//! The pace of a gentle scan: a thread that was pushed off its processor rests before it goes on.
+//! The throttle of a gentle scan: a thread that was preempted rests before it continues.
 //!
-//! The lowest priority alone is not enough: where the kernel shares processors between groups first
-//! (sched(7), "The autogroup feature": one for each session, and so for each service), it counts only
-//! within the scan's own group, and a scan beside a busy Postfix takes as much as it. That somebody
-//! else wants the processor shows as an involuntary context switch (getrusage(2)), wherever the
-//! scan runs, and a host with nothing else to do is scanned without a rest.
+//! The lowest priority is not enough. If the kernel shares processors between groups first (sched(7),
+//! "The autogroup feature": one group per session, so per service), priority counts only within the
+//! scan's group, and a scan takes as much as a busy Postfix. An involuntary context switch
+//! (getrusage(2)) shows in any group that another program wants the processor. A host that is otherwise
+//! idle is scanned without a rest.
 
 use std::time::{Duration, Instant};
 
 use crate::sys;
 
-/// A rest in times of the work before it.
+/// Length of a rest, as a multiple of the work before it.
 const REST: u32 = 4;
-/// The longest rest: a deadline is kept, and work that was done on a slow disk is no reason to sleep.
+/// The longest rest. It keeps the deadline, and slow disk reads do not need a long rest.
 const LONGEST: Duration = Duration::from_millis(20);
 
-/// When a thread began its present piece of work, and how often it had been pushed aside by then.
+/// When the current step began, and the number of preemptions at that time.
 #[derive(Debug)]
 pub(crate) struct Pace(Option<(Instant, u64)>);
 
 impl Pace {
-    /// That of the calling thread; if it is not `gentle` it never rests.
+    /// The throttle of the calling thread. It never rests unless `gentle`.
     pub(crate) fn new(gentle: bool) -> Self {
         Pace(gentle.then(|| (Instant::now(), sys::pushed_aside())))
     }
 
-    /// Between two pieces of work: rests if the thread was pushed aside during the last.
+    /// Call between two steps: rests if the thread was preempted during the last one.
     pub(crate) fn step(&mut self) {
         if self.0.is_some() {
             std::thread::sleep(self.rest(sys::pushed_aside()));
@@ -35,7 +35,7 @@ impl Pace {
         }
     }
 
-    /// How long to rest after the last piece of work, now that the thread has been pushed aside so often.
+    /// The rest due after the last step; `pushed` is the number of preemptions now.
     fn rest(&mut self, pushed: u64) -> Duration {
         match &mut self.0 {
             Some((begun, before)) if pushed > *before => {
