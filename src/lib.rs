@@ -66,7 +66,7 @@
 //! options.set("queue-directory", spool.as_bytes())?;
 //! let snapshot = options.scan(Purpose::Everything)?;
 //! let measure: Measure = "total.messages".parse()?;
-//! assert_eq!(measure.take(&snapshot).known(), Some(100.0));
+//! assert_eq!(measure.evaluate(&snapshot).known(), Some(100.0));
 //! # std::fs::remove_dir_all(&folder).unwrap();
 //! # Ok(())
 //! # }

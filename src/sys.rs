@@ -143,7 +143,7 @@ impl Noatime {
 }
 
 /// Opens `path` as the base directory of later calls; needs no permission to list it.
-pub fn open_place(path: &Path) -> Result<OwnedFd, Errno> {
+pub fn open_base(path: &Path) -> Result<OwnedFd, Errno> {
     rustix::fs::openat(
         CWD,
         path,
@@ -393,7 +393,7 @@ pub fn local_time(seconds: i64) -> Option<String> {
 /// without privilege, so use it only on threads that the library started. A refusal by the system is
 /// ignored.
 #[allow(unsafe_code)]
-pub fn step_back() {
+pub fn lower_priority() {
     /// From linux/ioprio.h: the target is a thread; the class is in the upper bits.
     const WHO_PROCESS: libc::c_int = 1;
     const IDLE: libc::c_int = 3 << 13;
@@ -406,13 +406,13 @@ pub fn step_back() {
 
 /// How often the kernel preempted the calling thread: its involuntary context switches (getrusage(2)). 0
 /// if the system does not count them per thread.
-pub fn pushed_aside() -> u64 {
+pub fn preemptions() -> u64 {
     switches().1
 }
 
 /// How often the calling thread blocked on a disk or another thread: its voluntary context switches
 /// (getrusage(2)). 0 if the system does not count them per thread.
-pub fn waits() -> u64 {
+pub fn voluntary_switches() -> u64 {
     switches().0
 }
 

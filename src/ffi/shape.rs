@@ -13,7 +13,7 @@ use super::{QW_END, QW_OK, qw_status};
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::ShapeTables;
 use crate::postfix::queue::QueueSet;
-use crate::render::shape::{Look, document, table};
+use crate::render::shape::{Layout, document, table};
 use crate::shape::{Part, Shape};
 
 /// Recipients or senders by domain and age, of every queue. Immutable: any number of threads may use it.
@@ -100,7 +100,7 @@ fn known(flags: u32, all: u32) -> Result<()> {
 }
 
 /// How the caller wants rows; 0 stands for qshape's default.
-fn look(flags: u32, min_subdomains: f64, width: f64) -> Result<Look> {
+fn layout(flags: u32, min_subdomains: f64, width: f64) -> Result<Layout> {
     known(flags, QW_SHAPE_SENDERS | QW_SHAPE_PARENTS)?;
     let or = |value: f64, default: f64| if value > 0.0 { value } else { default };
     if width > 10_000.0 {
@@ -109,11 +109,11 @@ fn look(flags: u32, min_subdomains: f64, width: f64) -> Result<Look> {
             "the width is at most 10000 columns",
         ));
     }
-    Ok(Look {
+    Ok(Layout {
         senders: flags & QW_SHAPE_SENDERS != 0,
         parents: (flags & QW_SHAPE_PARENTS != 0).then(|| or(min_subdomains, 5.0)),
         width: or(width, 80.0).max(80.0),
-        ..Look::default()
+        ..Layout::default()
     })
 }
 
@@ -164,10 +164,10 @@ pub unsafe extern "C" fn qw_shape_text(
     err: *mut *mut qw_error,
 ) -> qw_status {
     fallible!(err, [out(out), shared(shape), queues(queue, queue_len)], {
-        let look = look(flags, min_subdomains, width)?;
+        let layout = layout(flags, min_subdomains, width)?;
         Ok(text::give(
             out,
-            table(&shape.shape.buckets, &part(shape, queue)?, &look),
+            table(&shape.shape.buckets, &part(shape, queue)?, &layout),
         ))
     })
 }
@@ -188,11 +188,11 @@ pub unsafe extern "C" fn qw_shape_json(
     err: *mut *mut qw_error,
 ) -> qw_status {
     fallible!(err, [out(out), shared(shape), queues(queue, queue_len)], {
-        let look = look(flags, min_subdomains, 0.0)?;
+        let layout = layout(flags, min_subdomains, 0.0)?;
         let part = part(shape, queue)?;
         Ok(text::give(
             out,
-            document(&shape.shape, &part, &look).to_string(),
+            document(&shape.shape, &part, &layout).to_string(),
         ))
     })
 }
@@ -214,14 +214,14 @@ pub unsafe extern "C" fn qw_shape_rows_open(
     err: *mut *mut qw_error,
 ) -> qw_status {
     fallible!(err, [out(out), shared(shape), queues(queue, queue_len)], {
-        let look = look(flags, min_subdomains, 0.0)?;
+        let layout = layout(flags, min_subdomains, 0.0)?;
         let part = part(shape, queue)?;
-        let counts = match look.senders {
+        let counts = match layout.senders {
             true => &part.senders,
             false => &part.recipients,
         };
         let mut rows = Vec::new();
-        counts.each_printed(look.parents, |row| {
+        counts.each_printed(layout.parents, |row| {
             rows.push((row.name.to_vec(), row.cells.to_vec()));
         });
         *out = handle::give(qw_shape_rows {

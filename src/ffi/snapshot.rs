@@ -158,7 +158,7 @@ pub unsafe extern "C" fn qw_snapshot_measure(
             place(quality, "the quality")
         ],
         {
-            let figure = Measure::parse(measure)?.take(&snapshot.snapshot);
+            let figure = Measure::parse(measure)?.evaluate(&snapshot.snapshot);
             *value = figure.value;
             *quality = quality_of(figure.quality);
             Ok(QW_OK)
@@ -188,7 +188,7 @@ pub unsafe extern "C" fn qw_snapshot_measure_detail(
             text(measure, measure_len, "the measure")
         ],
         {
-            let figure = Measure::parse(measure)?.take(&snapshot.snapshot);
+            let figure = Measure::parse(measure)?.evaluate(&snapshot.snapshot);
             Ok(text::give(out, figure.detail.unwrap_or_default()))
         }
     )

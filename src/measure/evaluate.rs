@@ -75,7 +75,7 @@ impl Figure {
 
 impl Measure {
     /// Evaluates this measure on `snapshot`.
-    pub fn take(&self, snapshot: &Snapshot) -> Figure {
+    pub fn evaluate(&self, snapshot: &Snapshot) -> Figure {
         let instances: Vec<&InstanceSnapshot> = snapshot
             .instances
             .iter()

@@ -52,7 +52,7 @@ impl Unit {
 }
 
 /// A syntax error: the offset of the byte, and the expected text.
-pub type Wrong = (usize, String);
+pub type SyntaxError = (usize, String);
 
 /// Suffixes of an age, in seconds.
 const AGES: [(&str, f64); 5] = [
@@ -93,7 +93,7 @@ fn suffixes(unit: Unit) -> &'static [(&'static str, f64)] {
 ///
 /// # Errors
 /// The offset of the first wrong byte, and the expected text.
-pub fn parse(text: &str, unit: Unit) -> Result<f64, Wrong> {
+pub fn parse(text: &str, unit: Unit) -> Result<f64, SyntaxError> {
     let (sign, digits_at) = match text.strip_prefix('-') {
         Some(_) => (-1.0, 1),
         None => (1.0, 0),

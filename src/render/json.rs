@@ -44,7 +44,7 @@ pub fn document(snapshot: &Snapshot, verdict: Option<&Verdict>, measures: &[Meas
     if !measures.is_empty() {
         let figures = measures
             .iter()
-            .map(|measure| figure(measure, &measure.take(snapshot)))
+            .map(|measure| figure(measure, &measure.evaluate(snapshot)))
             .collect();
         document.insert("measures".into(), Value::Array(figures));
     }
@@ -71,7 +71,7 @@ pub fn document(snapshot: &Snapshot, verdict: Option<&Verdict>, measures: &[Meas
 /// Changes since the previous check, over all instances; null if unknown.
 fn growth(snapshot: &Snapshot, earlier: &Earlier) -> Value {
     let of = |subject: Subject| {
-        let figure = Measure::new(subject, Kind::Growth).take(snapshot);
+        let figure = Measure::new(subject, Kind::Growth).evaluate(snapshot);
         let instances: Vec<&InstanceSnapshot> = snapshot.instances.iter().collect();
         let queues = snapshot
             .excluded

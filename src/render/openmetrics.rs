@@ -66,7 +66,7 @@ fn figure(
     };
     measure
         .is_read(taken, snapshot)
-        .then(|| measure.take(snapshot))
+        .then(|| measure.evaluate(snapshot))
 }
 
 /// Whether a daemon runs. A scan that reads only names does not check this.

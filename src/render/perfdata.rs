@@ -158,7 +158,7 @@ fn item(
     snapshot: &Snapshot,
     rules: &[Shown<'_>],
 ) -> Option<String> {
-    let value = measure.take(snapshot).known()?;
+    let value = measure.evaluate(snapshot).known()?;
     let unit = measure.unit();
     let mut text = String::new();
     let plain = label

@@ -152,7 +152,11 @@ fn summary(snapshot: &Snapshot, verdict: &Verdict) -> String {
 
 /// The service output if nothing is wrong: the figures that people ask for first.
 fn quiet(snapshot: &Snapshot) -> String {
-    let count = |subject| Measure::new(subject, Kind::Messages).take(snapshot).value as u64;
+    let count = |subject| {
+        Measure::new(subject, Kind::Messages)
+            .evaluate(snapshot)
+            .value as u64
+    };
     let total = count(Subject::Total);
     let corrupt = count(Subject::Queue(Queue::Corrupt));
     let mut parts = vec![match total {
@@ -166,7 +170,7 @@ fn quiet(snapshot: &Snapshot) -> String {
             parts.push(format!("{messages} {queue}"));
         }
     }
-    let oldest = Measure::new(Subject::Total, Kind::Oldest).take(snapshot);
+    let oldest = Measure::new(Subject::Total, Kind::Oldest).evaluate(snapshot);
     if total > 0 && oldest.quality == Quality::Exact {
         parts.push(format!("oldest {}", Age(oldest.value as i64)));
     }
@@ -278,7 +282,7 @@ fn growth(snapshot: &Snapshot, verdict: &Verdict, lines: &mut Vec<String>) {
     }
     let subjects = Queue::ALL.map(Subject::Queue);
     for subject in subjects.into_iter().chain([Subject::Total]) {
-        let figure = Measure::new(subject, Kind::Growth).take(snapshot);
+        let figure = Measure::new(subject, Kind::Growth).evaluate(snapshot);
         let (Some(rate), Some(detail)) = (figure.known(), figure.detail) else {
             continue;
         };

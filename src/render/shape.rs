@@ -8,7 +8,7 @@ use crate::shape::{Buckets, Cause, Part, Row, Shape, Table};
 
 /// The layout of a table. The defaults are qshape's.
 #[derive(Clone, Copy, Debug)]
-pub struct Look {
+pub struct Layout {
     /// Messages by sender domain, not recipients by destination domain.
     pub senders: bool,
     /// The minimum number of subdomains for a parent domain to be shown; `None` shows none.
@@ -24,9 +24,9 @@ pub struct Look {
     pub harmless: bool,
 }
 
-impl Default for Look {
+impl Default for Layout {
     fn default() -> Self {
-        Look {
+        Layout {
             senders: false,
             parents: None,
             width: 80.0,
@@ -41,13 +41,13 @@ impl Default for Look {
 const MIN_DOMAIN: f64 = 18.0;
 
 /// The table of `part`.
-pub fn table(buckets: &Buckets, part: &Part, look: &Look) -> Vec<u8> {
-    let counts = counts_of(part, look.senders);
-    let heads = buckets.heads();
+pub fn table(buckets: &Buckets, part: &Part, layout: &Layout) -> Vec<u8> {
+    let counts = counts_of(part, layout.senders);
+    let headings = buckets.headings();
     let total = counts.total();
-    let mut room = look.width;
+    let mut room = layout.width;
     let mut widths = Vec::new();
-    for (head, cell) in heads.iter().zip(total.cells) {
+    for (head, cell) in headings.iter().zip(total.cells) {
         let longest = cell.to_string().len().max(head.len());
         let width = if longest > 2 { longest + 1 } else { 3 };
         widths.push(width);
@@ -56,14 +56,14 @@ pub fn table(buckets: &Buckets, part: &Part, look: &Look) -> Vec<u8> {
     let printer = Printer {
         room: room.max(MIN_DOMAIN),
         widths,
-        look,
+        layout,
     };
     let mut out = Vec::new();
-    let heads: Vec<Cell> = heads.into_iter().map(Cell::Head).collect();
-    printer.line(b"", &heads, &mut out);
+    let headings: Vec<Cell> = headings.into_iter().map(Cell::Head).collect();
+    printer.line(b"", &headings, &mut out);
     let mut lines = 0;
-    counts.each_printed(look.parents, |row| {
-        if look.rows > 0 && lines >= look.rows {
+    counts.each_printed(layout.parents, |row| {
+        if layout.rows > 0 && lines >= layout.rows {
             return;
         }
         lines += 1;
@@ -89,7 +89,7 @@ enum Cell {
 struct Printer<'l> {
     room: f64,
     widths: Vec<usize>,
-    look: &'l Look,
+    layout: &'l Layout,
 }
 
 impl Printer<'_> {
@@ -111,7 +111,7 @@ impl Printer<'_> {
             out.resize(start + (self.room - length) as usize, b' ');
             out.extend_from_slice(domain);
         }
-        if self.look.harmless {
+        if self.layout.harmless {
             let shown = harmless(&out[start..]);
             out.truncate(start);
             out.extend_from_slice(&shown);
@@ -122,7 +122,7 @@ impl Printer<'_> {
                 Cell::Count(count) => count.to_string(),
             };
             out.resize(out.len() + width.saturating_sub(text.len()), b' ');
-            match (self.look.color, cell) {
+            match (self.layout.color, cell) {
                 (true, Cell::Count(count)) => {
                     out.extend_from_slice(self.heat(place, *count).as_bytes());
                     out.extend_from_slice(text.as_bytes());
@@ -184,19 +184,19 @@ pub fn hidden(part: &Part, all: bool) -> Vec<String> {
 }
 
 /// The document of `part` of `shape`; rows are in the order of the table.
-pub fn document(shape: &Shape, part: &Part, look: &Look) -> Value {
-    let counts = counts_of(part, look.senders);
-    let heads = shape.buckets.heads();
+pub fn document(shape: &Shape, part: &Part, layout: &Layout) -> Value {
+    let counts = counts_of(part, layout.senders);
+    let headings = shape.buckets.headings();
     let columns: Vec<Value> = shape
         .buckets
         .edges()
         .into_iter()
-        .zip(heads.iter().skip(1))
+        .zip(headings.iter().skip(1))
         .map(|((from, to), head)| json!({"head": head, "from": from, "to": to}))
         .collect();
     let mut rows = Vec::new();
     let mut total = Value::Null;
-    counts.each_printed(look.parents, |row: Row<'_>| {
+    counts.each_printed(layout.parents, |row: Row<'_>| {
         let value = json!({
             "domain": json_text(row.name),
             "total": row.cells.first(),
@@ -204,7 +204,7 @@ pub fn document(shape: &Shape, part: &Part, look: &Look) -> Value {
         });
         if row == counts.total() {
             total = value;
-        } else if look.rows == 0 || (rows.len() as u64) < look.rows {
+        } else if layout.rows == 0 || (rows.len() as u64) < layout.rows {
             rows.push(value);
         }
     });
@@ -223,7 +223,7 @@ pub fn document(shape: &Shape, part: &Part, look: &Look) -> Value {
         "schema": SCHEMA,
         "now": shape.now,
         "complete": shape.is_whole() && counts.unlisted == 0,
-        "of": if look.senders { "senders" } else { "recipients" },
+        "of": if layout.senders { "senders" } else { "recipients" },
         "columns": columns,
         "total": total["total"],
         "counts": total["counts"],

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use crate::measure::Unit;
-use crate::measure::quantity::{self, Wrong};
+use crate::measure::quantity::{self, SyntaxError};
 
 /// A range, in the base unit of its measure.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,7 +23,7 @@ impl Range {
     ///
     /// # Errors
     /// The offset of the first wrong byte, and the expected text.
-    pub fn parse(text: &str, unit: Unit) -> Result<Self, Wrong> {
+    pub fn parse(text: &str, unit: Unit) -> Result<Self, SyntaxError> {
         let (inside, body_at) = match text.strip_prefix('@') {
             Some(_) => (true, 1),
             None => (false, 0),
@@ -103,11 +103,11 @@ impl Range {
     }
 }
 
-fn shift(number: Result<f64, Wrong>, by: usize) -> Result<f64, Wrong> {
+fn shift(number: Result<f64, SyntaxError>, by: usize) -> Result<f64, SyntaxError> {
     number.map_err(|(offset, what)| (offset + by, what))
 }
 
-fn end_number(text: &str, at: usize, unit: Unit) -> Result<f64, Wrong> {
+fn end_number(text: &str, at: usize, unit: Unit) -> Result<f64, SyntaxError> {
     if let Some(colon) = text.find(':') {
         let what = "a range has one colon at most";
         return Err((at + colon, what.to_owned()));

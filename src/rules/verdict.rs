@@ -70,7 +70,7 @@ impl Verdict {
     pub fn new(snapshot: &Snapshot, rules: &[Rule]) -> Self {
         let mut findings: Vec<Finding> = Vec::new();
         for rule in rules {
-            let figure = rule.measure.take(snapshot);
+            let figure = rule.measure.evaluate(snapshot);
             let Some(state) = judge(rule, &figure) else {
                 continue;
             };
@@ -129,7 +129,7 @@ impl Verdict {
             .filter_map(|rule| {
                 let mut rule = rule.clone();
                 rule.measure.instance = Some(name.clone());
-                judge(&rule, &rule.measure.take(snapshot))
+                judge(&rule, &rule.measure.evaluate(snapshot))
             })
             .fold(start, State::worse)
     }

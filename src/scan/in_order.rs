@@ -15,7 +15,7 @@ use crate::clock::Deadline;
 use crate::postfix::queue::Queue;
 use crate::sys::Noatime;
 use crate::threads::Readers;
-use crate::threads::pool::{self, Asked, Share, Worker};
+use crate::threads::pool::{self, DiskRead, JobSink, Worker};
 
 /// What the threads share.
 struct Common<'s> {
@@ -51,7 +51,7 @@ impl<T: Tell> Reader<'_, T> {
 impl<T: Tell> Worker for Reader<'_, T> {
     type Job = Next;
 
-    fn perform(&mut self, _: Next, hands: &mut dyn Share<Next>) {
+    fn perform(&mut self, _: Next, jobs: &mut dyn JobSink<Next>) {
         let common = self.common;
         let taken = {
             let mut names = common.names.lock().unwrap_or_else(PoisonError::into_inner);
@@ -70,7 +70,7 @@ impl<T: Tell> Worker for Reader<'_, T> {
         let Some(((directory, (), bundle), number)) = taken else {
             return;
         };
-        hands.put(Next);
+        jobs.push(Next);
         self.rows.to.begins(number);
         let depth = common.plan.depth(directory.queue);
         let depth = depth.unwrap_or(Depth::Envelopes).max(Depth::Envelopes);
@@ -81,7 +81,7 @@ impl<T: Tell> Worker for Reader<'_, T> {
             }
             if let Some(name) = bundle.name(index) {
                 self.files.read(&directory, name, depth, &mut self.rows);
-                hands.asked(Asked::File);
+                jobs.disk_read(DiskRead::File);
             }
         }
         self.rows.to.ends();

@@ -248,7 +248,7 @@ impl Spool {
     /// # Errors
     /// If it is absent or may not be entered, or has none of the queues.
     pub fn open(path: &Path) -> Result<Self> {
-        let fd = sys::open_place(path).map_err(|errno| {
+        let fd = sys::open_base(path).map_err(|errno| {
             let error = Error::system("open queue directory", path, errno.raw_os_error());
             match errno {
                 Errno::NOENT | Errno::NOTDIR => error.with_remedy(WHICH_SPOOL),

@@ -1,7 +1,7 @@
 //! The one walker: from directories to their files, through subdirectories at any depth.
 //!
 //! A [`Policy`](super::directory::Policy) says which names, links and levels count; a [`Visitor`] is
-//! told what is found. [`walk`] shares the work between threads; a [`SerialWalk`] hands bundles of
+//! told what is found. [`walk`] shares the work between threads; a [`SerialWalk`] jobs bundles of
 //! files to one caller, on the caller's thread. Both list a directory one buffer at a time and tell
 //! its files in bundles small enough to be shared. What is done with a file is the visitor's business.
 
@@ -14,7 +14,7 @@ use super::directory::{Bundle, Directory};
 use super::gap::Gap;
 use crate::sys::{self, EntryKind, Noatime};
 use crate::threads::Readers;
-use crate::threads::pool::{self, Asked, Share, Worker};
+use crate::threads::pool::{self, DiskRead, JobSink, Worker};
 
 /// A piece of work. A tag is what the visitor knows a directory by.
 #[derive(Debug)]
@@ -108,7 +108,7 @@ struct Walker<V> {
 impl<V: Visitor> Worker for Walker<V> {
     type Job = Work<V::Tag>;
 
-    fn perform(&mut self, mut work: Work<V::Tag>, hands: &mut dyn Share<Work<V::Tag>>) {
+    fn perform(&mut self, mut work: Work<V::Tag>, jobs: &mut dyn JobSink<Work<V::Tag>>) {
         if let Work::Root(tag) = work {
             let Some(begun) = self.visitor.root(tag) else {
                 return;
@@ -118,17 +118,17 @@ impl<V: Visitor> Worker for Walker<V> {
         match work {
             Work::Root(_) => {}
             Work::Files(directory, tag, bundle) => {
-                let asked = &mut || hands.asked(Asked::File);
+                let asked = &mut || jobs.disk_read(DiskRead::File);
                 self.visitor.files(&directory, tag, &bundle, asked);
             }
-            Work::List(directory, tag) => self.list(&directory, tag, hands),
+            Work::List(directory, tag) => self.list(&directory, tag, jobs),
             Work::Open(parent, tag, name) => {
                 if self.visitor.is_cut(&parent) {
                     return;
                 }
                 let visitor = &mut self.visitor;
                 if let Some((below, tag)) = open(&parent, tag, name, visitor, &mut self.noatime) {
-                    self.list(&below, tag, hands);
+                    self.list(&below, tag, jobs);
                 }
             }
         }
@@ -140,7 +140,7 @@ impl<V: Visitor> Walker<V> {
         &mut self,
         directory: &Arc<Directory>,
         tag: V::Tag,
-        hands: &mut dyn Share<Work<V::Tag>>,
+        jobs: &mut dyn JobSink<Work<V::Tag>>,
     ) {
         loop {
             if self.visitor.is_cut(directory) {
@@ -148,16 +148,16 @@ impl<V: Visitor> Walker<V> {
             }
             let put = |visitor: &mut V, work| match work {
                 Work::Files(..) => {
-                    if let Some(Work::Files(directory, tag, bundle)) = hands.offer(work) {
-                        let asked = &mut || hands.asked(Asked::File);
+                    if let Some(Work::Files(directory, tag, bundle)) = jobs.try_push(work) {
+                        let asked = &mut || jobs.disk_read(DiskRead::File);
                         visitor.files(&directory, tag, &bundle, asked);
                     }
                 }
                 // Directories are names only; they always wait, so that a listing never nests.
-                work => hands.put(work),
+                work => jobs.push(work),
             };
             let more = list(directory, tag, &mut self.visitor, &mut self.listing, put);
-            hands.asked(Asked::Names);
+            jobs.disk_read(DiskRead::Listing);
             if !more {
                 return;
             }

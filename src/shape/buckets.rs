@@ -82,13 +82,13 @@ impl Buckets {
     }
 
     /// The headings: `T`, then the minutes at which each column ends; the last one has a `+`.
-    pub fn heads(&self) -> Vec<String> {
-        let mut heads = Vec::new();
+    pub fn headings(&self) -> Vec<String> {
+        let mut headings = Vec::new();
         let mut minutes = Sum::Whole(0);
         let mut head = String::new();
         let mut place = 0.0;
         while place <= self.count {
-            heads.push(if place == 0.0 {
+            headings.push(if place == 0.0 {
                 "T".to_owned()
             } else {
                 head.clone()
@@ -106,7 +106,7 @@ impl Buckets {
                 head = format!("{minutes}+");
             }
         }
-        heads
+        headings
     }
 
     /// Start and end of each column, in seconds; the last has no end.
@@ -138,7 +138,7 @@ mod tests {
     /// Headings that the real qshape printed.
     #[test]
     fn heads_are_qshapes() {
-        for (count, tick, linear, heads) in [
+        for (count, tick, linear, headings) in [
             (10.0, 5.0, false, "T 5 10 20 40 80 160 320 640 1280 1280+"),
             (1.0, 5.0, false, "T 0+"),
             (2.5, 5.0, false, "T 5 10"),
@@ -148,7 +148,7 @@ mod tests {
             (2.0, 1e17, true, "T 100000000000000000 100000000000000000+"),
             (0.0, -1.0, false, "T 5 10 20 40 80 160 320 640 1280 1280+"),
         ] {
-            assert_eq!(buckets(count, tick, linear).heads().join(" "), heads);
+            assert_eq!(buckets(count, tick, linear).headings().join(" "), headings);
         }
     }
 

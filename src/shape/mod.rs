@@ -93,7 +93,7 @@ impl Cause {
 
 /// Mail that qshape omits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Hidden {
+pub struct Omitted {
     /// Messages.
     pub messages: u64,
     /// Recipients that are not yet delivered, as far as they are readable.
@@ -109,7 +109,7 @@ pub struct Part {
     pub recipients: Table,
     /// Messages by sender domain; empty unless requested.
     pub senders: Table,
-    hidden: [Hidden; Cause::ALL.len()],
+    hidden: [Omitted; Cause::ALL.len()],
 }
 
 impl Part {
@@ -123,7 +123,7 @@ impl Part {
     }
 
     /// The mail that qshape omits for `cause`; the tables include it if [`Request::all`] was set.
-    pub fn hidden(&self, cause: Cause) -> Hidden {
+    pub fn hidden(&self, cause: Cause) -> Omitted {
         self.hidden[cause as usize]
     }
 
@@ -137,7 +137,7 @@ impl Part {
         for (sum, own) in self.hidden.iter_mut().zip(&mut other.hidden) {
             sum.messages += own.messages;
             sum.recipients += own.recipients;
-            *own = Hidden::default();
+            *own = Omitted::default();
         }
     }
 
@@ -180,14 +180,14 @@ impl Shape {
         let width = request.buckets.cells();
         let parts = request.places.iter().map(|place| place.part + 1).max();
         let parts = parts.unwrap_or(1).max(request.parts);
-        let common = Common {
+        let shared = Shared {
             request,
             interim,
             late: AtomicBool::new(false),
             parts: Mutex::new((0..parts).map(|_| Part::new(width)).collect()),
         };
         let first = (0..request.places.len()).map(Work::Root).collect();
-        let readers = walker::walk(request.readers, first, || Reader::new(&common));
+        let readers = walker::walk(request.readers, first, || Reader::new(&shared));
         let mut shape = Shape {
             now: request.now,
             buckets: request.buckets,
@@ -204,7 +204,7 @@ impl Shape {
         }
         shape.gaps.sort_by(|a, b| a.path().cmp(&b.path()));
         shape.gaps.truncate(MAX_EXAMPLES);
-        shape.parts = common
+        shape.parts = shared
             .parts
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
@@ -218,7 +218,7 @@ impl Shape {
 }
 
 /// The state that the readers share.
-struct Common<'r> {
+struct Shared<'r> {
     request: &'r Request,
     interim: Option<Interim<'r>>,
     late: AtomicBool,

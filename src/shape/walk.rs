@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError};
 
 use rustix::io::Errno;
 
-use super::{Cause, Common, MAX_EXAMPLES, Part, Place};
+use super::{Cause, MAX_EXAMPLES, Part, Place, Shared};
 use crate::control;
 use crate::error::Error;
 use crate::postfix::envelope::{self, Envelope, Visitor, Writer};
@@ -27,7 +27,7 @@ const LOCAL_ROWS: usize = 4096;
 
 /// The state of one thread.
 pub(super) struct Reader<'c> {
-    common: &'c Common<'c>,
+    shared: &'c Shared<'c>,
     parts: Vec<Part>,
     pub(super) gaps: Vec<Error>,
     pub(super) unreadable: u64,
@@ -39,15 +39,15 @@ pub(super) struct Reader<'c> {
 }
 
 impl<'c> Reader<'c> {
-    pub(super) fn new(common: &'c Common<'c>) -> Self {
-        let width = common.request.buckets.cells();
-        let parts = common
+    pub(super) fn new(shared: &'c Shared<'c>) -> Self {
+        let width = shared.request.buckets.cells();
+        let parts = shared
             .parts
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .len();
         Reader {
-            common,
+            shared,
             parts: (0..parts).map(|_| Part::new(width)).collect(),
             gaps: Vec::new(),
             unreadable: 0,
@@ -60,9 +60,9 @@ impl<'c> Reader<'c> {
     }
 
     fn is_late(&mut self) -> bool {
-        let late = &self.common.late;
+        let late = &self.shared.late;
         control::step();
-        if !late.load(Ordering::Relaxed) && self.common.request.deadline.passed() {
+        if !late.load(Ordering::Relaxed) && self.shared.request.deadline.passed() {
             late.store(true, Ordering::Relaxed);
         }
         self.cut |= late.load(Ordering::Relaxed);
@@ -78,24 +78,24 @@ impl<'c> Reader<'c> {
     }
 
     fn place(&self, place: usize) -> &'c Place {
-        &self.common.request.places[place]
+        &self.shared.request.places[place]
     }
 
     /// Merges the counts into the shared parts.
     pub(super) fn hand_over(&mut self) {
-        let mut common = self
-            .common
+        let mut shared = self
+            .shared
             .parts
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let files = |parts: &[Part]| parts.iter().map(|part| part.files).sum::<u64>();
-        let before = files(&common);
-        for (sum, own) in common.iter_mut().zip(&mut self.parts) {
+        let before = files(&shared);
+        for (sum, own) in shared.iter_mut().zip(&mut self.parts) {
             sum.take_in(own);
         }
-        if let Some(interim) = self.common.interim {
-            if files(&common) / interim.every.max(1) > before / interim.every.max(1) {
-                (interim.show)(&common);
+        if let Some(interim) = self.shared.interim {
+            if files(&shared) / interim.every.max(1) > before / interim.every.max(1) {
+                (interim.show)(&shared);
             }
         }
     }
@@ -120,7 +120,7 @@ impl<'c> Reader<'c> {
             return Ok(());
         }
         let place = self.place(place);
-        let source = || Until::new(OpenFile(file.as_fd()), self.common.request.deadline);
+        let source = || Until::new(OpenFile(file.as_fd()), self.shared.request.deadline);
         let expected_mode = inode.mode & 0o733 == 0o700;
         let expected_name = qshape::is_file_name(name.to_bytes());
         let outcome = if expected_mode && expected_name {
@@ -136,7 +136,7 @@ impl<'c> Reader<'c> {
         }
         if outcome == Outcome::Unrecognised {
             self.parts[place.part].files += 1;
-            if self.common.request.senders && !self.common.request.all {
+            if self.shared.request.senders && !self.shared.request.all {
                 let cell = self.cell(0.0);
                 self.parts[place.part]
                     .senders
@@ -156,7 +156,7 @@ impl<'c> Reader<'c> {
     }
 
     fn cell(&self, time: f64) -> usize {
-        let request = self.common.request;
+        let request = self.shared.request;
         request.buckets.cell(request.now as f64 - time)
     }
 
@@ -170,7 +170,7 @@ impl<'c> Reader<'c> {
         spilt: bool,
     ) -> Result<(), Errno> {
         let cell = self.cell(time);
-        let request = self.common.request;
+        let request = self.shared.request;
         let part = &mut self.parts[place.part];
         let name = &mut self.name;
         if request.senders {
@@ -201,9 +201,9 @@ impl<'c> Reader<'c> {
         inode: Inode,
         cause: Cause,
     ) -> Result<(), Errno> {
-        let request = self.common.request;
+        let request = self.shared.request;
         let new = request.buckets.cell(0.0);
-        let mut heard = Heard {
+        let mut heard = EnvelopeCounts {
             part: &mut self.parts[place.part],
             name: &mut self.name,
             request,
@@ -274,7 +274,7 @@ impl walker::Visitor for Reader<'_> {
                     let (Some(parent), Some(base)) = (path.parent(), path.file_name()) else {
                         return Ok(None);
                     };
-                    let fd = sys::open_place(parent).map_err(|errno| ("find", errno))?;
+                    let fd = sys::open_base(parent).map_err(|errno| ("find", errno))?;
                     let Ok(base) = CString::new(base.as_bytes()) else {
                         return Ok(None);
                     };
@@ -321,7 +321,7 @@ impl walker::Visitor for Reader<'_> {
             asked();
         }
         let part = &self.parts[self.place(place).part];
-        if self.common.interim.is_some() || part.recipients.len() + part.senders.len() > LOCAL_ROWS
+        if self.shared.interim.is_some() || part.recipients.len() + part.senders.len() > LOCAL_ROWS
         {
             self.hand_over();
         }
@@ -340,7 +340,7 @@ fn is_new(path: &Path) -> bool {
 }
 
 /// Counts the envelope of a message that qshape omits.
-struct Heard<'h> {
+struct EnvelopeCounts<'h> {
     part: &'h mut Part,
     name: &'h mut Vec<u8>,
     request: &'h super::Request,
@@ -348,7 +348,7 @@ struct Heard<'h> {
     sender: Option<Vec<u8>>,
 }
 
-impl Visitor for Heard<'_> {
+impl Visitor for EnvelopeCounts<'_> {
     fn arrival(&mut self, seconds: i64) {
         let age = self.request.now.saturating_sub(seconds);
         self.cell = self.request.buckets.cell(age as f64);

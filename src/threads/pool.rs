@@ -14,7 +14,7 @@ use std::thread::Scope;
 use std::time::{Duration, Instant};
 
 use super::spawn::{Thread, spawn};
-use super::throttle::Pace;
+use super::throttle::Throttle;
 use crate::sys;
 
 /// The name of the pool's threads.
@@ -23,11 +23,11 @@ const NAME: &str = "queuewatch-scan";
 pub const MAX_READERS: usize = 16;
 /// The minimum time between two thread starts if only a processor is free: several times the cost of
 /// starting a thread.
-const APART: Duration = Duration::from_micros(250);
+const START_INTERVAL: Duration = Duration::from_micros(250);
 /// Steps between two checks whether the thread had to wait.
-const LOOK: u32 = 16;
+const CHECK_INTERVAL: u32 = 16;
 /// Adds a thread if at least one step in this many waits for the disk.
-const STEPS_A_WAIT: u64 = 4;
+const STEPS_PER_WAIT: u64 = 4;
 /// The maximum number of waiting jobs. At this limit a worker performs new jobs itself.
 const MAX_WAITING: usize = 64;
 
@@ -37,29 +37,29 @@ pub(crate) trait Worker: Send {
     type Job: Send;
 
     /// Performs one job and passes the jobs that it finds to `jobs`.
-    fn perform(&mut self, job: Self::Job, hands: &mut dyn Share<Self::Job>);
+    fn perform(&mut self, job: Self::Job, jobs: &mut dyn JobSink<Self::Job>);
 }
 
 /// Accepts the jobs that a worker finds.
-pub(crate) trait Share<J> {
+pub(crate) trait JobSink<J> {
     /// Adds `job` for any thread.
-    fn put(&mut self, job: J);
+    fn push(&mut self, job: J);
 
     /// Adds `job`, or returns it if enough jobs are waiting; the caller then performs it at once.
-    fn offer(&mut self, job: J) -> Option<J>;
+    fn try_push(&mut self, job: J) -> Option<J>;
 
     /// Reports a disk read: a file was read, or one buffer of a directory was listed. If such reads
     /// block, the pool adds a thread.
-    fn asked(&mut self, of: Asked);
+    fn disk_read(&mut self, kind: DiskRead);
 }
 
 /// A kind of disk read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum DiskRead {
     /// One file.
     File,
     /// One buffer of directory entries.
-    Names,
+    Listing,
 }
 
 /// How many threads read, and with which priority.
@@ -88,7 +88,7 @@ pub(crate) fn run<W: Worker>(
     std::thread::scope(|threads| {
         // Threads started by this one inherit its priority.
         let thread = spawn(threads, NAME, || {
-            sys::step_back();
+            sys::lower_priority();
             run_here(readers, take().unwrap_or_default(), &worker)
         });
         thread.and_then(Thread::join).unwrap_or_else(|| {
@@ -112,25 +112,25 @@ fn run_here<W: Worker>(
         processors: sys::processors(),
         begun: Instant::now(),
         gentle: readers.gentle,
-        board: Mutex::new(Board {
+        queue: Mutex::new(JobQueue {
             waiting: Vec::new(),
             idle: 0,
             done: false,
         }),
-        news: Condvar::new(),
+        changed: Condvar::new(),
         started: AtomicUsize::new(1),
         finished: Mutex::new(Vec::new()),
         worker: &worker,
     };
     std::thread::scope(|threads| {
         let mut own = worker();
-        let mut hands = Hands::new(&pool, threads);
-        let leave = Leave(&pool);
+        let mut thread = PoolThread::new(&pool, threads);
+        let stop = StopOnDrop(&pool);
         for job in first {
-            own.perform(job, &mut hands);
+            own.perform(job, &mut thread);
         }
-        pool.work(own, hands);
-        drop(leave);
+        pool.work(own, thread);
+        drop(stop);
     });
     pool.finished
         .into_inner()
@@ -138,7 +138,7 @@ fn run_here<W: Worker>(
 }
 
 /// The waiting jobs and the number of idle threads.
-struct Board<J> {
+struct JobQueue<J> {
     waiting: Vec<J>,
     idle: usize,
     done: bool,
@@ -150,33 +150,33 @@ struct Pool<'s, W: Worker, F> {
     processors: usize,
     begun: Instant,
     gentle: bool,
-    board: Mutex<Board<W::Job>>,
-    news: Condvar,
+    queue: Mutex<JobQueue<W::Job>>,
+    changed: Condvar,
     started: AtomicUsize,
     finished: Mutex<Vec<W>>,
     worker: &'s F,
 }
 
 impl<W: Worker, F: Fn() -> W + Sync> Pool<'_, W, F> {
-    fn board(&self) -> MutexGuard<'_, Board<W::Job>> {
-        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    fn queue(&self) -> MutexGuard<'_, JobQueue<W::Job>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether a further thread, beside the `started` ones, would have a processor and enough work.
     fn has_processor(&self, started: usize) -> bool {
-        started < self.processors && self.begun.elapsed() >= APART * (started as u32 - 1)
+        started < self.processors && self.begun.elapsed() >= START_INTERVAL * (started as u32 - 1)
     }
 
     /// Performs jobs until no thread has or finds any more, then stores the worker.
-    fn work<'s: 't, 't>(&'s self, mut worker: W, mut hands: Hands<'s, 't, '_, W, F>) {
-        let leave = Leave(self);
-        while let Some(job) = hands.next() {
-            worker.perform(job, &mut hands);
-            hands.pace.step();
+    fn work<'s: 't, 't>(&'s self, mut worker: W, mut thread: PoolThread<'s, 't, '_, W, F>) {
+        let stop = StopOnDrop(self);
+        while let Some(job) = thread.next() {
+            worker.perform(job, &mut thread);
+            thread.throttle.step();
         }
-        drop(leave);
-        for thread in hands.started.drain(..) {
-            thread.join();
+        drop(stop);
+        for child in thread.started.drain(..) {
+            child.join();
         }
         let mut finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
         finished.push(worker);
@@ -184,45 +184,45 @@ impl<W: Worker, F: Fn() -> W + Sync> Pool<'_, W, F> {
 
     /// The next job; `None` once all threads are out of work.
     fn next(&self) -> Option<W::Job> {
-        let mut board = self.board();
+        let mut queue = self.queue();
         loop {
-            if let Some(job) = board.waiting.pop() {
+            if let Some(job) = queue.waiting.pop() {
                 return Some(job);
             }
-            if board.done {
+            if queue.done {
                 return None;
             }
-            board.idle += 1;
-            if board.idle == self.started.load(Ordering::Relaxed) {
-                board.done = true;
-                drop(board);
-                self.news.notify_all();
+            queue.idle += 1;
+            if queue.idle == self.started.load(Ordering::Relaxed) {
+                queue.done = true;
+                drop(queue);
+                self.changed.notify_all();
                 return None;
             }
-            board = self
-                .news
-                .wait(board)
+            queue = self
+                .changed
+                .wait(queue)
                 .unwrap_or_else(PoisonError::into_inner);
-            board.idle -= 1;
+            queue.idle -= 1;
         }
     }
 }
 
 /// Ends the pool's work when one thread ends or panics, so that no thread waits for it forever.
-struct Leave<'a, 's, W: Worker, F: Fn() -> W + Sync>(&'a Pool<'s, W, F>);
+struct StopOnDrop<'a, 's, W: Worker, F: Fn() -> W + Sync>(&'a Pool<'s, W, F>);
 
-impl<W: Worker, F: Fn() -> W + Sync> Drop for Leave<'_, '_, W, F> {
+impl<W: Worker, F: Fn() -> W + Sync> Drop for StopOnDrop<'_, '_, W, F> {
     fn drop(&mut self) {
-        self.0.board().done = true;
-        self.0.news.notify_all();
+        self.0.queue().done = true;
+        self.0.changed.notify_all();
     }
 }
 
 /// The pool as one of its threads uses it.
-struct Hands<'s, 't, 'e, W: Worker, F> {
+struct PoolThread<'s, 't, 'e, W: Worker, F> {
     pool: &'s Pool<'s, W, F>,
     threads: &'t Scope<'t, 'e>,
-    pace: Pace,
+    throttle: Throttle,
     /// The threads that this one started.
     started: Vec<Thread<'t, ()>>,
     /// Steps since the last check for waits.
@@ -231,94 +231,96 @@ struct Hands<'s, 't, 'e, W: Worker, F> {
     waits: u64,
 }
 
-impl<'s: 't, 't, 'e, W: Worker, F: Fn() -> W + Sync> Hands<'s, 't, 'e, W, F> {
+impl<'s: 't, 't, 'e, W: Worker, F: Fn() -> W + Sync> PoolThread<'s, 't, 'e, W, F> {
     /// The state for the calling thread.
     fn new(pool: &'s Pool<'s, W, F>, threads: &'t Scope<'t, 'e>) -> Self {
-        Hands {
+        PoolThread {
             pool,
             threads,
-            pace: Pace::new(pool.gentle),
+            throttle: Throttle::new(pool.gentle),
             started: Vec::new(),
             steps: 0,
-            waits: sys::waits(),
+            waits: sys::voluntary_switches(),
         }
     }
 
     /// As [`Pool::next`]. Does not count waiting for work as waiting for a disk.
     fn next(&mut self) -> Option<W::Job> {
-        let before = sys::waits();
+        let before = sys::voluntary_switches();
         let job = self.pool.next();
-        self.waits += sys::waits().saturating_sub(before);
+        self.waits += sys::voluntary_switches().saturating_sub(before);
         job
     }
 
     /// Adds `job`, and starts another thread if all are busy and a processor is free.
-    fn share(&mut self, mut board: MutexGuard<'_, Board<W::Job>>, job: W::Job) {
-        board.waiting.push(job);
-        if board.waiting.len() > 1 {
-            self.start_if(board, false);
+    fn share(&mut self, mut queue: MutexGuard<'_, JobQueue<W::Job>>, job: W::Job) {
+        queue.waiting.push(job);
+        if queue.waiting.len() > 1 {
+            self.start_if(queue, false);
         } else {
-            drop(board);
+            drop(queue);
         }
-        self.pool.news.notify_one();
+        self.pool.changed.notify_one();
     }
 
     /// Starts another thread if all are busy and the limit allows it. It needs a free processor unless
     /// `waits` says that threads wait for the disk.
-    fn start_if(&mut self, board: MutexGuard<'_, Board<W::Job>>, waits: bool) {
+    fn start_if(&mut self, queue: MutexGuard<'_, JobQueue<W::Job>>, waits: bool) {
         let pool = self.pool;
         let started = pool.started.load(Ordering::Relaxed);
-        let busy = board.idle == 0 && !board.waiting.is_empty();
+        let busy = queue.idle == 0 && !queue.waiting.is_empty();
         if !busy || started >= pool.readers || !(waits || pool.has_processor(started)) {
             return;
         }
         pool.started.store(started + 1, Ordering::Relaxed);
-        drop(board);
+        drop(queue);
         let threads = self.threads;
         let spawned = spawn(threads, NAME, move || {
-            pool.work((pool.worker)(), Hands::new(pool, threads));
+            pool.work((pool.worker)(), PoolThread::new(pool, threads));
         });
         if let Some(thread) = spawned {
             self.started.push(thread);
         } else {
             // The system has no more threads: the running ones do the work.
-            let _board = pool.board();
+            let _queue = pool.queue();
             pool.started.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }
 
-impl<'s: 't, 't, W: Worker, F: Fn() -> W + Sync> Share<W::Job> for Hands<'s, 't, '_, W, F> {
-    fn put(&mut self, job: W::Job) {
-        let board = self.pool.board();
-        self.share(board, job);
+impl<'s: 't, 't, W: Worker, F: Fn() -> W + Sync> JobSink<W::Job> for PoolThread<'s, 't, '_, W, F> {
+    fn push(&mut self, job: W::Job) {
+        let queue = self.pool.queue();
+        self.share(queue, job);
     }
 
-    fn offer(&mut self, job: W::Job) -> Option<W::Job> {
-        let board = self.pool.board();
-        if board.waiting.len() >= MAX_WAITING {
-            drop(board);
+    fn try_push(&mut self, job: W::Job) -> Option<W::Job> {
+        let queue = self.pool.queue();
+        if queue.waiting.len() >= MAX_WAITING {
+            drop(queue);
             // The caller has just finished one job and performs this one next.
-            self.pace.step();
+            self.throttle.step();
             return Some(job);
         }
-        self.share(board, job);
+        self.share(queue, job);
         None
     }
 
-    fn asked(&mut self, of: Asked) {
-        self.steps += match of {
-            Asked::File => 1,
-            Asked::Names => STEPS_A_WAIT as u32,
+    fn disk_read(&mut self, kind: DiskRead) {
+        self.steps += match kind {
+            DiskRead::File => 1,
+            DiskRead::Listing => STEPS_PER_WAIT as u32,
         };
-        if self.steps < LOOK || self.pool.started.load(Ordering::Relaxed) >= self.pool.readers {
+        if self.steps < CHECK_INTERVAL
+            || self.pool.started.load(Ordering::Relaxed) >= self.pool.readers
+        {
             return;
         }
-        let waits = sys::waits();
+        let waits = sys::voluntary_switches();
         let waited = waits.saturating_sub(self.waits);
-        let often = waited * STEPS_A_WAIT >= u64::from(self.steps);
+        let often = waited * STEPS_PER_WAIT >= u64::from(self.steps);
         (self.steps, self.waits) = (0, waits);
-        self.start_if(self.pool.board(), often);
+        self.start_if(self.pool.queue(), often);
     }
 }
 
@@ -331,14 +333,14 @@ mod tests {
 
     impl Worker for Count {
         type Job = u32;
-        fn perform(&mut self, job: u32, hands: &mut dyn Share<u32>) {
+        fn perform(&mut self, job: u32, jobs: &mut dyn JobSink<u32>) {
             self.0 += 1;
             if job == 0 {
                 return;
             }
-            hands.put(job - 1);
-            if let Some(back) = hands.offer(job - 1) {
-                self.perform(back, hands);
+            jobs.push(job - 1);
+            if let Some(back) = jobs.try_push(job - 1) {
+                self.perform(back, jobs);
             }
         }
     }
@@ -359,25 +361,25 @@ mod tests {
         }
     }
 
-    /// Adds jobs; in each, reports `LOOK` disk reads.
+    /// Adds jobs; in each, reports `CHECK_INTERVAL` disk reads.
     struct Ask(fn());
 
     impl Worker for Ask {
         type Job = u32;
-        fn perform(&mut self, job: u32, hands: &mut dyn Share<u32>) {
+        fn perform(&mut self, job: u32, jobs: &mut dyn JobSink<u32>) {
             for _ in 0..job {
-                hands.put(0);
+                jobs.push(0);
             }
-            for _ in 0..LOOK {
+            for _ in 0..CHECK_INTERVAL {
                 (self.0)();
-                hands.asked(Asked::File);
+                jobs.disk_read(DiskRead::File);
             }
         }
     }
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn who_waits_for_a_disk_gets_more_threads_than_there_are_processors() {
+    fn a_slow_disk_gets_more_threads_than_there_are_processors() {
         let readers = Readers {
             most: MAX_READERS,
             gentle: false,
@@ -399,16 +401,16 @@ mod tests {
     }
 
     #[test]
-    fn only_threads_of_a_gentle_crew_step_back() {
+    fn only_gentle_threads_lower_their_priority() {
         struct Priority(Vec<i32>);
         impl Worker for Priority {
             type Job = u32;
-            fn perform(&mut self, job: u32, hands: &mut dyn Share<u32>) {
+            fn perform(&mut self, job: u32, jobs: &mut dyn JobSink<u32>) {
                 self.0
                     .push(rustix::process::getpriority_process(None).unwrap());
                 if job > 0 {
-                    hands.put(job - 1);
-                    hands.put(job - 1);
+                    jobs.push(job - 1);
+                    jobs.push(job - 1);
                 }
             }
         }
@@ -431,11 +433,11 @@ mod tests {
         struct Fall;
         impl Worker for Fall {
             type Job = u32;
-            fn perform(&mut self, job: u32, hands: &mut dyn Share<u32>) {
+            fn perform(&mut self, job: u32, jobs: &mut dyn JobSink<u32>) {
                 assert!(job != 3, "fell");
                 if job < 3 {
                     for next in 1..=3 {
-                        hands.put(job + next);
+                        jobs.push(job + next);
                     }
                 }
             }

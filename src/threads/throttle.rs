@@ -17,18 +17,18 @@ const LONGEST: Duration = Duration::from_millis(20);
 
 /// When the current step began, and the number of preemptions at that time.
 #[derive(Debug)]
-pub(crate) struct Pace(Option<(Instant, u64)>);
+pub(crate) struct Throttle(Option<(Instant, u64)>);
 
-impl Pace {
+impl Throttle {
     /// The throttle of the calling thread. It never rests unless `gentle`.
     pub(crate) fn new(gentle: bool) -> Self {
-        Pace(gentle.then(|| (Instant::now(), sys::pushed_aside())))
+        Throttle(gentle.then(|| (Instant::now(), sys::preemptions())))
     }
 
     /// Call between two steps: rests if the thread was preempted during the last one.
     pub(crate) fn step(&mut self) {
         if self.0.is_some() {
-            std::thread::sleep(self.rest(sys::pushed_aside()));
+            std::thread::sleep(self.rest(sys::preemptions()));
             if let Some((begun, _)) = &mut self.0 {
                 *begun = Instant::now();
             }
@@ -52,25 +52,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_gentle_thread_that_was_pushed_aside_rests() {
+    fn only_a_gentle_thread_that_was_preempted_rests() {
         let ago = |milliseconds| Instant::now().checked_sub(Duration::from_millis(milliseconds));
-        let mut pace = Pace(Some((ago(60_000).unwrap(), 7)));
-        assert_eq!(pace.rest(7), Duration::ZERO);
-        assert_eq!(pace.rest(8), LONGEST);
-        assert_eq!(pace.rest(8), Duration::ZERO);
-        let mut short = Pace(Some((ago(1).unwrap(), 0)));
+        let mut throttle = Throttle(Some((ago(60_000).unwrap(), 7)));
+        assert_eq!(throttle.rest(7), Duration::ZERO);
+        assert_eq!(throttle.rest(8), LONGEST);
+        assert_eq!(throttle.rest(8), Duration::ZERO);
+        let mut short = Throttle(Some((ago(1).unwrap(), 0)));
         assert!(short.rest(3) >= Duration::from_millis(4));
-        assert_eq!(Pace(None).rest(9), Duration::ZERO);
+        assert_eq!(Throttle(None).rest(9), Duration::ZERO);
     }
 
     #[test]
     fn a_step_begins_the_next_piece_of_work() {
-        let mut pace = Pace::new(true);
-        let first = pace.0.unwrap().0;
-        pace.step();
-        assert!(pace.0.unwrap().0 > first);
-        let mut hasty = Pace::new(false);
-        hasty.step();
-        assert!(hasty.0.is_none());
+        let mut throttle = Throttle::new(true);
+        let first = throttle.0.unwrap().0;
+        throttle.step();
+        assert!(throttle.0.unwrap().0 > first);
+        let mut unthrottled = Throttle::new(false);
+        unthrottled.step();
+        assert!(unthrottled.0.is_none());
     }
 }

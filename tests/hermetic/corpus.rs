@@ -30,7 +30,7 @@ fn scan(spool: &Spool, now: i64) -> Snapshot {
 }
 
 fn figure(snapshot: &Snapshot, measure: &str) -> u64 {
-    let figure = Measure::parse(measure).unwrap().take(snapshot);
+    let figure = Measure::parse(measure).unwrap().evaluate(snapshot);
     figure
         .known()
         .unwrap_or_else(|| panic!("{measure}: {figure:?}")) as u64

@@ -366,11 +366,11 @@ fn a_host_keeps_its_own_state() {
     };
     let growth = Measure::parse("backlog.growth").expect("a measure");
     let first = scan(b"", NOW);
-    let figure = growth.take(&first);
+    let figure = growth.evaluate(&first);
     assert_eq!((figure.quality, figure.pending), (Quality::Unknown, true));
     let state = first.state().to_string();
     let second = scan(state.as_bytes(), NOW + 30);
-    let figure = growth.take(&second);
+    let figure = growth.evaluate(&second);
     assert_eq!((figure.quality, figure.value), (Quality::Exact, 0.0));
 }
 

@@ -158,7 +158,7 @@ fn first_line(
     messages: Thresholds,
     domains: Thresholds,
 ) -> String {
-    let count = Measure::new(Subject::Total, Kind::Messages).take(snapshot);
+    let count = Measure::new(Subject::Total, Kind::Messages).evaluate(snapshot);
     let shown = match count.quality {
         Quality::Exact => quantity::plain(count.value),
         _ => format!("at least {}", quantity::plain(count.value)),

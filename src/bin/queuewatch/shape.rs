@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use queuewatch::error::Result;
 use queuewatch::options::{Options, ShapeTables, Takes};
-use queuewatch::render::shape::{Look, document, hidden, table};
+use queuewatch::render::shape::{Layout, document, hidden, table};
 use queuewatch::shape::perl_number::{is_perl_number, perl_number, perl_text};
 use queuewatch::shape::{Interim, Part, Shape};
 
@@ -76,9 +76,9 @@ fn figure(name: &str, value: &[u8]) -> f64 {
 }
 
 /// What the words of the command line ask for.
-struct Asked {
+struct Arguments {
     options: Options,
-    look: Look,
+    layout: Layout,
     least_subdomains: f64,
     parents: bool,
     /// Files between two interim tables; less than 1 for none.
@@ -88,16 +88,16 @@ struct Asked {
     names: Vec<OsString>,
 }
 
-impl Asked {
+impl Arguments {
     fn new(terminal: bool) -> Self {
         let colourless = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Asked {
+        Arguments {
             options: Options::default(),
-            look: Look {
+            layout: Layout {
                 rows: if terminal { 20 } else { 0 },
                 color: terminal && !colourless,
                 harmless: terminal,
-                ..Look::default()
+                ..Layout::default()
             },
             least_subdomains: 5.0,
             parents: false,
@@ -110,11 +110,11 @@ impl Asked {
 
     fn set(&mut self, name: &'static str, value: &[u8], terminal: bool) -> Result<()> {
         match name {
-            "senders" => self.look.senders = true,
+            "senders" => self.layout.senders = true,
             "parents" => self.parents = true,
             "all" => self.all = true,
             "json" => self.json = true,
-            "color" => self.look.color = true,
+            "color" => self.layout.color = true,
             "bucket-count" | "bucket-time" => {
                 let figure = figure(name, value);
                 // What is not above 0 sets nothing.
@@ -133,10 +133,10 @@ impl Asked {
                 if figure > 10_000.0 {
                     return Err(args::usage("--width: at most 10000 columns"));
                 }
-                self.look.width = figure.max(80.0);
+                self.layout.width = figure.max(80.0);
             }
             "batch-messages" if terminal => self.every = figure(name, value),
-            "batch-domains" if terminal => self.look.rows = figure(name, value).max(0.0) as u64,
+            "batch-domains" if terminal => self.layout.rows = figure(name, value).max(0.0) as u64,
             // Elsewhere than on a terminal there are no batches, as in qshape.
             "batch-messages" | "batch-domains" => {}
             _ => self.options.set(name, value)?,
@@ -147,32 +147,32 @@ impl Asked {
 
 pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     let terminal = std::io::stdout().is_terminal();
-    let mut asked = Asked::new(terminal);
+    let mut arguments = Arguments::new(terminal);
     for word in words {
         match word {
-            Word::Flag(name, value) => asked.set(name, &value, terminal)?,
-            Word::Plain(word) => asked.names.push(word),
+            Word::Flag(name, value) => arguments.set(name, &value, terminal)?,
+            Word::Plain(word) => arguments.names.push(word),
         }
     }
-    let Asked {
+    let Arguments {
         options,
-        mut look,
+        mut layout,
         every,
         all,
         json,
         mut names,
         ..
-    } = asked;
+    } = arguments;
     if json {
-        look.rows = 0;
+        layout.rows = 0;
     }
-    look.parents = asked.parents.then_some(asked.least_subdomains);
+    layout.parents = arguments.parents.then_some(arguments.least_subdomains);
     if names.is_empty() {
         names = vec!["incoming".into(), "active".into()];
     }
     let tables = ShapeTables {
-        recipients: !look.senders,
-        senders: look.senders,
+        recipients: !layout.senders,
+        senders: layout.senders,
         all,
     };
     let (request, broken) = options.shape_of(&names, tables)?;
@@ -188,7 +188,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         *last = Instant::now();
         if let Some(part) = parts.first() {
             let mut text = CLEAR.to_vec();
-            text.extend(table(&request.buckets, part, &look));
+            text.extend(table(&request.buckets, part, &layout));
             let mut out = std::io::stdout().lock();
             let _ = out.write_all(&text).and_then(|()| out.flush());
         }
@@ -202,13 +202,13 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     if json {
-        print(&format!("{}\n", document(&shape, part, &look)))?;
+        print(&format!("{}\n", document(&shape, part, &layout)))?;
     } else {
         let mut text = Vec::new();
         if interim.is_some() {
             text.extend_from_slice(CLEAR);
         }
-        text.extend(table(&shape.buckets, part, &look));
+        text.extend(table(&shape.buckets, part, &layout));
         print_bytes(&text)?;
     }
     for sentence in hidden(part, all) {
