@@ -1,17 +1,17 @@
-//! Addresses as they stand in queue files: raw bytes, unquoted, with the case that they came in.
+//! Addresses as queue files hold them: raw bytes, unquoted, in the case in which they arrived.
 //!
-//! The destination domain is cut out exactly as qshape(1) does it, so that our figures and its
-//! table agree (postfix.md, "How qshape counts"). Quoting for display is the renderings' business.
+//! It extracts the destination domain exactly as qshape(1) does, so that our figures agree with its table
+//! (postfix.md, "How qshape counts"). Renderings quote addresses for display.
 #![deny(clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
 /// The domain that qshape and the delivery reports show for the empty address.
 pub const MAILER_DAEMON: &[u8] = b"MAILER-DAEMON";
 
-/// `address` in lower case as qshape folds it: ASCII letters only. The empty address is
-/// [`MAILER_DAEMON`].
+/// Writes `address` to `folded`, in lower case as qshape folds it: ASCII letters only. The empty address
+/// becomes [`MAILER_DAEMON`].
 ///
-/// The result is written to `folded`, which is cleared first: a scan uses one buffer for all.
+/// `folded` is cleared first, so that a scan needs one buffer for all addresses.
 pub fn fold(address: &[u8], folded: &mut Vec<u8>) {
     folded.clear();
     if address.is_empty() {
@@ -21,14 +21,15 @@ pub fn fold(address: &[u8], folded: &mut Vec<u8>) {
     }
 }
 
-/// The destination domain of `address`, by the rules of qshape: folded, then
+/// Writes the destination domain of `address` to `domain`, by the rules of qshape. The address is folded,
+/// then
 ///
-/// 1. all up to the last `@` of the first line that has one is dropped (no `@`: nothing is);
+/// 1. everything up to the last `@` of the first line with an `@` is dropped;
 /// 2. each `..` becomes `.`, once;
-/// 3. one leading and one trailing dot are dropped, but not a lone dot; a final newline does not
-///    hide the trailing dot, and only the last line is looked at.
+/// 3. one leading and one trailing dot are dropped, but not a lone dot. A final newline does not hide the
+///    trailing dot, and only the last line is looked at.
 ///
-/// The result is written to `domain`, which is cleared first.
+/// `domain` is cleared first.
 pub fn destination_domain(address: &[u8], domain: &mut Vec<u8>) {
     if memchr::memchr(b'\n', address).is_none() {
         match memchr::memrchr(b'@', address).and_then(|at| address.get(at.saturating_add(1)..)) {
@@ -67,7 +68,7 @@ fn drop_local_part_of_lines(domain: &mut Vec<u8>) {
     domain.drain(start..=last_at);
 }
 
-/// Step 2: `...` becomes `..`, as a substitution that does not look back.
+/// Step 2: `...` becomes `..`, as in a substitution that does not rescan its result.
 fn merge_double_dots(domain: &mut Vec<u8>) {
     let mut kept_dot = false;
     domain.retain(|&byte| {
@@ -149,7 +150,7 @@ mod tests {
         }
     }
 
-    /// The three steps one after the other, on the whole address.
+    /// The three steps in order, on the whole address.
     fn plain_domain(address: &[u8]) -> Vec<u8> {
         let mut domain = Vec::new();
         fold(address, &mut domain);

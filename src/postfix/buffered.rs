@@ -1,24 +1,24 @@
-//! A file read at offsets, through one reused buffer: what record readers stand on.
+//! Reads a file at offsets through one reused buffer. The readers of records use it.
 //!
-//! A [`Window`] holds a piece of a [`Source`] and moves over it, forwards by reading on and anywhere
-//! by seeking; it reads as much as the file gives, never as much as a record claims to have.
+//! A [`Window`] holds a piece of a [`Source`]. It moves forwards by reading on, and to any offset by seeking.
+//! It reads as much as the file gives, never as much as a record claims to have.
 #![deny(clippy::arithmetic_side_effects)]
 
 use std::io;
 
 use crate::source::Source;
 
-/// The first read of a file, in bytes: most envelopes fit, and one page is one page.
+/// The size of the first read of a file, in bytes. Most envelopes fit into one page.
 const FIRST_READ: usize = 4096;
-/// The longest read once a file turns out to be long, in bytes.
+/// The size of the longest read, in bytes, once a file turns out to be long.
 const LONGEST_READ: usize = 65_536;
 
-/// Memory that readers use one after the other.
+/// A buffer that readers use one after the other.
 #[derive(Debug, Default)]
 pub struct Buffer(Vec<u8>);
 
 impl Buffer {
-    /// Gives back what one unusual file made it grow to.
+    /// Returns the memory that one unusual file made the buffer grow to.
     fn rest(&mut self) {
         if self.0.len() > LONGEST_READ {
             self.0 = Vec::new();
@@ -26,25 +26,25 @@ impl Buffer {
     }
 }
 
-/// The piece of a source that lies in the buffer, and the place in it.
+/// The piece of a source that the buffer holds, and the present position in it.
 #[derive(Debug)]
 pub(super) struct Window<'b, S> {
     source: S,
     buffer: &'b mut Vec<u8>,
-    /// Offset in the file of the buffer's first byte.
+    /// The offset in the file of the buffer's first byte.
     base: u64,
-    /// Bytes of the buffer that hold the file's.
+    /// How many bytes of the buffer are filled.
     filled: usize,
-    /// Place in the buffer of the next record.
+    /// The position of the next record in the buffer.
     at: usize,
-    /// Bytes to ask for next.
+    /// How many bytes to read next.
     read: usize,
-    /// The source has said that it ends at `base + filled`.
+    /// True once the source ended, at `base + filled`.
     ended: bool,
 }
 
 impl<'b, S: Source> Window<'b, S> {
-    /// At the first byte of `source`.
+    /// Starts at the first byte of `source`.
     pub(super) fn new(source: S, buffer: &'b mut Buffer) -> Self {
         buffer.rest();
         Window {
@@ -58,12 +58,12 @@ impl<'b, S: Source> Window<'b, S> {
         }
     }
 
-    /// The offset of the present place, in bytes from the start of the file.
+    /// Returns the offset of the present position, in bytes from the start of the file.
     pub(super) fn position(&self) -> u64 {
         self.base.saturating_add(self.at as u64)
     }
 
-    /// Goes to `target`, reading nothing.
+    /// Moves to `target` without reading.
     pub(super) fn seek(&mut self, target: u64) {
         let end = self.base.saturating_add(self.filled as u64);
         match target.checked_sub(self.base) {
@@ -80,7 +80,7 @@ impl<'b, S: Source> Window<'b, S> {
         }
     }
 
-    /// Makes `wanted` bytes from the present place lie in the buffer; false if the file ends before.
+    /// Loads `wanted` bytes from the present position on. Returns false if the file ends before.
     #[inline]
     pub(super) fn load(&mut self, wanted: usize) -> io::Result<bool> {
         if self.filled.saturating_sub(self.at) >= wanted {
@@ -89,7 +89,7 @@ impl<'b, S: Source> Window<'b, S> {
         self.fill(wanted)
     }
 
-    /// Reads on until `wanted` bytes lie there.
+    /// Reads on until the buffer holds `wanted` bytes.
     fn fill(&mut self, wanted: usize) -> io::Result<bool> {
         while self.filled.saturating_sub(self.at) < wanted {
             if self.ended {
@@ -101,7 +101,7 @@ impl<'b, S: Source> Window<'b, S> {
                 self.filled = self.filled.saturating_sub(self.at);
                 self.at = 0;
             }
-            // As much as the file gives, not as much as a record claims to have.
+            // Reads as much as the file gives, not as much as a record claims to have.
             let end = self.filled.saturating_add(self.read);
             if self.buffer.len() < end {
                 self.buffer.resize(end, 0);
@@ -109,7 +109,7 @@ impl<'b, S: Source> Window<'b, S> {
             let into = self.buffer.get_mut(self.filled..end).unwrap_or_default();
             let asked = into.len();
             let offset = self.base.saturating_add(self.filled as u64);
-            // No file is that long: a record that leads there leads behind its end.
+            // No file is that long: such an offset lies behind its end.
             if i64::try_from(offset).is_err() {
                 self.ended = true;
                 return Ok(false);
@@ -123,13 +123,13 @@ impl<'b, S: Source> Window<'b, S> {
         Ok(true)
     }
 
-    /// What is loaded from the present place on.
+    /// Returns the loaded bytes from the present position on.
     #[inline]
     pub(super) fn ahead(&self) -> &[u8] {
         self.buffer.get(self.at..self.filled).unwrap_or_default()
     }
 
-    /// The byte `ahead` of the present place; 0 if it is not loaded.
+    /// Returns the byte `ahead` bytes after the present position; 0 if it is not loaded.
     pub(super) fn byte(&self, ahead: usize) -> u8 {
         self.buffer
             .get(self.at.saturating_add(ahead))
@@ -137,8 +137,8 @@ impl<'b, S: Source> Window<'b, S> {
             .unwrap_or_default()
     }
 
-    /// Goes over a record of `whole` bytes, its `header` included, which are loaded. Returns where its
-    /// data begins and ends, for [`Window::bytes`] until the window moves.
+    /// Passes a loaded record of `whole` bytes, its `header` included. Returns where its data begins and ends,
+    /// for [`Window::bytes`] until the window moves.
     #[inline]
     pub(super) fn pass(&mut self, header: usize, whole: usize) -> (usize, usize) {
         let start = self.at.saturating_add(header);
@@ -147,7 +147,7 @@ impl<'b, S: Source> Window<'b, S> {
         (start, end)
     }
 
-    /// What lies between two places that [`Window::pass`] returned.
+    /// Returns the bytes between two positions that [`Window::pass`] returned.
     pub(super) fn bytes(&self, start: usize, end: usize) -> &[u8] {
         self.buffer.get(start..end).unwrap_or_default()
     }

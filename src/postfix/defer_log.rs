@@ -1,40 +1,40 @@
-//! The logs `defer/ID` and `bounce/ID`: why each recipient waits, or why it was given up
+//! Reads the logs `defer/ID` and `bounce/ID`: why each recipient waits, or why it was given up
 //! (postfix.md, "Delay reasons").
 //!
-//! An entry is a run of lines `name=value`, after an old-style line `<address>: reason`, and ends
-//! with a blank line. What stands here is read as bounce_log_read() of Postfix reads it: later values
-//! win, an entry that no blank line ends is not one yet, lines that say nothing are passed over.
-//! [`read`] tells entry by entry in memory for one, whatever the length of the log.
+//! An entry is a run of lines `name=value`, after an old-style line `<address>: reason`, and ends with a blank
+//! line. This reader follows bounce_log_read() of Postfix: later values win, an entry without a blank line at
+//! its end does not count yet, and lines without a known name are skipped. [`read`] reports the entries one by
+//! one and holds one of them, whatever the length of the log.
 
 use std::io;
 
 use super::record::decimal;
 use crate::source::Source;
 
-/// The address of an entry that names none.
+/// The address of an entry that has none.
 pub const NO_ADDRESS: &[u8] = b"(recipient address unavailable)";
-/// The longest line that is held, in bytes; the rest of a longer one is passed over. Postfix writes
-/// replies of servers that it cuts near 2 kB.
+/// The longest line that is held, in bytes. The rest of a longer line is skipped. Postfix writes replies of
+/// servers and cuts them near 2 kB.
 pub const MAX_LINE: usize = 1 << 20;
-/// The first read of a log, in bytes: most hold a few recipients.
+/// The size of the first read of a log, in bytes. Most logs hold a few recipients.
 const FIRST_READ: usize = 4096;
-/// Further reads, in bytes.
+/// The size of further reads, in bytes.
 const LONGEST_READ: usize = 65_536;
 
-/// What the log says of one recipient. Texts have each ASCII control character replaced by `?`, as
-/// showq does; other bytes are raw.
+/// What the log says about one recipient. Each ASCII control character of a text is replaced by `?`, as in
+/// showq; other bytes are raw.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Entry {
-    /// The recipient's address, quoted as RFC 5321 wants it; `(MAILER-DAEMON)` for the empty one.
+    /// The recipient's address, quoted as RFC 5321 requires; `(MAILER-DAEMON)` for the empty address.
     pub address: Vec<u8>,
-    /// The address before expansion, where it differs; else empty.
+    /// The address before expansion if it differs; else empty.
     pub original: Vec<u8>,
-    /// Offset in the queue file of the recipient's record, in bytes; `None` in old logs. It names the
-    /// recipient also where a redirection changed the address.
+    /// The offset in the queue file of the recipient's record, in bytes; `None` in old logs. It identifies the
+    /// recipient even if a redirection changed the address.
     pub offset: Option<u64>,
     /// The enhanced status code (RFC 3463), such as `4.4.1`.
     pub status: Vec<u8>,
-    /// Why.
+    /// The reason.
     pub reason: Vec<u8>,
 }
 
@@ -47,13 +47,13 @@ impl Entry {
         self.reason.clear();
     }
 
-    /// How many bytes its texts have.
+    /// Returns the length of all its texts, in bytes.
     pub fn text_bytes(&self) -> usize {
         let texts = [&self.address, &self.original, &self.status, &self.reason];
         texts.into_iter().map(Vec::len).sum()
     }
 
-    /// What bounce_log_read() puts where the log says nothing.
+    /// Fills in the defaults of bounce_log_read().
     fn complete(&mut self, log: Log) {
         for (field, missing) in [
             (&mut self.address, NO_ADDRESS),
@@ -66,7 +66,7 @@ impl Entry {
         }
     }
 
-    /// Takes in one line.
+    /// Reads one line.
     fn line(&mut self, line: &[u8]) {
         match line.first() {
             Some(first) if first.is_ascii_alphanumeric() => {
@@ -118,7 +118,7 @@ fn or_null_sender(address: &[u8]) -> &[u8] {
     }
 }
 
-/// `name = value`, as split_nameval() of Postfix splits it.
+/// Splits `name = value` as split_nameval() of Postfix does.
 fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let equal = memchr::memchr(b'=', line)?;
     let name = line.get(..equal)?.trim_ascii_end();
@@ -128,17 +128,17 @@ fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((name, line.get(equal + 1..)?.trim_ascii()))
 }
 
-/// Which of the two logs.
+/// One of the two logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Log {
     /// `defer`: recipients that will be tried again.
     Defer,
-    /// `bounce`: recipients given up, which are told to the sender when all others are done.
+    /// `bounce`: recipients that were given up. Postfix reports them to the sender after all others are done.
     Bounce,
 }
 
 impl Log {
-    /// The directory below `queue_directory`.
+    /// Returns the name of the directory below `queue_directory`.
     pub const fn directory(self) -> &'static str {
         match self {
             Log::Defer => "defer",
@@ -146,7 +146,7 @@ impl Log {
         }
     }
 
-    /// The status code of an entry without one.
+    /// Returns the status code of an entry without one.
     const fn status(self) -> &'static [u8] {
         match self {
             Log::Defer => b"4.0.0",
@@ -155,18 +155,18 @@ impl Log {
     }
 }
 
-/// Memory that logs use one after the other.
+/// A buffer that logs use one after the other.
 #[derive(Debug, Default)]
 pub struct LogBuffer {
-    /// Those behind what is held are left over from before.
+    /// Bytes behind the present log are left over from an earlier one.
     bytes: Vec<u8>,
     entry: Entry,
 }
 
-/// Reads a whole log and tells each entry.
+/// Reads a whole log and reports each entry.
 ///
 /// # Errors
-/// Only those of the source.
+/// Fails only if the source fails.
 pub fn read<S: Source>(
     mut source: S,
     log: Log,
@@ -177,7 +177,7 @@ pub fn read<S: Source>(
     entry.clear();
     let mut found = false;
     let mut line = |line: &mut [u8]| {
-        // The reader of Postfix sees no further than a NUL.
+        // Postfix reads a line up to the first NUL.
         let end = memchr::memchr(0, line).unwrap_or(line.len());
         let line = line.get_mut(..end).unwrap_or_default();
         if line.is_empty() {
@@ -190,7 +190,7 @@ pub fn read<S: Source>(
             return;
         }
         found = true;
-        // Written always, so that the compiler does many at once.
+        // Every byte is written, so that the compiler can vectorise the loop.
         for byte in line.iter_mut() {
             *byte = if byte.is_ascii_control() { b'?' } else { *byte };
         }
@@ -199,7 +199,7 @@ pub fn read<S: Source>(
 
     let mut offset: u64 = 0;
     let mut held = 0_usize;
-    // Within a line of which the part that is held has been told.
+    // True while skipping the rest of a line whose first MAX_LINE bytes are already reported.
     let mut cut = false;
     let mut wanted = FIRST_READ;
     loop {

@@ -1,16 +1,16 @@
-//! Delay reasons with their changing parts removed, so that a thousand of them become one line.
+//! Normalises delay reasons: it replaces their changing parts, so that a thousand of them become one line.
 //!
-//! `host mx1.example.com[192.0.2.7] said: 452 4.2.2 <joe@example.com> full` and its like all become
-//! `host HOST[IP] said: 452 4.2.2 ADDRESS full`. Placeholders are words in capitals: `ADDRESS`,
-//! `HOST`, `IP`, `URL`, `ID` (queue IDs and what servers use for them), `TIME`, `N`. What tells one
-//! cause from another stays: SMTP reply codes, enhanced status codes, ports, words. It is a guess by
-//! the shape of words, made once for display and never for a decision; the code is taken from the
-//! log's own status (see [`super::defer_log`]).
+//! `host mx1.example.com[192.0.2.7] said: 452 4.2.2 <joe@example.com> full` and similar texts become
+//! `host HOST[IP] said: 452 4.2.2 ADDRESS full`. Placeholders are words in capitals: `ADDRESS`, `HOST`, `IP`,
+//! `URL`, `ID` (queue IDs and the IDs of servers), `TIME`, `N`. The parts that distinguish causes stay: SMTP
+//! reply codes, enhanced status codes, ports, words. The normal form is a guess by the shape of words. It is
+//! for display and never for a decision; the status code comes from the log itself (see
+//! [`super::defer_log`]).
 
-/// The longest normalised reason, in bytes; what is longer is cut.
+/// The longest normalised reason, in bytes. A longer one is cut.
 pub const MAX_NORMALISED: usize = 240;
 
-/// Writes `reason`, normalised, to `out`, which is cleared first.
+/// Writes the normal form of `reason` to `out`, which is cleared first.
 pub fn normalise(reason: &[u8], out: &mut Vec<u8>) {
     out.clear();
     let mut rest = reason.trim_ascii();
@@ -19,7 +19,7 @@ pub fn normalise(reason: &[u8], out: &mut Vec<u8>) {
         if out.len() >= MAX_NORMALISED {
             break;
         }
-        // Around an address they say nothing more.
+        // They carry no meaning around a placeholder for an address.
         if matches!(first, b'<' | b'>') {
             rest = rest.get(1..).unwrap_or_default();
             continue;
@@ -46,7 +46,7 @@ pub fn normalise(reason: &[u8], out: &mut Vec<u8>) {
         }
         let length = rest.iter().take_while(|byte| is_word(**byte)).count();
         let (word, after) = rest.split_at_checked(length).unwrap_or((rest, b""));
-        // Full stops and colons at the end of a word belong to the sentence.
+        // A full stop or colon at the end of a word belongs to the sentence.
         let bare = word.trim_ascii_end();
         let kept = bare
             .iter()
@@ -66,9 +66,9 @@ pub fn normalise(reason: &[u8], out: &mut Vec<u8>) {
     out.truncate(MAX_NORMALISED);
 }
 
-/// How long the address is that begins here with a quoted local part, if one does.
+/// Returns the length of the address that begins here with a quoted local part, if there is one.
 fn quoted_address(rest: &[u8]) -> Option<usize> {
-    /// Of a local part, in bytes; RFC 5321 wants 64 at most.
+    /// The longest local part, in bytes. RFC 5321 allows 64.
     const LONGEST: usize = 256;
     let inside = rest.strip_prefix(b"\"")?;
     let end = memchr::memmem::find(inside.get(..LONGEST).unwrap_or(inside), b"\"@")?;
@@ -80,13 +80,13 @@ fn quoted_address(rest: &[u8]) -> Option<usize> {
     Some(end + 3 + length - tail)
 }
 
-/// What stood before a word.
+/// What comes before a word.
 #[derive(Clone, Copy, PartialEq)]
 enum Before {
     Start,
     /// A closing bracket: a port may follow.
     Bracket,
-    /// A mark of punctuation other than that.
+    /// Another punctuation mark.
     Mark,
     Number,
     Word,
@@ -169,7 +169,7 @@ fn is_url(word: &[u8]) -> bool {
         .any(|scheme| word.len() > scheme.len() && word.starts_with(scheme))
 }
 
-/// Digits, perhaps with a sign and one decimal point.
+/// Returns true for digits, with an optional sign and one optional decimal point.
 fn is_number(word: &[u8]) -> bool {
     let digits = word.strip_prefix(b"-").unwrap_or(word);
     let digits = digits.strip_prefix(b"+").unwrap_or(digits);
@@ -181,7 +181,7 @@ fn is_number(word: &[u8]) -> bool {
             .all(|byte| byte.is_ascii_digit() || *byte == b'.')
 }
 
-/// Whether `code` is an enhanced status code (RFC 3463), such as `4.4.1`.
+/// Returns true if `code` is an enhanced status code (RFC 3463), such as `4.4.1`.
 pub fn is_status_code(code: &[u8]) -> bool {
     let mut parts = code.split(|byte| *byte == b'.');
     let class = parts.next().unwrap_or_default();
@@ -192,16 +192,16 @@ pub fn is_status_code(code: &[u8]) -> bool {
         && parts.next().is_none()
 }
 
-/// Whether an enhanced status code is `code` or begins with it, part by part: `4.7.1` is of `4.7`, and
-/// `4.70.1` is not.
+/// Returns true if an enhanced status code is `code` or begins with it, part by part: `4.7.1` belongs to
+/// `4.7`, `4.70.1` does not.
 pub fn has_code(status: &[u8], code: &[u8]) -> bool {
     status
         .strip_prefix(code)
         .is_some_and(|rest| rest.first().is_none_or(|next| *next == b'.'))
 }
 
-/// An SMTP reply code: three digits at the start of a clause or before a status code; `550-5.7.1` is
-/// one with its status code, from a reply of several lines.
+/// Recognises an SMTP reply code: three digits at the start of a clause or before a status code. It also
+/// recognises `550-5.7.1`, a code with its status code, from a reply of several lines.
 fn is_reply_code(word: &[u8], before: Before, after: &[u8]) -> bool {
     let three = |code: &[u8]| {
         code.len() == 3
@@ -223,7 +223,7 @@ fn is_reply_code(word: &[u8], before: Before, after: &[u8]) -> bool {
             || is_status_code(next.get(..end).unwrap_or_default()))
 }
 
-/// `10:00`, `10:00:00.5`, `2026-11-23`, `23/11/2026`, and date and time as ISO 8601 joins them.
+/// Recognises `10:00`, `10:00:00.5`, `2026-11-23`, `23/11/2026`, and date and time joined as in ISO 8601.
 fn is_time(word: &[u8]) -> bool {
     let (date, time) = match word.get(10) {
         Some(b'T' | b't' | b'_') => (word.get(..10), word.get(11..).unwrap_or_default()),
@@ -252,7 +252,7 @@ fn is_time(word: &[u8]) -> bool {
     date.map_or(clock, |date| clock && is_calendar_number(date, true))
 }
 
-/// Numbers with marks between them, as times have, and (with `dates`) dates.
+/// Recognises numbers with marks between them, as in times and (with `dates`) dates.
 fn is_calendar_number(word: &[u8], dates: bool) -> bool {
     let parts_of = |mark: u8, lengths: &[std::ops::RangeInclusive<usize>]| {
         let mut parts = word.split(|byte| *byte == mark);
@@ -269,7 +269,7 @@ fn is_calendar_number(word: &[u8], dates: bool) -> bool {
         || dates && parts_of(b'/', &[1..=4, 1..=2, 1..=4]) && word.len() >= 8
 }
 
-/// A weekday or a month beside a number.
+/// Recognises a weekday or a month next to a number.
 fn is_calendar(word: &[u8], before: Before, after: &[u8]) -> bool {
     const NAMES: &[u8] = b"MonTueWedThuFriSatSunJanFebMarAprMayJunJulAugSepOctNovDec";
     let named = word.len() == 3 && NAMES.chunks(3).any(|name| name == word);
@@ -301,7 +301,7 @@ fn is_ip(word: &[u8]) -> bool {
                 .is_some_and(|rest| rest.parse::<std::net::Ipv6Addr>().is_ok())
 }
 
-/// Labels with dots between them, the last of letters only.
+/// Recognises labels with dots between them, the last of letters only.
 fn is_host(word: &[u8]) -> bool {
     let word = match word.iter().position(|byte| *byte == b':') {
         // host:port
@@ -323,7 +323,8 @@ fn is_host(word: &[u8]) -> bool {
     top && word.contains(&b'.') && word.split(|byte| *byte == b'.').all(label)
 }
 
-/// Letters and digits mixed, as in queue IDs: six or more in upper case hexadecimal, or eight or more.
+/// Recognises letters and digits mixed, as in queue IDs: at least six in upper-case hexadecimal, or at least
+/// eight.
 fn is_id(word: &[u8]) -> bool {
     let digits = word.iter().filter(|byte| byte.is_ascii_digit()).count();
     let letters = word
@@ -340,8 +341,8 @@ fn is_id(word: &[u8]) -> bool {
     digits > 0 && letters > 0 && (short_id || plain && word.len() >= 8 && digits >= 2)
 }
 
-/// Numbers with short units or marks between them: `10s`, `4m32s`, `5MB`, `97%`, `#12345`, `15/hour`,
-/// `3/5`.
+/// Recognises numbers with short units or marks between them: `10s`, `4m32s`, `5MB`, `97%`, `#12345`,
+/// `15/hour`, `3/5`.
 fn is_numbered(word: &[u8]) -> bool {
     let number = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
     let (mark, rest) = match word.strip_prefix(b"#") {
@@ -366,7 +367,7 @@ fn is_numbered(word: &[u8]) -> bool {
     };
     let mut count = 0;
     let fit = units.inspect(|_| count += 1).all(plain);
-    // An upper case letter between digits is an ID's.
+    // An upper-case letter between digits belongs to an ID.
     let several = count > 1 && !rest.iter().any(u8::is_ascii_uppercase);
     fit && (mark || count == 1 && !rest.last().is_some_and(number) || several)
 }
@@ -403,7 +404,7 @@ mod tests {
         assert!(normal(&reason).len() <= MAX_NORMALISED);
     }
 
-    /// Texts of Postfix's own delivery agents, and of servers that everyone meets.
+    /// Texts of Postfix's own delivery agents and of large providers.
     #[test]
     fn what_changes_becomes_a_placeholder_and_what_tells_stays() {
         for (reason, normalised) in [

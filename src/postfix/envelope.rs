@@ -1,12 +1,12 @@
-//! One queue file as qmgr(8) reads it: records to envelope, which is arrival time, sender, recipients and
-//! message size (postfix.md, "Queue files").
+//! Reads one queue file as qmgr(8) does: from records to the envelope, which is arrival time, sender,
+//! recipients and message size (postfix.md, "Queue files").
 //!
-//! [`read`] goes from the first record to the end record, over the content without reading it where
-//! the size record allows, and tells sender and recipients to a [`Visitor`] as they pass, so that a
-//! million recipients cost no memory. Recipients stand before the content, after it, or both.
+//! [`read`] goes from the first record to the end record. It jumps over the content where the size record
+//! allows that. It reports sender and recipients to a [`Visitor`] one by one, so that a million recipients
+//! need no memory. Recipients may come before the content, after it, or both.
 //!
-//! A damaged file still gives what could be read, with the first damage and its offset: qmgr(8)
-//! would set such a file aside, postqueue(1) lists it, and a monitor must do neither.
+//! A damaged file still gives all that could be read, with the first damage and its offset. qmgr(8) moves
+//! such a file to the corrupt queue and postqueue(1) lists it; a monitor must report it.
 #![deny(clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
@@ -16,32 +16,32 @@ use super::header::MAX_HEADERS;
 use super::record::{Damage, DamageKind, Fault, Record, RecordReader, decimal};
 use crate::source::Source;
 
-/// What a reader reports of an envelope. Addresses are raw bytes, valid during the call.
+/// Receives the parts of an envelope while it is read. Addresses are raw bytes, valid during the call.
 pub trait Visitor {
-    /// When the message arrived, in seconds of the epoch. Told before any recipient of a good file.
+    /// The arrival time, in seconds of the epoch. In a good file it comes before any recipient.
     fn arrival(&mut self, seconds: i64) {
         let _ = seconds;
     }
 
-    /// The envelope sender; empty for the null sender. Told once, before any recipient of a good
-    /// file.
+    /// The envelope sender; empty for the null sender. It is reported once, in a good file before any
+    /// recipient.
     fn sender(&mut self, address: &[u8]) {
         let _ = address;
     }
 
-    /// The address before expansion of the recipient told next.
+    /// The original address of the next recipient, before expansion.
     fn original_recipient(&mut self, address: &[u8]) {
         let _ = address;
     }
 
-    /// A recipient still to be delivered, and the offset of its record in bytes, by which the defer log
-    /// names it.
+    /// A recipient that is still to be delivered, and the offset of its record in bytes. The defer log refers
+    /// to a recipient by this offset.
     fn recipient(&mut self, address: &[u8], offset: u64) {
         let _ = (address, offset);
     }
 
-    /// The address that a REDIRECT action sends the message to, in place of all its recipients. Told after
-    /// those before the content.
+    /// The address that a REDIRECT action sends the message to, in place of all its recipients. It comes
+    /// after the recipients before the content.
     fn redirect(&mut self, address: &[u8]) {
         let _ = address;
     }
@@ -51,22 +51,22 @@ pub trait Visitor {
         let _ = record;
     }
 
-    /// Whether [`Visitor::header`] is to be told the header section, which lies in the content.
+    /// Returns true if [`Visitor::header`] is to receive the header section, which is part of the content.
     fn wants_headers(&self) -> bool {
         false
     }
 
-    /// A line of the header section, or with `begins` false more of the one before.
+    /// A line of the header section; with `begins` false, the next part of the same line.
     fn header(&mut self, line: &[u8], begins: bool) {
         let _ = (line, begins);
     }
 }
 
-/// Tells the header section that begins at the present record, up to an empty line or [`MAX_HEADERS`]
-/// bytes, and goes back to its beginning. What is wrong with the content is not told here.
+/// Reports the header section that begins at the present record, up to an empty line or [`MAX_HEADERS`]
+/// bytes, and returns to its beginning. It does not report damage in the content.
 ///
 /// # Errors
-/// Those of the source.
+/// Fails if the source fails.
 pub(super) fn headers<S: Source>(
     records: &mut RecordReader<'_, S>,
     visitor: &mut impl Visitor,
@@ -82,7 +82,7 @@ pub(super) fn headers<S: Source>(
                 }
                 visitor.header(record.data, begins);
                 begins = record.kind == b'N';
-                // A record costs its header, too.
+                // The header of a record counts, too.
                 left = left.saturating_sub(record.data.len().saturating_add(2));
                 if left == 0 {
                     break;
@@ -96,56 +96,56 @@ pub(super) fn headers<S: Source>(
     Ok(())
 }
 
-/// Listens to nothing.
+/// Ignores everything.
 impl Visitor for () {}
 
-/// Which program is to have written the file.
+/// The program that wrote the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Writer {
-    /// cleanup(8): a size record comes first. All queues but maildrop.
+    /// cleanup(8): the first record is a size record. All queues but maildrop.
     Cleanup,
     /// postdrop(1), or cleanup after `postsuper -r`: the size record may be missing.
     Postdrop,
 }
 
-/// Records without a place that are passed over before the rest of a file is given up: Postfix
-/// gives up at the first, mailq never.
+/// How many misplaced records are skipped before the reader gives up. Postfix gives up at the first,
+/// mailq never.
 const MAX_UNEXPECTED: u32 = 16;
 
-/// The sums of one envelope.
+/// The totals of one envelope.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Envelope {
-    /// When the message arrived, in seconds of the epoch: the first `T` record. `None` if it has
-    /// none that qmgr would accept (more than 0).
+    /// The arrival time, in seconds of the epoch: the first `T` record. `None` without a time that qmgr
+    /// accepts (above 0).
     pub arrival: Option<i64>,
-    /// When this queue file was made, in seconds of the epoch (`A create_time=`): later than the
-    /// arrival after `postsuper -r`. Expiry and backoff count from here.
+    /// When this queue file was created, in seconds of the epoch (`A create_time=`). It is later than the
+    /// arrival after `postsuper -r`. Expiry and backoff count from this time.
     pub created: Option<i64>,
-    /// The size that mailq prints, in bytes: field 1 of the size record. `None` if it says nothing;
-    /// mailq then prints the size of the file.
+    /// The size that mailq prints, in bytes: field 1 of the size record. `None` if the field is not a
+    /// number; mailq then prints the size of the file.
     pub message_size: Option<u64>,
-    /// Whether a sender was read.
+    /// True if a sender was read.
     pub has_sender: bool,
-    /// Whether that is the null sender of a bounce.
+    /// True if that is the null sender of a bounce.
     pub null_sender: bool,
     /// Recipients still to be delivered (`R`).
     pub recipients: u64,
-    /// Whether it is redirected (`>`): one delivery to another address serves all recipients.
+    /// True if the message is redirected (`>`): one delivery to another address serves all recipients.
     pub redirected: bool,
-    /// Recipients done with: delivered or bounced (`D`).
+    /// Recipients that were delivered or bounced (`D`).
     pub done: u64,
     /// Recipients that a milter deleted (`/`).
     pub canceled: u64,
-    /// The first thing wrong with the file.
+    /// The first damage of the file.
     pub damage: Option<Damage>,
-    /// Whether that ended the reading before the end record: there may be more recipients.
+    /// True if damage stopped the reader before the end record. There may be more recipients.
     pub torn: bool,
 }
 
 /// Reads one envelope, from the first record to the end record.
 ///
 /// # Errors
-/// Only those of the source; a damaged file is a value (see [`Envelope::damage`]).
+/// Fails only if the source fails. A damaged file is a value (see [`Envelope::damage`]).
 pub fn read<S: Source>(
     records: &mut RecordReader<'_, S>,
     writer: Writer,
@@ -176,11 +176,11 @@ struct Reading {
     seen_size: bool,
     seen_time: bool,
     unexpected: u32,
-    /// Bytes of content to go over, if a size record says so.
+    /// The number of content bytes to skip, if a size record gives it.
     content: Option<u64>,
 }
 
-/// What stands after an envelope segment.
+/// What follows an envelope segment.
 enum Next {
     Content,
     End,
@@ -188,12 +188,12 @@ enum Next {
 }
 
 impl Reading {
-    /// Keeps the first damage: the later ones follow from it.
+    /// Records the first damage. Later ones are its consequences.
     fn damaged(&mut self, kind: DamageKind, offset: u64) {
         self.envelope.damage.get_or_insert(Damage { kind, offset });
     }
 
-    /// A record that has no place here.
+    /// Handles a record that is not allowed here.
     fn unexpected(&mut self, record: Record<'_>) -> Result<(), Fault> {
         let damage = Damage {
             kind: DamageKind::Unexpected(record.kind),
@@ -282,7 +282,7 @@ impl Reading {
             b'/' => envelope.canceled = envelope.canceled.saturating_add(1),
             b'O' => visitor.original_recipient(record.data),
             b'S' => {
-                // The first of several counts.
+                // Only the first of several sender records counts.
                 if !envelope.has_sender {
                     envelope.has_sender = true;
                     envelope.null_sender = record.data.is_empty();
@@ -301,8 +301,8 @@ impl Reading {
                 envelope.redirected = true;
                 visitor.redirect(record.data);
             }
-            // Attributes that do not change what we tell: filter, full name, inspect, warning time,
-            // killed, VERP, return addresses, priority, old create time.
+            // Attributes that change none of our figures: filter, full name, inspect, warning time, killed,
+            // VERP, return addresses, priority, old create time.
             b'L' | b'F' | b'I' | b'W' | b'K' | b'V' | b'r' | b'e' | b'P' | b'c' | b'i' | b'o'
             | b'n' | b'<' | b'B' => {}
             _ => self.unexpected(record)?,
@@ -310,13 +310,13 @@ impl Reading {
         Ok(())
     }
 
-    /// The first time record counts.
+    /// Only the first time record counts.
     fn time(&mut self, record: Record<'_>, visitor: &mut impl Visitor) {
         if self.seen_time {
             return;
         }
         let seconds = decimal(record.data);
-        // A time of 0, or that is no number, is as none: the next one counts.
+        // A time of 0 or a malformed one is ignored: the next one counts.
         self.seen_time = seconds.is_some_and(|seconds| seconds != 0);
         self.envelope.arrival = seconds.filter(|&seconds| seconds > 0);
         match self.envelope.arrival {
@@ -325,8 +325,8 @@ impl Reading {
         }
     }
 
-    /// The first size record counts. mailq takes the size from one that has only digits and blanks;
-    /// qmgr wants three fields, the first two above 0, where cleanup wrote the file.
+    /// Only the first size record counts. mailq takes the size from a record that has only digits and blanks;
+    /// qmgr requires three fields, the first two above 0, if cleanup wrote the file.
     fn size(&mut self, record: Record<'_>) {
         if self.seen_size {
             return;
@@ -354,8 +354,8 @@ impl Reading {
         }
     }
 
-    /// Goes over the content to the record that ends it: by the size record in one step, without
-    /// one record by record.
+    /// Skips the content up to the record that ends it: in one step if there is a size record, else record by
+    /// record.
     fn content<S: Source>(&mut self, records: &mut RecordReader<'_, S>) -> Result<(), Fault> {
         if let Some(size) = self.content {
             let start = records.position();
@@ -408,7 +408,7 @@ pub(super) mod tests {
         (envelope, heard.0.join(" "))
     }
 
-    /// Short records, in the notation of the tables of tests: type byte, then the data.
+    /// Encodes short records in the notation of the test tables: type byte, then the data.
     pub(in crate::postfix) fn file(records: &[&str]) -> Vec<u8> {
         let mut bytes = Vec::new();
         for record in records {
@@ -471,7 +471,7 @@ pub(super) mod tests {
         let (envelope, heard) = read_bytes(&bytes, Writer::Postdrop);
         assert_eq!(heard, "Ssender Rc@x");
         assert_eq!((envelope.message_size, envelope.damage), (None, None));
-        // The same file in another queue has lost its size record.
+        // In another queue, the same file lacks its size record.
         let (envelope, _) = read_bytes(&bytes, Writer::Cleanup);
         assert_eq!(envelope.damage.unwrap().kind, DamageKind::BadSize);
     }

@@ -1,23 +1,23 @@
-//! Message headers: unfolded, and decoded for people (RFC 2047). What cannot be decoded stays as it is.
+//! Unfolds message headers and decodes them for people (RFC 2047). What it cannot decode stays unchanged.
 //!
-//! Headers are whatever a stranger sent. They are bounded where they are read; a decoded one is no longer
-//! than three times its source, and is escaped where it is shown.
+//! Headers come from strangers. The caller limits how much it reads; a decoded header has at most three times
+//! the length of its source, and whoever shows it escapes it.
 #![deny(clippy::arithmetic_side_effects)]
 
-/// The longest header that is held, in bytes, unfolded; the rest of a longer one is dropped.
+/// The longest unfolded header that is held, in bytes. The rest of a longer one is dropped.
 pub const MAX_HEADER: usize = 4096;
-/// Bytes of headers of one message that are read: what is behind them is no header of interest.
+/// How many bytes of headers are read of one message. Headers behind them are ignored.
 pub const MAX_HEADERS: usize = 65_536;
 
-/// Joins the lines of headers, and tells each whole.
+/// Joins the lines of a header and reports each header as a whole.
 #[derive(Clone, Debug, Default)]
 pub struct Unfold {
     header: Vec<u8>,
 }
 
 impl Unfold {
-    /// Takes in a line of the header section, or with `begins` false more of it; tells the header before
-    /// it, if it begins another.
+    /// Adds a line of the header section; with `begins` false, the next part of the same line. If the line
+    /// begins another header, it reports the one before.
     pub fn line(&mut self, line: &[u8], begins: bool, mut each: impl FnMut(&[u8])) {
         let folded = matches!(line.first(), Some(b' ' | b'\t'));
         if begins && !folded {
@@ -35,7 +35,7 @@ impl Unfold {
         self.header.clear();
     }
 
-    /// Tells the last header.
+    /// Reports the last header.
     pub fn end(&mut self, mut each: impl FnMut(&[u8])) {
         if !self.header.is_empty() {
             each(&self.header);
@@ -44,7 +44,7 @@ impl Unfold {
     }
 }
 
-/// The value of the header `line` if its name is `name`.
+/// Returns the value of the header `line` if its name is `name`.
 pub fn value<'h>(line: &'h [u8], name: &str) -> Option<&'h [u8]> {
     let head = line.get(..name.len())?;
     if !head.eq_ignore_ascii_case(name.as_bytes()) {
@@ -54,8 +54,8 @@ pub fn value<'h>(line: &'h [u8], name: &str) -> Option<&'h [u8]> {
     Some(rest.strip_prefix(b":")?.trim_ascii())
 }
 
-/// `value` with its encoded words decoded: those in UTF-8, US-ASCII and ISO-8859-1. Blanks between two
-/// encoded words are no text.
+/// Returns `value` with its encoded words decoded: those in UTF-8, US-ASCII and ISO-8859-1. Blanks between
+/// two encoded words are dropped.
 pub fn decoded(value: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(value.len());
     let mut rest = value;
@@ -81,7 +81,7 @@ pub fn decoded(value: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The encoded word at the start of `text`, decoded, and how long it is.
+/// Decodes the encoded word at the start of `text`. Returns it and its length in `text`.
 fn encoded_word(text: &[u8]) -> Option<(Vec<u8>, usize)> {
     let inner = text.get(2..)?;
     let charset_end = memchr::memchr(b'?', inner)?;

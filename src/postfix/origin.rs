@@ -1,41 +1,40 @@
-//! Where a message came from: the named attributes of its envelope, and for mail of this host the
-//! Received header of pickup(8) (postfix.md, "Where a message came from").
+//! Where a message came from: the named attributes of its envelope, and for mail of this host the Received
+//! header of pickup(8) (postfix.md, "Where a message came from").
 //!
-//! smtpd(8) writes the login of an authenticated client, and the client twice: as logged (`log_client_*`,
-//! which XFORWARD of a content filter sets, so that the first hop stays) and as it connected
-//! (`client_*`). Values are bytes that strangers chose: they are bounded here and escaped where they are
-//! shown.
+//! smtpd(8) writes the login of an authenticated client, and the client twice: as logged (`log_client_*`; a
+//! content filter sets it by XFORWARD, so that it names the first hop) and as connected (`client_*`).
+//! Strangers choose these values. They are limited here and escaped where they are shown.
 #![deny(clippy::arithmetic_side_effects)]
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// The longest value of an attribute that is held, in bytes; what is longer is cut.
+/// The longest attribute value that is held, in bytes. A longer one is cut.
 pub const MAX_VALUE: usize = 255;
 
-/// What a queue file says of its origin; empty where it says nothing.
+/// The origin of a message according to its queue file. Unknown fields are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
     /// The SASL login.
     pub login: Vec<u8>,
     /// The SASL mechanism.
     pub method: Vec<u8>,
-    /// The address of the client as logged, else as it connected.
+    /// The address of the client as logged, else as connected.
     pub client: Vec<u8>,
-    /// The name of that client, as the DNS has it.
+    /// The host name of that client in the DNS.
     pub client_name: Vec<u8>,
-    /// What it said in HELO or EHLO.
+    /// The name that the client gave in HELO or EHLO.
     pub helo: Vec<u8>,
-    /// Its protocol: SMTP, ESMTP.
+    /// The protocol: SMTP, ESMTP.
     pub protocol: Vec<u8>,
-    /// The user of this host that submitted it.
+    /// The user of this host that submitted the message.
     pub user: Option<u32>,
     /// Which of client, name, HELO and protocol are as logged.
     logged: [bool; 4],
-    /// Whether a Received header was seen.
+    /// True if a Received header was seen.
     received: bool,
 }
 
-/// What an origin is known by, the best first.
+/// What identifies an origin, the best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// An authenticated login.
@@ -44,12 +43,12 @@ pub enum Kind {
     Client,
     /// A user of this host.
     User,
-    /// Nothing is on record.
+    /// The queue file does not say.
     Unknown,
 }
 
 impl Kind {
-    /// Its name in JSON and tables.
+    /// Returns its name in JSON and tables.
     pub const fn name(self) -> &'static str {
         match self {
             Kind::Login => "login",
@@ -61,7 +60,7 @@ impl Kind {
 }
 
 impl Origin {
-    /// Forgets all, for the next message.
+    /// Clears all fields, for the next message.
     pub fn clear(&mut self) {
         for field in [
             &mut self.login,
@@ -78,9 +77,9 @@ impl Origin {
         self.received = false;
     }
 
-    /// Takes in an attribute record, `name=value`. `unknown` is how smtpd writes that it does not know.
+    /// Reads an attribute record, `name=value`. smtpd writes `unknown` for a value that it does not know.
     pub fn attribute(&mut self, record: &[u8]) {
-        // The first bytes tell most that are of no interest.
+        // The first byte rules out most attributes.
         if !matches!(record.first(), Some(b's' | b'l' | b'c' | b'h' | b'p')) {
             return;
         }
@@ -115,15 +114,15 @@ impl Origin {
         let Some(was_logged) = self.logged.get_mut(place) else {
             return;
         };
-        // What was logged stands over what connected, wherever it is in the file.
+        // The logged value wins over the connected one, in whatever order the file has them.
         if logged || !*was_logged {
             put(field, value);
             *was_logged |= logged;
         }
     }
 
-    /// Takes in a header line: of the first Received that pickup wrote the user is read, unless the
-    /// message has a client.
+    /// Reads a header line. The first Received header of pickup gives the user, unless the message has a
+    /// client.
     pub fn header(&mut self, line: &[u8]) {
         if super::header::value(line, "received").is_some()
             && !std::mem::replace(&mut self.received, true)
@@ -133,7 +132,7 @@ impl Origin {
         }
     }
 
-    /// What it is known by.
+    /// Returns what identifies the origin.
     pub fn kind(&self) -> Kind {
         if !self.login.is_empty() {
             Kind::Login
@@ -146,7 +145,7 @@ impl Origin {
         }
     }
 
-    /// Writes the name of that kind to `out`, which is cleared first; nothing where nothing is known.
+    /// Writes the name of that kind to `out`, which is cleared first. It stays empty if the name is unknown.
     pub fn name(&self, kind: Kind, out: &mut Vec<u8>) {
         out.clear();
         match kind {
@@ -167,7 +166,7 @@ fn put(field: &mut Vec<u8>, value: &[u8]) {
     field.extend_from_slice(value);
 }
 
-/// The user in `Received: by HOST (NAME, from userid UID)` (pickup.c of 3.10, line 389).
+/// Returns the user in `Received: by HOST (NAME, from userid UID)` (pickup.c of 3.10, line 389).
 fn user_of(line: &[u8]) -> Option<u32> {
     let name = line.get(..9)?;
     if !name.eq_ignore_ascii_case(b"received:") {
@@ -181,7 +180,7 @@ fn user_of(line: &[u8]) -> Option<u32> {
     std::str::from_utf8(rest.get(..end)?).ok()?.parse().ok()
 }
 
-/// The address in `text` as smtpd writes it: plain, in brackets, or with the prefix `IPv6:`.
+/// Parses the address in `text` as smtpd writes it: plain, in brackets, or with the prefix `IPv6:`.
 pub fn address_of(text: &[u8]) -> Option<IpAddr> {
     let text = text.strip_prefix(b"[").unwrap_or(text);
     let text = text.strip_suffix(b"]").unwrap_or(text);
@@ -192,7 +191,7 @@ pub fn address_of(text: &[u8]) -> Option<IpAddr> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// The network that `address` lies in: `/24` of IPv4, `/64` of IPv6.
+/// Returns the network of `address`: `/24` of IPv4, `/64` of IPv6.
 pub fn network_of(address: IpAddr) -> String {
     match address {
         IpAddr::V4(address) => {
@@ -214,7 +213,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// Reads `ADDRESS` or `NET/BITS`.
+    /// Parses `ADDRESS` or `NET/BITS`.
     pub fn parse(text: &[u8]) -> Option<Network> {
         let (address, bits) = match memchr::memchr(b'/', text) {
             Some(slash) => (text.get(..slash)?, Some(text.get(slash.checked_add(1)?..)?)),
@@ -229,7 +228,7 @@ impl Network {
         (bits <= most).then_some(Network { address, bits })
     }
 
-    /// Whether `address` lies in it.
+    /// Returns true if `address` is in the network.
     pub fn contains(&self, address: IpAddr) -> bool {
         let differ = match (self.address, address) {
             (IpAddr::V4(own), IpAddr::V4(other)) => {

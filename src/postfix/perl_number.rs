@@ -1,11 +1,11 @@
-//! Numbers as Perl reads and prints them: qshape is a Perl script, and its figures are such numbers.
+//! Reads and prints numbers as Perl does: qshape is a Perl script.
 #![deny(clippy::indexing_slicing)]
 #![cfg_attr(test, allow(clippy::indexing_slicing))]
 
-/// The number at the start of `text`: white space, a sign, digits, a fraction, an exponent; `inf` and
-/// `nan`. 0 without one.
+/// Parses the number at the start of `text`: white space, a sign, digits, a fraction, an exponent; `inf` and
+/// `nan`. Returns 0 without a number.
 pub fn perl_number(text: &[u8]) -> f64 {
-    // Nearly all that there are, such as times: a few digits, all of which a double holds.
+    // The common case, such as a time: a few digits, which a double holds exactly.
     if let 1..=15 = text.len() {
         let digits = text.iter().try_fold(0_u64, |number, byte| match byte {
             b'0'..=b'9' => Some(number * 10 + u64::from(byte - b'0')),
@@ -40,7 +40,7 @@ pub fn perl_number(text: &[u8]) -> f64 {
     }
 }
 
-/// Whether all of `text` is such a number, for a warning if not.
+/// Returns true if all of `text` is such a number. Perl warns otherwise.
 pub fn is_perl_number(text: &[u8]) -> bool {
     std::str::from_utf8(text).is_ok_and(|text| {
         let text = text.trim();
@@ -82,8 +82,8 @@ fn decimal(body: &[u8]) -> f64 {
         .unwrap_or(0.0)
 }
 
-/// A number that is added up as Perl adds: whole while both sides are whole and it fits 64 bits. A
-/// double counts as whole below 2^53.
+/// A sum as Perl adds: whole while both sides are whole and the sum fits 64 bits. A double below 2^53 counts
+/// as whole.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Sum {
     /// A whole number.
@@ -93,7 +93,7 @@ pub enum Sum {
 }
 
 impl Sum {
-    /// `value` as one side of an addition.
+    /// Converts `value` to one side of an addition.
     // Only a whole number within the range of u64 is cast.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     pub fn of(value: f64) -> Self {
@@ -104,7 +104,7 @@ impl Sum {
         }
     }
 
-    /// `value`, which was read from a text, as one side of an addition: whole up to 64 bits.
+    /// Converts `value`, which was parsed from text, to one side of an addition: whole up to 64 bits.
     // Only a whole number within the range of u64 is cast.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     pub fn of_text(value: f64) -> Self {
@@ -122,7 +122,7 @@ impl Sum {
         }
     }
 
-    /// Both together.
+    /// Returns the sum of both.
     #[must_use]
     pub fn plus(self, other: Sum) -> Sum {
         let side = |sum: Sum| match sum {
@@ -138,7 +138,7 @@ impl Sum {
     }
 }
 
-/// As Perl prints it.
+/// Prints the number as Perl does.
 impl std::fmt::Display for Sum {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -148,7 +148,7 @@ impl std::fmt::Display for Sum {
     }
 }
 
-/// A double as Perl prints it, with 15 digits.
+/// Prints a double as Perl does, with 15 digits.
 pub fn perl_text(value: f64) -> String {
     if value.is_nan() {
         return "NaN".to_owned();
@@ -159,7 +159,7 @@ pub fn perl_text(value: f64) -> String {
     if value == 0.0 {
         return "0".to_owned();
     }
-    // As %.15g: 15 significant digits, trailing zeros dropped, an exponent where it is shorter.
+    // As %.15g: 15 significant digits, no trailing zeros, an exponent where it is shorter.
     let scientific = format!("{value:.14e}");
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
@@ -217,7 +217,7 @@ mod tests {
             sum = sum.plus(sum);
             printed.push(sum.to_string());
         }
-        // What perl 5.36 prints: a double that came of halves, then whole numbers, then doubles again.
+        // What perl 5.36 prints: a double that is a sum of halves, then whole numbers, then doubles again.
         assert_eq!(printed[54], "3.6028797018964e+15");
         assert_eq!(printed[55], "7205759403792794");
         assert_eq!(printed[66], "14757395258967642112");

@@ -1,10 +1,9 @@
-//! One queue file as qshape(1) reads it: which files it accepts (postfix.md, "Which files qshape
-//! accepts"), and what it takes from them. How Postfix reads them is the business of `envelope`, and of
-//! `showq`.
+//! Reads one queue file as qshape(1) does: which files it accepts (postfix.md, "Which files qshape
+//! accepts"), and what it takes from them. `envelope` and `showq` read a file as Postfix does.
 //!
-//! Recipients count only once the end record has been reached, so they are kept until then, up to
-//! [`MAX_KEPT`] bytes; a file with more is read twice. A file whose pointers lead in a circle, on which
-//! qshape never ends, is refused when far more has been read than it holds.
+//! Recipients count only after the end record. Until then they are kept, up to [`MAX_KEPT`] bytes; a file with
+//! more is read twice. qshape never ends on a file whose pointers form a loop; this reader refuses it after it
+//! read far more than the file holds.
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
@@ -15,27 +14,27 @@ pub use super::record::Buffer;
 use super::record::{Fault, Framing, RawRecords, Span};
 use crate::source::Source;
 
-/// Bytes of addresses that are kept of one file.
+/// How many bytes of addresses are kept of one file.
 pub const MAX_KEPT: usize = 1 << 20;
 
-/// What qshape makes of a file.
+/// What qshape does with a file.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Outcome {
-    /// It counts: sender and recipients are in [`Kept`].
+    /// The file counts. [`Addresses`] holds sender and recipients.
     Accepted {
         /// The arrival time, in seconds of the epoch, as a Perl number.
         time: f64,
-        /// Whether the recipients did not fit, and are to be told by [`each_recipient`].
+        /// True if the recipients did not fit. Then [`each_recipient`] reports them.
         spilt: bool,
     },
-    /// Its first record is of no kind that qshape knows. With `-s` it counts as a message of
-    /// MAILER-DAEMON from 1970, else not at all.
+    /// qshape does not know the type of the first record. With `-s` the file counts as a message of
+    /// MAILER-DAEMON from 1970, otherwise it is skipped.
     Unrecognised,
-    /// It does not count.
+    /// The file does not count.
     Refused,
 }
 
-/// Sender and recipients of one file.
+/// The sender and the recipients of one file.
 #[derive(Debug, Default)]
 pub struct Kept {
     /// The sender.
@@ -51,7 +50,7 @@ impl Kept {
         self.ends.clear();
     }
 
-    /// The recipients, in the order of the file.
+    /// Returns the recipients, in the order of the file.
     pub fn recipients(&self) -> impl Iterator<Item = &[u8]> {
         let mut start = 0;
         self.ends.iter().map(move |&end| {
@@ -62,21 +61,21 @@ impl Kept {
     }
 }
 
-/// What hears of recipients while a file is read.
+/// Receives each recipient while a file is read.
 type Hear<'h> = &'h mut dyn FnMut(&[u8]);
 
-/// Whether qshape looks at a file of this name: six letters or digits or more, and its pattern lets a
-/// final newline pass.
+/// Returns true if qshape reads a file of this name: six or more letters or digits. Its pattern also
+/// accepts a final newline.
 pub fn is_file_name(name: &[u8]) -> bool {
     let name = name.strip_suffix(b"\n").unwrap_or(name);
     name.len() >= 6 && name.iter().all(u8::is_ascii_alphanumeric)
 }
 
-/// Reads the file of `length` bytes in `source`; `mtime` stands in for the arrival time that files
-/// beginning with their sender do not have.
+/// Reads the file of `length` bytes in `source`. `mtime` replaces the arrival time of files that begin with
+/// the sender record.
 ///
 /// # Errors
-/// Only those of the source.
+/// Fails only if the source fails.
 pub fn read<S: Source>(
     source: S,
     length: u64,
@@ -115,7 +114,7 @@ pub fn read<S: Source>(
     })
 }
 
-/// Tells the recipients of a file that [`read`] accepted.
+/// Reports the recipients of a file that [`read`] accepted.
 ///
 /// # Errors
 /// As [`read`].
@@ -130,16 +129,16 @@ pub fn each_recipient<S: Source>(
     Ok(())
 }
 
-/// How reading a file ended.
+/// How the reader stopped.
 enum Found {
-    /// At an end record, sender seen; with the arrival time if there is one.
+    /// At an end record after a sender, with the arrival time if the file has one.
     End(Option<f64>),
     Unrecognised,
     Nothing,
 }
 
-/// How qshape reads the header of a record: up to three length bytes; a file that ends within them has
-/// the length so far.
+/// How qshape decodes the header of a record: up to three length bytes. If the file ends within them, the
+/// bytes read so far are the length.
 const QSHAPE: Framing = Framing {
     length_bytes: 3,
     may_end_in_length: true,
@@ -161,7 +160,7 @@ impl<'b, S: Source> Reading<'b, S> {
         self.records.data(record)
     }
 
-    /// The next record; `None` for one of type `0`, at the end of the file, and for what is no record.
+    /// Reads the next record. Returns `None` for type `0`, at the end of the file, and for malformed bytes.
     fn record(&mut self) -> io::Result<Option<Span>> {
         match self.records.next_span() {
             Ok(span) => Ok(span.filter(|span| span.kind != b'0')),
@@ -227,11 +226,11 @@ impl<'b, S: Source> Reading<'b, S> {
         Ok(Found::Nothing)
     }
 
-    /// Goes over the content; whether its end was found.
+    /// Skips the content. Returns true if its end was found.
     fn content(&mut self, length: Option<u64>) -> io::Result<bool> {
         let last = if let Some(length) = length {
             let target = self.records.position().saturating_add(length);
-            // lseek(2) refuses what is no off_t.
+            // lseek(2) refuses an offset beyond off_t.
             if i64::try_from(target).is_err() {
                 return Ok(false);
             }
@@ -253,13 +252,13 @@ impl<'b, S: Source> Reading<'b, S> {
         Ok(last.is_some_and(|record| record.kind == b'X'))
     }
 
-    /// Follows a pointer above 0; false if it leads nowhere.
+    /// Follows a pointer above 0. Returns false if it leads nowhere.
     // Only a number between 0 and 9e18 is cast.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     fn follow(&mut self, record: Span) -> bool {
         let target = perl_number(self.data(record));
         if target > 0.0 {
-            // Beyond the end of any file: qshape reads nothing there and drops the file.
+            // Beyond the end of any file: qshape reads nothing there and skips the file.
             if target >= 9.0e18 {
                 return false;
             }
@@ -268,15 +267,14 @@ impl<'b, S: Source> Reading<'b, S> {
         true
     }
 
-    /// Goes over the short records ahead that are read already and mean nothing here: most of an
-    /// envelope.
+    /// Skips the short records in the buffer that qshape ignores. They are most of an envelope.
     fn pass_by(&mut self) {
         self.records
             .pass_by(|kind| matches!(kind, b'p' | b'R' | b'S' | b'M' | b'E' | b'0'));
     }
 }
 
-/// Field 1 of a size record whose data begin with three whole numbers.
+/// Returns field 1 of a size record whose data begin with three whole numbers.
 fn content_length_of(data: &[u8]) -> Option<u64> {
     let mut rest = data;
     let mut first = None;
@@ -292,7 +290,7 @@ fn content_length_of(data: &[u8]) -> Option<u64> {
         }
         let (number, after) = rest.split_at_checked(digits)?;
         if field == 0 {
-            // One that does not fit leads beyond any file.
+            // A number that does not fit leads beyond any file.
             let text = std::str::from_utf8(number).unwrap_or_default();
             first = Some(text.parse().unwrap_or(u64::MAX));
         }
@@ -301,7 +299,7 @@ fn content_length_of(data: &[u8]) -> Option<u64> {
     first
 }
 
-/// The first field of a time record: empty, and so 0, where blanks come first; none in an empty one.
+/// Returns the first field of a time record: 0 if blanks come first; `None` if the record is empty.
 fn time_of(data: &[u8]) -> Option<f64> {
     if data.is_empty() {
         return None;
@@ -313,7 +311,7 @@ fn time_of(data: &[u8]) -> Option<f64> {
     Some(perl_number(data.get(..end).unwrap_or_default()))
 }
 
-/// What `\s` matches.
+/// Returns true for what `\s` matches.
 fn is_space(byte: u8) -> bool {
     byte.is_ascii_whitespace() || byte == 0x0b
 }

@@ -16,11 +16,11 @@ pub enum Queue {
     Deferred,
     /// Received, and not yet seen by qmgr.
     Incoming,
-    /// Set aside by an administrator or a policy until released.
+    /// Kept back by an administrator or a policy until it is released.
     Hold,
     /// Submitted on this host, and not yet picked up.
     Maildrop,
-    /// Set aside by Postfix because the file is damaged.
+    /// Moved here by Postfix because the file is damaged.
     Corrupt,
 }
 
@@ -47,12 +47,12 @@ impl Queue {
         }
     }
 
-    /// The queue of that name, as Postfix spells it.
+    /// Returns the queue of that name, in Postfix's spelling.
     pub fn from_name(name: &str) -> Option<Queue> {
         Queue::ALL.into_iter().find(|queue| queue.name() == name)
     }
 
-    /// Its place in [`Queue::ALL`], for tables with one row a queue.
+    /// Returns its index in [`Queue::ALL`], for tables with one row a queue.
     pub const fn index(self) -> usize {
         self as usize
     }
@@ -84,52 +84,52 @@ pub struct QueueSet(u8);
 impl QueueSet {
     /// No queue.
     pub const NONE: QueueSet = QueueSet(0);
-    /// maildrop, incoming, active and deferred: mail that Postfix is to move by itself.
+    /// maildrop, incoming, active and deferred: mail that Postfix moves by itself.
     pub const BACKLOG: QueueSet = QueueSet::NONE
         .with(Queue::Maildrop)
         .with(Queue::Incoming)
         .with(Queue::Active)
         .with(Queue::Deferred);
-    /// The backlog and hold: mail that somebody still waits for.
+    /// The backlog and hold: mail that is still to be delivered.
     pub const TOTAL: QueueSet = QueueSet::BACKLOG.with(Queue::Hold);
     /// Every queue.
     pub const ALL: QueueSet = QueueSet::TOTAL.with(Queue::Corrupt);
 
-    /// This set and `queue`.
+    /// Returns this set and `queue`.
     #[must_use]
     pub const fn with(self, queue: Queue) -> QueueSet {
         QueueSet(self.0 | 1 << queue as u8)
     }
 
-    /// This set less `queue`.
+    /// Returns this set without `queue`.
     #[must_use]
     pub const fn without(self, queue: Queue) -> QueueSet {
         QueueSet(self.0 & !(1 << queue as u8))
     }
 
-    /// What is in both sets.
+    /// Returns the queues that are in both sets.
     #[must_use]
     pub const fn and(self, other: QueueSet) -> QueueSet {
         QueueSet(self.0 & other.0)
     }
 
-    /// What is in either set.
+    /// Returns the queues that are in either set.
     #[must_use]
     pub const fn or(self, other: QueueSet) -> QueueSet {
         QueueSet(self.0 | other.0)
     }
 
-    /// Whether `queue` is in it.
+    /// Returns true if `queue` is in the set.
     pub const fn contains(self, queue: Queue) -> bool {
         self.0 & 1 << queue as u8 != 0
     }
 
-    /// Whether it is empty.
+    /// Returns true if the set is empty.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Its queues, in the order of [`Queue::ALL`].
+    /// Returns the queues of the set, in the order of [`Queue::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Queue> {
         Queue::ALL
             .into_iter()

@@ -1,35 +1,35 @@
-//! Queue IDs: which file names are one, what Postfix put into them, and where such a file belongs.
+//! Queue IDs: which file names are valid, what Postfix encodes in them, and in which directory the file
+//! belongs.
 //!
-//! A file name goes in; the arrival time and inode that it carries, or the hashed directory, come
-//! out (postfix.md, "Queue IDs" and postfix.md, "Hash directories"; mail_queue.h and mail_queue.c
-//! of Postfix 3.10). A name is no proof: whoever restores a spool by copying leaves names whose
-//! inode is another's.
+//! From a file name it gives the arrival time and inode in it, or the hash directory (postfix.md, "Queue IDs"
+//! and postfix.md, "Hash directories"; mail_queue.h and mail_queue.c of Postfix 3.10). A name proves nothing:
+//! after a restore by copying, the inode in the name is not the file's.
 
 use std::fmt;
 
 /// The longest queue ID, in bytes (`VALID_HOSTNAME_LEN`, used by mail_queue_id_ok).
 pub const MAX_LENGTH: usize = 255;
 
-/// Hash levels beyond this are not followed: each takes two bytes of a path, and PATH_MAX is 4096.
+/// The deepest hash directory that is followed: each level takes two bytes of a path, and PATH_MAX is 4096.
 pub const MAX_HASH_DEPTH: usize = 2047;
 
-/// Digits of base 52, least first; base 51 leaves out the `z`, which separates the inode.
+/// The digits of base 52, least first. Base 51 leaves out `z`, which separates the inode.
 const DIGITS: &[u8; 52] = b"0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz";
 
 /// What separates the inode in a long queue ID, at its last occurrence.
 const SEPARATOR: u8 = b'z';
 
-/// Characters of the seconds in a long queue ID: at least, padded with `0`.
+/// The smallest number of characters for the seconds in a long queue ID; they are padded with `0`.
 const SECONDS: usize = 6;
 
-/// Characters of the microseconds: exactly, in a long queue ID.
+/// The exact number of characters for the microseconds in a long queue ID.
 const MICROSECONDS: usize = 4;
 
-/// Microseconds of a whole second: one of these or more is no fraction.
+/// The microseconds of one second. A fraction is less.
 const SECOND: u32 = 1_000_000;
 
-/// Whether a file of this name is looked at by Postfix (mail_queue_id_ok): 1 to 255 bytes, each an
-/// ASCII letter, a digit or `_`. No minimal length and no form is required.
+/// Returns true if Postfix looks at a file of this name (mail_queue_id_ok): 1 to 255 bytes, each an ASCII
+/// letter, a digit or `_`. Postfix requires no minimal length and no form.
 pub fn is_valid(name: &[u8]) -> bool {
     (1..=MAX_LENGTH).contains(&name.len())
         && name
@@ -37,10 +37,10 @@ pub fn is_valid(name: &[u8]) -> bool {
             .all(|&byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// What Postfix put into a queue ID when it named the file.
+/// What Postfix encoded in a queue ID when it named the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum QueueId {
-    /// The default, e.g. `33221994920`: no seconds, so names repeat over time.
+    /// The default, e.g. `33221994920`. It has no seconds, so names repeat over time.
     Short {
         /// The fraction of the second of arrival, in microseconds.
         usec: u32,
@@ -59,7 +59,7 @@ pub enum QueueId {
 }
 
 impl QueueId {
-    /// What is in `name`, if Postfix can have written it; any other valid name is `None`.
+    /// Decodes `name` if Postfix can have written it; `None` for any other valid name.
     pub fn decode(name: &[u8]) -> Option<QueueId> {
         if name.len() > MAX_LENGTH {
             return None;
@@ -79,7 +79,7 @@ impl QueueId {
                 inode: hexadecimal(name.get(5..)?)?,
             },
         };
-        // Padding or figures of another shape would give one file two names: Postfix writes none.
+        // With other padding or other digits one file would have two names: Postfix writes no such name.
         (decoded.usec() < SECOND && decoded.to_string().as_bytes() == name).then_some(decoded)
     }
 
@@ -90,7 +90,7 @@ impl QueueId {
         }
     }
 
-    /// The inode that the file had when it was named: another one means a copied or restored spool.
+    /// The inode that the file had when it was named. A different inode means a copied or restored spool.
     pub const fn inode(self) -> u64 {
         match self {
             QueueId::Short { inode, .. } | QueueId::Long { inode, .. } => inode,
@@ -107,12 +107,12 @@ impl fmt::Display for QueueId {
     }
 }
 
-/// The short queue ID of a file that arrived `usec` microseconds (below 1,000,000) after a second.
+/// Encodes the short queue ID of a file that arrived `usec` microseconds (below 1,000,000) after a second.
 pub fn encode_short(usec: u32, inode: u64) -> String {
     format!("{usec:05X}{inode:X}")
 }
 
-/// The long queue ID of a file that arrived at `sec` of the epoch and `usec` microseconds (below
+/// Encodes the long queue ID of a file that arrived at `sec` of the epoch and `usec` microseconds (below
 /// 1,000,000).
 pub fn encode_long(sec: u64, usec: u32, inode: u64) -> String {
     let mut name = String::with_capacity(20);
@@ -123,11 +123,11 @@ pub fn encode_long(sec: u64, usec: u32, inode: u64) -> String {
     name
 }
 
-/// The directories below a hashed queue in which the file `id` belongs, each with its slash: `0/6/`
+/// Returns the directories below a hashed queue in which the file `id` belongs, each with its slash: `0/6/`
 /// at depth 2, nothing at depth 0.
 ///
-/// They are the first characters of the ID, or of the hexadecimal microseconds of a long one; what
-/// is too short is filled up with `_` (mail_queue.c:145-200, dir_forest.c:62-110).
+/// They are the first characters of the ID, or of the hexadecimal microseconds of a long one. Short names
+/// are padded with `_` (mail_queue.c:145-200, dir_forest.c:62-110).
 pub fn hash_path(id: &[u8], depth: usize) -> String {
     let mut path = String::with_capacity(2 * depth.min(MAX_HASH_DEPTH));
     for character in hash_characters(id, depth) {
@@ -141,7 +141,7 @@ pub fn hash_path(id: &[u8], depth: usize) -> String {
 pub fn hash_characters(id: &[u8], depth: usize) -> impl Iterator<Item = u8> + '_ {
     let microseconds = separator(id).map(|at| {
         let usec = id.get(at - MICROSECONDS..at).and_then(|b| number(b, 52));
-        // What does not decode is filed under 0, as Postfix does.
+        // Postfix files a name that it cannot decode under 0.
         usec.unwrap_or(0)
     });
     (0..depth.min(MAX_HASH_DEPTH)).map(move |level| {
@@ -149,12 +149,12 @@ pub fn hash_characters(id: &[u8], depth: usize) -> impl Iterator<Item = u8> + '_
             Some(usec) => hexadecimal_digit(usec, level),
             None => id.get(level).copied(),
         };
-        // A name with other bytes is no queue ID; it must not become a path of its own.
+        // A name with other bytes is not a queue ID. It must not become a path.
         character.filter(u8::is_ascii_alphanumeric).unwrap_or(b'_')
     })
 }
 
-/// The digit at `index` of `%05X`.
+/// Returns the digit at `index` of `%05X`.
 fn hexadecimal_digit(value: u64, index: usize) -> Option<u8> {
     let digits = (u64::BITS - value.leading_zeros()).div_ceil(4).max(5);
     let shift = 4 * digits.checked_sub(u32::try_from(index).ok()?.checked_add(1)?)?;
@@ -163,7 +163,7 @@ fn hexadecimal_digit(value: u64, index: usize) -> Option<u8> {
         .copied()
 }
 
-/// Where the separator of a long queue ID is: at least six characters of seconds and four of
+/// Returns the position of the separator in a long queue ID. At least six characters of seconds and four of
 /// microseconds come before it (`MQID_FIND_LG_INUM_SEPARATOR`). Before it, `z` is a digit.
 fn separator(id: &[u8]) -> Option<usize> {
     memchr::memrchr(SEPARATOR, id).filter(|&at| at >= SECONDS + MICROSECONDS)
@@ -180,14 +180,14 @@ fn number(digits: &[u8], base: u64) -> Option<u64> {
 }
 
 fn hexadecimal(digits: &[u8]) -> Option<u64> {
-    // from_str_radix takes a sign, which is no digit.
+    // from_str_radix accepts a sign, which is not a digit.
     if !digits.iter().all(u8::is_ascii_hexdigit) {
         return None;
     }
     u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
 
-/// Adds `value` in `base` (51 or 52), filled up with `0` to `width`.
+/// Appends `value` in `base` (51 or 52), padded with `0` to `width`.
 fn push_number(text: &mut String, mut value: u64, base: u64, width: usize) {
     let mut digits = Vec::with_capacity(12);
     while value > 0 || digits.len() < width {
@@ -291,7 +291,7 @@ mod tests {
             ("", 1, "_/"),
             ("A_B", 3, "A/_/B/"),
             ("../..", 3, "_/_/_/"),
-            // Not decodable: filed under 0. Beyond a second: the figure is wider.
+            // Not decodable: filed under 0. Above one second: the number has more digits.
             ("4jYFx9AAAAz1", 5, "0/0/0/0/0/"),
             ("000000zzzzz1", 6, "6/F/9/0/F/F/"),
         ] {

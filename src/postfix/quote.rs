@@ -1,8 +1,8 @@
-//! Addresses as people and mailq write them: the local part quoted where RFC 5321 wants it
-//! (quote_822_local.c; postfix.md, "How addresses are printed"). Queue files hold them unquoted.
+//! Quotes addresses as mailq prints them: it quotes the local part where RFC 5321 requires that
+//! (quote_822_local.c; postfix.md, "How addresses are printed"). Queue files hold addresses unquoted.
 
-/// Appends `address` to `quoted`, with its local part in quotes unless it is a dot-atom; a source
-/// route before it stays as it is, bytes above 127 need no quotes.
+/// Appends `address` to `quoted`, with its local part in quotes unless it is a dot-atom. A source route
+/// before it stays unchanged. Bytes above 127 need no quotes.
 pub fn quote_local(address: &[u8], quoted: &mut Vec<u8>) {
     let start = match address.first() {
         Some(b'@') => memchr::memchr(b':', address).map_or(0, |colon| colon + 1),

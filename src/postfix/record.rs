@@ -1,12 +1,13 @@
-//! Bytes to records: one type byte, a base-128 length, that many bytes of data (postfix.md,
+//! Reads records from bytes: a type byte, a base-128 length, and that many bytes of data (postfix.md,
 //! "Encoding of a record").
 //!
-//! [`RecordReader`] pulls records out of anything that can be read at an offset, through one reused
-//! buffer and without copying the data. It follows pointer records, as every program of Postfix
-//! does (rec_get, record.c), and skips padding. What the records mean is the envelope's business.
+//! [`RecordReader`] reads one record at a time from any [`Source`], through one reused buffer and without
+//! copying the data. It follows pointer records, as every program of Postfix does (rec_get, record.c), and
+//! skips padding. It does not know what a record means: `envelope`, `showq` and `qshape` do.
 //!
-//! Against a hostile file: a record's data is held only up to [`MAX_RECORD`] bytes; pointers are
-//! followed at most [`MAX_REVERSE_JUMPS`] times backwards; and no more bytes of records are read
+//! Limits against a hostile file: the data of a record has at most [`MAX_RECORD`] bytes; at most
+//! [`MAX_REVERSE_JUMPS`] pointers may lead backwards; and the reader stops after a budget of bytes that the
+//! caller sets, because a file that Postfix wrote needs each record only once.
 //! than the caller's budget, since in a file that Postfix wrote every record is read once.
 #![deny(clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
@@ -19,37 +20,37 @@ pub use super::buffered::Buffer;
 use super::buffered::Window;
 use crate::source::Source;
 
-/// The longest record that is read, in bytes of data. Writers stay near 2 kB (`line_length_limit`);
-/// this is the largest that qshape(1) reads.
+/// The longest record data that is read, in bytes. Postfix writes about 2 kB (`line_length_limit`);
+/// qshape(1) reads up to this length.
 pub const MAX_RECORD: u32 = 2_097_151;
-/// How often a pointer may lead backwards, as in record.c of Postfix.
+/// How many pointers may lead backwards. record.c of Postfix has the same limit.
 pub const MAX_REVERSE_JUMPS: u32 = 10_000;
 /// What is wrong with a queue file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DamageKind {
     /// The file has no bytes.
     Empty,
-    /// It ends within a record.
+    /// The file ends within a record.
     Truncated,
-    /// A record's length is not one, or above [`MAX_RECORD`].
+    /// The length of a record is malformed, or above [`MAX_RECORD`].
     RecordLength,
-    /// A pointer record whose data is no offset.
+    /// The data of a pointer record is not an offset.
     PointerSyntax,
-    /// Pointers lead in a circle.
+    /// Pointer records form a loop.
     PointerLoop,
-    /// It ends without an end record.
+    /// The file has no end record.
     MissingEnd,
-    /// No size record, or one that says nothing (qmgr wants three fields, the first two above 0).
+    /// The size record is missing or malformed (qmgr requires three fields, the first two above 0).
     BadSize,
-    /// The content does not end where the size record says.
+    /// The content does not end at the offset that the size record gives.
     ContentSize,
-    /// No arrival time, or one that is no time.
+    /// The arrival time is missing or malformed.
     BadTime,
-    /// No sender.
+    /// The sender record is missing.
     MissingSender,
-    /// A recipient before the sender.
+    /// A recipient record comes before the sender record.
     RecipientBeforeSender,
-    /// A record that has no place where it stands.
+    /// A record of this type is not allowed at this position.
     Unexpected(u8),
 }
 
@@ -79,9 +80,9 @@ impl fmt::Display for DamageKind {
 /// What is wrong with a queue file, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Damage {
-    /// What.
+    /// The kind of damage.
     pub kind: DamageKind,
-    /// Where the record begins that shows it, in bytes from the start of the file.
+    /// The offset of the record that shows the damage, in bytes from the start of the file.
     pub offset: u64,
 }
 
@@ -91,12 +92,12 @@ impl fmt::Display for Damage {
     }
 }
 
-/// Why no further record can be read.
+/// Why the next record cannot be read.
 #[derive(Debug)]
 pub enum Fault {
     /// The system could not read the file.
     Io(io::Error),
-    /// The bytes are no record.
+    /// The bytes are not a record.
     Damage(Damage),
 }
 
@@ -113,27 +114,27 @@ pub struct Record<'a> {
     pub kind: u8,
     /// The data.
     pub data: &'a [u8],
-    /// Where the type byte stands, in bytes from the start of the file.
+    /// The offset of the type byte, in bytes from the start of the file.
     pub offset: u64,
 }
 
-/// How the header of a record is read, in which Postfix and qshape(1) differ.
+/// How the header of a record is encoded. Postfix and qshape(1) differ here.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Framing {
-    /// Length bytes that a record may have.
+    /// The largest number of length bytes.
     pub(super) length_bytes: u32,
-    /// Whether the file may end within them: then they are the length.
+    /// True if the file may end within the length bytes. The bytes read so far are then the length.
     pub(super) may_end_in_length: bool,
 }
 
-/// That of Postfix.
+/// The encoding that Postfix reads.
 const POSTFIX: Framing = Framing {
-    // A fifth is refused since 3.11.6 and 3.10.13; older releases take it, and no release writes it.
+    // Postfix 3.11.6 and 3.10.13 refuse a fifth byte. Older releases accept it, and no release writes it.
     length_bytes: 4,
     may_end_in_length: false,
 };
 
-/// Where a record lies in the buffer, until the next one is read.
+/// The position of a record in the buffer. It is valid until the next record is read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Span {
     pub(super) kind: u8,
@@ -142,12 +143,12 @@ pub(super) struct Span {
     end: usize,
 }
 
-/// Records as they stand in the file, with pointers and padding among them: the one reader of
-/// headers, below all that read records.
+/// Reads the records of a file in order, pointers and padding included. All readers of queue files use
+/// it.
 #[derive(Debug)]
 pub(super) struct RawRecords<'b, S> {
     window: Window<'b, S>,
-    /// Bytes of records that may still be read.
+    /// How many more bytes of records may be read.
     budget: u64,
     framing: Framing,
 }
@@ -167,18 +168,18 @@ impl<'b, S: Source> RawRecords<'b, S> {
         self.window.position()
     }
 
-    /// Goes to `target`, reading nothing.
+    /// Moves to `target` without reading.
     pub(super) fn seek(&mut self, target: u64) {
         self.window.seek(target);
     }
 
-    /// The data of the record that was read last.
+    /// Returns the data of the last record.
     pub(super) fn data(&self, span: Span) -> &[u8] {
         self.window.bytes(span.start, span.end)
     }
 
-    /// Goes over the short records ahead that are loaded, as long as their type is none of those that
-    /// `stops` says.
+    /// Skips the short records that are already in the buffer, up to the first one whose type makes `stops`
+    /// return true.
     pub(super) fn pass_by(&mut self, stops: impl Fn(u8) -> bool) {
         let ahead = self.window.ahead();
         let mut passed = 0_usize;
@@ -189,19 +190,19 @@ impl<'b, S: Source> RawRecords<'b, S> {
             }
             passed = passed.saturating_add(length).saturating_add(2);
         }
-        // Without any budget left no further record is read.
+        // Once the budget is spent, no further record is read.
         self.budget = self.budget.saturating_sub(passed as u64);
         self.window.pass(0, passed);
     }
 
-    /// Reads one record of any type; `None` at the end of the file.
+    /// Reads one record of any type. Returns `None` at the end of the file.
     pub(super) fn next_span(&mut self) -> Result<Option<Span>, Fault> {
         let offset = self.position();
         let damage = |kind| Err(Fault::Damage(Damage { kind, offset }));
         if !self.window.load(1)? {
             return Ok(None);
         }
-        // Nearly all records: short, and read already.
+        // The common case: a short record that is already in the buffer.
         if let [kind, length @ 0..=0x7f, data @ ..] = self.window.ahead() {
             let (kind, length) = (*kind, usize::from(*length));
             if length <= data.len() {
@@ -248,7 +249,7 @@ impl<'b, S: Source> RawRecords<'b, S> {
         }
     }
 
-    /// Goes over a record that is loaded; `None` if more has been read than the budget allows.
+    /// Passes a record that is in the buffer. Returns `None` if that exceeds the budget.
     fn take(&mut self, kind: u8, offset: u64, header: usize, whole: usize) -> Option<Span> {
         self.budget = self.budget.checked_sub(whole as u64)?;
         let (start, end) = self.window.pass(header, whole);
@@ -261,7 +262,7 @@ impl<'b, S: Source> RawRecords<'b, S> {
     }
 }
 
-/// A pull reader of records; see the text of this file.
+/// Reads the records of a queue file one by one and follows pointers. See the module's documentation.
 #[derive(Debug)]
 pub struct RecordReader<'b, S> {
     raw: RawRecords<'b, S>,
@@ -270,10 +271,9 @@ pub struct RecordReader<'b, S> {
 }
 
 impl<'b, S: Source> RecordReader<'b, S> {
-    /// A reader that starts at the first byte of `source`, whose length was `length` bytes when it
-    /// was opened.
+    /// Starts at the first byte of `source`. `length` is the file's length in bytes when it was opened.
     pub fn new(source: S, length: u64, buffer: &'b mut Buffer) -> Self {
-        // Every byte once, and as much again for a file that grew or that a milter edited.
+        // Each byte once, and the same again for a file that grew or that a milter edited.
         let budget = length.saturating_mul(2).saturating_add(65_536);
         RecordReader {
             raw: RawRecords::new(source, budget, POSTFIX, buffer),
@@ -282,25 +282,25 @@ impl<'b, S: Source> RecordReader<'b, S> {
         }
     }
 
-    /// The offset of the next record, in bytes from the start of the file.
+    /// Returns the offset of the next record, in bytes from the start of the file.
     pub fn position(&self) -> u64 {
         self.raw.position()
     }
 
-    /// Goes `count` bytes forward, reading none of them where that can be helped.
+    /// Moves `count` bytes forward, without reading them where the buffer allows it.
     pub fn skip(&mut self, count: u64) {
         self.raw.seek(self.position().saturating_add(count));
     }
 
-    /// Goes to `offset`, in bytes from the start of the file.
+    /// Moves to `offset`, in bytes from the start of the file.
     pub fn go_to(&mut self, offset: u64) {
         self.raw.seek(offset);
     }
 
-    /// The next record, with pointers followed and padding left out; `None` at the end of the file.
+    /// Reads the next record, follows pointers and skips padding. Returns `None` at the end of the file.
     ///
     /// # Errors
-    /// Those of the source, and what is wrong with the bytes.
+    /// Fails if the source fails, or if the bytes are not a record.
     pub fn next_record(&mut self) -> Result<Option<Record<'_>>, Fault> {
         let span = loop {
             let Some(span) = self.raw.next_span()? else {
@@ -319,7 +319,7 @@ impl<'b, S: Source> RecordReader<'b, S> {
         }))
     }
 
-    /// Goes where a pointer record points; 0 is a placeholder for a later edit.
+    /// Moves to the target of a pointer record. 0 is a placeholder for a later edit and is ignored.
     fn follow(&mut self, span: Span) -> Result<(), Fault> {
         let damage = |kind| {
             Err(Fault::Damage(Damage {
@@ -328,7 +328,7 @@ impl<'b, S: Source> RecordReader<'b, S> {
             }))
         };
         let data = self.raw.data(span);
-        // As rec_goto() of Postfix: blanks, then digits alone; nothing at all is a placeholder, too.
+        // As rec_goto() of Postfix: blanks, then only digits. Empty data is a placeholder, too.
         let digits = data.trim_ascii_start();
         let target = match digits.iter().all(u8::is_ascii_digit) {
             true if digits.is_empty() => Some(0),
@@ -353,10 +353,10 @@ impl<'b, S: Source> RecordReader<'b, S> {
     }
 }
 
-/// The decimal number at the start of `data`, as Postfix's `%15ld` writes and atol(3) reads it: white
-/// space, a sign, digits; what follows is ignored. `None` without a digit or beyond 64 bits.
+/// Parses the decimal number at the start of `data`, as Postfix's `%15ld` writes it and atol(3) reads it:
+/// white space, a sign, digits. It ignores what follows. Returns `None` without a digit or beyond 64 bits.
 pub fn decimal(data: &[u8]) -> Option<i64> {
-    // C's white space has the vertical tab, and Rust's has not.
+    // C counts the vertical tab as white space, Rust does not.
     let blanks = data
         .iter()
         .take_while(|byte| byte.is_ascii_whitespace() || **byte == 0x0b)
@@ -455,7 +455,7 @@ mod tests {
 
     #[test]
     fn pointers_lead_on_and_back_and_padding_is_left_out() {
-        // A at 0, pointer to the heap at 23, B, end; in the heap C and a pointer back to B.
+        // A at 0, a pointer to the heap at 23, B, end. The heap has C and a pointer back to B.
         let mut bytes = record(b'A', b"a");
         bytes.extend(record(b'p', b"             24"));
         bytes.extend(record(b'B', b""));

@@ -1,9 +1,9 @@
-//! One queue file as showq(8) reads it, for what mailq and postqueue print
+//! Reads one queue file as showq(8) does, for what mailq and postqueue print
 //! (postfix.md, "How showq reads a file").
 //!
-//! showq reads to the end of a file whatever is wrong in between. It reports damage only for a time that is
-//! none and of what ends the reading: a recipient or an original recipient before the sender, a second
-//! sender, a record of type 0, or bytes that are no record.
+//! showq reads to the end of a file despite most damage. It reports a malformed time, and what makes it stop:
+//! a recipient or an original recipient before the sender, a second sender, a record of type 0, or bytes that
+//! are not a record.
 #![deny(clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
@@ -17,7 +17,7 @@ use crate::source::Source;
 /// Reads one envelope of a file in `queue`, as far as showq does.
 ///
 /// # Errors
-/// Only those of the source; a damaged file is a value (see [`Envelope::damage`]).
+/// Fails only if the source fails. A damaged file is a value (see [`Envelope::damage`]).
 pub fn read<S: Source>(
     records: &mut RecordReader<'_, S>,
     queue: Queue,
@@ -41,11 +41,11 @@ pub fn read<S: Source>(
 }
 
 struct Reading {
-    /// Whether size records count: in maildrop they may be preliminary, and showq passes over them.
+    /// True if size records count. In maildrop they may be preliminary, and showq skips them.
     sized: bool,
     envelope: Envelope,
     seen_time: bool,
-    /// Bytes of content to go over, if a size record says so.
+    /// The number of content bytes to skip, if a size record gives it.
     content: Option<u64>,
 }
 
@@ -82,7 +82,7 @@ impl Reading {
             }
             b'D' => envelope.done = envelope.done.saturating_add(1),
             b'/' => envelope.canceled = envelope.canceled.saturating_add(1),
-            // Since 3.11; older releases take it for the next recipient's.
+            // Since 3.11. Older releases take it as the next recipient's original address.
             b'O' if !envelope.has_sender => {
                 return Err(ended(DamageKind::RecipientBeforeSender, record));
             }
@@ -104,20 +104,20 @@ impl Reading {
                 visitor.attribute(record.data);
             }
             b'>' => envelope.redirected = true,
-            // What rec_get() returns for it is 0, and so no record.
+            // rec_get() returns 0 for this type, which is not a record.
             0 => return Err(ended(DamageKind::Unexpected(0), record)),
             _ => {}
         }
         Ok(())
     }
 
-    /// The first time record counts, if it comes before the sender: then showq prints the time.
+    /// The first time record counts if it comes before the sender; showq then prints the time.
     fn time(&mut self, record: Record<'_>, visitor: &mut impl Visitor) {
         if self.seen_time || self.envelope.has_sender {
             return;
         }
         let seconds = saturating(as_c_string(record.data));
-        // A time of 0, or that is no number, is as none: the next one counts.
+        // A time of 0 or a malformed one is ignored: the next one counts.
         self.seen_time = seconds.is_some_and(|seconds| seconds != 0);
         self.envelope.arrival = seconds.filter(|&seconds| seconds > 0);
         match self.envelope.arrival {
@@ -131,8 +131,8 @@ impl Reading {
         }
     }
 
-    /// The first size record of only digits and blanks counts, an empty one as 0; what comes before the
-    /// sender is printed.
+    /// The first size record of only digits and blanks counts; an empty one counts as 0. showq prints the size
+    /// only if it comes before the sender.
     fn size(&mut self, data: &[u8]) {
         let plain = data
             .iter()
@@ -149,7 +149,7 @@ impl Reading {
     }
 }
 
-/// The end of a file on which showq reads no further.
+/// The damage at which showq stops reading.
 fn ended(kind: DamageKind, record: Record<'_>) -> Fault {
     Fault::Damage(Damage {
         kind,
@@ -157,7 +157,7 @@ fn ended(kind: DamageKind, record: Record<'_>) -> Fault {
     })
 }
 
-/// The number that atol(3) reads: beyond 64 bits it stops at the end of their range.
+/// Parses a number as atol(3) does: beyond 64 bits it returns the end of the range.
 fn saturating(data: &[u8]) -> Option<i64> {
     decimal(data).or_else(|| {
         let text = data.trim_ascii_start();
@@ -171,7 +171,7 @@ fn saturating(data: &[u8]) -> Option<i64> {
     })
 }
 
-/// `data` to the first NUL, which is as far as C reads it.
+/// Returns `data` up to the first NUL, as C reads a string.
 fn as_c_string(data: &[u8]) -> &[u8] {
     let end = memchr::memchr(0, data).unwrap_or(data.len());
     data.get(..end).unwrap_or_default()
@@ -216,7 +216,7 @@ mod tests {
                 Some(3),
                 None,
             ),
-            // No end, no size, unknown records: all as if nothing was wrong.
+            // No end, no size and unknown records are not damage here.
             (&["T5", "#x", "Ss", "Ra"], "T5 Ss Ra", None, None),
             (&["T5", "Ss", "Ra", "Q"], "T5 Ss Ra", None, None),
             (

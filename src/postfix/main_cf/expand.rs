@@ -1,9 +1,9 @@
-//! `$name` and its relatives, as mac_parse.c and mac_expand.c expand them (3.7 to 3.12).
+//! Expands `$name` and its variants as mac_parse.c and mac_expand.c do (3.7 to 3.12).
 //!
-//! A raw value in, the expanded one out, in one walk: a name's raw value is parsed where the name
-//! stands, so `$$` becomes `$` once and is not looked at again. Tests (`${n?..}`) look at the raw
-//! value. Depth, output and work are bounded by [`MAX_NESTING`], [`MAX_EXPANDED`] and [`MAX_WORK`];
-//! Postfix itself bounds the depth only, and dies of a loop through a comparison.
+//! It expands a raw value in one pass: the raw value of a name is parsed where the name occurs, so `$$`
+//! becomes `$` once and is not parsed again. Tests (`${n?..}`) use the raw value. [`MAX_NESTING`],
+//! [`MAX_EXPANDED`] and [`MAX_WORK`] limit depth, output and work; Postfix limits only the depth, and crashes
+//! on a loop through a comparison.
 
 use std::cmp::Ordering;
 
@@ -12,12 +12,12 @@ use super::{MAX_EXPANDED, MAX_NESTING, MAX_WORK, MainCf, SHOWN};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape;
 
-/// What a true comparison is worth where its value is asked for (MAC_EXP_BVAL_TRUE).
+/// The value of a true comparison (MAC_EXP_BVAL_TRUE).
 const TRUE: &[u8] = b"true";
-/// The bytes that Postfix collects for an operator before it looks whether there is such a one.
+/// The bytes that Postfix collects for an operator before it checks whether the operator exists.
 const OPERATOR_BYTES: &[u8] = b"<>!=?+-*/~&|%";
 
-/// `raw` with everything in it expanded.
+/// Returns `raw`, fully expanded.
 pub(super) fn expand(main_cf: &MainCf, raw: &[u8]) -> Result<Vec<u8>> {
     let mut walk = Walk {
         main_cf,
@@ -73,7 +73,7 @@ impl<'a> Walk<'a> {
         self.literal(rest)
     }
 
-    /// What stood between the braces: a name or a comparison, then perhaps `?` or `:`.
+    /// Expands the text between braces: a name or a comparison, then an optional `?` or `:`.
     fn expression(&mut self, inside: &[u8], text: &[u8], level: usize) -> Result<()> {
         if inside.is_empty() {
             return Err(syntax("expected a name after $ in", text));
@@ -106,7 +106,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The text after `:`, which ends the expression.
+    /// Expands the text after `:`, which ends the expression.
     fn otherwise(&mut self, rest: &[u8], set: bool, level: usize) -> Result<()> {
         let (text, rest) = operand(rest)?;
         if !rest.is_empty() {
@@ -118,7 +118,7 @@ impl<'a> Walk<'a> {
         self.text(text, level + 1)
     }
 
-    /// `{left} OPERATOR {right}`: whether it holds, and what follows it.
+    /// Evaluates `{left} OPERATOR {right}`. Returns the result and the rest of the text.
     fn comparison<'t>(&mut self, text: &'t [u8], level: usize) -> Result<(bool, &'t [u8])> {
         let (left, rest) = payload(text)?;
         let end = rest
@@ -155,7 +155,7 @@ impl<'a> Walk<'a> {
         Ok((holds(compare(&left, &right)?), rest))
     }
 
-    /// `text` expanded by itself, within the same bounds.
+    /// Expands `text` into a string of its own, within the same limits.
     fn apart(&mut self, text: &[u8], level: usize) -> Result<Vec<u8>> {
         let output = std::mem::take(&mut self.output);
         let result = self.text(text, level + 1);
@@ -164,7 +164,7 @@ impl<'a> Walk<'a> {
     }
 
     fn lookup(&self, name: &[u8]) -> Result<Option<&'a [u8]>> {
-        // Names are ASCII here: split_name() refuses all else.
+        // Names are ASCII here: split_name() refuses all others.
         self.main_cf
             .lookup(std::str::from_utf8(name).unwrap_or_default())
     }
@@ -180,7 +180,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Pays for looking at `text`; the added one bounds what is empty.
+    /// Counts the work of reading `text`. The added one limits empty texts.
     fn spend(&mut self, text: &[u8]) -> Result<()> {
         self.work = self.work.saturating_add(text.len()).saturating_add(1);
         if self.work > MAX_WORK {
@@ -190,14 +190,14 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// The name before `?`, `:` or the end, and the text from that operator on. Blanks may surround it.
+/// Returns the name before `?`, `:` or the end, and the text from that operator on. Blanks may surround it.
 fn split_name(text: &[u8]) -> Result<(&[u8], &[u8])> {
     let end = text.iter().take_while(|byte| is_name(**byte)).count();
     let (name, rest) = text.split_at(end);
     let rest = skip_space(rest);
     match rest.first() {
         None | Some(b'?' | b':') => Ok((name, rest)),
-        // Named functions came with 3.11; which there are depends on the version.
+        // Named functions exist since 3.11, and differ between versions.
         Some(b'{') => Err(Error::new(
             ErrorKind::Unsupported,
             format!(
@@ -210,7 +210,7 @@ fn split_name(text: &[u8]) -> Result<(&[u8], &[u8])> {
     }
 }
 
-/// The text after `?` or `:`: what is in braces, or all of it as it stands, blanks included.
+/// Returns the text after `?` or `:`: the text in braces, or else all of it, with its blanks.
 fn operand(text: &[u8]) -> Result<(&[u8], &[u8])> {
     let start = skip_space(text);
     if start.first() == Some(&b'{') {
@@ -220,7 +220,7 @@ fn operand(text: &[u8]) -> Result<(&[u8], &[u8])> {
     }
 }
 
-/// What is in the braces that `text` starts with, and what follows them and the blanks after.
+/// Returns the text in the braces at the start of `text`, and the rest without leading blanks.
 fn payload(text: &[u8]) -> Result<(&[u8], &[u8])> {
     match balanced(text, b'{', b'}') {
         Some((inside, rest)) => Ok((inside, skip_space(rest))),
@@ -228,7 +228,7 @@ fn payload(text: &[u8]) -> Result<(&[u8], &[u8])> {
     }
 }
 
-/// `text`, which starts with `open`, split at the `close` that matches. Only this pair counts.
+/// Splits `text`, which starts with `open`, at the matching `close`. Other brackets do not count.
 fn balanced(text: &[u8], open: u8, close: u8) -> Option<(&[u8], &[u8])> {
     let mut level = 0usize;
     for (at, byte) in text.iter().enumerate() {
@@ -253,7 +253,7 @@ fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-/// By number if both are all digits, else byte by byte.
+/// Compares as numbers if both are all digits, else byte by byte.
 fn compare_text(left: &[u8], right: &[u8]) -> Result<Ordering> {
     let all_digits = |text: &[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_digit);
     if !(all_digits(left) && all_digits(right)) {
@@ -263,7 +263,7 @@ fn compare_text(left: &[u8], right: &[u8]) -> Result<Ordering> {
     Ok(number(left)?.cmp(&number(right)?))
 }
 
-/// By compatibility level, `major[.minor[.patch]]` (compat_level.c, 3.6 and later).
+/// Compares by compatibility level, `major[.minor[.patch]]` (compat_level.c, 3.6 and later).
 fn compare_levels(left: &[u8], right: &[u8]) -> Result<Ordering> {
     Ok(level(left)?.cmp(&level(right)?))
 }

@@ -1,11 +1,10 @@
-//! main.cf: the file's bytes in, parameters with Postfix's defaults and limits out.
+//! Reads main.cf: from the file's bytes to parameters with Postfix's defaults and limits.
 //!
-//! Read as Postfix reads it (readlline.c, split_nameval.c, dict.c, mac_expand.c; postfix.md,
-//! "main.cf") and compared with the real postconf in `tests/real/main_cf_postconf.rs`. No I/O: the
-//! caller reads the file and says which directory it came from. Two things are out of its sight:
-//! overrides (`-o name=value`) in master.cf, and what depends on the build, the host or the
-//! process, such as `$mail_version`; the latter is an [`ErrorKind::Unsupported`] that names the
-//! parameter, never a guess.
+//! It follows Postfix (readlline.c, split_nameval.c, dict.c, mac_expand.c; postfix.md, "main.cf"), and
+//! `tests/real/main_cf_postconf.rs` compares it with the real postconf. It does no I/O: the caller reads the
+//! file and names its directory. Two things are not visible here: overrides (`-o name=value`) in master.cf,
+//! and values that depend on the build, the host or the process, such as `$mail_version`. Such a value is an
+//! [`ErrorKind::Unsupported`] that names the parameter, never a guess.
 
 mod expand;
 mod parameter;
@@ -20,16 +19,16 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::escape;
 use parameter::Kind;
 
-/// The largest main.cf that is read, in bytes. Real ones have kilobytes; nobody writes megabytes.
+/// The largest main.cf that is read, in bytes. Real ones have some kilobytes.
 pub const MAX_BYTES: usize = 4 << 20;
-/// How many warnings of one file are kept; one more says that there were others.
+/// How many warnings of one file are kept. One more says that there were others.
 pub const MAX_WARNINGS: usize = 20;
-/// The longest expanded value, in bytes: generous for a path or a list, far below what
-/// `a = $b$b`, `b = $c$c` and so on could make.
+/// The longest expanded value, in bytes: generous for a path or a list, and a bound on what `a = $b$b`,
+/// `b = $c$c` and so on can produce.
 pub const MAX_EXPANDED: usize = 64 << 10;
-/// The deepest nesting of names in names; the same as Postfix's own (mac_expand.c).
+/// The deepest nesting of names in names. Postfix has the same limit (mac_expand.c).
 pub const MAX_NESTING: usize = 100;
-/// How many bytes of values one expansion may look at. Nesting can make a short file read long.
+/// How many bytes of values one expansion may read. Nesting can make a short file expensive.
 pub const MAX_WORK: usize = 1 << 20;
 
 /// How many bytes of a value or a line an error shows.
@@ -94,36 +93,36 @@ impl MainCf {
         Ok(main_cf)
     }
 
-    /// The same parameters, read from `directory`: the value of `$config_directory` unless the file
-    /// sets that itself (mail_conf.c). Without this call, `$config_directory` cannot be expanded.
+    /// Sets the directory that the file was read from: the value of `$config_directory` unless the file sets
+    /// it (mail_conf.c). Without this call, `$config_directory` cannot be expanded.
     #[must_use]
     pub fn with_config_directory(mut self, directory: &Path) -> MainCf {
         self.config_directory = Some(directory.as_os_str().as_bytes().to_vec());
         self
     }
 
-    /// What Postfix warns of when it reads this file, and reads on: at most [`MAX_WARNINGS`] and one.
+    /// Returns what Postfix warns of when it reads this file: at most [`MAX_WARNINGS`] and one.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
 
-    /// The value that the file gives `name`, before expansion; `None` if the file does not set it.
+    /// Returns the value of `name` in the file, before expansion; `None` if the file does not set it.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         self.set.get(name.as_bytes()).map(|set| &*set.value)
     }
 
-    /// Postfix's default of `name`, before expansion; empty where it is not known here.
+    /// Returns Postfix's default of `name`, before expansion; empty if it is not known here.
     pub fn default_of(name: &str) -> &'static str {
         parameter::find(name).map_or("", |found| found.default)
     }
 
-    /// The value of `name`, from the file or Postfix's default, fully expanded, as `postconf -hx`
-    /// prints it but with its blanks as they are. `None` if Postfix has no such parameter and the
-    /// file does not set it.
+    /// Returns the value of `name`, from the file or Postfix's default, fully expanded, as `postconf -hx` prints
+    /// it but with its blanks unchanged. `None` if Postfix does not have the parameter and the file does not set
+    /// it.
     ///
-    /// [`ErrorKind::Unsupported`] names the parameter whose value depends on the build, the host or
-    /// the process; [`ErrorKind::Syntax`] is what Postfix refuses too (a loop, a lone `$`, a missing
-    /// brace), and what exceeds [`MAX_EXPANDED`] or [`MAX_WORK`].
+    /// [`ErrorKind::Unsupported`] names a parameter whose value depends on the build, the host or the process.
+    /// [`ErrorKind::Syntax`] is what Postfix refuses, too (a loop, a lone `$`, a missing brace), and what
+    /// exceeds [`MAX_EXPANDED`] or [`MAX_WORK`].
     pub fn expand(&self, name: &str) -> Result<Option<Vec<u8>>> {
         let expanded = match self.lookup(name) {
             Ok(None) => return Ok(None),
@@ -133,19 +132,19 @@ impl MainCf {
         expanded.map(Some).map_err(|error| error.within(name))
     }
 
-    /// The expanded value of `name` as text. Bytes that are not UTF-8 are an error.
+    /// Returns the expanded value of `name` as text. Bytes that are not UTF-8 are an error.
     pub fn text(&self, name: &str) -> Result<String> {
         let value = self.value(name)?;
         String::from_utf8(value).map_err(|error| bad(name, "UTF-8 text", error.as_bytes()))
     }
 
-    /// The expanded value of `name` as a path, which may be empty or relative.
+    /// Returns the expanded value of `name` as a path, which may be empty or relative.
     pub fn path(&self, name: &str) -> Result<PathBuf> {
         self.value(name)
             .map(|bytes| PathBuf::from(OsString::from_vec(bytes)))
     }
 
-    /// The expanded value of `name` as a list: Postfix separates by commas and white space.
+    /// Returns the expanded value of `name` as a list. Postfix separates by commas and white space.
     pub fn list(&self, name: &str) -> Result<Vec<Vec<u8>>> {
         let value = self.value(name)?;
         Ok(value
@@ -155,9 +154,9 @@ impl MainCf {
             .collect())
     }
 
-    /// The time `name` in seconds. Units are `s m h d w`; a number without one has the unit of the
-    /// parameter's default (mail_conf_time.c). A value beyond the limits at which Postfix's daemons
-    /// refuse to start is an error.
+    /// Returns the time `name` in seconds. Units are `s m h d w`; a number without a unit has the unit of the
+    /// parameter's default (mail_conf_time.c). A value beyond the limits at which Postfix's daemons refuse to
+    /// start is an error.
     pub fn seconds(&self, name: &str) -> Result<i64> {
         let (default, min, max) = match parameter::find(name) {
             Some(found) => match found.kind {
@@ -174,7 +173,7 @@ impl MainCf {
         }
     }
 
-    /// The number `name`, within the limits at which Postfix's daemons refuse to start.
+    /// Returns the number `name`, within the limits at which Postfix's daemons refuse to start.
     pub fn integer(&self, name: &str) -> Result<u64> {
         let Some(Kind::Integer { min, max }) = parameter::find(name).map(|found| found.kind) else {
             return Err(wrong_kind(name, "number"));
@@ -185,13 +184,13 @@ impl MainCf {
         u64::try_from(number).map_err(|_| bad(name, "a number that is not negative", &bytes))
     }
 
-    /// Whether `name` is `yes`; any case will do, anything but `yes` and `no` is an error.
+    /// Returns true if `name` is `yes`, in any case. Anything but `yes` and `no` is an error.
     pub fn boolean(&self, name: &str) -> Result<bool> {
         let bytes = self.value(name)?;
         value::boolean(&bytes).ok_or_else(|| bad(name, "yes or no", &bytes))
     }
 
-    /// The expanded value of a parameter that must have one.
+    /// Returns the expanded value of a parameter that must have one.
     fn value(&self, name: &str) -> Result<Vec<u8>> {
         self.expand(name)?.ok_or_else(|| {
             Error::new(
@@ -201,8 +200,8 @@ impl MainCf {
         })
     }
 
-    /// The value of `name` before expansion, from the file or the defaults; `None` is what Postfix
-    /// calls undefined, and an error is a value that exists but is not known here.
+    /// Returns the value of `name` before expansion, from the file or the defaults. `None` means that Postfix
+    /// calls it undefined; an error means that it has a value that is not known here.
     fn lookup(&self, name: &str) -> Result<Option<&[u8]>> {
         if let Some(set) = self.set.get(name.as_bytes()) {
             return Ok(Some(&set.value));
@@ -226,7 +225,7 @@ impl MainCf {
         }
     }
 
-    /// One logical line: `name = value`, blanks around both trimmed, the first `=` splits.
+    /// Reads one logical line: `name = value`. The first `=` splits; blanks around both are dropped.
     fn add(&mut self, line: LogicalLine) -> Result<()> {
         let LogicalLine {
             number,
@@ -270,7 +269,7 @@ impl MainCf {
         let name = name.to_vec();
         let shown = escape::configured(&name, SHOWN);
         if let Some(old) = self.set.insert(name, setting.clone()) {
-            // As Postfix, which is silent where nothing changes.
+            // Postfix is silent, too, if the value does not change.
             if old.value != setting.value {
                 self.warn(format!(
                     "line {number}: {shown} overrides its value of line {}",
@@ -290,20 +289,20 @@ impl MainCf {
     }
 }
 
-/// The names of all parameters whose defaults are known here, sorted.
+/// Returns the names of all parameters whose defaults are known here, sorted.
 pub fn known_parameters() -> impl Iterator<Item = &'static str> {
     parameter::PARAMETERS.iter().map(|found| found.name)
 }
 
 struct LogicalLine {
-    /// Of its first physical line, counted from 1.
+    /// The number of its first physical line, from 1.
     number: usize,
-    /// Of its first byte in the file, counted from 0.
+    /// The offset of its first byte in the file, from 0.
     offset: usize,
     text: Vec<u8>,
 }
 
-/// `bytes` without the white space around it; CR is white space, so CR LF files read alike.
+/// Returns `bytes` without the white space around it. CR is white space, so CR LF files read alike.
 fn trim(bytes: &[u8]) -> &[u8] {
     let mut rest = bytes;
     while let [first, tail @ ..] = rest {

@@ -1,15 +1,14 @@
-//! What Postfix has built in: the parameters this crate reads with their defaults and limits, and
+//! The parameters that Postfix has built in: names, defaults and limits of those that this crate reads, and
 //! the names of all others.
 //!
-//! Names in, defaults out. It does not know values that depend on the build, the host or the
-//! process: for those it knows the name only, so that they are refused and never taken for
-//! undefined names, which Postfix expands to nothing.
+//! Of parameters whose values depend on the build, the host or the process it knows only the names. So they
+//! are refused and not mistaken for undefined names, which Postfix expands to nothing.
 
-/// What a parameter's value is, with the limits beyond which Postfix's daemons refuse to start.
+/// The type of a parameter's value, with the limits beyond which Postfix's daemons refuse to start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Text,
-    /// An int of seconds after its unit is applied; the unit of a bare number is that of the default.
+    /// An int of seconds after its unit is applied. A number without a unit has the unit of the default.
     Time {
         min: i64,
         max: i64,
@@ -21,7 +20,7 @@ pub(super) enum Kind {
     Boolean,
 }
 
-/// A parameter whose default is the same in every build that is not patched.
+/// A parameter whose default is the same in every unpatched build.
 #[derive(Debug)]
 pub(super) struct Parameter {
     pub(super) name: &'static str,
@@ -67,7 +66,7 @@ const fn boolean(name: &'static str, default: &'static str) -> Parameter {
 /// Defaults from mail_params.h, limits from the tables of qmgr.c, bounce.c, smtpd.c and
 /// mail_params.c (3.7 to 3.12); `tests/real/main_cf_postconf.rs` compares the defaults with postconf.
 ///
-/// `daemon_directory`, `command_directory` and their like are not here: distributions differ.
+/// `daemon_directory`, `command_directory` and similar ones are left out: distributions differ.
 pub(super) const PARAMETERS: &[Parameter] = &[
     time("bounce_queue_lifetime", "5d", 0, 8_640_000),
     text("compatibility_level", "0"),
@@ -83,7 +82,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     text("mail_owner", "postfix"),
     time("maximal_backoff_time", "4000s", 1, INT_MAX),
     time("maximal_queue_lifetime", "5d", 0, 8_640_000),
-    // A `long` without limits; a negative size means nothing that a monitor could use.
+    // A `long` without limits. A negative size is of no use to a monitor.
     integer("message_size_limit", "10240000", 0, i64::MAX),
     time("minimal_backoff_time", "300s", 1, INT_MAX),
     text("multi_instance_directories", ""),
@@ -133,12 +132,12 @@ const SERVICE_SUFFIXES: &[&str] = &[
     "_transport_rate_delay",
 ];
 
-/// The parameter of that name, if its default is known.
+/// Returns the parameter of that name, if its default is known.
 pub(super) fn find(name: &str) -> Option<&'static Parameter> {
     PARAMETERS.iter().find(|parameter| parameter.name == name)
 }
 
-/// Whether Postfix has a parameter of that name, so that it has some value without main.cf.
+/// Returns true if Postfix has a parameter of that name. It then has a value without main.cf.
 pub(super) fn is_built_in(name: &str) -> bool {
     find(name).is_some()
         || NAMES.lines().any(|line| line == name)

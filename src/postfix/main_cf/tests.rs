@@ -1,5 +1,5 @@
-//! Tables of what is read and of what is refused, each row tried on Postfix 3.7.11's postconf, and
-//! hostile bytes.
+//! Tables of values that are read and of values that are refused, each row tried on postconf of Postfix
+//! 3.7.11; and hostile bytes.
 
 use super::*;
 use proptest::prelude::*;
@@ -9,7 +9,7 @@ fn parse(text: &str) -> MainCf {
     MainCf::parse(text.as_bytes()).unwrap()
 }
 
-/// The expansion of `r = VALUE` beside some other settings.
+/// Expands `r = VALUE` along with some other settings.
 fn expand(value: &str) -> Result<String> {
     let text = format!(
         "two = 2\nempty =\nalias = $two\nunset = $nope\nmoney = a$$two$${{two}}\nr = {value}\n"
@@ -270,7 +270,7 @@ fn nesting_reaches_as_deep_as_in_postfix_and_no_deeper() {
 
 #[test]
 fn a_short_file_cannot_make_long_work() {
-    // Each line doubles the one before: 2^60 bytes, or 2^60 empty looks.
+    // Each line doubles the one before: 2^60 bytes, or 2^60 empty steps.
     for leaf in ["x", ""] {
         let mut text = format!("u60 = {leaf}\n");
         for n in 0..60 {
@@ -363,7 +363,7 @@ fn typed_values_that_are_refused() {
     }
 }
 
-/// Text that looks like main.cf more often than random bytes do.
+/// Text that resembles main.cf more often than random bytes do.
 fn soup() -> impl Strategy<Value = Vec<u8>> {
     let token = prop::sample::select(vec![
         "a",

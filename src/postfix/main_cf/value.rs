@@ -1,8 +1,8 @@
-//! Values as Postfix converts them: numbers, times, yes and no. Bytes in, values out; what Postfix's
-//! daemons refuse is `None`, and the caller words it.
+//! Converts values as Postfix does: numbers, times, yes and no. A value that Postfix's daemons refuse is
+//! `None`, and the caller writes the error.
 
-/// strtol(3) in base 10: the number and what follows it. `None` where there is no digit, or where
-/// the number does not fit, which Postfix refuses everywhere.
+/// Parses as strtol(3) in base 10. Returns the number and the rest; `None` without a digit, or if the number
+/// does not fit, which Postfix refuses everywhere.
 pub(super) fn leading_number(bytes: &[u8]) -> Option<(i64, &[u8])> {
     let start = bytes.iter().take_while(|byte| is_space(**byte)).count();
     let mut rest = bytes.get(start..)?;
@@ -33,7 +33,7 @@ fn digits(bytes: &[u8], negative: bool) -> Option<(i64, &[u8])> {
     Some((value, rest))
 }
 
-/// mail_conf_int.c, mail_conf_long.c: a number and nothing after it.
+/// Parses a whole value as mail_conf_int.c and mail_conf_long.c do.
 pub(super) fn integer(bytes: &[u8]) -> Option<i64> {
     match leading_number(bytes)? {
         (value, []) => Some(value),
@@ -41,10 +41,10 @@ pub(super) fn integer(bytes: &[u8]) -> Option<i64> {
     }
 }
 
-/// conv_time.c: seconds from a number and a unit, `default_unit` where it has none.
+/// Parses a time as conv_time.c does: a number and a unit, `default_unit` if it has none. Returns seconds.
 ///
-/// Two of its oddities are kept: what follows the unit's letter is not looked at (`5days` is five
-/// days), and a unit alone is zero (`h`). Negative times are refused.
+/// Two oddities are kept: text after the letter of the unit is ignored (`5days` is five days), and a unit
+/// alone is zero (`h`). Negative times are refused.
 pub(super) fn seconds(bytes: &[u8], default_unit: u8) -> Option<i64> {
     let first = *bytes.first()?;
     let (number, rest) = match leading_number(bytes) {
@@ -60,7 +60,7 @@ pub(super) fn seconds(bytes: &[u8], default_unit: u8) -> Option<i64> {
         b'w' => 604_800,
         _ => return None,
     };
-    // The bound of conv_time.c, strict but for seconds.
+    // The bound of conv_time.c. It is strict, except for seconds.
     let fits = if unit == 1 {
         number <= i64::from(i32::MAX)
     } else {
@@ -69,7 +69,7 @@ pub(super) fn seconds(bytes: &[u8], default_unit: u8) -> Option<i64> {
     (number >= 0 && fits).then(|| number * unit)
 }
 
-/// mail_conf_bool.c: `yes` or `no` in any case.
+/// Parses as mail_conf_bool.c does: `yes` or `no` in any case.
 pub(super) fn boolean(bytes: &[u8]) -> Option<bool> {
     if bytes.eq_ignore_ascii_case(b"yes") {
         Some(true)
@@ -80,7 +80,7 @@ pub(super) fn boolean(bytes: &[u8]) -> Option<bool> {
     }
 }
 
-/// isspace(3) in the C locale.
+/// As isspace(3) in the C locale.
 pub(super) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | 0x0b | 0x0c | b'\r')
 }
