@@ -24,35 +24,35 @@
  *       return 0;
  *   }
  *
- * Ownership: what a function stores in a `qw_T **out` is the caller's, who frees it with qw_T_free; NULL
- * is a no-op there. Handles may be freed in any order: each keeps what it needs. An `out` is set to NULL
- * first, so that it may be freed whatever happened. Other outputs are written on success only.
+ * Ownership: the caller owns what a function stores in a `qw_T **out`, and frees it with qw_T_free, for which
+ * NULL is a no-op. Handles may be freed in any order: each keeps what it needs. An `out` is set to NULL
+ * first, so that it may be freed after any failure. Other outputs are written on success only.
  *
  * Errors: a function that can fail returns a qw_status and takes `qw_error **err` last, which may be
- * NULL; else it is set to NULL, or to an error that the caller frees. That something in a spool could
- * not be read is no error: the snapshot says so, and every figure has its quality.
+ * NULL; otherwise it is set to NULL, or to an error that the caller frees. An unreadable part of a spool is
+ * not an error: the snapshot reports it, and every figure has its quality.
  *
- * Threads: a `const T *` may be used by several threads at once, a `T *` by one at a time. Threads that a
- * scan starts have ended when it returns; they take no signals. The library keeps no global state but
- * the log function.
+ * Threads: several threads may use a `const T *` at once, one at a time a `T *`. The threads of a scan have
+ * ended when it returns; they take no signals. The only global state of the library is the log function.
  *
- * Bytes: texts go in with a length, or QW_NUL for NUL-terminated ones. Addresses, queue IDs and paths
- * come out as the raw bytes of the spool; messages and findings as printable ASCII.
+ * Bytes: pass texts with a length, or QW_NUL for NUL-terminated ones. Addresses, queue IDs and paths are
+ * returned as the raw bytes of the spool; messages and findings as printable ASCII.
  *
  * Fork: a child may use the library, and its copies of the handles that are only memory (options, snapshot,
  * verdict, shape and its rows, reasons, text, error), unless a thread of its parent was in a call on them
- * when it was forked. A qw_watch and a qw_messages hold file descriptors, which parent and child would
- * share: in the child they give QW_ERR_STATE (qw_watch_fd: -1), and the parent's stay right. Free them
- * there, which closes the child's descriptors only, and open its own.
+ * during the fork. A qw_watch and a qw_messages hold file descriptors, which parent and child would share:
+ * in the child they return QW_ERR_STATE (qw_watch_fd: -1), and the parent can go on. Free them in the child,
+ * which closes only the child's descriptors, and open new ones there.
  *
- * Manners: it never prints, exits, spawns a process, unwinds into its caller, or changes the working
- * directory, locale, signals, umask or environment; nothing below a spool is written, locked or re-timed.
+ * Side effects: it never prints, exits, spawns a process, unwinds into its caller, or changes the working
+ * directory, locale, signals, umask or environment. It writes and locks nothing below a spool, and leaves
+ * the times of files unchanged.
  *
- * Stability: QW_ABI_VERSION and the SONAME rise together when the ABI breaks, and only then; within one ABI
- * version functions, constants and fields at the end of rows are added. Rows are filled up to the size that
+ * Stability: QW_ABI_VERSION and the SONAME rise together when the ABI breaks, and only then. Within one ABI
+ * version, functions, constants and fields at the end of rows are added. Rows are filled up to the size that
  * the caller was compiled with, which is at least that of the ABI's first release. Status codes, states,
- * queues, kinds and causes may get new values: handle those that you do not know as a default. What is to go
- * is marked QW_DEPRECATED for at least one ABI version.
+ * queues, kinds and causes may get new values: handle unknown ones as a default. What the next ABI version
+ * removes is marked QW_DEPRECATED for at least one ABI version.
  */
 
 
@@ -70,7 +70,7 @@
 /* As a length: the text is NUL-terminated. */
 #define QW_NUL SIZE_MAX
 
-/* Before each function: for hosts that build the library into their own, define it as they export. */
+/* Before each function. A host that links the library into its own may define it as it exports symbols. */
 #ifndef QW_API
 #if defined(__GNUC__)
 #define QW_API __attribute__((visibility("default")))
@@ -79,14 +79,14 @@
 #endif
 #endif
 
-/* A status that is not looked at hides a failure. Define QW_NO_WARN_UNUSED to be left alone. */
+/* An ignored status hides a failure. Define QW_NO_WARN_UNUSED to suppress the warnings. */
 #if defined(__GNUC__) && !defined(QW_NO_WARN_UNUSED)
 #define QW_WARN_UNUSED __attribute__((warn_unused_result))
 #else
 #define QW_WARN_UNUSED
 #endif
 
-/* Of what will go with the next ABI version, with what to use instead. */
+/* Marks what the next ABI version removes, with its replacement. */
 #if defined(__GNUC__)
 #define QW_DEPRECATED(instead) __attribute__((deprecated(instead)))
 #else
@@ -95,8 +95,8 @@
 
 
 /**
- * The version of the ABI that this header describes, and of the SONAME, libqueuewatch.so.1. It rises when
- * the ABI breaks, and is independent of the version of the library.
+ * The version of the ABI that this header describes, and of the SONAME, libqueuewatch.so.1. It rises when the
+ * ABI breaks, and is independent of the version of the library.
  */
 #define QW_ABI_VERSION 1
 
@@ -106,17 +106,17 @@
 #define QW_LOG_ERROR 1
 
 /**
- * Level of qw_log_set: warnings, too.
+ * Level of qw_log_set: warnings, and all above.
  */
 #define QW_LOG_WARN 2
 
 /**
- * Level of qw_log_set: what happens, too.
+ * Level of qw_log_set: events, and all above.
  */
 #define QW_LOG_INFO 3
 
 /**
- * Level of qw_log_set: what could not be read, one by one, too.
+ * Level of qw_log_set: each thing that could not be read, and all above.
  */
 #define QW_LOG_DEBUG 4
 
@@ -136,7 +136,7 @@
 #define QW_PROBLEM_FILE 1
 
 /**
- * Kind of a problem: a ready file is no valid queue file.
+ * Kind of a problem: a file that should be complete is damaged.
  */
 #define QW_PROBLEM_DAMAGED 2
 
@@ -146,72 +146,72 @@
 #define QW_PROBLEM_INSTANCE 3
 
 /**
- * For qw_shape_scan: count what qshape leaves out, too.
+ * Flag of qw_shape_scan: count what qshape leaves out, too.
  */
 #define QW_SHAPE_ALL 1
 
 /**
- * Messages by sender domain, not recipients by destination domain.
+ * Flag: count messages by sender domain instead of recipients by destination domain.
  */
 #define QW_SHAPE_SENDERS 2
 
 /**
- * Rows for parent domains, too, with a leading dot.
+ * Flag: add rows for parent domains, with a leading dot.
  */
 #define QW_SHAPE_PARENTS 4
 
 /**
- * Kind of an event: a message is there that was not.
+ * Kind of an event: a message is new.
  */
 #define QW_EVENT_ARRIVED 0
 
 /**
- * A message went from one queue to another.
+ * Kind of an event: a message moved from one queue to another.
  */
 #define QW_EVENT_MOVED 1
 
 /**
- * A message is gone: delivered, bounced, expired or deleted.
+ * Kind of an event: a message is gone: delivered, bounced, expired or deleted.
  */
 #define QW_EVENT_LEFT 2
 
 /**
- * A message in its place is another than before: a recipient done with, a new delay reason, a mode.
+ * Kind of an event: a message changed in place: a recipient done, a new delay reason, another mode.
  */
 #define QW_EVENT_CHANGED 3
 
 /**
- * Everything was rescanned, for the given reason. There may have been changes without events.
+ * Kind of an event: everything was rescanned, for the given reason. Changes may be without events.
  */
 #define QW_EVENT_RESCANNED 4
 
 /**
- * There are no events, for the given reason. The watch looks at all files twice a minute.
+ * Kind of an event: there are no events, for the given reason. The watch looks at all files twice a minute.
  */
 #define QW_EVENT_BLIND 5
 
 /**
- * Events were dropped, for nobody pulled them.
+ * Kind of an event: events were dropped because the queue of events was full.
  */
 #define QW_EVENT_DROPPED 6
 
 /**
- * What an option takes: nothing, it is on or off.
+ * The option takes no value: it is on or off.
  */
 #define QW_TAKES_NOTHING 0
 
 /**
- * What an option takes: one value, the last one given counts.
+ * The option takes one value; the last one given counts.
  */
 #define QW_TAKES_ONE 1
 
 /**
- * What an option takes: a value each time it is set, and they accumulate.
+ * The option takes a value each time it is set; the values accumulate.
  */
 #define QW_TAKES_MANY 2
 
 /**
- * What failed, why, and what to do about it. Owned by whoever received it.
+ * An error: what failed, why, and the remedy. Whoever receives it owns it.
  */
 typedef struct qw_error qw_error;
 
@@ -241,7 +241,7 @@ typedef struct qw_shape qw_shape;
 typedef struct qw_shape_rows qw_shape_rows;
 
 /**
- * The queues at one moment. Immutable: any number of threads may use it.
+ * The state of the queues at one moment. Immutable: any number of threads may use it.
  */
 typedef struct qw_snapshot qw_snapshot;
 
@@ -251,19 +251,19 @@ typedef struct qw_snapshot qw_snapshot;
 typedef struct qw_text qw_text;
 
 /**
- * The judgement of a snapshot. Immutable: any number of threads may use it.
+ * A snapshot judged by rules. Immutable: any number of threads may use it.
  */
 typedef struct qw_verdict qw_verdict;
 
 /**
- * The queues' live state. One thread at a time.
+ * The live state of the queues. One thread at a time.
  */
 typedef struct qw_watch qw_watch;
 
 /**
- * Bytes that belong to somebody else; each function says to whom and until when. `data` is NULL where
- * there are none at all; an empty text has data and a length of 0. They are not NUL-terminated unless
- * a function says so.
+ * Borrowed bytes. Each function says who owns them and how long they live. `data` is NULL if the value is
+ * absent; an empty text has data and a length of 0. The bytes are not NUL-terminated unless a function says
+ * so.
  */
 typedef struct {
   /**
@@ -271,7 +271,7 @@ typedef struct {
    */
   const uint8_t *data;
   /**
-   * How many.
+   * The number of bytes.
    */
   size_t len;
 } qw_bytes;
@@ -292,19 +292,19 @@ typedef int32_t qw_quality;
 typedef int32_t qw_queue;
 
 /**
- * Something that is wrong. The bytes live as long as the snapshot.
+ * A problem. The bytes live as long as the snapshot.
  */
 typedef struct {
   /**
-   * The raw path; absent if it is about none.
+   * The raw path; absent if there is none.
    */
   qw_bytes path;
   /**
-   * What and why: printable ASCII.
+   * The problem and its reason: printable ASCII.
    */
   qw_bytes message;
   /**
-   * What to do about it: printable ASCII; absent if we know nothing.
+   * The remedy: printable ASCII; absent if there is none.
    */
   qw_bytes remedy;
   /**
@@ -334,7 +334,7 @@ typedef struct {
    */
   qw_bytes name;
   /**
-   * The raw path of its configuration directory; absent if its spool was given by itself.
+   * The raw path of its configuration directory; absent if only its spool was given.
    */
   qw_bytes config_directory;
   /**
@@ -342,7 +342,7 @@ typedef struct {
    */
   qw_bytes queue_directory;
   /**
-   * 1 if all of it that was to be read was read.
+   * 1 if everything that the options ask for was read of it.
    */
   int32_t complete;
   /**
@@ -352,7 +352,7 @@ typedef struct {
 } qw_instance;
 
 /**
- * One message. The bytes are raw, and live until the cursor moves or is freed.
+ * One message. The bytes are raw. They live until the cursor moves or is freed.
  */
 typedef struct {
   /**
@@ -368,11 +368,11 @@ typedef struct {
    */
   qw_bytes sender;
   /**
-   * When it arrived, in seconds of the epoch; 0 if the file does not say.
+   * The arrival time, in seconds of the epoch; 0 if the file does not say.
    */
   int64_t arrival;
   /**
-   * Its next retry, in seconds of the epoch; 0 unless it is deferred.
+   * The time of its next retry, in seconds of the epoch; 0 unless it is deferred.
    */
   int64_t next_retry;
   /**
@@ -380,11 +380,11 @@ typedef struct {
    */
   uint64_t size;
   /**
-   * Recipients still to be delivered; see qw_messages_recipient.
+   * The number of recipients still to be delivered; see qw_messages_recipient.
    */
   uint64_t recipients;
   /**
-   * Recipients done with.
+   * The number of recipients that were delivered or bounced.
    */
   uint64_t done;
   /**
@@ -392,11 +392,11 @@ typedef struct {
    */
   qw_queue queue;
   /**
-   * Permission bits of the file.
+   * The permission bits of the file.
    */
   uint32_t mode;
   /**
-   * 1 if it is no valid queue file. The row has what could be read.
+   * 1 if the file is damaged. The row has what could be read.
    */
   int32_t damaged;
   /**
@@ -406,7 +406,7 @@ typedef struct {
 } qw_message;
 
 /**
- * Why a recipient waits, as Postfix logged it. The bytes are raw, and live until the cursor moves or is
+ * Why a recipient waits, as Postfix logged it. The bytes are raw. They live until the cursor moves or is
  * freed.
  */
 typedef struct {
@@ -419,7 +419,7 @@ typedef struct {
    */
   qw_bytes reason;
   /**
-   * The address that was tried, quoted; another than the recipient's where mail is redirected.
+   * The address that was tried, quoted. It differs from the recipient where mail is redirected.
    */
   qw_bytes address;
 } qw_delay;
@@ -456,19 +456,19 @@ typedef struct {
  */
 typedef struct {
   /**
-   * The domain, raw; `TOTAL` for all together; with a leading dot a parent domain.
+   * The domain, raw; `TOTAL` for the sum of all; a parent domain has a leading dot.
    */
   qw_bytes domain;
   /**
-   * By column: recipients (or messages) of that age.
+   * The number of recipients (or messages) of each age, by column.
    */
   const uint64_t *counts;
   /**
-   * How many columns.
+   * The number of columns.
    */
   size_t columns;
   /**
-   * All of them.
+   * The sum of the columns.
    */
   uint64_t total;
 } qw_shape_row;
@@ -487,11 +487,11 @@ typedef struct {
    */
   qw_bytes measure;
   /**
-   * The range, as it was given.
+   * The range as the rule gave it.
    */
   qw_bytes range;
   /**
-   * For people: `deferred.messages is 5200 (critical 2000)`.
+   * The text for people: `deferred.messages is 5200 (critical 2000)`.
    */
   qw_bytes text;
   /**
@@ -513,19 +513,19 @@ typedef struct {
  */
 typedef struct {
   /**
-   * The name of the instance; empty where it is about none.
+   * The name of the instance; empty if the event is about no instance.
    */
   qw_bytes instance;
   /**
-   * The queue ID; empty where it is about no message.
+   * The queue ID; empty if the event is about no message.
    */
   qw_bytes queue_id;
   /**
-   * Why, printable ASCII: of events that are about no message.
+   * The reason of an event that is about no message: printable ASCII.
    */
   qw_bytes reason;
   /**
-   * When the message arrived, in seconds of the epoch; 0 if that is not known.
+   * The arrival time of the message, in seconds of the epoch; 0 if it is not known.
    */
   int64_t arrival;
   /**
@@ -533,7 +533,7 @@ typedef struct {
    */
   uint64_t size;
   /**
-   * Its recipients still to be delivered.
+   * The number of its recipients still to be delivered.
    */
   uint64_t recipients;
   /**
@@ -541,11 +541,11 @@ typedef struct {
    */
   int32_t kind;
   /**
-   * Where the message is, or was when it left; QW_QUEUE_.
+   * The queue of the message, or the one that it left; QW_QUEUE_.
    */
   qw_queue queue;
   /**
-   * Where a moved message was before; QW_QUEUE_.
+   * The queue that a moved message came from; QW_QUEUE_.
    */
   qw_queue from_queue;
   /**
@@ -563,7 +563,7 @@ typedef struct {
    */
   qw_bytes name;
   /**
-   * What stands for its value in help texts; absent if it takes none.
+   * The placeholder for its value in help texts; absent if it takes none.
    */
   qw_bytes value;
   /**
@@ -585,7 +585,7 @@ typedef struct {
  */
 typedef struct {
   /**
-   * Its spelling; QUEUE stands for a queue, backlog or total, and the word in brackets for an argument.
+   * Its spelling. QUEUE stands for a queue, backlog or total, a word in brackets for an argument.
    */
   qw_bytes spelling;
   /**
@@ -593,7 +593,7 @@ typedef struct {
    */
   qw_bytes unit;
   /**
-   * What it is.
+   * What it measures.
    */
   qw_bytes help;
 } qw_measure;
@@ -607,41 +607,41 @@ typedef struct {
    */
   qw_bytes name;
   /**
-   * Who acts, where nothing else is known: us, them, both, nobody or unknown.
+   * Who acts if nothing else is known: us, them, both, nobody or unknown.
    */
   qw_bytes acts;
 } qw_cause;
 
 /**
- * A log function: its `user` pointer, the level (QW_LOG_), the part of the library, the message. The
- * bytes live during the call. It is called on the thread that called the library, at the end of that
- * call. It must not unwind, and must not call the library: what can fail returns QW_ERR_STATE there, and
- * what cannot gives what it gives for NULL. It may free handles.
+ * A log function. It receives its `user` pointer, the level (QW_LOG_), the part of the library, and the
+ * message. The bytes live during the call. It runs on the thread that called the library, at the end of that
+ * call. It must not unwind and must not call the library: functions that can fail return QW_ERR_STATE there,
+ * and others return what they return for NULL. It may free handles.
  */
 typedef void (*qw_log_fn)(void *user, int32_t level, qw_bytes target, qw_bytes message);
 
 /**
- * Done.
+ * Success.
  */
 #define QW_OK 0
 
 /**
- * A cursor is behind its last row. No error object is made.
+ * A cursor is behind its last row. There is no error object.
  */
 #define QW_END 1
 
 /**
- * An argument that may not be: NULL, an index out of range, options that exclude each other.
+ * An argument is not allowed: NULL, an index out of range, options that exclude each other.
  */
 #define QW_ERR_INVALID 10
 
 /**
- * A rule, a measure or an option's value does not parse; qw_error_offset tells where.
+ * A rule, a measure or the value of an option does not parse; qw_error_offset gives the position.
  */
 #define QW_ERR_SYNTAX 11
 
 /**
- * No such option, instance, file or directory.
+ * The option, instance, file or directory does not exist.
  */
 #define QW_ERR_NOT_FOUND 12
 
@@ -656,12 +656,12 @@ typedef void (*qw_log_fn)(void *user, int32_t level, qw_bytes target, qw_bytes m
 #define QW_ERR_IO 21
 
 /**
- * The directory has none of the queues.
+ * The directory has none of Postfix's queues.
  */
 #define QW_ERR_NOT_A_SPOOL 22
 
 /**
- * The time was up before anything could be told.
+ * The time was up before there was a result.
  */
 #define QW_ERR_TIMEOUT 23
 
@@ -671,12 +671,12 @@ typedef void (*qw_log_fn)(void *user, int32_t level, qw_bytes target, qw_bytes m
 #define QW_ERR_CANCELLED 24
 
 /**
- * A call out of order: from within a log function, or on a handle that an earlier bug has poisoned.
+ * The call is out of order: from within a log function, or on a handle that an earlier bug poisoned.
  */
 #define QW_ERR_STATE 30
 
 /**
- * Known, but not to be had here.
+ * Known, but not available here.
  */
 #define QW_ERR_UNSUPPORTED 31
 
@@ -686,42 +686,42 @@ typedef void (*qw_log_fn)(void *user, int32_t level, qw_bytes target, qw_bytes m
 #define QW_ERR_PANIC 40
 
 /**
- * All is well, and that is known.
+ * Everything was read, and no rule is broken.
  */
 #define QW_STATE_OK 0
 
 /**
- * A warning range alerts.
+ * A warning range is broken.
  */
 #define QW_STATE_WARNING 1
 
 /**
- * A critical range alerts.
+ * A critical range is broken.
  */
 #define QW_STATE_CRITICAL 2
 
 /**
- * It cannot be told.
+ * Something that decides the state could not be read.
  */
 #define QW_STATE_UNKNOWN 3
 
 /**
- * It is the figure.
+ * The figure is exact.
  */
 #define QW_QUALITY_EXACT 0
 
 /**
- * The figure is this or more: something could not be read.
+ * The figure is a lower bound: something could not be read.
  */
 #define QW_QUALITY_AT_LEAST 1
 
 /**
- * Nothing can be said; the value is 0 and means nothing.
+ * The figure is not known; the value is 0 and has no meaning.
  */
 #define QW_QUALITY_UNKNOWN 2
 
 /**
- * In no queue.
+ * No queue.
  */
 #define QW_QUEUE_NONE -1
 
@@ -760,20 +760,20 @@ extern "C" {
 #endif /* __cplusplus */
 
 /**
- * The version of the library that is loaded, NUL-terminated; static. Since 0.1.
+ * Returns the version of the loaded library: NUL-terminated, static. Since 0.1.
  */
 QW_API const char *qw_version(void);
 
 /**
- * The ABI version of the library that is loaded: compare it with QW_ABI_VERSION. Since 0.1.
+ * Returns the ABI version of the loaded library. Compare it with QW_ABI_VERSION. Since 0.1.
  */
 QW_API uint32_t qw_abi_version(void);
 
 /**
  * Writes `bytes` to `buffer` as text that is safe on a terminal, in a log and in a monitor: printable ASCII,
- * with `?` for all else, cut at `size` - 1 bytes, and always NUL-terminated if `size` is not 0. Returns the
- * length of the whole text, as snprintf does: one of `size` or more was cut. Absent bytes are an empty text.
- * Since 0.1.
+ * with `?` for every other byte. The text is cut at `size` - 1 bytes, and NUL-terminated if `size` is not 0.
+ * Returns the length of the whole text, as snprintf does: the text was cut if that is `size` or more. Absent
+ * bytes give an empty text. Since 0.1.
  */
 QW_API
 size_t qw_printable(qw_bytes bytes,
@@ -781,38 +781,39 @@ size_t qw_printable(qw_bytes bytes,
                     size_t size);
 
 /**
- * The status that came with the error; QW_OK for NULL. Since 0.1.
+ * Returns the status that came with the error; QW_OK for NULL. Since 0.1.
  */
 QW_API qw_status qw_error_code(const qw_error *error);
 
 /**
- * The errno of the system; 0 if it gave none, or for NULL. Since 0.1.
+ * Returns the errno of the system; 0 without one, or for NULL. Since 0.1.
  */
 QW_API int32_t qw_error_errno(const qw_error *error);
 
 /**
- * The whole text with cause and remedy, printable ASCII, NUL-terminated; lives as long as the error;
- * never NULL. Since 0.1.
+ * Returns the whole text with cause and remedy: printable ASCII, NUL-terminated, never NULL. It lives as long
+ * as the error. Since 0.1.
  */
 QW_API
 const char *qw_error_message(const qw_error *error);
 
 /**
- * What to do about it, printable ASCII, NUL-terminated; NULL if we know nothing. Lives as long as the
- * error. Since 0.1.
+ * Returns the remedy: printable ASCII, NUL-terminated; NULL if there is none. It lives as long as the error.
+ * Since 0.1.
  */
 QW_API
 const char *qw_error_remedy(const qw_error *error);
 
 /**
- * The raw path that the error is about; absent if it is about none. Lives as long as the error.
+ * Returns the raw path that the error is about; absent if there is none. It lives as long as the error.
  * Since 0.1.
  */
-QW_API qw_bytes qw_error_path(const qw_error *error);
+QW_API
+qw_bytes qw_error_path(const qw_error *error);
 
 /**
- * The offset of the first wrong byte in the text given, counted from 0; QW_NUL if it is about no text.
- * Since 0.1.
+ * Returns the offset of the first wrong byte in the given text, from 0; QW_NUL if the error is not about a
+ * text. Since 0.1.
  */
 QW_API
 size_t qw_error_offset(const qw_error *error);
@@ -823,7 +824,7 @@ size_t qw_error_offset(const qw_error *error);
 QW_API void qw_error_free(qw_error *error);
 
 /**
- * The bytes of a text, and a NUL behind them that is not counted. They live as long as the text. NULL
+ * Returns the bytes of a text; a NUL follows them that does not count. They live as long as the text. NULL
  * gives absent bytes. Since 0.1.
  */
 QW_API
@@ -876,10 +877,10 @@ QW_API QW_WARN_UNUSED qw_status qw_options_new(qw_options **out, qw_error **err)
  *   expiring AGE ...: only messages that reach the end of their lifetime within AGE
  *   larger SIZE ...: only messages larger than SIZE, with k M G KiB MiB GiB kB MB GB
  *
- * Those marked `...` may be set again, and accumulate. One without a value is switched by an empty value, yes
- * or no. Both texts are copied.
- * Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND (no such option), QW_ERR_SYNTAX (with the offset). After an
- * error the options are as before. Since 0.1.
+ * Options marked `...` may be set several times, and accumulate. An option without a value takes an empty
+ * value, yes or no. Both texts are copied.
+ * Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND (no such option), QW_ERR_SYNTAX (with the offset). After an error
+ * the options are unchanged. Since 0.1.
  */
 QW_API
 QW_WARN_UNUSED
@@ -891,9 +892,9 @@ qw_status qw_options_set(qw_options *options,
                          qw_error **err);
 
 /**
- * Says how texts spell options: by a `sample`, the option queue-directory as the host's users would give
- * it. `"queue-directory"` with the quotes (as at first), `--queue-directory`, `queue_directory=` or
- * `queue_directory =>`. It holds for these options and for all that is made with them.
+ * Sets how texts spell options. `sample` is the option queue-directory as users of the host write it:
+ * `"queue-directory"` with the quotes (the default), `--queue-directory`, `queue_directory=` or
+ * `queue_directory =>`. It holds for these options and for everything made with them.
  * Errors: QW_ERR_INVALID, QW_ERR_SYNTAX (another sample). Since 0.1.
  */
 QW_API
@@ -904,16 +905,16 @@ qw_status qw_options_spell(qw_options *options,
                            qw_error **err);
 
 /**
- * Stops qw_scan and qw_shape_scan with these options, that which runs and any later one: they return
- * QW_ERR_CANCELLED, soon. Another thread may call it, and a signal handler; it only sets a mark. NULL is a
- * no-op. The options may not be freed meanwhile. Since 0.1.
+ * Stops qw_scan and qw_shape_scan with these options, the running call and later ones: they soon return
+ * QW_ERR_CANCELLED. Another thread or a signal handler may call it; it only sets a flag. NULL is a no-op. The
+ * options must not be freed during the call. Since 0.1.
  */
 QW_API
 void qw_cancel(const qw_options *options);
 
 /**
- * How many queue files and other entries qw_scan and qw_shape_scan with these options have come to so far,
- * from the first on; 0 for NULL. Another thread may call it, to show that work goes on. Since 0.1.
+ * Returns how many queue files and other entries qw_scan and qw_shape_scan with these options have reached
+ * in all calls so far; 0 for NULL. Another thread may call it to show progress. Since 0.1.
  */
 QW_API
 uint64_t qw_progress(const qw_options *options);
@@ -924,9 +925,9 @@ uint64_t qw_progress(const qw_options *options);
 QW_API void qw_options_free(qw_options *options);
 
 /**
- * Scans what `options` says. Without a `measure` option everything is read, so that any measure can be
- * asked for later. What could not be read is no error: see qw_snapshot_complete. It may take long:
- * set the option `timeout`. Threads that it starts have ended when it returns.
+ * Scans the instances in `options`. Without a `measure` option everything is read, so that any measure can be
+ * taken later. What could not be read is not an error: see qw_snapshot_complete. A scan may take long: set
+ * the option `timeout`. Its threads have ended when it returns.
  * Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND, QW_ERR_DENIED, QW_ERR_IO, QW_ERR_NOT_A_SPOOL,
  * QW_ERR_SYNTAX (main.cf), QW_ERR_UNSUPPORTED. Since 0.1.
  */
@@ -937,19 +938,19 @@ qw_status qw_scan(const qw_options *options,
                   qw_error **err);
 
 /**
- * 1 if all that was to be read was read; 0 if not, or for NULL. Since 0.1.
+ * Returns 1 if everything that the options ask for was read; 0 if not, or for NULL. Since 0.1.
  */
 QW_API int32_t qw_snapshot_complete(const qw_snapshot *snapshot);
 
 /**
- * The second of the epoch that ages count from; 0 for NULL. Since 0.1.
+ * Returns the second of the epoch from which ages count; 0 for NULL. Since 0.1.
  */
 QW_API int64_t qw_snapshot_now(const qw_snapshot *snapshot);
 
 /**
  * Takes a measure, such as `deferred.oldest` or `postfix-out/deferred.older(4h)`, in its unit (seconds,
- * bytes, percent, or a plain number). `value` and `quality` are written on success; with
- * QW_QUALITY_UNKNOWN the value is 0 and means nothing. Neither may be NULL. Errors: QW_ERR_INVALID, QW_ERR_SYNTAX. Since 0.1.
+ * bytes, percent, or a plain number). `value` and `quality` are written on success; with QW_QUALITY_UNKNOWN
+ * the value is 0 and has no meaning. Neither may be NULL. Errors: QW_ERR_INVALID, QW_ERR_SYNTAX. Since 0.1.
  */
 QW_API
 QW_WARN_UNUSED
@@ -961,8 +962,8 @@ qw_status qw_snapshot_measure(const qw_snapshot *snapshot,
                               qw_error **err);
 
 /**
- * What a measure is about (the domain or sender that has most), or why it is unknown; an empty text
- * if there is nothing to tell. Printable ASCII. Errors: as qw_snapshot_measure. Since 0.1.
+ * Returns what a measure is about (the domain or sender that has most), or why it is unknown; an empty text
+ * if neither applies. Printable ASCII. Errors: as qw_snapshot_measure. Since 0.1.
  */
 QW_API
 QW_WARN_UNUSED
@@ -973,15 +974,15 @@ qw_status qw_snapshot_measure_detail(const qw_snapshot *snapshot,
                                      qw_error **err);
 
 /**
- * How many problems the snapshot keeps: what could not be read, what is damaged, which instances are
- * broken. It keeps the first of very many; the measures spool.unreadable and spool.damaged count all.
- * 0 for NULL. Since 0.1.
+ * Returns the number of problems that the snapshot keeps: what could not be read, what is damaged, which
+ * instances could not be scanned. It keeps a limited number, the first ones; the measures spool.unreadable and
+ * spool.damaged count all. 0 for NULL. Since 0.1.
  */
 QW_API
 size_t qw_snapshot_problem_count(const qw_snapshot *snapshot);
 
 /**
- * The problem at `index`, from 0. `row_size` is sizeof *row. Errors: QW_ERR_INVALID. Since 0.1.
+ * Fills `row` with the problem at `index`, from 0. `row_size` is sizeof *row. Errors: QW_ERR_INVALID. Since 0.1.
  */
 QW_API
 QW_WARN_UNUSED
@@ -992,13 +993,14 @@ qw_status qw_snapshot_problem(const qw_snapshot *snapshot,
                               qw_error **err);
 
 /**
- * How many instances the snapshot is about; those that could not be scanned are among its problems.
- * 0 for NULL. Since 0.1.
+ * Returns the number of scanned instances; those that could not be scanned are among the problems. 0 for
+ * NULL. Since 0.1.
  */
-QW_API size_t qw_snapshot_instance_count(const qw_snapshot *snapshot);
+QW_API
+size_t qw_snapshot_instance_count(const qw_snapshot *snapshot);
 
 /**
- * The instance at `index`, from 0. `row_size` is sizeof *row. Errors: QW_ERR_INVALID. Since 0.1.
+ * Fills `row` with the instance at `index`, from 0. `row_size` is sizeof *row. Errors: QW_ERR_INVALID. Since 0.1.
  */
 QW_API
 QW_WARN_UNUSED
@@ -1009,7 +1011,7 @@ qw_status qw_snapshot_instance(const qw_snapshot *snapshot,
                                qw_error **err);
 
 /**
- * The snapshot as a JSON document, schema queuewatch/1. Errors: QW_ERR_INVALID. Since 0.1.
+ * Returns the snapshot as a JSON document, schema queuewatch/1. Errors: QW_ERR_INVALID. Since 0.1.
  */
 QW_API
 QW_WARN_UNUSED
@@ -1018,8 +1020,8 @@ qw_status qw_snapshot_json(const qw_snapshot *snapshot,
                            qw_error **err);
 
 /**
- * What a later scan needs to tell how queues grew: a small JSON document that the host keeps as it
- * likes and hands to that scan as the option `previous`. Errors: QW_ERR_INVALID. Since 0.1.
+ * Returns what a later scan needs to compute growth: a small JSON document. The host stores it and passes it
+ * to that scan as the option `previous`. Errors: QW_ERR_INVALID. Since 0.1.
  */
 QW_API
 QW_WARN_UNUSED
@@ -1028,15 +1030,15 @@ qw_status qw_snapshot_state(const qw_snapshot *snapshot,
                             qw_error **err);
 
 /**
- * Frees a snapshot; verdicts and cursors made from it live on. NULL is a no-op. Since 0.1.
+ * Frees a snapshot. Verdicts and cursors made from it stay valid. NULL is a no-op. Since 0.1.
  */
 QW_API void qw_snapshot_free(qw_snapshot *snapshot);
 
 /**
  * Opens a cursor over the messages of `queue` (a queue's name, backlog or total; NULL: all six) in the
- * instances of `snapshot`. It reads the spool again, on the calling thread. Free it with
- * qw_messages_free. Filters among the options of qw_scan (recipient, sender, login and the like) leave out
- * messages here and in no sum. Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND (no such queue). Since 0.1.
+ * instances of `snapshot`. It reads the spool again, on the calling thread. Free it with qw_messages_free.
+ * Filters among the options of qw_scan (recipient, sender, login and so on) select messages here; they do not
+ * change the sums of the snapshot. Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND (no such queue). Since 0.1.
  */
 QW_API
 QW_WARN_UNUSED
@@ -1047,8 +1049,8 @@ qw_status qw_messages_open(const qw_snapshot *snapshot,
                            qw_error **err);
 
 /**
- * Goes to the next message and fills `row`; QW_END after the last. `row_size` is sizeof *row. Mail that
- * moves meanwhile may be told twice or not at all, as by mailq.
+ * Moves to the next message and fills `row`; QW_END after the last. `row_size` is sizeof *row. A message that
+ * moves during the call may be listed twice or not at all, as with mailq.
  * Errors: QW_ERR_INVALID, and those of qw_scan for an instance whose spool has gone. Since 0.1.
  */
 QW_API
@@ -1059,8 +1061,8 @@ qw_status qw_messages_next(qw_messages *messages,
                            qw_error **err);
 
 /**
- * The recipient at `index` of the present message, from 0 to row.recipients - 1, raw, in the order of
- * the file. It lives until the cursor moves or is freed. Errors: QW_ERR_INVALID. Since 0.1.
+ * Returns the recipient at `index` of the present message, from 0 to row.recipients - 1, raw, in the order
+ * of the file. It lives until the cursor moves or is freed. Errors: QW_ERR_INVALID. Since 0.1.
  */
 QW_API
 QW_WARN_UNUSED
@@ -1070,8 +1072,8 @@ qw_status qw_messages_recipient(const qw_messages *messages,
                                 qw_error **err);
 
 /**
- * Why the recipient at `index` of the present message waits: fills `row`, or returns QW_END if no delay
- * reason is on record. `row_size` is sizeof *row. Errors: QW_ERR_INVALID. Since 0.1.
+ * Fills `row` with the reason why the recipient at `index` of the present message waits; QW_END if none is
+ * on record. `row_size` is sizeof *row. Errors: QW_ERR_INVALID. Since 0.1.
  */
 QW_API
 QW_WARN_UNUSED
@@ -1082,9 +1084,10 @@ qw_status qw_messages_delay(const qw_messages *messages,
                             qw_error **err);
 
 /**
- * Directories and files that the cursor could not read up to here; 0 for NULL. Since 0.1.
+ * Returns the number of directories and files that the cursor could not read so far; 0 for NULL. Since 0.1.
  */
-QW_API uint64_t qw_messages_unreadable(const qw_messages *messages);
+QW_API
+uint64_t qw_messages_unreadable(const qw_messages *messages);
 
 /**
  * Frees a cursor. NULL is a no-op. Since 0.1.
@@ -1128,9 +1131,9 @@ uint64_t qw_reasons_others(const qw_reasons *reasons);
 QW_API void qw_reasons_free(qw_reasons *reasons);
 
 /**
- * Looks through the queues of the instances that `options` says, senders and recipients in one pass; its
- * options bucket-count, bucket-time and linear make the columns. `flags` is 0 or QW_SHAPE_ALL. Free it
- * with qw_shape_free. Errors: as qw_scan. Since 0.1.
+ * Reads the queues of the instances in `options`, senders and recipients in one pass. The options
+ * bucket-count, bucket-time and linear define the columns. `flags` is 0 or QW_SHAPE_ALL. Free it with
+ * qw_shape_free. Errors: as qw_scan. Since 0.1.
  */
 QW_API
 QW_WARN_UNUSED
@@ -1140,15 +1143,15 @@ qw_status qw_shape_scan(const qw_options *options,
                         qw_error **err);
 
 /**
- * 1 if all that was to be read was read; 0 if not, or for NULL. Since 0.1.
+ * Returns 1 if everything was read; 0 if not, or for NULL. Since 0.1.
  */
 QW_API int32_t qw_shape_complete(const qw_shape *shape);
 
 /**
- * The table of `queue` (a queue's name, backlog or total; NULL: all six), byte for byte as qshape prints
- * it: domains are raw bytes. `flags` are QW_SHAPE_SENDERS and QW_SHAPE_PARENTS; `min_subdomains` (0: 5) and
- * `width` (0: 80) are qshape's -m and -w. Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND (no such queue),
- * QW_ERR_UNSUPPORTED (the queue was excluded).
+ * Returns the table of `queue` (a queue's name, backlog or total; NULL: all six), byte for byte as qshape
+ * prints it: domains are raw bytes. `flags` are QW_SHAPE_SENDERS and QW_SHAPE_PARENTS; `min_subdomains`
+ * (0: 5) and `width` (0: 80) are qshape's -m and -w. Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND (no such
+ * queue), QW_ERR_UNSUPPORTED (the queue was excluded).
  * Since 0.1.
  */
 QW_API
@@ -1163,7 +1166,7 @@ qw_status qw_shape_text(const qw_shape *shape,
                         qw_error **err);
 
 /**
- * The same as a JSON document, schema queuewatch/1. Errors: as qw_shape_text. Since 0.1.
+ * Returns the same as a JSON document, schema queuewatch/1. Errors: as qw_shape_text. Since 0.1.
  */
 QW_API
 QW_WARN_UNUSED
@@ -1176,7 +1179,7 @@ qw_status qw_shape_json(const qw_shape *shape,
                         qw_error **err);
 
 /**
- * Opens a cursor over the rows of that table, in its order, TOTAL among them. Free it with
+ * Opens a cursor over the rows of that table, in its order, TOTAL included. Free it with
  * qw_shape_rows_free. Errors: as qw_shape_text. Since 0.1.
  */
 QW_API
@@ -1190,7 +1193,7 @@ qw_status qw_shape_rows_open(const qw_shape *shape,
                              qw_error **err);
 
 /**
- * Goes to the next row and fills `row`; QW_END after the last. `row_size` is sizeof *row.
+ * Moves to the next row and fills `row`; QW_END after the last. `row_size` is sizeof *row.
  * Errors: QW_ERR_INVALID. Since 0.1.
  */
 QW_API
@@ -1211,7 +1214,7 @@ QW_API void qw_shape_rows_free(qw_shape_rows *rows);
 QW_API void qw_shape_free(qw_shape *shape);
 
 /**
- * Judges `snapshot` by the rules in `options` (`warning`, `critical`), or by the defaults if it has none.
+ * Judges `snapshot` by the rules in `options` (`warning`, `critical`), or by the defaults if there are none.
  * Free the verdict with qw_verdict_free. Errors: QW_ERR_INVALID. Since 0.1.
  */
 QW_API
@@ -1222,12 +1225,12 @@ qw_status qw_check(const qw_options *options,
                    qw_error **err);
 
 /**
- * The worst state found; QW_STATE_UNKNOWN for NULL. Since 0.1.
+ * Returns the worst state; QW_STATE_UNKNOWN for NULL. Since 0.1.
  */
 QW_API qw_state qw_verdict_state(const qw_verdict *verdict);
 
 /**
- * The service output, `POSTFIX QUEUE WARNING: ...`, one line without performance data and newline.
+ * Returns the service output, `POSTFIX QUEUE WARNING: ...`: one line without performance data and newline.
  * Errors: QW_ERR_INVALID. Since 0.1.
  */
 QW_API
@@ -1237,7 +1240,7 @@ qw_status qw_verdict_summary(const qw_verdict *verdict,
                              qw_error **err);
 
 /**
- * The performance data, items separated by blanks. Errors: QW_ERR_INVALID. Since 0.1.
+ * Returns the performance data, items separated by blanks. Errors: QW_ERR_INVALID. Since 0.1.
  */
 QW_API
 QW_WARN_UNUSED
@@ -1246,7 +1249,7 @@ qw_status qw_verdict_perfdata(const qw_verdict *verdict,
                               qw_error **err);
 
 /**
- * Just what check_postfix_queue prints, newlines included; `verbosity` is the number of its -v.
+ * Returns exactly what check_postfix_queue prints, newlines included. `verbosity` is its number of -v.
  * Errors: QW_ERR_INVALID. Since 0.1.
  */
 QW_API
@@ -1257,7 +1260,7 @@ qw_status qw_verdict_output(const qw_verdict *verdict,
                             qw_error **err);
 
 /**
- * Snapshot and verdict as a JSON document, schema queuewatch/1. Errors: QW_ERR_INVALID. Since 0.1.
+ * Returns snapshot and verdict as a JSON document, schema queuewatch/1. Errors: QW_ERR_INVALID. Since 0.1.
  */
 QW_API
 QW_WARN_UNUSED
@@ -1266,13 +1269,13 @@ qw_status qw_verdict_json(const qw_verdict *verdict,
                           qw_error **err);
 
 /**
- * How many findings are not OK; 0 for NULL. Since 0.1.
+ * Returns the number of findings that are not OK; 0 for NULL. Since 0.1.
  */
 QW_API size_t qw_verdict_finding_count(const qw_verdict *verdict);
 
 /**
- * The finding at `index`, from 0, worst first. `row_size` is sizeof *row. Errors: QW_ERR_INVALID.
- * Since 0.1.
+ * Fills `row` with the finding at `index`, from 0, worst first. `row_size` is sizeof *row.
+ * Errors: QW_ERR_INVALID. Since 0.1.
  */
 QW_API
 QW_WARN_UNUSED
@@ -1288,11 +1291,11 @@ qw_status qw_verdict_finding(const qw_verdict *verdict,
 QW_API void qw_verdict_free(qw_verdict *verdict);
 
 /**
- * Begins to watch what `options` says by inotify, and reads all of it once, as qw_scan does; the options
- * `timeout` and `previous` mean nothing here. With the option `poll`, or where there are no events to be
- * had, it looks at all files from time to time and reads those that have changed (by inode number, size
- * and ctime, of the file and of its log of delay reasons); what it tells is then as old as the last look. It holds file descriptors, and no thread. Free it with
- * qw_watch_free. Errors: as qw_scan. Since 0.1.
+ * Begins to watch the instances in `options` by inotify, and reads all of them once, as qw_scan does. The
+ * options `timeout` and `previous` have no effect here. With the option `poll`, or if inotify is not
+ * available, it looks at all files from time to time and reads those that have changed (by inode number, size
+ * and ctime, of the file and of its log of delay reasons); its state is then as old as the last look. It holds
+ * file descriptors, and no thread. Free it with qw_watch_free. Errors: as qw_scan. Since 0.1.
  */
 QW_API
 QW_WARN_UNUSED
@@ -1301,16 +1304,16 @@ qw_status qw_watch_open(const qw_options *options,
                         qw_error **err);
 
 /**
- * The descriptor to wait for with poll, select or epoll: readable whenever qw_watch_dispatch has something to
- * do, and every ten seconds or more often, since ages grow. It belongs to the watch: do not read or close it.
- * -1 for NULL. Since 0.1.
+ * Returns the descriptor to wait for with poll, select or epoll. It is readable whenever qw_watch_dispatch
+ * has work, and at least every ten seconds, because ages grow. It belongs to the watch: do not read or close
+ * it. -1 for NULL. Since 0.1.
  */
 QW_API
 int32_t qw_watch_fd(const qw_watch *watch);
 
 /**
  * Waits until the descriptor is readable, at most `timeout_ms` milliseconds (negative: for ever), for hosts
- * without a loop of their own. QW_OK: it is; QW_END: the time is up, or a signal came. Errors:
+ * without an event loop. QW_OK: it is readable; QW_END: the time is up, or a signal came. Errors:
  * QW_ERR_INVALID, QW_ERR_IO. Since 0.1.
  */
 QW_API
@@ -1320,15 +1323,17 @@ qw_status qw_watch_wait(const qw_watch *watch,
                         qw_error **err);
 
 /**
- * Takes in what has happened. Never waits for anything but the disk; calls for nothing do no harm.
- * Errors: QW_ERR_INVALID, and those of qw_scan if a rescan was needed: the next call tries again.
- * Since 0.1.
+ * Processes what has happened. It waits for nothing but the disk; a call without work is harmless. Errors:
+ * QW_ERR_INVALID, and those of qw_scan if a rescan was necessary: the next call tries again. Since 0.1.
  */
-QW_API QW_WARN_UNUSED qw_status qw_watch_dispatch(qw_watch *watch, qw_error **err);
+QW_API
+QW_WARN_UNUSED
+qw_status qw_watch_dispatch(qw_watch *watch,
+                            qw_error **err);
 
 /**
- * Fills `row` with the next event that was taken in, or returns QW_END if there is none (more).
- * `row_size` is sizeof *row. Some thousands are kept for you. Errors: QW_ERR_INVALID. Since 0.1.
+ * Fills `row` with the next event, or returns QW_END if there are no more. `row_size` is sizeof *row. The
+ * watch keeps some thousands of events. Errors: QW_ERR_INVALID. Since 0.1.
  */
 QW_API
 QW_WARN_UNUSED
@@ -1338,8 +1343,8 @@ qw_status qw_watch_next(qw_watch *watch,
                         qw_error **err);
 
 /**
- * The snapshot of this moment, the same that qw_scan would take; news that wait are taken in first. Free it
- * with qw_snapshot_free; it lives on without the watch. Errors: as qw_watch_dispatch. Since 0.1.
+ * Returns the snapshot of this moment, the same that qw_scan would take; pending changes are processed first.
+ * Free it with qw_snapshot_free; it stays valid without the watch. Errors: as qw_watch_dispatch. Since 0.1.
  */
 QW_API
 QW_WARN_UNUSED
@@ -1348,10 +1353,9 @@ qw_status qw_watch_snapshot(qw_watch *watch,
                             qw_error **err);
 
 /**
- * The verdict of this moment by the rules in `options`, or (NULL) in those that the watch was opened with.
- * It costs the same for any number of messages; its long output lacks the table of domains by age, which
- * qw_check of qw_watch_snapshot has. Free it with qw_verdict_free. Errors: as qw_watch_dispatch and qw_check.
- * Since 0.1.
+ * Returns the verdict of this moment by the rules in `options`, or, if NULL, in those of qw_watch_open. It
+ * costs the same for any number of messages; its long output lacks the table of domains by age, which qw_check
+ * of qw_watch_snapshot has. Free it with qw_verdict_free. Errors: as qw_watch_dispatch and qw_check. Since 0.1.
  */
 QW_API
 QW_WARN_UNUSED
@@ -1361,60 +1365,57 @@ qw_status qw_watch_check(qw_watch *watch,
                          qw_error **err);
 
 /**
- * Frees a watch; snapshots and verdicts made from it live on. NULL is a no-op. Since 0.1.
+ * Frees a watch. Snapshots and verdicts made from it stay valid. NULL is a no-op. Since 0.1.
  */
 QW_API void qw_watch_free(qw_watch *watch);
 
 /**
- * The name of a status, such as `QW_ERR_NOT_FOUND`; `?` for a number that is none here. NUL-terminated and
- * static, as all names. Since 0.1.
+ * Returns the name of a status, such as `QW_ERR_NOT_FOUND`; `?` for an unknown number. It is NUL-terminated
+ * and static, as all names. Since 0.1.
  */
 QW_API
 const char *qw_status_name(qw_status status);
 
 /**
- * The word of a service state: OK, WARNING, CRITICAL or UNKNOWN; `?` for a number that is none here.
+ * Returns the word of a service state: OK, WARNING, CRITICAL or UNKNOWN; `?` for an unknown number.
  * Since 0.1.
  */
-QW_API
-const char *qw_state_name(qw_state state);
+QW_API const char *qw_state_name(qw_state state);
 
 /**
- * How far a figure can be trusted, in words: exact, at least, unknown; `?` for a number that is none here.
- * Since 0.1.
+ * Returns the quality of a figure in words: exact, at least, unknown; `?` for an unknown number. Since 0.1.
  */
 QW_API
 const char *qw_quality_name(qw_quality quality);
 
 /**
- * The name of a queue's directory; `none` for QW_QUEUE_NONE, `?` for a number that is none here. Since 0.1.
+ * Returns the name of a queue's directory; `none` for QW_QUEUE_NONE, `?` for an unknown number. Since 0.1.
  */
 QW_API
 const char *qw_queue_name(qw_queue queue);
 
 /**
- * The name of an event's kind, as `queuewatch watch --json` has it; `?` for a number that is none here.
- * Since 0.1.
+ * Returns the name of an event's kind, as in `queuewatch watch --json`; `?` for an unknown number. Since 0.1.
  */
 QW_API
 const char *qw_event_name(int32_t kind);
 
 /**
- * The name of a problem's kind: directory, file, damaged, instance; `?` for a number that is none here.
+ * Returns the name of a problem's kind: directory, file, damaged, instance; `?` for an unknown number.
  * Since 0.1.
  */
 QW_API
 const char *qw_problem_name(int32_t kind);
 
 /**
- * The name of a cause by its place in the list that qw_cause_info reads; `?` for a place that is none here.
+ * Returns the name of a cause by its index in the list that qw_cause_info reads; `?` for an unknown index.
  * Since 0.1.
  */
 QW_API
 const char *qw_cause_name(int32_t cause);
 
 /**
- * How many options there are. Since 0.1.
+ * Returns the number of options. Since 0.1.
  */
 QW_API size_t qw_option_count(void);
 
@@ -1430,7 +1431,7 @@ qw_status qw_option_info(size_t index,
                          qw_error **err);
 
 /**
- * How many measures there are. Since 0.1.
+ * Returns the number of measures. Since 0.1.
  */
 QW_API size_t qw_measure_count(void);
 
@@ -1446,7 +1447,7 @@ qw_status qw_measure_info(size_t index,
                           qw_error **err);
 
 /**
- * How many causes there are. Since 0.1.
+ * Returns the number of causes. Since 0.1.
  */
 QW_API size_t qw_cause_count(void);
 
@@ -1462,8 +1463,8 @@ qw_status qw_cause_info(size_t index,
                         qw_error **err);
 
 /**
- * Sets the log function of the process, for records up to `max_level` (QW_LOG_); a NULL function
- * removes it. By default nothing is logged. `user` is handed to it as it is and must stay valid.
+ * Sets the log function of the process, for records up to `max_level` (QW_LOG_). A NULL function removes it.
+ * By default nothing is logged. `user` is passed to it unchanged and must stay valid.
  * Fails with QW_ERR_STATE if the library was linked into a Rust program that has a logger. Since 0.1.
  */
 QW_API

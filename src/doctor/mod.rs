@@ -1,8 +1,8 @@
-//! What stands between this process and a true figure: who it is, what it may read, what is wrong with
-//! the spools, and the least that mends it.
+//! Examines what keeps this process from a true figure: who it is, what it may read, what is wrong with the
+//! spools, and the smallest remedy.
 //!
-//! It looks and changes nothing. A [`Report`] is lines in the order of the way to a figure: rights, then
-//! each instance; how they look is the program's affair.
+//! It changes nothing. A [`Report`] is a list of lines: first the rights, then each instance. The program
+//! decides how they look.
 
 mod rights;
 mod spool;
@@ -11,32 +11,32 @@ use crate::error::{Error, Result};
 use crate::options::Options;
 use rights::Rights;
 
-/// How a line is meant.
+/// How important a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weight {
     /// As it should be.
     Good,
-    /// To be known.
+    /// A note.
     Note,
-    /// In the way of a true figure, or of the mail.
+    /// It prevents a true figure, or stops mail.
     Wrong,
 }
 
-/// One thing that was looked at.
+/// One result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// How it is meant.
+    /// Its importance.
     pub weight: Weight,
-    /// What was found: one line, harmless to print.
+    /// The result: one line, safe to print.
     pub text: String,
-    /// What mends it, if it needs mending and we know.
+    /// The remedy, if one is necessary and known.
     pub remedy: Option<String>,
 }
 
-/// All that was looked at.
+/// All results.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// In order.
+    /// The lines, in order.
     pub lines: Vec<Line>,
 }
 
@@ -61,13 +61,13 @@ impl Report {
         });
     }
 
-    /// An error; what keeps only some users from reading gets `rights` as its remedy.
+    /// Adds an error. If only some users lack the right to read, the remedy comes from `rights`.
     fn error(&mut self, error: &Error, rights: &Rights) {
         let remedy = rights.remedy_for(error);
         self.wrong(error.statement(), remedy);
     }
 
-    /// Whether nothing is wrong.
+    /// Returns true if nothing is wrong.
     pub fn is_good(&self) -> bool {
         self.lines.iter().all(|line| line.weight != Weight::Wrong)
     }

@@ -1,5 +1,5 @@
-//! What this process may do, as the kernel says it (/proc/self/status, capabilities(7)), and what would
-//! let it read a spool.
+//! What this process may do according to the kernel (/proc/self/status, capabilities(7)), and what would let
+//! it read a spool.
 
 use std::fs;
 use std::path::PathBuf;
@@ -24,9 +24,9 @@ pub(super) struct Rights {
     bounding: u64,
     no_new_privileges: bool,
     program: Option<PathBuf>,
-    /// The program's file system takes no file capabilities.
+    /// True if the program's file system ignores file capabilities.
     nosuid: bool,
-    /// SELinux or AppArmor confines it: by what.
+    /// The name of the SELinux or AppArmor domain that confines it.
     confined: Option<String>,
 }
 
@@ -62,7 +62,7 @@ impl Rights {
         }
     }
 
-    /// Whether modes keep it from reading nothing.
+    /// Returns true if no mode keeps it from reading.
     fn may_read_all(&self) -> bool {
         self.effective & (CAP_DAC_READ_SEARCH | CAP_DAC_OVERRIDE) != 0
     }
@@ -95,7 +95,7 @@ impl Rights {
         }
     }
 
-    /// What lets this process past `error`, or what the error itself advises.
+    /// Returns how this process could get past `error`, or the remedy of the error itself.
     pub(super) fn remedy_for(&self, error: &Error) -> Option<String> {
         if error.kind() != ErrorKind::Denied
             && !matches!(error.errno(), Some(libc::EACCES | libc::EPERM))
@@ -105,7 +105,7 @@ impl Rights {
         Some(self.remedy())
     }
 
-    /// The least that lets this program read every spool.
+    /// Returns the smallest right that lets this program read every spool.
     fn remedy(&self) -> String {
         let program = self.program.as_ref();
         let program = program.map_or("PROGRAM".to_owned(), |program| escape::path(program));
@@ -141,9 +141,9 @@ impl Rights {
     }
 }
 
-/// By what this process is confined, if it is.
+/// Returns what confines this process, if anything does.
 fn confinement() -> Option<String> {
-    // With both compiled in, the active one answers here.
+    // If the kernel has both, the active one answers here.
     let label = fs::read("/proc/self/attr/current").ok()?;
     let label = escape::printable(label.trim_ascii_end().trim_ascii_end(), 96);
     let label = label.trim_end_matches('?');

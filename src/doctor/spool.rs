@@ -1,5 +1,4 @@
-//! One instance, examined: its configuration, every directory and file, modes and ACLs, its disk, its
-//! master.
+//! Examines one instance: its configuration, every directory and file, modes and ACLs, its disk, its master.
 
 use std::path::{Path, PathBuf};
 
@@ -18,9 +17,9 @@ use crate::snapshot::contribution::is_altered;
 use crate::spelling::option;
 use crate::sys;
 
-/// Things of which the places are kept and told; all are counted.
+/// How many examples of each kind are shown. All are counted.
 const MAX_EXAMPLES: usize = 20;
-/// Extended attributes that hold ACLs (acl(5)).
+/// The extended attributes that hold ACLs (acl(5)).
 const ACLS: [(&str, &str); 2] = [
     (
         "system.posix_acl_default",
@@ -29,7 +28,7 @@ const ACLS: [(&str, &str); 2] = [
     ("system.posix_acl_access", "an ACL"),
 ];
 
-/// Adds to `report` what is found of `instance`.
+/// Adds the results about `instance` to `report`.
 pub(super) fn examine(
     instance: &Instance,
     options: &Options,
@@ -178,7 +177,7 @@ fn files(spool: &Spool, options: &Options, rights: &Rights, report: &mut Report)
     });
 }
 
-/// What Postfix reads in the group bits of a queue file (mail_queue.h; postfix.md, "Group and other
+/// Returns how Postfix understands the group bits of a queue file (mail_queue.h; postfix.md, "Group and other
 /// mode bits are commands").
 fn meaning(mode: u32) -> &'static str {
     match mode {
@@ -221,7 +220,7 @@ fn disk(spool: &Spool, instance: &Instance, report: &mut Report) {
     };
     let free = Unit::Bytes.show(disk.free_bytes as f64);
     let settings = &instance.settings;
-    // smtpd(8) wants queue_minfree, or without it 1.5 times the largest message.
+    // smtpd(8) requires queue_minfree, or without it 1.5 times the largest message.
     let wanted = match settings.queue_minfree {
         0 => settings.message_size_limit.saturating_mul(3) / 2,
         minfree => minfree,
@@ -250,7 +249,7 @@ fn disk(spool: &Spool, instance: &Instance, report: &mut Report) {
     }
 }
 
-/// Files with something wrong: the first of them by path, and how many there are.
+/// Files with a fault: the first of them by path, and their number.
 #[derive(Debug)]
 struct Listed<T> {
     files: Vec<(PathBuf, T)>,
@@ -279,8 +278,8 @@ impl<T> Listed<T> {
         self.files.append(&mut other.files);
     }
 
-    /// Adds a line for each of the first, in the order of their paths, and how many more there are of
-    /// what is called `kind`.
+    /// Adds a line for each of the first, in the order of their paths, and the number of further ones, which
+    /// are called `kind`.
     fn tell(
         mut self,
         report: &mut Report,
@@ -300,7 +299,7 @@ impl<T> Listed<T> {
     }
 }
 
-/// What a thorough scan finds.
+/// The results of a full scan.
 #[derive(Debug, Default)]
 struct Finds {
     messages: [u64; Queue::ALL.len()],
@@ -329,9 +328,9 @@ impl Finds {
         self.cut |= other.cut;
     }
 
-    /// What is wrong with a file, ready or not.
+    /// Looks at the mode and the size of a file, ready or not.
     fn file(&mut self, file: &Message<'_>) {
-        // Postfix gives no meaning to the modes of what it never reads again.
+        // Postfix gives no meaning to the modes of files that it never reads again.
         if file.queue == Queue::Corrupt {
             return self.corrupt.add(file, ());
         }
@@ -364,7 +363,7 @@ impl Observer for Finds {
 
     fn misowned(&mut self, one: Misowned) {
         self.misowned.push(one);
-        // Memory for the first of very many.
+        // Bounded: the first ones are enough.
         if self.misowned.len() >= 64 * MAX_EXAMPLES {
             self.misowned.sort_by(|a, b| a.path.cmp(&b.path));
             self.misowned.truncate(2 * MAX_EXAMPLES);

@@ -1,16 +1,16 @@
-//! Borrowed bytes, as they cross the boundary, and their printable form.
+//! Borrowed bytes as they cross the C boundary, and their printable form.
 
 use std::ffi::c_char;
 
-/// Bytes that belong to somebody else; each function says to whom and until when. `data` is NULL where
-/// there are none at all; an empty text has data and a length of 0. They are not NUL-terminated unless
-/// a function says so.
+/// Borrowed bytes. Each function says who owns them and how long they live. `data` is NULL if the value is
+/// absent; an empty text has data and a length of 0. The bytes are not NUL-terminated unless a function says
+/// so.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct qw_bytes {
     /// The first byte, or NULL.
     pub data: *const u8,
-    /// How many.
+    /// The number of bytes.
     pub len: usize,
 }
 
@@ -33,9 +33,9 @@ impl qw_bytes {
 }
 
 /// Writes `bytes` to `buffer` as text that is safe on a terminal, in a log and in a monitor: printable ASCII,
-/// with `?` for all else, cut at `size` - 1 bytes, and always NUL-terminated if `size` is not 0. Returns the
-/// length of the whole text, as snprintf does: one of `size` or more was cut. Absent bytes are an empty text.
-/// Since 0.1.
+/// with `?` for every other byte. The text is cut at `size` - 1 bytes, and NUL-terminated if `size` is not 0.
+/// Returns the length of the whole text, as snprintf does: the text was cut if that is `size` or more. Absent
+/// bytes give an empty text. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.

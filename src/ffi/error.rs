@@ -1,4 +1,4 @@
-//! What an error object tells.
+//! Functions that read an error object.
 
 use std::ffi::c_char;
 
@@ -7,7 +7,7 @@ use super::failure::qw_error;
 use super::guard::{freed, infallible};
 use super::{QW_NUL, QW_OK, qw_status};
 
-/// The status that came with the error; QW_OK for NULL. Since 0.1.
+/// Returns the status that came with the error; QW_OK for NULL. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
@@ -16,7 +16,7 @@ pub unsafe extern "C" fn qw_error_code(error: *const qw_error) -> qw_status {
     infallible!(QW_OK, [shared(error)], error.code)
 }
 
-/// The errno of the system; 0 if it gave none, or for NULL. Since 0.1.
+/// Returns the errno of the system; 0 without one, or for NULL. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
@@ -25,8 +25,8 @@ pub unsafe extern "C" fn qw_error_errno(error: *const qw_error) -> i32 {
     infallible!(0, [shared(error)], error.errno)
 }
 
-/// The whole text with cause and remedy, printable ASCII, NUL-terminated; lives as long as the error;
-/// never NULL. Since 0.1.
+/// Returns the whole text with cause and remedy: printable ASCII, NUL-terminated, never NULL. It lives as long
+/// as the error. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
@@ -35,8 +35,8 @@ pub unsafe extern "C" fn qw_error_message(error: *const qw_error) -> *const c_ch
     infallible!(c"".as_ptr(), [shared(error)], error.message.as_ptr())
 }
 
-/// What to do about it, printable ASCII, NUL-terminated; NULL if we know nothing. Lives as long as the
-/// error. Since 0.1.
+/// Returns the remedy: printable ASCII, NUL-terminated; NULL if there is none. It lives as long as the error.
+/// Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
@@ -48,7 +48,7 @@ pub unsafe extern "C" fn qw_error_remedy(error: *const qw_error) -> *const c_cha
     })
 }
 
-/// The raw path that the error is about; absent if it is about none. Lives as long as the error.
+/// Returns the raw path that the error is about; absent if there is none. It lives as long as the error.
 /// Since 0.1.
 ///
 /// # Safety
@@ -62,8 +62,8 @@ pub unsafe extern "C" fn qw_error_path(error: *const qw_error) -> qw_bytes {
     )
 }
 
-/// The offset of the first wrong byte in the text given, counted from 0; QW_NUL if it is about no text.
-/// Since 0.1.
+/// Returns the offset of the first wrong byte in the given text, from 0; QW_NUL if the error is not about a
+/// text. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.

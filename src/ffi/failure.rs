@@ -10,10 +10,10 @@ use super::{
 };
 use crate::error::{Error, ErrorKind};
 
-/// What stands behind an option in Perl.
+/// The text after the name of an option in Perl.
 const ARROW: &str = " =>";
 
-/// What failed, why, and what to do about it. Owned by whoever received it.
+/// An error: what failed, why, and the remedy. Whoever receives it owns it.
 pub struct qw_error {
     pub(super) code: qw_status,
     pub(super) errno: i32,
@@ -45,7 +45,7 @@ impl qw_error {
     pub(super) fn new(error: &Error) -> Self {
         use std::os::unix::ffi::OsStrExt;
         let text = |text: &str| {
-            // The arrow with which Perl spells an option stays; any other `>` may be HTML to a monitor.
+            // The arrow that follows an option in Perl stays. Any other `>` could be HTML to a monitor.
             let parts: Vec<String> = text
                 .split(ARROW)
                 .map(|part| crate::escape::printable(part.as_bytes(), 4096))

@@ -1,9 +1,9 @@
-//! What stands around every function: pointers are checked, no panic unwinds into the host, nothing is
-//! printed, and errors become objects.
+//! Wraps every exported function: it checks pointers, catches panics, prints nothing, and turns errors into
+//! objects.
 //!
-//! [`fallible`] and [`infallible`] are the bodies of all exported functions. They turn each argument
-//! into a checked value by a function of `input`, under the header's rules for pointers, and run the
-//! rest as safe code: the only `unsafe` of an exported function is theirs.
+//! [`fallible`] and [`infallible`] are the bodies of all exported functions. They turn each argument into a
+//! checked value by a function of `input`, under the header's rules for pointers, and run the rest as safe
+//! code. So an exported function has no `unsafe` but theirs.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -14,12 +14,12 @@ use super::{handle, qw_status, records, thread};
 use crate::error::{Error, ErrorKind, Result};
 use crate::threads;
 
-// A panic must be able to unwind to here: with `panic = "abort"` it would take the host down.
+// A panic must unwind to here. With `panic = "abort"` it would end the host.
 const _: () = assert!(cfg!(panic = "unwind"));
 
-/// The body of a function that can fail: `fallible!(err, [KIND(ARGUMENT, ...), ...], { BODY })`.
-/// KIND is a function of `input`; in BODY, whose value is a `Result<qw_status>`, the argument's name
-/// stands for what it gave. Places for handles are NULL whatever happens.
+/// The body of a function that can fail: `fallible!(err, [KIND(ARGUMENT, ...), ...], { BODY })`. KIND is a
+/// function of `input`. In BODY, whose value is a `Result<qw_status>`, the argument's name stands for the
+/// checked value. Out parameters for handles are NULL after any failure.
 macro_rules! fallible {
     ($err:ident, [$($kind:ident($name:ident $(, $extra:expr)*)),* $(,)?], $body:block) => {{
         let _outer = $crate::spelling::keep();
@@ -40,8 +40,8 @@ macro_rules! fallible {
     }};
 }
 
-/// The body of a function that gives a value: `infallible!(FALLBACK, [KIND(ARGUMENT)], VALUE)`.
-/// It gives FALLBACK if an argument is refused.
+/// The body of a function that returns a value: `infallible!(FALLBACK, [KIND(ARGUMENT)], VALUE)`. It returns
+/// FALLBACK if an argument is refused.
 macro_rules! infallible {
     ($fallback:expr, [$($kind:ident($name:ident $(, $extra:expr)*)),* $(,)?], $value:expr) => {{
         let _outer = $crate::spelling::keep();
@@ -66,10 +66,9 @@ macro_rules! freed {
 
 pub(super) use {fallible, freed, infallible};
 
-/// Keeps the default panic hook from printing for panics of ours; a Rust host's own go where they
-/// went.
+/// Keeps the default panic hook from printing our panics. Panics of a Rust host go to its own hook.
 ///
-/// Not std's Once: that blocks, and a child forked in the middle would wait for ever.
+/// It does not use std's Once, which blocks: a child forked during the call would wait for ever.
 fn silence() {
     static INSTALLED: OnceBool = OnceBool::new();
     INSTALLED.get_or_init(|| {
@@ -115,7 +114,7 @@ pub(super) unsafe fn guard(
     })
 }
 
-/// The error for a panic.
+/// Makes the error for a panic.
 fn bug(payload: &(dyn std::any::Any + Send)) -> Error {
     let what = payload
         .downcast_ref::<String>()
@@ -126,7 +125,7 @@ fn bug(payload: &(dyn std::any::Any + Send)) -> Error {
     Error::new(ErrorKind::Panic, format!("internal error: {what}")).with_remedy("please report it")
 }
 
-/// Runs `body` for a function that cannot fail; `fallback` if it does all the same.
+/// Runs `body` for a function that cannot fail. Returns `fallback` if it fails nevertheless.
 pub(super) fn guard_value<T>(fallback: T, body: impl FnOnce() -> Result<T>) -> T {
     let mut value = None;
     // SAFETY: a null place for the error is allowed.

@@ -1,7 +1,7 @@
-//! Handles: how objects are handed to the host, and how its pointers become references again.
+//! Handles: how objects are given to the host, and how its pointers become references again.
 //!
-//! A handle that changes, or that holds file descriptors, has a [`Life`]: it is refused after a bug
-//! left it half changed, and in another process than the one that made it.
+//! A handle that changes, or that holds file descriptors, has a [`Life`]. It is refused after a panic left it
+//! half changed, and in another process than the one that made it.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,20 +9,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::error::{Error, ErrorKind, Result};
 use crate::spelling::{self, Spelling};
 
-/// What is behind a handle.
+/// The type behind a handle.
 pub(super) trait Opaque {
-    /// Its life, unless it is immutable and only memory.
+    /// Returns the state of its life; `None` if it is immutable and holds only memory.
     fn life(&self) -> Option<&Life> {
         None
     }
 
-    /// How its host spells options, if it was told.
+    /// Returns how its host spells options, if the host has set that.
     fn spelling(&self) -> Option<Spelling> {
         None
     }
 }
 
-/// Whether a call on `handle` may go on, and how its texts spell options.
+/// Refuses a call on an unusable `handle`, and sets how texts spell options.
 fn enter(handle: &impl Opaque) -> Result<()> {
     handle.life().map_or(Ok(()), Life::check)?;
     if let Some(spelling) = handle.spelling() {
@@ -31,17 +31,17 @@ fn enter(handle: &impl Opaque) -> Result<()> {
     Ok(())
 }
 
-/// Whether a handle can be used.
+/// The state that decides whether a handle can be used.
 #[derive(Debug)]
 pub(super) struct Life {
-    /// A call on it ended in a bug.
+    /// True after a panic during a call on the handle.
     poisoned: AtomicBool,
-    /// The process that its file descriptors belong to; `None` if it holds none.
+    /// The process that owns its file descriptors; `None` if it holds none.
     process: Option<u32>,
 }
 
 impl Life {
-    /// Of a handle that is only memory: a forked child may use its copy.
+    /// For a handle that is only memory: a forked child may use its copy.
     pub(super) fn of_memory() -> Self {
         Life {
             poisoned: AtomicBool::new(false),
@@ -49,8 +49,8 @@ impl Life {
         }
     }
 
-    /// Of a handle with file descriptors, whose place and registrations a forked child shares with
-    /// its parent (fork(2)).
+    /// For a handle with file descriptors. A forked child shares their offsets and registrations with its
+    /// parent (fork(2)).
     pub(super) fn of_descriptors() -> Self {
         Life {
             process: Some(std::process::id()),
@@ -80,7 +80,7 @@ impl Life {
     }
 }
 
-/// A handle in exclusive use. If the call panics, the handle is not used again.
+/// A handle in exclusive use. A panic during the call poisons it.
 pub(super) struct InUse<'a, T: Opaque>(&'a mut T);
 
 impl<T: Opaque> Deref for InUse<'_, T> {
@@ -112,12 +112,12 @@ fn null<T>() -> Error {
     Error::new(ErrorKind::Invalid, format!("the {name} argument is NULL"))
 }
 
-/// Hands `value` to the caller.
+/// Gives `value` to the caller.
 pub(super) fn give<T: Opaque>(value: T) -> *mut T {
     Box::into_raw(Box::new(value))
 }
 
-/// Where a new handle goes: not NULL, and NULL in it first.
+/// Checks an out parameter for a handle, and sets it to NULL.
 ///
 /// # Safety
 /// `out` is NULL or may be written during the call.
@@ -131,7 +131,7 @@ pub(super) unsafe fn out<'a, T: Opaque>(out: *mut *mut T) -> Result<&'a mut *mut
     Ok(unsafe { &mut *out })
 }
 
-/// A handle that others may use at the same time.
+/// Borrows a handle that other threads may use at the same time.
 ///
 /// # Safety
 /// `handle` is NULL, or came from [`give`], was not freed, and is not used exclusively meanwhile.
@@ -142,7 +142,7 @@ pub(super) unsafe fn shared<'a, T: Opaque>(handle: *const T) -> Result<&'a T> {
     Ok(handle)
 }
 
-/// As [`shared`], where NULL means that there is none.
+/// As [`shared`], but NULL is allowed and means none.
 ///
 /// # Safety
 /// As for [`shared`].
@@ -154,7 +154,7 @@ pub(super) unsafe fn optional<'a, T: Opaque>(handle: *const T) -> Result<Option<
     }
 }
 
-/// A handle that nobody else uses.
+/// Borrows a handle exclusively.
 ///
 /// # Safety
 /// `handle` is NULL, or came from [`give`], was not freed, and is not used by anyone else meanwhile.

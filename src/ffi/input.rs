@@ -1,4 +1,4 @@
-//! What callers give beside handles: texts with a length, and places for results.
+//! Checks arguments that are not handles: texts with a length, and out parameters.
 
 use std::ffi::{CStr, c_char};
 use std::mem::size_of;
@@ -9,11 +9,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::measure::Subject;
 use crate::postfix::queue::QueueSet;
 
-/// Bytes that a caller gave.
+/// Borrows bytes of the caller.
 ///
 /// # Safety
-/// `data` is NULL or points to `len` readable bytes, or, if that is [`QW_NUL`], to a NUL-terminated
-/// text; they stay as they are during the call.
+/// `data` is NULL or points to `len` readable bytes, or, if `len` is [`QW_NUL`], to a NUL-terminated text. The
+/// bytes do not change during the call.
 pub(super) unsafe fn bytes<'a>(data: *const c_char, len: usize, what: &str) -> Result<&'a [u8]> {
     if data.is_null() {
         return Err(Error::new(ErrorKind::Invalid, format!("{what} is NULL")));
@@ -32,7 +32,7 @@ pub(super) unsafe fn bytes<'a>(data: *const c_char, len: usize, what: &str) -> R
     Ok(unsafe { std::slice::from_raw_parts(data.cast(), len) })
 }
 
-/// As [`bytes`], for what must be UTF-8.
+/// As [`bytes`], but the bytes must be UTF-8.
 ///
 /// # Safety
 /// As for [`bytes`].
@@ -43,7 +43,7 @@ pub(super) unsafe fn text<'a>(data: *const c_char, len: usize, what: &str) -> Re
         .map_err(|_| Error::new(ErrorKind::Syntax, format!("{what} is not valid UTF-8")))
 }
 
-/// A queue's name, backlog or total; NULL stands for all six.
+/// Parses a queue's name, backlog or total. NULL means all six queues.
 ///
 /// # Safety
 /// As for [`bytes`].
@@ -55,7 +55,7 @@ pub(super) unsafe fn queues(data: *const c_char, len: usize) -> Result<QueueSet>
     unsafe { text(data, len, "the queue") }.and_then(Subject::queues_named)
 }
 
-/// Where a plain value goes.
+/// Checks an out parameter for a plain value.
 ///
 /// # Safety
 /// `place` is NULL or may be written during the call.
@@ -65,13 +65,13 @@ pub(super) unsafe fn place<'a, T>(place: *mut T, what: &str) -> Result<&'a mut T
         .ok_or_else(|| Error::new(ErrorKind::Invalid, format!("the place for {what} is NULL")))
 }
 
-/// A row, which grows at its end from release to release.
+/// A row. Later releases add fields at its end.
 pub(super) trait Row: Copy {
-    /// Its size in the first release, less than which no caller has.
+    /// Its size in the first release. No caller passes less.
     const FIRST: usize;
 }
 
-/// Says that `$last`, a field of type `$type`, ended a row in its first release.
+/// Declares that `$last`, a field of type `$type`, was the last field of a row in its first release.
 macro_rules! first_release_ends {
     ($row:ident, $last:ident: $type:ty) => {
         impl $crate::ffi::input::Row for $row {
@@ -81,13 +81,13 @@ macro_rules! first_release_ends {
 }
 pub(super) use first_release_ends;
 
-/// Where a row goes.
+/// An out parameter for a row.
 pub(super) struct RowPlace<T> {
     to: *mut T,
     size: usize,
 }
 
-/// The caller's row, of whose size it told.
+/// Checks the caller's row, whose size the caller passes.
 ///
 /// # Safety
 /// `row` is NULL or points to `size` bytes that may be written during the call.
@@ -106,7 +106,7 @@ pub(super) unsafe fn row<T: Row>(row: *mut T, size: usize) -> Result<RowPlace<T>
 }
 
 impl<T: Row> RowPlace<T> {
-    /// Writes `row` there: as much as fits, and zeroes behind what we know.
+    /// Writes `row`: as much as fits, and zeroes in fields that this library does not know.
     pub(super) fn give(self, row: T) {
         let known = size_of::<T>().min(self.size);
         let to = self.to.cast::<u8>();

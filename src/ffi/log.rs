@@ -11,15 +11,15 @@ use super::records::{self, QW_LOG_DEBUG, QW_LOG_ERROR, QW_LOG_INFO, QW_LOG_TRACE
 use super::{QW_OK, qw_status};
 use crate::error::{Error, ErrorKind};
 
-/// A log function: its `user` pointer, the level (QW_LOG_), the part of the library, the message. The
-/// bytes live during the call. It is called on the thread that called the library, at the end of that
-/// call. It must not unwind, and must not call the library: what can fail returns QW_ERR_STATE there, and
-/// what cannot gives what it gives for NULL. It may free handles.
+/// A log function. It receives its `user` pointer, the level (QW_LOG_), the part of the library, and the
+/// message. The bytes live during the call. It runs on the thread that called the library, at the end of that
+/// call. It must not unwind and must not call the library: functions that can fail return QW_ERR_STATE there,
+/// and others return what they return for NULL. It may free handles.
 pub type qw_log_fn =
     Option<extern "C" fn(user: *mut c_void, level: i32, target: qw_bytes, message: qw_bytes)>;
 
-/// Sets the log function of the process, for records up to `max_level` (QW_LOG_); a NULL function
-/// removes it. By default nothing is logged. `user` is handed to it as it is and must stay valid.
+/// Sets the log function of the process, for records up to `max_level` (QW_LOG_). A NULL function removes it.
+/// By default nothing is logged. `user` is passed to it unchanged and must stay valid.
 /// Fails with QW_ERR_STATE if the library was linked into a Rust program that has a logger. Since 0.1.
 ///
 /// # Safety

@@ -27,7 +27,7 @@ impl Opaque for qw_messages {
     }
 }
 
-/// One message. The bytes are raw, and live until the cursor moves or is freed.
+/// One message. The bytes are raw. They live until the cursor moves or is freed.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct qw_message {
@@ -37,21 +37,21 @@ pub struct qw_message {
     pub queue_id: qw_bytes,
     /// The envelope sender; empty for the null sender.
     pub sender: qw_bytes,
-    /// When it arrived, in seconds of the epoch; 0 if the file does not say.
+    /// The arrival time, in seconds of the epoch; 0 if the file does not say.
     pub arrival: i64,
-    /// Its next retry, in seconds of the epoch; 0 unless it is deferred.
+    /// The time of its next retry, in seconds of the epoch; 0 unless it is deferred.
     pub next_retry: i64,
     /// The size that mailq prints, in bytes.
     pub size: u64,
-    /// Recipients still to be delivered; see qw_messages_recipient.
+    /// The number of recipients still to be delivered; see qw_messages_recipient.
     pub recipients: u64,
-    /// Recipients done with.
+    /// The number of recipients that were delivered or bounced.
     pub done: u64,
     /// QW_QUEUE_.
     pub queue: qw_queue,
-    /// Permission bits of the file.
+    /// The permission bits of the file.
     pub mode: u32,
-    /// 1 if it is no valid queue file. The row has what could be read.
+    /// 1 if the file is damaged. The row has what could be read.
     pub damaged: i32,
     /// 1 if it is marked for expiry (`postsuper -e`, or an altered mode).
     pub forced_expire: i32,
@@ -59,7 +59,7 @@ pub struct qw_message {
 
 first_release_ends!(qw_message, forced_expire: i32);
 
-/// Why a recipient waits, as Postfix logged it. The bytes are raw, and live until the cursor moves or is
+/// Why a recipient waits, as Postfix logged it. The bytes are raw. They live until the cursor moves or is
 /// freed.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -68,16 +68,16 @@ pub struct qw_delay {
     pub status: qw_bytes,
     /// The delay reason that mailq prints.
     pub reason: qw_bytes,
-    /// The address that was tried, quoted; another than the recipient's where mail is redirected.
+    /// The address that was tried, quoted. It differs from the recipient where mail is redirected.
     pub address: qw_bytes,
 }
 
 first_release_ends!(qw_delay, address: qw_bytes);
 
 /// Opens a cursor over the messages of `queue` (a queue's name, backlog or total; NULL: all six) in the
-/// instances of `snapshot`. It reads the spool again, on the calling thread. Free it with
-/// qw_messages_free. Filters among the options of qw_scan (recipient, sender, login and the like) leave out
-/// messages here and in no sum. Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND (no such queue). Since 0.1.
+/// instances of `snapshot`. It reads the spool again, on the calling thread. Free it with qw_messages_free.
+/// Filters among the options of qw_scan (recipient, sender, login and so on) select messages here; they do not
+/// change the sums of the snapshot. Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND (no such queue). Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
@@ -104,8 +104,8 @@ pub unsafe extern "C" fn qw_messages_open(
     )
 }
 
-/// Goes to the next message and fills `row`; QW_END after the last. `row_size` is sizeof *row. Mail that
-/// moves meanwhile may be told twice or not at all, as by mailq.
+/// Moves to the next message and fills `row`; QW_END after the last. `row_size` is sizeof *row. A message that
+/// moves during the call may be listed twice or not at all, as with mailq.
 /// Errors: QW_ERR_INVALID, and those of qw_scan for an instance whose spool has gone. Since 0.1.
 ///
 /// # Safety
@@ -154,8 +154,8 @@ fn filled(cursor: &SnapshotMessages) -> Option<qw_message> {
     })
 }
 
-/// The recipient at `index` of the present message, from 0 to row.recipients - 1, raw, in the order of
-/// the file. It lives until the cursor moves or is freed. Errors: QW_ERR_INVALID. Since 0.1.
+/// Returns the recipient at `index` of the present message, from 0 to row.recipients - 1, raw, in the order
+/// of the file. It lives until the cursor moves or is freed. Errors: QW_ERR_INVALID. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
@@ -174,8 +174,8 @@ pub unsafe extern "C" fn qw_messages_recipient(
     })
 }
 
-/// Why the recipient at `index` of the present message waits: fills `row`, or returns QW_END if no delay
-/// reason is on record. `row_size` is sizeof *row. Errors: QW_ERR_INVALID. Since 0.1.
+/// Fills `row` with the reason why the recipient at `index` of the present message waits; QW_END if none is
+/// on record. `row_size` is sizeof *row. Errors: QW_ERR_INVALID. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
@@ -209,7 +209,7 @@ fn no_recipient() -> Error {
     Error::new(ErrorKind::Invalid, "there is no recipient at this index")
 }
 
-/// Directories and files that the cursor could not read up to here; 0 for NULL. Since 0.1.
+/// Returns the number of directories and files that the cursor could not read so far; 0 for NULL. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.

@@ -1,22 +1,22 @@
-//! The C ABI: `include/queuewatch.h` is generated from this room.
+//! The C ABI: the build generates `include/queuewatch.h` from this room.
 //!
-//! Functions here check, call the core, and store; they decide nothing. The conventions, which the
-//! header tells its readers:
+//! Functions here check arguments, call the core, and store results; they decide nothing. The header states
+//! these conventions:
 //!
-//! * opaque handles, made through `T **out` (set to NULL first) and freed by `qw_T_free(T *)`, for
-//!   which NULL is a no-op; a child keeps what it needs of its parent, so any order of freeing is fine;
-//! * every function that can fail returns a [`qw_status`] and has `qw_error **err` last, which may be
-//!   NULL; other outputs are written on success only;
-//! * inputs are bytes with a length, or [`QW_NUL`] for NUL-terminated; outputs are `qw_bytes`,
-//!   borrowed, or `qw_text`, owned;
-//! * rows take the caller's `sizeof`, so that fields can be appended;
-//! * `const T *` may be used by several threads at once, `T *` by one at a time;
-//! * a handle with file descriptors belongs to the process that made it: see `handle`;
-//! * nothing unwinds into the host: see `guard`.
+//! * Handles are opaque, made through `T **out` (set to NULL first) and freed by `qw_T_free(T *)`, for which
+//!   NULL is a no-op. A child keeps what it needs of its parent, so handles may be freed in any order.
+//! * Every function that can fail returns a [`qw_status`] and has `qw_error **err` last, which may be NULL.
+//!   Other outputs are written on success only.
+//! * Inputs are bytes with a length, or [`QW_NUL`] for NUL-terminated. Outputs are `qw_bytes`, borrowed, or
+//!   `qw_text`, owned.
+//! * Rows take the caller's `sizeof`, so that fields can be appended.
+//! * Several threads may use a `const T *` at once, one at a time a `T *`.
+//! * A handle with file descriptors belongs to the process that made it: see `handle`.
+//! * Nothing unwinds into the host: see `guard`.
 #![allow(unsafe_code)]
 #![allow(non_camel_case_types)] // C's names.
 
-// In the order of the header, and each uses only those before it.
+// In the order of the header. Each module uses only those before it.
 mod thread;
 
 mod bytes;
@@ -106,56 +106,56 @@ pub use watch::{
 
 /// Status returned by every function that can fail: QW_OK, QW_END, or one of QW_ERR_.
 pub type qw_status = i32;
-/// Done.
+/// Success.
 pub const QW_OK: qw_status = 0;
-/// A cursor is behind its last row. No error object is made.
+/// A cursor is behind its last row. There is no error object.
 pub const QW_END: qw_status = 1;
-/// An argument that may not be: NULL, an index out of range, options that exclude each other.
+/// An argument is not allowed: NULL, an index out of range, options that exclude each other.
 pub const QW_ERR_INVALID: qw_status = 10;
-/// A rule, a measure or an option's value does not parse; qw_error_offset tells where.
+/// A rule, a measure or the value of an option does not parse; qw_error_offset gives the position.
 pub const QW_ERR_SYNTAX: qw_status = 11;
-/// No such option, instance, file or directory.
+/// The option, instance, file or directory does not exist.
 pub const QW_ERR_NOT_FOUND: qw_status = 12;
 /// The system refused access.
 pub const QW_ERR_DENIED: qw_status = 20;
 /// Another failure of the system.
 pub const QW_ERR_IO: qw_status = 21;
-/// The directory has none of the queues.
+/// The directory has none of Postfix's queues.
 pub const QW_ERR_NOT_A_SPOOL: qw_status = 22;
-/// The time was up before anything could be told.
+/// The time was up before there was a result.
 pub const QW_ERR_TIMEOUT: qw_status = 23;
 /// qw_cancel stopped the call.
 pub const QW_ERR_CANCELLED: qw_status = 24;
-/// A call out of order: from within a log function, or on a handle that an earlier bug has poisoned.
+/// The call is out of order: from within a log function, or on a handle that an earlier bug poisoned.
 pub const QW_ERR_STATE: qw_status = 30;
-/// Known, but not to be had here.
+/// Known, but not available here.
 pub const QW_ERR_UNSUPPORTED: qw_status = 31;
 /// A bug in queuewatch. The handle that it happened on is poisoned.
 pub const QW_ERR_PANIC: qw_status = 40;
 
 /// A service state, and the exit code of a plugin.
 pub type qw_state = i32;
-/// All is well, and that is known.
+/// Everything was read, and no rule is broken.
 pub const QW_STATE_OK: qw_state = 0;
-/// A warning range alerts.
+/// A warning range is broken.
 pub const QW_STATE_WARNING: qw_state = 1;
-/// A critical range alerts.
+/// A critical range is broken.
 pub const QW_STATE_CRITICAL: qw_state = 2;
-/// It cannot be told.
+/// Something that decides the state could not be read.
 pub const QW_STATE_UNKNOWN: qw_state = 3;
 
 /// How far a figure can be trusted.
 pub type qw_quality = i32;
-/// It is the figure.
+/// The figure is exact.
 pub const QW_QUALITY_EXACT: qw_quality = 0;
-/// The figure is this or more: something could not be read.
+/// The figure is a lower bound: something could not be read.
 pub const QW_QUALITY_AT_LEAST: qw_quality = 1;
-/// Nothing can be said; the value is 0 and means nothing.
+/// The figure is not known; the value is 0 and has no meaning.
 pub const QW_QUALITY_UNKNOWN: qw_quality = 2;
 
 /// A queue.
 pub type qw_queue = i32;
-/// In no queue.
+/// No queue.
 pub const QW_QUEUE_NONE: qw_queue = -1;
 /// active
 pub const QW_QUEUE_ACTIVE: qw_queue = 0;
@@ -173,17 +173,17 @@ pub const QW_QUEUE_CORRUPT: qw_queue = 5;
 /// As a length: the text is NUL-terminated. SIZE_MAX in the header.
 pub const QW_NUL: usize = usize::MAX;
 
-/// The version of the ABI that this header describes, and of the SONAME, libqueuewatch.so.1. It rises when
-/// the ABI breaks, and is independent of the version of the library.
+/// The version of the ABI that this header describes, and of the SONAME, libqueuewatch.so.1. It rises when the
+/// ABI breaks, and is independent of the version of the library.
 pub const QW_ABI_VERSION: u32 = 1;
 
-/// The version of the library that is loaded, NUL-terminated; static. Since 0.1.
+/// Returns the version of the loaded library: NUL-terminated, static. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn qw_version() -> *const c_char {
     concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
 }
 
-/// The ABI version of the library that is loaded: compare it with QW_ABI_VERSION. Since 0.1.
+/// Returns the ABI version of the loaded library. Compare it with QW_ABI_VERSION. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn qw_abi_version() -> u32 {
     QW_ABI_VERSION

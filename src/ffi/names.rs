@@ -1,4 +1,4 @@
-//! Names of codes, and the lists of what there is: options, measures, causes.
+//! Names of codes, and the lists of options, measures and causes.
 
 use std::ffi::{CStr, c_char};
 
@@ -26,7 +26,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::measure::{CATALOGUE, Unit};
 use crate::options::{OPTIONS, Takes};
 
-/// What is said of a code that this library does not have.
+/// The name of a code that this library does not know.
 const NO_NAME: &CStr = c"?";
 
 macro_rules! name {
@@ -39,8 +39,8 @@ macro_rules! name {
     };
 }
 
-/// The name of a status, such as `QW_ERR_NOT_FOUND`; `?` for a number that is none here. NUL-terminated and
-/// static, as all names. Since 0.1.
+/// Returns the name of a status, such as `QW_ERR_NOT_FOUND`; `?` for an unknown number. It is NUL-terminated
+/// and static, as all names. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn qw_status_name(status: qw_status) -> *const c_char {
     name!(status,
@@ -60,7 +60,7 @@ pub extern "C" fn qw_status_name(status: qw_status) -> *const c_char {
     )
 }
 
-/// The word of a service state: OK, WARNING, CRITICAL or UNKNOWN; `?` for a number that is none here.
+/// Returns the word of a service state: OK, WARNING, CRITICAL or UNKNOWN; `?` for an unknown number.
 /// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn qw_state_name(state: qw_state) -> *const c_char {
@@ -72,8 +72,7 @@ pub extern "C" fn qw_state_name(state: qw_state) -> *const c_char {
     )
 }
 
-/// How far a figure can be trusted, in words: exact, at least, unknown; `?` for a number that is none here.
-/// Since 0.1.
+/// Returns the quality of a figure in words: exact, at least, unknown; `?` for an unknown number. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn qw_quality_name(quality: qw_quality) -> *const c_char {
     name!(quality,
@@ -83,7 +82,7 @@ pub extern "C" fn qw_quality_name(quality: qw_quality) -> *const c_char {
     )
 }
 
-/// The name of a queue's directory; `none` for QW_QUEUE_NONE, `?` for a number that is none here. Since 0.1.
+/// Returns the name of a queue's directory; `none` for QW_QUEUE_NONE, `?` for an unknown number. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn qw_queue_name(queue: qw_queue) -> *const c_char {
     name!(queue,
@@ -97,8 +96,7 @@ pub extern "C" fn qw_queue_name(queue: qw_queue) -> *const c_char {
     )
 }
 
-/// The name of an event's kind, as `queuewatch watch --json` has it; `?` for a number that is none here.
-/// Since 0.1.
+/// Returns the name of an event's kind, as in `queuewatch watch --json`; `?` for an unknown number. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn qw_event_name(kind: i32) -> *const c_char {
     name!(kind,
@@ -112,7 +110,7 @@ pub extern "C" fn qw_event_name(kind: i32) -> *const c_char {
     )
 }
 
-/// The name of a problem's kind: directory, file, damaged, instance; `?` for a number that is none here.
+/// Returns the name of a problem's kind: directory, file, damaged, instance; `?` for an unknown number.
 /// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn qw_problem_name(kind: i32) -> *const c_char {
@@ -124,7 +122,7 @@ pub extern "C" fn qw_problem_name(kind: i32) -> *const c_char {
     )
 }
 
-/// The name of a cause by its place in the list that qw_cause_info reads; `?` for a place that is none here.
+/// Returns the name of a cause by its index in the list that qw_cause_info reads; `?` for an unknown index.
 /// Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn qw_cause_name(cause: i32) -> *const c_char {
@@ -155,11 +153,11 @@ pub extern "C" fn qw_cause_name(cause: i32) -> *const c_char {
     .as_ptr()
 }
 
-/// What an option takes: nothing, it is on or off.
+/// The option takes no value: it is on or off.
 pub const QW_TAKES_NOTHING: i32 = 0;
-/// What an option takes: one value, the last one given counts.
+/// The option takes one value; the last one given counts.
 pub const QW_TAKES_ONE: i32 = 1;
-/// What an option takes: a value each time it is set, and they accumulate.
+/// The option takes a value each time it is set; the values accumulate.
 pub const QW_TAKES_MANY: i32 = 2;
 
 /// An option. The bytes are printable ASCII and static.
@@ -168,7 +166,7 @@ pub const QW_TAKES_MANY: i32 = 2;
 pub struct qw_option {
     /// Its name, for qw_options_set.
     pub name: qw_bytes,
-    /// What stands for its value in help texts; absent if it takes none.
+    /// The placeholder for its value in help texts; absent if it takes none.
     pub value: qw_bytes,
     /// What it does.
     pub help: qw_bytes,
@@ -184,11 +182,11 @@ first_release_ends!(qw_option, reserved: i32);
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct qw_measure {
-    /// Its spelling; QUEUE stands for a queue, backlog or total, and the word in brackets for an argument.
+    /// Its spelling. QUEUE stands for a queue, backlog or total, a word in brackets for an argument.
     pub spelling: qw_bytes,
     /// Its unit: `s`, `B`, `%`, `1/min`; empty for a plain number.
     pub unit: qw_bytes,
-    /// What it is.
+    /// What it measures.
     pub help: qw_bytes,
 }
 
@@ -200,7 +198,7 @@ first_release_ends!(qw_measure, help: qw_bytes);
 pub struct qw_cause {
     /// Its name.
     pub name: qw_bytes,
-    /// Who acts, where nothing else is known: us, them, both, nobody or unknown.
+    /// Who acts if nothing else is known: us, them, both, nobody or unknown.
     pub acts: qw_bytes,
 }
 
@@ -217,7 +215,7 @@ fn at<T>(list: &[T], index: usize) -> Result<&T> {
     list.get(index).ok_or_else(behind)
 }
 
-/// How many options there are. Since 0.1.
+/// Returns the number of options. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn qw_option_count() -> usize {
     OPTIONS.len()
@@ -254,7 +252,7 @@ pub unsafe extern "C" fn qw_option_info(
     })
 }
 
-/// How many measures there are. Since 0.1.
+/// Returns the number of measures. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn qw_measure_count() -> usize {
     CATALOGUE.len()
@@ -288,7 +286,7 @@ pub unsafe extern "C" fn qw_measure_info(
     })
 }
 
-/// How many causes there are. Since 0.1.
+/// Returns the number of causes. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn qw_cause_count() -> usize {
     Cause::ALL.len()

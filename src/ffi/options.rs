@@ -57,10 +57,10 @@ pub unsafe extern "C" fn qw_options_new(
 ///
 /// @OPTIONS@
 ///
-/// Those marked `...` may be set again, and accumulate. One without a value is switched by an empty value, yes
-/// or no. Both texts are copied.
-/// Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND (no such option), QW_ERR_SYNTAX (with the offset). After an
-/// error the options are as before. Since 0.1.
+/// Options marked `...` may be set several times, and accumulate. An option without a value takes an empty
+/// value, yes or no. Both texts are copied.
+/// Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND (no such option), QW_ERR_SYNTAX (with the offset). After an error
+/// the options are unchanged. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
@@ -88,9 +88,9 @@ pub unsafe extern "C" fn qw_options_set(
     )
 }
 
-/// Says how texts spell options: by a `sample`, the option queue-directory as the host's users would give
-/// it. `"queue-directory"` with the quotes (as at first), `--queue-directory`, `queue_directory=` or
-/// `queue_directory =>`. It holds for these options and for all that is made with them.
+/// Sets how texts spell options. `sample` is the option queue-directory as users of the host write it:
+/// `"queue-directory"` with the quotes (the default), `--queue-directory`, `queue_directory=` or
+/// `queue_directory =>`. It holds for these options and for everything made with them.
 /// Errors: QW_ERR_INVALID, QW_ERR_SYNTAX (another sample). Since 0.1.
 ///
 /// # Safety
@@ -137,9 +137,9 @@ impl qw_options {
     }
 }
 
-/// Stops qw_scan and qw_shape_scan with these options, that which runs and any later one: they return
-/// QW_ERR_CANCELLED, soon. Another thread may call it, and a signal handler; it only sets a mark. NULL is a
-/// no-op. The options may not be freed meanwhile. Since 0.1.
+/// Stops qw_scan and qw_shape_scan with these options, the running call and later ones: they soon return
+/// QW_ERR_CANCELLED. Another thread or a signal handler may call it; it only sets a flag. NULL is a no-op. The
+/// options must not be freed during the call. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
@@ -151,8 +151,8 @@ pub unsafe extern "C" fn qw_cancel(options: *const qw_options) {
     }
 }
 
-/// How many queue files and other entries qw_scan and qw_shape_scan with these options have come to so far,
-/// from the first on; 0 for NULL. Another thread may call it, to show that work goes on. Since 0.1.
+/// Returns how many queue files and other entries qw_scan and qw_shape_scan with these options have reached
+/// in all calls so far; 0 for NULL. Another thread may call it to show progress. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.

@@ -1,8 +1,7 @@
-//! Log records of a call, kept until its work is done.
+//! Keeps the log records of a call until its work is done.
 //!
-//! They reach the host's function on the thread that called us, at the end of that call: a function
-//! that throws (Perl's die is a longjmp) leaves no work half done. The core logs on the caller's
-//! thread only.
+//! They reach the host's function on the thread that called us, at the end of that call. So a function that
+//! throws (Perl's die is a longjmp) leaves no work half done. The core logs on the caller's thread only.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
@@ -14,16 +13,16 @@ use once_cell::race::OnceBool;
 use super::bytes::qw_bytes;
 use super::thread;
 
-/// Records of one call that are kept for delivery.
+/// How many records of one call are kept for delivery.
 const MAX_RECORDS: usize = 256;
 
 /// Level of qw_log_set: errors.
 pub const QW_LOG_ERROR: i32 = 1;
-/// Level of qw_log_set: warnings, too.
+/// Level of qw_log_set: warnings, and all above.
 pub const QW_LOG_WARN: i32 = 2;
-/// Level of qw_log_set: what happens, too.
+/// Level of qw_log_set: events, and all above.
 pub const QW_LOG_INFO: i32 = 3;
-/// Level of qw_log_set: what could not be read, one by one, too.
+/// Level of qw_log_set: each thing that could not be read, and all above.
 pub const QW_LOG_DEBUG: i32 = 4;
 /// Level of qw_log_set: everything.
 pub const QW_LOG_TRACE: i32 = 5;
@@ -34,14 +33,14 @@ pub(super) type Function = extern "C" fn(*mut c_void, i32, qw_bytes, qw_bytes);
 struct Target {
     function: Function,
     user: *mut c_void,
-    /// The one made before it.
+    /// The target that was made before this one.
     before: *mut Target,
 }
 
 /// The present target.
 static TARGET: AtomicPtr<Target> = AtomicPtr::new(std::ptr::null_mut());
-/// The last of all targets ever made. None is freed, for another thread may just be using it; hosts
-/// set one once or twice in their life.
+/// The last of all targets ever made. None is freed, because another thread may be using it. A host sets one
+/// once or twice in its life.
 static MADE: AtomicPtr<Target> = AtomicPtr::new(std::ptr::null_mut());
 
 /// Makes a target that lives as long as the process.
@@ -62,7 +61,7 @@ fn make(function: Function, user: *mut c_void) -> *mut Target {
     }
 }
 
-/// Sends records to `function` from now on; `None`: to nobody.
+/// Sends records to `function` from now on, or to nobody.
 pub(super) fn send_to(function: Option<Function>, user: *mut c_void) {
     let target = match function {
         Some(function) => make(function, user),
@@ -73,7 +72,7 @@ pub(super) fn send_to(function: Option<Function>, user: *mut c_void) {
 
 thread_local! {
     static RECORDS: RefCell<Vec<(i32, String, String)>> = const { RefCell::new(Vec::new()) };
-    /// Records beyond [`MAX_RECORDS`].
+    /// The number of records beyond [`MAX_RECORDS`].
     static DROPPED: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -106,7 +105,7 @@ impl Log for Router {
     fn flush(&self) {}
 }
 
-/// Delivers what the call logged.
+/// Delivers the records of the call.
 pub(super) fn deliver() {
     let target = TARGET.load(Ordering::Acquire);
     let mut records = RECORDS.take();
@@ -131,9 +130,9 @@ pub(super) fn deliver() {
     });
 }
 
-/// Makes the router the logger of the process, once; false if a Rust host has one already.
+/// Makes the router the logger of the process, once. Returns false if a Rust host has a logger already.
 ///
-/// Not std's OnceLock: that blocks, and a child forked in the middle would wait for ever.
+/// It does not use std's OnceLock, which blocks: a child forked during the call would wait for ever.
 pub(super) fn install() -> bool {
     static INSTALLED: OnceBool = OnceBool::new();
     static ROUTER: Router = Router;

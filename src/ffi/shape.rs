@@ -1,4 +1,4 @@
-//! Shapes: age by domain, as qshape shows it.
+//! Shapes: age by domain, as in qshape.
 
 use std::ffi::c_char;
 
@@ -19,7 +19,7 @@ use crate::shape::{Part, Shape};
 /// Recipients or senders by domain and age, of every queue. Immutable: any number of threads may use it.
 pub struct qw_shape {
     shape: Shape,
-    /// Those that were not left out.
+    /// The queues that were not excluded.
     queues: QueueSet,
 }
 
@@ -38,32 +38,32 @@ impl Opaque for qw_shape_rows {
     }
 }
 
-/// For qw_shape_scan: count what qshape leaves out, too.
+/// Flag of qw_shape_scan: count what qshape leaves out, too.
 pub const QW_SHAPE_ALL: u32 = 1;
-/// Messages by sender domain, not recipients by destination domain.
+/// Flag: count messages by sender domain instead of recipients by destination domain.
 pub const QW_SHAPE_SENDERS: u32 = 2;
-/// Rows for parent domains, too, with a leading dot.
+/// Flag: add rows for parent domains, with a leading dot.
 pub const QW_SHAPE_PARENTS: u32 = 4;
 
 /// A row of a shape. The bytes and counts live until the cursor moves or is freed.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct qw_shape_row {
-    /// The domain, raw; `TOTAL` for all together; with a leading dot a parent domain.
+    /// The domain, raw; `TOTAL` for the sum of all; a parent domain has a leading dot.
     pub domain: qw_bytes,
-    /// By column: recipients (or messages) of that age.
+    /// The number of recipients (or messages) of each age, by column.
     pub counts: *const u64,
-    /// How many columns.
+    /// The number of columns.
     pub columns: usize,
-    /// All of them.
+    /// The sum of the columns.
     pub total: u64,
 }
 
 first_release_ends!(qw_shape_row, total: u64);
 
-/// Looks through the queues of the instances that `options` says, senders and recipients in one pass; its
-/// options bucket-count, bucket-time and linear make the columns. `flags` is 0 or QW_SHAPE_ALL. Free it
-/// with qw_shape_free. Errors: as qw_scan. Since 0.1.
+/// Reads the queues of the instances in `options`, senders and recipients in one pass. The options
+/// bucket-count, bucket-time and linear define the columns. `flags` is 0 or QW_SHAPE_ALL. Free it with
+/// qw_shape_free. Errors: as qw_scan. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
@@ -99,7 +99,7 @@ fn known(flags: u32, all: u32) -> Result<()> {
     Err(Error::new(ErrorKind::Invalid, "there is no such flag"))
 }
 
-/// How the caller wants rows; 0 stands for qshape's default.
+/// Reads how the caller wants the rows. 0 stands for qshape's default.
 fn layout(flags: u32, min_subdomains: f64, width: f64) -> Result<Layout> {
     known(flags, QW_SHAPE_SENDERS | QW_SHAPE_PARENTS)?;
     let or = |value: f64, default: f64| if value > 0.0 { value } else { default };
@@ -117,7 +117,7 @@ fn layout(flags: u32, min_subdomains: f64, width: f64) -> Result<Layout> {
     })
 }
 
-/// The counts of `queues` together; of those that were left out there are none.
+/// Returns the counts of `queues` together. Excluded queues have none.
 fn part(shape: &qw_shape, queues: QueueSet) -> Result<Part> {
     let mut parts = shape.queues.and(queues);
     let Some(first) = parts.iter().next() else {
@@ -134,7 +134,7 @@ fn part(shape: &qw_shape, queues: QueueSet) -> Result<Part> {
     Ok(sum)
 }
 
-/// 1 if all that was to be read was read; 0 if not, or for NULL. Since 0.1.
+/// Returns 1 if everything was read; 0 if not, or for NULL. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
@@ -143,10 +143,10 @@ pub unsafe extern "C" fn qw_shape_complete(shape: *const qw_shape) -> i32 {
     infallible!(0, [shared(shape)], i32::from(shape.shape.is_whole()))
 }
 
-/// The table of `queue` (a queue's name, backlog or total; NULL: all six), byte for byte as qshape prints
-/// it: domains are raw bytes. `flags` are QW_SHAPE_SENDERS and QW_SHAPE_PARENTS; `min_subdomains` (0: 5) and
-/// `width` (0: 80) are qshape's -m and -w. Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND (no such queue),
-/// QW_ERR_UNSUPPORTED (the queue was excluded).
+/// Returns the table of `queue` (a queue's name, backlog or total; NULL: all six), byte for byte as qshape
+/// prints it: domains are raw bytes. `flags` are QW_SHAPE_SENDERS and QW_SHAPE_PARENTS; `min_subdomains`
+/// (0: 5) and `width` (0: 80) are qshape's -m and -w. Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND (no such
+/// queue), QW_ERR_UNSUPPORTED (the queue was excluded).
 /// Since 0.1.
 ///
 /// # Safety
@@ -172,7 +172,7 @@ pub unsafe extern "C" fn qw_shape_text(
     })
 }
 
-/// The same as a JSON document, schema queuewatch/1. Errors: as qw_shape_text. Since 0.1.
+/// Returns the same as a JSON document, schema queuewatch/1. Errors: as qw_shape_text. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
@@ -197,7 +197,7 @@ pub unsafe extern "C" fn qw_shape_json(
     })
 }
 
-/// Opens a cursor over the rows of that table, in its order, TOTAL among them. Free it with
+/// Opens a cursor over the rows of that table, in its order, TOTAL included. Free it with
 /// qw_shape_rows_free. Errors: as qw_shape_text. Since 0.1.
 ///
 /// # Safety
@@ -233,7 +233,7 @@ pub unsafe extern "C" fn qw_shape_rows_open(
     })
 }
 
-/// Goes to the next row and fills `row`; QW_END after the last. `row_size` is sizeof *row.
+/// Moves to the next row and fills `row`; QW_END after the last. `row_size` is sizeof *row.
 /// Errors: QW_ERR_INVALID. Since 0.1.
 ///
 /// # Safety

@@ -22,7 +22,7 @@ use crate::render::json;
 use crate::snapshot::{Problem, ProblemKind, Snapshot};
 use crate::spelling::Spelling;
 
-/// The queues at one moment. Immutable: any number of threads may use it.
+/// The state of the queues at one moment. Immutable: any number of threads may use it.
 pub struct qw_snapshot {
     pub(super) snapshot: Arc<Snapshot>,
     problems: Vec<Problem>,
@@ -40,20 +40,20 @@ impl Opaque for qw_snapshot {
 pub const QW_PROBLEM_DIRECTORY: i32 = 0;
 /// Kind of a problem: a file could not be read.
 pub const QW_PROBLEM_FILE: i32 = 1;
-/// Kind of a problem: a ready file is no valid queue file.
+/// Kind of a problem: a file that should be complete is damaged.
 pub const QW_PROBLEM_DAMAGED: i32 = 2;
 /// Kind of a problem: an instance could not be scanned at all.
 pub const QW_PROBLEM_INSTANCE: i32 = 3;
 
-/// Something that is wrong. The bytes live as long as the snapshot.
+/// A problem. The bytes live as long as the snapshot.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct qw_problem {
-    /// The raw path; absent if it is about none.
+    /// The raw path; absent if there is none.
     pub path: qw_bytes,
-    /// What and why: printable ASCII.
+    /// The problem and its reason: printable ASCII.
     pub message: qw_bytes,
-    /// What to do about it: printable ASCII; absent if we know nothing.
+    /// The remedy: printable ASCII; absent if there is none.
     pub remedy: qw_bytes,
     /// QW_PROBLEM_.
     pub kind: i32,
@@ -75,9 +75,9 @@ pub(super) fn quality_of(quality: Quality) -> qw_quality {
     }
 }
 
-/// Scans what `options` says. Without a `measure` option everything is read, so that any measure can be
-/// asked for later. What could not be read is no error: see qw_snapshot_complete. It may take long:
-/// set the option `timeout`. Threads that it starts have ended when it returns.
+/// Scans the instances in `options`. Without a `measure` option everything is read, so that any measure can be
+/// taken later. What could not be read is not an error: see qw_snapshot_complete. A scan may take long: set
+/// the option `timeout`. Its threads have ended when it returns.
 /// Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND, QW_ERR_DENIED, QW_ERR_IO, QW_ERR_NOT_A_SPOOL,
 /// QW_ERR_SYNTAX (main.cf), QW_ERR_UNSUPPORTED. Since 0.1.
 ///
@@ -97,7 +97,7 @@ pub unsafe extern "C" fn qw_scan(
     })
 }
 
-/// Hands `snapshot`, taken by `options`, to the caller.
+/// Gives `snapshot`, taken with `options`, to the caller.
 pub(super) fn give_snapshot(
     snapshot: Snapshot,
     options: &Options,
@@ -111,7 +111,7 @@ pub(super) fn give_snapshot(
     })
 }
 
-/// 1 if all that was to be read was read; 0 if not, or for NULL. Since 0.1.
+/// Returns 1 if everything that the options ask for was read; 0 if not, or for NULL. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
@@ -124,7 +124,7 @@ pub unsafe extern "C" fn qw_snapshot_complete(snapshot: *const qw_snapshot) -> i
     )
 }
 
-/// The second of the epoch that ages count from; 0 for NULL. Since 0.1.
+/// Returns the second of the epoch from which ages count; 0 for NULL. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
@@ -134,8 +134,8 @@ pub unsafe extern "C" fn qw_snapshot_now(snapshot: *const qw_snapshot) -> i64 {
 }
 
 /// Takes a measure, such as `deferred.oldest` or `postfix-out/deferred.older(4h)`, in its unit (seconds,
-/// bytes, percent, or a plain number). `value` and `quality` are written on success; with
-/// QW_QUALITY_UNKNOWN the value is 0 and means nothing. Neither may be NULL. Errors: QW_ERR_INVALID, QW_ERR_SYNTAX. Since 0.1.
+/// bytes, percent, or a plain number). `value` and `quality` are written on success; with QW_QUALITY_UNKNOWN
+/// the value is 0 and has no meaning. Neither may be NULL. Errors: QW_ERR_INVALID, QW_ERR_SYNTAX. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
@@ -166,8 +166,8 @@ pub unsafe extern "C" fn qw_snapshot_measure(
     )
 }
 
-/// What a measure is about (the domain or sender that has most), or why it is unknown; an empty text
-/// if there is nothing to tell. Printable ASCII. Errors: as qw_snapshot_measure. Since 0.1.
+/// Returns what a measure is about (the domain or sender that has most), or why it is unknown; an empty text
+/// if neither applies. Printable ASCII. Errors: as qw_snapshot_measure. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
@@ -194,9 +194,9 @@ pub unsafe extern "C" fn qw_snapshot_measure_detail(
     )
 }
 
-/// How many problems the snapshot keeps: what could not be read, what is damaged, which instances are
-/// broken. It keeps the first of very many; the measures spool.unreadable and spool.damaged count all.
-/// 0 for NULL. Since 0.1.
+/// Returns the number of problems that the snapshot keeps: what could not be read, what is damaged, which
+/// instances could not be scanned. It keeps a limited number, the first ones; the measures spool.unreadable and
+/// spool.damaged count all. 0 for NULL. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
@@ -205,7 +205,7 @@ pub unsafe extern "C" fn qw_snapshot_problem_count(snapshot: *const qw_snapshot)
     infallible!(0, [shared(snapshot)], snapshot.problems.len())
 }
 
-/// The problem at `index`, from 0. `row_size` is sizeof *row. Errors: QW_ERR_INVALID. Since 0.1.
+/// Fills `row` with the problem at `index`, from 0. `row_size` is sizeof *row. Errors: QW_ERR_INVALID. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
@@ -251,11 +251,11 @@ pub unsafe extern "C" fn qw_snapshot_problem(
 pub struct qw_instance {
     /// Its name; `NAME/MEASURE` is a measure of it alone.
     pub name: qw_bytes,
-    /// The raw path of its configuration directory; absent if its spool was given by itself.
+    /// The raw path of its configuration directory; absent if only its spool was given.
     pub config_directory: qw_bytes,
     /// The raw path of its spool.
     pub queue_directory: qw_bytes,
-    /// 1 if all of it that was to be read was read.
+    /// 1 if everything that the options ask for was read of it.
     pub complete: i32,
     /// 0.
     pub reserved: i32,
@@ -263,8 +263,8 @@ pub struct qw_instance {
 
 first_release_ends!(qw_instance, reserved: i32);
 
-/// How many instances the snapshot is about; those that could not be scanned are among its problems.
-/// 0 for NULL. Since 0.1.
+/// Returns the number of scanned instances; those that could not be scanned are among the problems. 0 for
+/// NULL. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
@@ -273,7 +273,7 @@ pub unsafe extern "C" fn qw_snapshot_instance_count(snapshot: *const qw_snapshot
     infallible!(0, [shared(snapshot)], snapshot.snapshot.instances.len())
 }
 
-/// The instance at `index`, from 0. `row_size` is sizeof *row. Errors: QW_ERR_INVALID. Since 0.1.
+/// Fills `row` with the instance at `index`, from 0. `row_size` is sizeof *row. Errors: QW_ERR_INVALID. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
@@ -304,7 +304,7 @@ pub unsafe extern "C" fn qw_snapshot_instance(
     })
 }
 
-/// The snapshot as a JSON document, schema queuewatch/1. Errors: QW_ERR_INVALID. Since 0.1.
+/// Returns the snapshot as a JSON document, schema queuewatch/1. Errors: QW_ERR_INVALID. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
@@ -323,8 +323,8 @@ pub unsafe extern "C" fn qw_snapshot_json(
     })
 }
 
-/// What a later scan needs to tell how queues grew: a small JSON document that the host keeps as it
-/// likes and hands to that scan as the option `previous`. Errors: QW_ERR_INVALID. Since 0.1.
+/// Returns what a later scan needs to compute growth: a small JSON document. The host stores it and passes it
+/// to that scan as the option `previous`. Errors: QW_ERR_INVALID. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
@@ -340,7 +340,7 @@ pub unsafe extern "C" fn qw_snapshot_state(
     })
 }
 
-/// Frees a snapshot; verdicts and cursors made from it live on. NULL is a no-op. Since 0.1.
+/// Frees a snapshot. Verdicts and cursors made from it stay valid. NULL is a no-op. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.

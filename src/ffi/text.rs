@@ -7,7 +7,7 @@ use super::{QW_OK, qw_status};
 
 /// An owned text.
 pub struct qw_text {
-    /// With a NUL at the end.
+    /// The text, with a NUL at its end.
     bytes: Vec<u8>,
 }
 
@@ -21,7 +21,7 @@ pub(super) fn give(out: &mut *mut qw_text, text: impl Into<Vec<u8>>) -> qw_statu
     QW_OK
 }
 
-/// The bytes of a text, and a NUL behind them that is not counted. They live as long as the text. NULL
+/// Returns the bytes of a text; a NUL follows them that does not count. They live as long as the text. NULL
 /// gives absent bytes. Since 0.1.
 ///
 /// # Safety

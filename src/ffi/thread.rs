@@ -1,5 +1,4 @@
-//! What the calling thread is doing: whether it is in one of our functions, or in the host's log
-//! function.
+//! Where the calling thread is: in one of our functions, or in the host's log function.
 
 use std::cell::Cell;
 
@@ -8,7 +7,7 @@ thread_local! {
     static DELIVERING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether the calling thread is in one of our functions.
+/// Returns true if the calling thread is in one of our functions.
 pub(super) fn is_inside() -> bool {
     INSIDE.get()
 }
@@ -21,7 +20,7 @@ pub(super) fn inside<T>(body: impl FnOnce() -> T) -> T {
     value
 }
 
-/// Whether the calling thread is in the host's log function.
+/// Returns true if the calling thread is in the host's log function.
 pub(super) fn is_delivering() -> bool {
     DELIVERING.get()
 }

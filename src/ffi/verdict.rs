@@ -17,7 +17,7 @@ use crate::rules::Verdict;
 use crate::snapshot::Snapshot;
 use crate::spelling::{self, Spelling};
 
-/// The judgement of a snapshot. Immutable: any number of threads may use it.
+/// A snapshot judged by rules. Immutable: any number of threads may use it.
 pub struct qw_verdict {
     snapshot: Arc<Snapshot>,
     verdict: Verdict,
@@ -44,9 +44,9 @@ struct Texts {
 pub struct qw_finding {
     /// The measure, as rules spell it.
     pub measure: qw_bytes,
-    /// The range, as it was given.
+    /// The range as the rule gave it.
     pub range: qw_bytes,
-    /// For people: `deferred.messages is 5200 (critical 2000)`.
+    /// The text for people: `deferred.messages is 5200 (critical 2000)`.
     pub text: qw_bytes,
     /// The figure, in the measure's unit.
     pub value: f64,
@@ -58,7 +58,7 @@ pub struct qw_finding {
 
 first_release_ends!(qw_finding, quality: qw_quality);
 
-/// Judges `snapshot` by the rules in `options` (`warning`, `critical`), or by the defaults if it has none.
+/// Judges `snapshot` by the rules in `options` (`warning`, `critical`), or by the defaults if there are none.
 /// Free the verdict with qw_verdict_free. Errors: QW_ERR_INVALID. Since 0.1.
 ///
 /// # Safety
@@ -85,7 +85,7 @@ pub unsafe extern "C" fn qw_check(
     })
 }
 
-/// Hands `verdict` on `snapshot` to the caller; `counts`: only names were counted.
+/// Gives `verdict` on `snapshot` to the caller. `counts` is true if only names were counted.
 pub(super) fn give_verdict(
     snapshot: Arc<Snapshot>,
     verdict: Verdict,
@@ -106,7 +106,7 @@ pub(super) fn give_verdict(
     })
 }
 
-/// The worst state found; QW_STATE_UNKNOWN for NULL. Since 0.1.
+/// Returns the worst state; QW_STATE_UNKNOWN for NULL. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
@@ -119,7 +119,7 @@ pub unsafe extern "C" fn qw_verdict_state(verdict: *const qw_verdict) -> qw_stat
     )
 }
 
-/// The service output, `POSTFIX QUEUE WARNING: ...`, one line without performance data and newline.
+/// Returns the service output, `POSTFIX QUEUE WARNING: ...`: one line without performance data and newline.
 /// Errors: QW_ERR_INVALID. Since 0.1.
 ///
 /// # Safety
@@ -139,7 +139,7 @@ pub unsafe extern "C" fn qw_verdict_summary(
     })
 }
 
-/// The performance data, items separated by blanks. Errors: QW_ERR_INVALID. Since 0.1.
+/// Returns the performance data, items separated by blanks. Errors: QW_ERR_INVALID. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
@@ -159,7 +159,7 @@ pub unsafe extern "C" fn qw_verdict_perfdata(
     })
 }
 
-/// Just what check_postfix_queue prints, newlines included; `verbosity` is the number of its -v.
+/// Returns exactly what check_postfix_queue prints, newlines included. `verbosity` is its number of -v.
 /// Errors: QW_ERR_INVALID. Since 0.1.
 ///
 /// # Safety
@@ -182,7 +182,7 @@ pub unsafe extern "C" fn qw_verdict_output(
     })
 }
 
-/// Snapshot and verdict as a JSON document, schema queuewatch/1. Errors: QW_ERR_INVALID. Since 0.1.
+/// Returns snapshot and verdict as a JSON document, schema queuewatch/1. Errors: QW_ERR_INVALID. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
@@ -201,7 +201,7 @@ pub unsafe extern "C" fn qw_verdict_json(
     })
 }
 
-/// How many findings are not OK; 0 for NULL. Since 0.1.
+/// Returns the number of findings that are not OK; 0 for NULL. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
@@ -210,8 +210,8 @@ pub unsafe extern "C" fn qw_verdict_finding_count(verdict: *const qw_verdict) ->
     infallible!(0, [shared(verdict)], verdict.texts.len())
 }
 
-/// The finding at `index`, from 0, worst first. `row_size` is sizeof *row. Errors: QW_ERR_INVALID.
-/// Since 0.1.
+/// Fills `row` with the finding at `index`, from 0, worst first. `row_size` is sizeof *row.
+/// Errors: QW_ERR_INVALID. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.

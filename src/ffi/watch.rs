@@ -17,10 +17,10 @@ use crate::postfix::queue::Queue;
 use crate::spelling::Spelling;
 use crate::watch::{Event, EventKind, Watch};
 
-/// The queues' live state. One thread at a time.
+/// The live state of the queues. One thread at a time.
 pub struct qw_watch {
     watch: Watch,
-    /// The event that was told last.
+    /// The last event that was returned.
     event: Option<Event>,
     spelling: Spelling,
     life: Life,
@@ -36,42 +36,42 @@ impl Opaque for qw_watch {
     }
 }
 
-/// Kind of an event: a message is there that was not.
+/// Kind of an event: a message is new.
 pub const QW_EVENT_ARRIVED: i32 = 0;
-/// A message went from one queue to another.
+/// Kind of an event: a message moved from one queue to another.
 pub const QW_EVENT_MOVED: i32 = 1;
-/// A message is gone: delivered, bounced, expired or deleted.
+/// Kind of an event: a message is gone: delivered, bounced, expired or deleted.
 pub const QW_EVENT_LEFT: i32 = 2;
-/// A message in its place is another than before: a recipient done with, a new delay reason, a mode.
+/// Kind of an event: a message changed in place: a recipient done, a new delay reason, another mode.
 pub const QW_EVENT_CHANGED: i32 = 3;
-/// Everything was rescanned, for the given reason. There may have been changes without events.
+/// Kind of an event: everything was rescanned, for the given reason. Changes may be without events.
 pub const QW_EVENT_RESCANNED: i32 = 4;
-/// There are no events, for the given reason. The watch looks at all files twice a minute.
+/// Kind of an event: there are no events, for the given reason. The watch looks at all files twice a minute.
 pub const QW_EVENT_BLIND: i32 = 5;
-/// Events were dropped, for nobody pulled them.
+/// Kind of an event: events were dropped because the queue of events was full.
 pub const QW_EVENT_DROPPED: i32 = 6;
 
 /// One event. The bytes live until the next call of qw_watch_next, or until the watch is freed.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct qw_event {
-    /// The name of the instance; empty where it is about none.
+    /// The name of the instance; empty if the event is about no instance.
     pub instance: qw_bytes,
-    /// The queue ID; empty where it is about no message.
+    /// The queue ID; empty if the event is about no message.
     pub queue_id: qw_bytes,
-    /// Why, printable ASCII: of events that are about no message.
+    /// The reason of an event that is about no message: printable ASCII.
     pub reason: qw_bytes,
-    /// When the message arrived, in seconds of the epoch; 0 if that is not known.
+    /// The arrival time of the message, in seconds of the epoch; 0 if it is not known.
     pub arrival: i64,
     /// Its size as mailq prints it, in bytes.
     pub size: u64,
-    /// Its recipients still to be delivered.
+    /// The number of its recipients still to be delivered.
     pub recipients: u64,
     /// QW_EVENT_.
     pub kind: i32,
-    /// Where the message is, or was when it left; QW_QUEUE_.
+    /// The queue of the message, or the one that it left; QW_QUEUE_.
     pub queue: qw_queue,
-    /// Where a moved message was before; QW_QUEUE_.
+    /// The queue that a moved message came from; QW_QUEUE_.
     pub from_queue: qw_queue,
     /// 0.
     pub reserved: i32,
@@ -79,11 +79,11 @@ pub struct qw_event {
 
 first_release_ends!(qw_event, reserved: i32);
 
-/// Begins to watch what `options` says by inotify, and reads all of it once, as qw_scan does; the options
-/// `timeout` and `previous` mean nothing here. With the option `poll`, or where there are no events to be
-/// had, it looks at all files from time to time and reads those that have changed (by inode number, size
-/// and ctime, of the file and of its log of delay reasons); what it tells is then as old as the last look. It holds file descriptors, and no thread. Free it with
-/// qw_watch_free. Errors: as qw_scan. Since 0.1.
+/// Begins to watch the instances in `options` by inotify, and reads all of them once, as qw_scan does. The
+/// options `timeout` and `previous` have no effect here. With the option `poll`, or if inotify is not
+/// available, it looks at all files from time to time and reads those that have changed (by inode number, size
+/// and ctime, of the file and of its log of delay reasons); its state is then as old as the last look. It holds
+/// file descriptors, and no thread. Free it with qw_watch_free. Errors: as qw_scan. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
@@ -105,9 +105,9 @@ pub unsafe extern "C" fn qw_watch_open(
     })
 }
 
-/// The descriptor to wait for with poll, select or epoll: readable whenever qw_watch_dispatch has something to
-/// do, and every ten seconds or more often, since ages grow. It belongs to the watch: do not read or close it.
-/// -1 for NULL. Since 0.1.
+/// Returns the descriptor to wait for with poll, select or epoll. It is readable whenever qw_watch_dispatch
+/// has work, and at least every ten seconds, because ages grow. It belongs to the watch: do not read or close
+/// it. -1 for NULL. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
@@ -117,7 +117,7 @@ pub unsafe extern "C" fn qw_watch_fd(watch: *const qw_watch) -> i32 {
 }
 
 /// Waits until the descriptor is readable, at most `timeout_ms` milliseconds (negative: for ever), for hosts
-/// without a loop of their own. QW_OK: it is; QW_END: the time is up, or a signal came. Errors:
+/// without an event loop. QW_OK: it is readable; QW_END: the time is up, or a signal came. Errors:
 /// QW_ERR_INVALID, QW_ERR_IO. Since 0.1.
 ///
 /// # Safety
@@ -138,9 +138,8 @@ pub unsafe extern "C" fn qw_watch_wait(
     })
 }
 
-/// Takes in what has happened. Never waits for anything but the disk; calls for nothing do no harm.
-/// Errors: QW_ERR_INVALID, and those of qw_scan if a rescan was needed: the next call tries again.
-/// Since 0.1.
+/// Processes what has happened. It waits for nothing but the disk; a call without work is harmless. Errors:
+/// QW_ERR_INVALID, and those of qw_scan if a rescan was necessary: the next call tries again. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
@@ -156,8 +155,8 @@ pub unsafe extern "C" fn qw_watch_dispatch(
     })
 }
 
-/// Fills `row` with the next event that was taken in, or returns QW_END if there is none (more).
-/// `row_size` is sizeof *row. Some thousands are kept for you. Errors: QW_ERR_INVALID. Since 0.1.
+/// Fills `row` with the next event, or returns QW_END if there are no more. `row_size` is sizeof *row. The
+/// watch keeps some thousands of events. Errors: QW_ERR_INVALID. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
@@ -204,8 +203,8 @@ fn row_of(event: &Event) -> qw_event {
     }
 }
 
-/// The snapshot of this moment, the same that qw_scan would take; news that wait are taken in first. Free it
-/// with qw_snapshot_free; it lives on without the watch. Errors: as qw_watch_dispatch. Since 0.1.
+/// Returns the snapshot of this moment, the same that qw_scan would take; pending changes are processed first.
+/// Free it with qw_snapshot_free; it stays valid without the watch. Errors: as qw_watch_dispatch. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
@@ -223,10 +222,9 @@ pub unsafe extern "C" fn qw_watch_snapshot(
     })
 }
 
-/// The verdict of this moment by the rules in `options`, or (NULL) in those that the watch was opened with.
-/// It costs the same for any number of messages; its long output lacks the table of domains by age, which
-/// qw_check of qw_watch_snapshot has. Free it with qw_verdict_free. Errors: as qw_watch_dispatch and qw_check.
-/// Since 0.1.
+/// Returns the verdict of this moment by the rules in `options`, or, if NULL, in those of qw_watch_open. It
+/// costs the same for any number of messages; its long output lacks the table of domains by age, which qw_check
+/// of qw_watch_snapshot has. Free it with qw_verdict_free. Errors: as qw_watch_dispatch and qw_check. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
@@ -249,7 +247,7 @@ pub unsafe extern "C" fn qw_watch_check(
     })
 }
 
-/// Frees a watch; snapshots and verdicts made from it live on. NULL is a no-op. Since 0.1.
+/// Frees a watch. Snapshots and verdicts made from it stay valid. NULL is a no-op. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.

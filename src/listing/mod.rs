@@ -1,8 +1,8 @@
-//! The messages of some spools, one by one: those that somebody picks, in the order of the directories
+//! Lists the messages of some spools one by one: those that the filters pick, in the order of the directories
 //! or sorted.
 //!
-//! [`pick`] says which messages, `stream` and [`sort`] in which order, [`told`] which of their recipients.
-//! What the text of a message is, is the caller's business.
+//! [`pick`] selects messages, `stream` and [`sort`] define their order, [`recipients`] selects their
+//! recipients. The caller formats the text of a message.
 
 pub mod pick;
 pub mod sort;
@@ -30,9 +30,9 @@ pub const ORDER: [Queue; 6] = [
     Queue::Hold,
     Queue::Corrupt,
 ];
-/// Bytes of output that a thread gathers before it hands them over.
+/// How many bytes of output a thread gathers before it writes them.
 const PIECE: usize = 32_768;
-/// What could not be read, of which the place is kept; all is counted.
+/// How many gaps are kept. All are counted.
 const MAX_EXAMPLES: usize = 32;
 
 /// What to list.
@@ -40,17 +40,17 @@ const MAX_EXAMPLES: usize = 32;
 pub struct Request {
     /// The queues.
     pub queues: QueueSet,
-    /// Which messages.
+    /// The filters.
     pub pick: Pick,
-    /// In which order; `None` is by queue, and as directories list them.
+    /// The order. `None` is by queue, and as directories list them.
     pub sort: Option<Sort>,
-    /// At most how many.
+    /// The largest number of messages.
     pub limit: Option<u64>,
-    /// Whether to read delay reasons, and with `bounces` those of recipients given up.
+    /// True if delay reasons are read.
     pub reasons: bool,
-    /// See `reasons`.
+    /// True if `reasons` includes those of recipients that were given up.
     pub bounces: bool,
-    /// The second of the epoch that ages count from.
+    /// The second of the epoch from which ages count.
     pub now: i64,
     /// How many threads may read at once.
     pub readers: Readers,
@@ -73,22 +73,22 @@ impl Request {
     }
 }
 
-/// How a listing went.
+/// The result of a listing, without its text.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// Messages told.
+    /// The number of listed messages.
     pub messages: u64,
     /// The sum of the sizes that mailq prints, in bytes.
     pub bytes: u64,
-    /// Messages without a sender, which are not listed, as in postqueue.
+    /// Messages without a sender. They are skipped, as in postqueue.
     pub senderless: u64,
     /// Messages that left the queues between the two passes of a sorted listing.
     pub vanished: u64,
-    /// The first of what could not be read.
+    /// The first gaps.
     pub gaps: Vec<Error>,
-    /// Directories and files that could not be read.
+    /// How many directories and files could not be read.
     pub unreadable: u64,
-    /// Whether the deadline came before the end.
+    /// True if the deadline came before the end.
     pub cut: bool,
 }
 
@@ -110,17 +110,17 @@ impl Outcome {
     }
 }
 
-/// Makes the text of a message; what it appends is handed to the output in one piece.
+/// Appends the text of a message. It is written to the output in one piece.
 pub type Format<'f> = &'f (dyn Fn(&Instance, &MessageRow, &mut Vec<u8>) + Sync);
 
-/// Where the text goes: whole messages, one after the other.
+/// Receives the text: whole messages, one after the other.
 pub type Out<'o> = &'o mut (dyn FnMut(&[u8]) -> io::Result<()> + Send);
 
 /// Lists the messages of `instances` as `request` says.
 ///
 /// # Errors
-/// Those of `out`, with the output so far told; the outer one if no spool can be entered. A broken
-/// instance beside others is in the outcome.
+/// The inner result is an error of `out`, with the outcome so far. The outer result is an error if no spool can
+/// be opened. If only some instances fail, their errors are in the outcome.
 pub fn list(
     instances: Vec<Result<Instance>>,
     request: &Request,
@@ -136,10 +136,10 @@ pub fn list(
     .map(|()| outcome))
 }
 
-/// The spools of `instances`; one that cannot be entered is a gap in `outcome`.
+/// Opens the spools of `instances`. One that cannot be opened is a gap in `outcome`.
 ///
 /// # Errors
-/// If none can be entered.
+/// If none can be opened.
 pub(crate) fn opened(
     instances: Vec<Result<Instance>>,
     outcome: &mut Outcome,

@@ -1,7 +1,7 @@
-//! Which messages: filters of several kinds, each of which may be given more than once.
+//! Picks messages by filters of several kinds, each of which may be given more than once.
 //!
-//! A message is picked if of every kind of filter that is given one holds, and none of those that are
-//! turned by `not`. Their names and help texts stand in the table of options.
+//! A message is picked if, of each kind of filter given, at least one holds, and no filter after `not` holds.
+//! The table of options has the names and help texts of the filters.
 
 use crate::cause::Cause;
 use crate::cause::classify::Classifier;
@@ -39,7 +39,7 @@ enum Test {
     Larger(u64),
 }
 
-/// How a value is read: quantities and codes have their grammar in a later room.
+/// The parsers of values that a later room defines.
 #[derive(Clone, Copy, Debug)]
 pub struct Grammar {
     /// An age in seconds.
@@ -50,19 +50,19 @@ pub struct Grammar {
     pub code: fn(&str) -> Result<String>,
 }
 
-/// Which messages.
+/// The filters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pick {
     tests: Vec<(bool, Test)>,
-    /// Whether the next filter is turned.
+    /// True if the next filter is negated.
     turned: bool,
 }
 
 impl Pick {
-    /// Has the next filter turned: messages for which it holds are left out.
+    /// Negates the next filter: messages for which it holds are left out.
     ///
     /// # Errors
-    /// If the filter before was not given yet.
+    /// If the previous `not` still has no filter.
     pub fn not(&mut self) -> Result<()> {
         if self.turned {
             return Err(Error::new(
@@ -77,7 +77,7 @@ impl Pick {
     /// Adds the filter `name` with this value.
     ///
     /// # Errors
-    /// Of kind `NotFound` if there is no such filter, `Syntax` for a value that does not parse.
+    /// Of kind `NotFound` if the filter does not exist, `Syntax` for a malformed value.
     pub fn set(&mut self, name: &str, value: &[u8], grammar: &Grammar) -> Result<()> {
         let bad = |what: &str| {
             let text = shown(value, 64);
@@ -125,15 +125,15 @@ impl Pick {
         Ok(())
     }
 
-    /// Whether there is any filter.
+    /// Returns true if there are no filters.
     pub fn is_empty(&self) -> bool {
         self.tests.is_empty()
     }
 
-    /// Sees that a filter follows each `not`.
+    /// Checks that a filter follows each `not`.
     ///
     /// # Errors
-    /// If the last `not` turns nothing.
+    /// If no filter follows the last `not`.
     pub fn checked(&self) -> Result<&Self> {
         if self.turned {
             return Err(
@@ -144,7 +144,7 @@ impl Pick {
         Ok(self)
     }
 
-    /// Whether delay reasons are needed to pick.
+    /// Returns true if the filters need delay reasons.
     pub fn needs_reasons(&self) -> bool {
         self.any_is(|test| {
             use Test::{Cause, Ours, Reason, Theirs};
@@ -152,7 +152,7 @@ impl Pick {
         })
     }
 
-    /// Which headers are needed to pick.
+    /// Returns which headers the filters need.
     pub fn needs_headers(&self) -> Headers {
         match self.any_is(|test| matches!(test, Test::Subject(_))) {
             true => Headers::All,
@@ -164,7 +164,7 @@ impl Pick {
         self.tests.iter().any(|(_, test)| is(test))
     }
 
-    /// Whether `row`, which is from the instance of `context`, is picked.
+    /// Returns true if `row`, a message of the instance of `context`, is picked.
     pub fn takes(&self, row: &MessageRow, context: &Context) -> bool {
         let mut name = Vec::new();
         self.tests
@@ -174,7 +174,7 @@ impl Pick {
                 if *turned {
                     return !test.holds(row, context, &mut name);
                 }
-                // The first of a kind answers for all of that kind.
+                // The first filter of a kind decides for all of that kind.
                 let is_like = |other: &&(bool, Test)| !other.0 && other.1.option() == test.option();
                 if self.tests[..place].iter().any(|other| is_like(&other)) {
                     return true;
@@ -186,7 +186,7 @@ impl Pick {
 }
 
 impl Test {
-    /// A number for each option: tests of one are alternatives.
+    /// Returns a number for each option. Tests of one option are alternatives.
     fn option(&self) -> usize {
         match self {
             Test::Recipient(_) => 0,
@@ -253,19 +253,19 @@ impl Test {
     }
 }
 
-/// What filters need to know of an instance.
+/// What filters need to know about an instance.
 #[derive(Clone, Debug)]
 pub struct Context {
     /// Its settings.
     pub settings: Settings,
-    /// What finds the causes of its delay reasons.
+    /// Finds the causes of its delay reasons.
     pub classifier: Classifier,
-    /// The second of the epoch that ages count from.
+    /// The second of the epoch from which ages count.
     pub now: i64,
 }
 
 impl Context {
-    /// That of `instance` at the second `now`.
+    /// Returns the context of `instance` at the second `now`.
     pub fn of(instance: &Instance, now: i64) -> Self {
         let settings = instance.settings.clone();
         Context {
@@ -276,13 +276,13 @@ impl Context {
     }
 }
 
-/// The next hops that the main.cf of `instance` names; a value that cannot be expanded names none.
+/// Returns the next hops in the main.cf of `instance`. A value that cannot be expanded adds none.
 fn next_hops(instance: &Instance) -> NextHops {
     let mut next_hops = NextHops::default();
     let Some(directory) = &instance.config_directory else {
         return next_hops;
     };
-    // It was read and parsed before: whoever has an instance knows that it is sound.
+    // The file was parsed when the instance was opened, so it is sound.
     let bytes = std::fs::read(directory.join("main.cf")).unwrap_or_default();
     if let Ok(main_cf) = MainCf::parse(&bytes) {
         let main_cf = main_cf.with_config_directory(directory);
@@ -299,8 +299,8 @@ fn cause_named(name: &str) -> Option<Cause> {
     Cause::ALL.into_iter().find(|cause| cause.name() == name)
 }
 
-/// When qmgr(8) gives `row` up, in seconds of the epoch; `None` where it does not look: on hold, and
-/// in corrupt.
+/// Returns when qmgr(8) gives `row` up, in seconds of the epoch; `None` on hold and in corrupt, where it never
+/// looks.
 pub fn expires(row: &MessageRow, settings: &Settings) -> Option<i64> {
     if matches!(row.queue, Some(Queue::Hold | Queue::Corrupt)) {
         return None;
@@ -313,7 +313,7 @@ pub fn expires(row: &MessageRow, settings: &Settings) -> Option<i64> {
     Some(begun.saturating_add(lifetime))
 }
 
-/// The recipients still to be delivered, and where mail is redirected the address that was tried.
+/// Returns the recipients still to be delivered and, if mail is redirected, the address that was tried.
 fn addressed(row: &MessageRow) -> impl Iterator<Item = &[u8]> {
     let tried = row
         .logged()
@@ -333,8 +333,7 @@ fn is_sender(given: &[u8], sender: &[u8], name: &mut Vec<u8>) -> bool {
     }
 }
 
-/// Whether `given` names the raw `address`: as the queue file has it, or quoted and printed as a list
-/// prints it.
+/// Returns true if `given` is the raw `address`: as in the queue file, or quoted and printed as in a list.
 pub fn is_address(given: &[u8], address: &[u8]) -> bool {
     if given.eq_ignore_ascii_case(address) {
         return true;
@@ -348,7 +347,7 @@ pub fn is_address(given: &[u8], address: &[u8]) -> bool {
     is_printed(given, &quoted)
 }
 
-/// Whether `given` is `text`, raw or as a list prints it.
+/// Returns true if `given` is `text`, raw or as a list prints it.
 fn is_printed(given: &[u8], text: &[u8]) -> bool {
     let printed = |utf8| {
         let mut out = Vec::with_capacity(text.len());
@@ -358,8 +357,8 @@ fn is_printed(given: &[u8], text: &[u8]) -> bool {
     given.eq_ignore_ascii_case(text) || !text.is_empty() && (printed(true) || printed(false))
 }
 
-/// Whether `given` names the destination domain `domain`; a domain of other letters than ASCII may be
-/// given in either spelling.
+/// Returns true if `given` is the destination domain `domain`. A domain with non-ASCII letters may be given in
+/// either spelling.
 pub fn is_domain(given: &[u8], domain: &[u8]) -> bool {
     if given.is_ascii() && domain.is_ascii() {
         return given.eq_ignore_ascii_case(domain);

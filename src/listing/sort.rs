@@ -1,5 +1,5 @@
-//! A sorted listing: a first pass keeps a key and a place for each message picked, some 100 bytes, and a
-//! second reads them again in that order.
+//! A sorted listing. A first pass keeps a key and a place for each picked message, some 100 bytes; a second
+//! pass reads the messages again in that order.
 
 use std::collections::HashMap;
 use std::io;
@@ -13,22 +13,22 @@ use crate::postfix::queue::{Queue, QueueSet};
 use crate::postfix::queue_id::hash_path;
 use crate::scan::{MessageRow, Reread, Rows, Spool, Tell};
 
-/// An order of messages; equal ones come by queue ID.
+/// An order of messages. Equal ones come by queue ID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sort {
     /// The oldest first.
     Arrival,
     /// The largest first.
     Size,
-    /// The next to be retried first: in deferred the time of the file's last change is that of its next
-    /// retry. Mail of other queues has none and comes last.
+    /// The next retry first: in deferred, the modification time of the file is its next retry. Mail of other
+    /// queues has none and comes last.
     Retry,
     /// By queue ID.
     QueueId,
 }
 
 impl Sort {
-    /// The order of that name: arrival, size, retry, queue_id.
+    /// Returns the order of that name: arrival, size, retry, queue_id.
     pub fn from_name(name: &str) -> Option<Sort> {
         Some(match name {
             "arrival" => Sort::Arrival,
@@ -52,19 +52,19 @@ impl Sort {
     }
 }
 
-/// Where a message is, and where it belongs in the order.
+/// The place of a message, and its key in the order.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Found {
     key: i64,
     queue_id: Box<[u8]>,
-    /// Which of the directories seen.
+    /// The index of its directory.
     directory: u32,
 }
 
-/// A directory that holds messages: of which spool, of which queue, and where below it.
+/// A directory that holds messages: the spool, the queue, and the path below it.
 type Seen = (usize, Queue, PathBuf);
 
-/// One thread's finds.
+/// What one thread finds.
 struct Finds<'l> {
     request: &'l Request,
     context: &'l Context,
@@ -128,7 +128,7 @@ pub(super) fn sorted(
 ) -> io::Result<()> {
     let directories = Mutex::new(HashMap::new());
     let mut found = Vec::new();
-    // Reasons are read for those that are picked, once they are told.
+    // The first pass reads no reasons. The second reads those of picked messages.
     let mut first_pass = request.clone();
     first_pass.reasons = false;
     first_pass.bounces = false;
@@ -207,8 +207,7 @@ pub(super) fn sorted(
     out(&text)
 }
 
-/// Looks for a message that is no longer where it was in the other queues, into which mail moves while
-/// a list is printed.
+/// Looks for a message that has left its place in the other queues: mail moves while a list is printed.
 fn elsewhere(
     reread: &mut Reread<'_>,
     request: &Request,
@@ -223,7 +222,7 @@ fn elsewhere(
             true => settings.hash_queue_depth,
             false => 0,
         };
-        // Of a spool given by itself the settings are guessed.
+        // If only the spool was given, its settings are a guess.
         let mut depths = [depth, seen, 0].into_iter();
         depths.any(|depth| {
             let path = hash_path(queue_id, depth);

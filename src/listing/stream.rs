@@ -1,8 +1,8 @@
 //! An unsorted listing: messages in the order of the directories, formatted on several threads.
 //!
-//! The threads take bundles of files, which have numbers. Whoever has the bundle whose turn it is writes
-//! to the output at once; the text of a later bundle waits in memory until then, and when much is
-//! waiting its thread does. So the output is the same from run to run, and its memory is bounded.
+//! The threads take numbered bundles of files. The thread whose bundle is next writes to the output at once. The
+//! text of a later bundle waits in memory; when too much waits, its thread waits, too. So the output is the
+//! same in every run, and its memory is bounded.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,16 +14,16 @@ use crate::instance::Instance;
 use crate::postfix::queue::Queue;
 use crate::scan::{MessageRow, Spool, Tell};
 
-/// Bytes of output that one thread holds while it is not its turn.
+/// How many bytes of output one thread holds until its turn.
 const HELD: usize = 1 << 20;
-/// Bytes of output of finished bundles that wait for their turn.
+/// How many bytes of output of finished bundles wait for their turn.
 const WAITING: usize = 8 << 20;
 
 /// Text of whole messages.
 #[derive(Default)]
 struct Text {
     bytes: Vec<u8>,
-    /// Where each message ends in it, and its size.
+    /// The end of each message in it, and its size.
     ends: Vec<(usize, u64)>,
 }
 
@@ -31,12 +31,12 @@ struct Text {
 struct Sink<'o> {
     out: Out<'o>,
     failed: Option<io::Error>,
-    /// The bundle whose turn it is.
+    /// The bundle that is written next.
     turn: u64,
-    /// Finished bundles whose turn comes.
+    /// Finished bundles that wait for their turn.
     waiting: BTreeMap<u64, Text>,
     held: usize,
-    /// Messages that may still be written.
+    /// How many more messages may be written.
     left: u64,
     messages: u64,
     bytes: u64,
@@ -47,7 +47,7 @@ impl Sink<'_> {
         self.left == 0 || self.failed.is_some()
     }
 
-    /// Writes `text`, or as much of it as may be listed.
+    /// Writes `text`, up to the limit of messages.
     fn write(&mut self, text: &mut Text) {
         let take = text
             .ends
@@ -68,7 +68,7 @@ impl Sink<'_> {
         text.ends.clear();
     }
 
-    /// The present turn is over: writes what has waited for it.
+    /// Ends the present turn, and writes the bundles that have waited for it.
     fn next_turn(&mut self) {
         self.turn += 1;
         while let Some(mut text) = self.waiting.remove(&self.turn) {
@@ -79,7 +79,7 @@ impl Sink<'_> {
     }
 }
 
-/// The output, and the news that the turn has changed.
+/// The output, and the signal that the turn has changed.
 struct Output<'o> {
     sink: Mutex<Sink<'o>>,
     news: Condvar,
@@ -91,7 +91,7 @@ impl<'o> Output<'o> {
     }
 }
 
-/// One thread's output.
+/// The output of one thread.
 struct Piece<'l, 'o> {
     output: &'l Output<'o>,
     request: &'l Request,
@@ -104,8 +104,8 @@ struct Piece<'l, 'o> {
 }
 
 impl Piece<'_, '_> {
-    /// Writes the text if it is its turn, or waits for it with much text; false once the output takes
-    /// no more.
+    /// Writes the text if it is its turn, or waits for the turn if the text is long. Returns false once the
+    /// output takes no more.
     fn hand_over(&mut self) -> bool {
         let mut sink = self.output.sink();
         while sink.turn != self.number && !sink.is_full() {
@@ -168,7 +168,7 @@ impl Tell for Piece<'_, '_> {
 }
 
 impl Drop for Piece<'_, '_> {
-    /// After a panic nobody may wait for this thread's turn.
+    /// After a panic no thread may wait for this thread's turn.
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.output.sink().left = 0;

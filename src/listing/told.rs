@@ -1,10 +1,10 @@
-//! Which recipients of a message are listed, and which entry of its logs tells why each waits.
+//! The listed recipients of a message, each with the log entry that says why it waits.
 //!
-//! A recipient is a record of the queue file. An entry of the defer log names its record by the offset;
-//! entries of old logs, which have no offset, and entries whose offset is that of no record, name it by
-//! the address, quoted. Of several entries for one record the last counts. Postfix writes no entry for
-//! a record that is not there, with one exception: redirected mail is delivered once, to an address
-//! that the file has only in its redirect record, and showq(8) lists that address beside the others.
+//! A recipient is a record of the queue file. An entry of the defer log refers to its record by the offset.
+//! Entries of old logs, which have no offset, and entries whose offset matches no record, refer to it by the
+//! quoted address. Of several entries for one record the last counts. Postfix writes no entry without a
+//! record, with one exception: redirected mail is delivered once, to an address that is only in the redirect
+//! record of the file, and showq(8) lists that address as well.
 
 use std::collections::HashMap;
 
@@ -12,18 +12,18 @@ use crate::postfix::defer_log::Log;
 use crate::postfix::quote::quote_local;
 use crate::scan::{Logged, MessageRow};
 
-/// A recipient that is listed: a record of the queue file, an entry of a log, or both.
+/// A listed recipient: a record of the queue file, an entry of a log, or both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Told {
-    /// The place of its record among the recipients of the row.
+    /// The index of its record among the recipients of the row.
     pub record: Option<usize>,
-    /// The place of its entry in the logs of the row.
+    /// The index of its entry in the logs of the row.
     pub entry: Option<usize>,
 }
 
-/// The recipients of `row` as showq(8) orders them: those that a log names, in the order of `entries`
-/// (the logs of the row), then the others in the order of the file. With `given_up`, recipients that
-/// the bounce log names are among them.
+/// Returns the recipients of `row` in the order of showq(8): those in a log, in the order of `entries` (the logs
+/// of the row), then the others in the order of the file. With `given_up`, it includes recipients in the bounce
+/// log.
 pub fn in_order(row: &MessageRow, entries: &[Logged<'_>], given_up: bool) -> Vec<Told> {
     let records = row.recipient_count();
     if entries.is_empty() {
@@ -57,8 +57,8 @@ pub fn in_order(row: &MessageRow, entries: &[Logged<'_>], given_up: bool) -> Vec
     told
 }
 
-/// For each record the entry of the defer log that tells why it waits, and the entries of that log that
-/// name no record.
+/// Returns for each record the entry of the defer log that says why it waits, and the entries of that log
+/// without a record.
 fn reasons_of(row: &MessageRow, entries: &[Logged<'_>]) -> (Vec<Option<usize>>, Vec<usize>) {
     let mut by_offset: Vec<(u64, usize)> = (0..row.recipient_count())
         .filter_map(|place| Some((row.offset(place)?, place)))
@@ -77,7 +77,7 @@ fn reasons_of(row: &MessageRow, entries: &[Logged<'_>]) -> (Vec<Option<usize>>, 
             .take_while(|(other, _)| *other == offset);
         let mut found = false;
         for (_, record) in named {
-            // The first original's offset stands with the address that the mail is redirected to.
+            // The offset of the first original recipient comes with the address that the mail is redirected to.
             if !row.envelope.redirected || quoted(row, *record) == entry.address {
                 chosen[*record] = Some(place);
                 found = true;
@@ -108,7 +108,7 @@ fn reasons_of(row: &MessageRow, entries: &[Logged<'_>]) -> (Vec<Option<usize>>, 
     (chosen, left)
 }
 
-/// Of `places` those that are the last of their record, or without an offset of their address.
+/// Returns those of `places` that are the last for their record, or without an offset for their address.
 fn last_of_each<'e>(entries: &'e [Logged<'_>], places: &[usize]) -> impl Iterator<Item = usize> {
     let mut last: HashMap<(Option<u64>, &'e [u8]), usize> = HashMap::new();
     for place in places {
@@ -118,10 +118,10 @@ fn last_of_each<'e>(entries: &'e [Logged<'_>], places: &[usize]) -> impl Iterato
     last.into_values()
 }
 
-/// The address of a record as logs write it.
+/// Returns the address of a record as logs write it.
 fn quoted(row: &MessageRow, record: usize) -> Vec<u8> {
     let address = row.recipient(record).unwrap_or_default();
-    // Postfix writes a string of C.
+    // Postfix writes a C string.
     let end = memchr::memchr(0, address).unwrap_or(address.len());
     let address = &address[..end];
     let mut quoted = Vec::with_capacity(address.len() + 2);
@@ -129,7 +129,7 @@ fn quoted(row: &MessageRow, record: usize) -> Vec<u8> {
         b"" => quoted.extend_from_slice(b"(MAILER-DAEMON)"),
         address => quote_local(address, &mut quoted),
     }
-    // What the reader of logs does to every line.
+    // As the reader of logs does with every line.
     for byte in &mut quoted {
         if byte.is_ascii_control() {
             *byte = b'?';

@@ -1,8 +1,8 @@
-//! Where the mail of some spools comes from: messages by login, client, local user, or another mark of
-//! their origin.
+//! Counts where the mail of some spools comes from: messages by login, client, local user, or another
+//! property of their origin.
 //!
-//! In go the spools and the filters of a list; out comes a bounded [`Table`]. What an origin is, is
-//! `postfix::origin`'s business, and how it looks that of the renderings.
+//! It takes spools and the filters of a list, and returns a bounded [`Table`]. `postfix::origin` defines what
+//! an origin is; renderings print it.
 
 pub mod table;
 
@@ -18,7 +18,7 @@ use crate::scan::{Headers, MessageRow, Rows, Spool, Tell};
 
 pub use table::{Row, Table};
 
-/// By what messages are put together.
+/// The property by which messages are grouped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum By {
     /// The best that is known: login, client, local user.
@@ -43,7 +43,7 @@ pub enum By {
 }
 
 impl By {
-    /// All that can be asked for by name.
+    /// All groupings that can be selected by name.
     pub const NAMED: [By; 8] = [
         By::Login,
         By::Client,
@@ -55,7 +55,7 @@ impl By {
         By::Subject,
     ];
 
-    /// Its name in options and JSON.
+    /// Returns its name in options and JSON.
     pub const fn name(self) -> &'static str {
         match self {
             By::Best => "",
@@ -70,12 +70,12 @@ impl By {
         }
     }
 
-    /// The one of that name.
+    /// Returns the grouping of that name.
     pub fn from_name(name: &str) -> Option<By> {
         By::NAMED.into_iter().find(|by| by.name() == name)
     }
 
-    /// Which headers it needs.
+    /// Returns which headers it needs.
     fn headers(self) -> Headers {
         match self {
             By::Best | By::User => Headers::Local,
@@ -84,7 +84,7 @@ impl By {
         }
     }
 
-    /// The name in JSON of a kind in the table.
+    /// Returns the name in JSON of a kind in the table.
     pub fn kind_name(self, kind: u8) -> &'static str {
         let best = [Kind::Login, Kind::Client, Kind::User, Kind::Unknown];
         match self {
@@ -93,7 +93,7 @@ impl By {
         }
     }
 
-    /// Writes what `row` counts under to `name`, and returns its kind.
+    /// Writes the name under which `row` counts to `name`, and returns its kind.
     fn of(self, row: &MessageRow, name: &mut Vec<u8>) -> u8 {
         let origin = &row.origin;
         name.clear();
@@ -122,13 +122,13 @@ impl By {
     }
 }
 
-/// Bytes of a subject that tell it apart.
+/// How many bytes of a subject are compared.
 const MAX_SUBJECT: usize = 255;
 
-/// The origins of the messages that `request` picks, and how reading them went.
+/// Returns the origins of the messages that `request` picks, and the outcome of reading them.
 ///
 /// # Errors
-/// If no spool can be entered. A broken instance beside others is told in the outcome.
+/// If no spool can be opened. The error of one instance among several is in the outcome.
 pub fn take(
     instances: Vec<Result<Instance>>,
     request: &Request,
@@ -138,7 +138,7 @@ pub fn take(
     let spools: Vec<(Spool, Instance)> = opened(instances, &mut outcome)?;
     let table = Mutex::new(Table::default());
     let mut plan = request.plan(request.queues);
-    // Damage is counted by a check; here a file counts as far as it can be read.
+    // A check counts damage. Here a file counts as far as it can be read.
     plan.headers = plan.headers.max(by.headers());
     for (spool, instance) in &spools {
         let context = Context::of(instance, request.now);
@@ -164,7 +164,7 @@ pub fn take(
     Ok((table, outcome))
 }
 
-/// One thread's part.
+/// The part of one thread.
 struct Piece<'t> {
     table: &'t Mutex<Table>,
     request: &'t Request,

@@ -1,21 +1,21 @@
 //! Sums by origin, in bounded memory.
 //!
-//! Names of logins, clients and subjects are chosen by strangers. The limits here hold one table below
-//! 64 MiB whatever they choose: an origin beyond them is counted among the others, and a distinct sender
-//! or domain beyond them is not counted, which makes that figure a lower bound. Hashing is keyed at
-//! random, so that nobody can make names collide.
+//! Strangers choose the names of logins, clients and subjects. The limits keep one table below 64 MiB: an
+//! origin beyond them counts among the others, and a distinct sender or domain beyond them is not counted,
+//! which makes that figure a lower bound. Hashing is keyed at random, so that nobody can choose names that
+//! collide.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
 
-/// Origins that one table holds: with their rows and empty sets some 20 MiB.
+/// How many origins one table holds: with rows and empty sets some 20 MiB.
 pub const MAX_ORIGINS: usize = 50_000;
-/// Bytes of names and of queue IDs that one table holds.
+/// How many bytes of names and queue IDs one table holds.
 pub const MAX_TEXT: usize = 12 << 20;
-/// Distinct senders and domains that one table holds, over all origins: some 18 bytes each.
+/// How many distinct senders and domains one table holds over all origins: some 18 bytes each.
 pub const MAX_DISTINCT: usize = 600_000;
 
-/// What is added up for one origin.
+/// The sums of one origin.
 #[derive(Clone, Debug, Default)]
 pub struct Row {
     /// Messages.
@@ -26,30 +26,30 @@ pub struct Row {
     pub oldest: i64,
     /// The latest arrival, in seconds of the epoch.
     pub newest: i64,
-    /// One of its messages: the oldest.
+    /// The queue ID of its oldest message, as an example.
     pub queue_id: Box<[u8]>,
     senders: HashSet<u64>,
     domains: HashSet<u64>,
 }
 
 impl Row {
-    /// Distinct envelope senders.
+    /// Returns the number of distinct envelope senders.
     pub fn senders(&self) -> u64 {
         self.senders.len() as u64
     }
 
-    /// Distinct destination domains.
+    /// Returns the number of distinct destination domains.
     pub fn domains(&self) -> u64 {
         self.domains.len() as u64
     }
 }
 
-/// What one message adds.
+/// The share of one message.
 #[derive(Clone, Copy, Debug)]
 pub struct Part<'m> {
     /// Recipients still to be delivered.
     pub recipients: u64,
-    /// When it arrived, in seconds of the epoch.
+    /// Its arrival time, in seconds of the epoch.
     pub arrival: i64,
     /// Its queue ID.
     pub queue_id: &'m [u8],
@@ -64,9 +64,9 @@ pub struct Table {
     text: usize,
     distinct: usize,
     hasher: RandomState,
-    /// Messages of origins that the table has no room for.
+    /// The number of messages of origins that do not fit into the table.
     pub unlisted: u64,
-    /// Senders and domains that are not counted as distinct because the table is full.
+    /// The number of senders and domains that are not counted as distinct because the table is full.
     pub untold: u64,
     /// All messages.
     pub messages: u64,
@@ -101,7 +101,7 @@ impl Table {
         row.recipients = row.recipients.saturating_add(part.recipients);
         row.newest = row.newest.max(part.arrival);
         let older = (part.arrival, part.queue_id) < (row.oldest, &row.queue_id);
-        // Of any order of messages the same example comes out, if there is room for it.
+        // Any order of messages gives the same example if there is room for it.
         let text = self.text - row.queue_id.len() + part.queue_id.len();
         if older && text <= MAX_TEXT {
             self.text = text;
@@ -126,7 +126,7 @@ impl Table {
         }
     }
 
-    /// The rows with kind and name, most messages first, then by kind and name.
+    /// Returns the rows with kind and name, most messages first, then by kind and name.
     pub fn rows(&self) -> Vec<(u8, &[u8], &Row)> {
         let mut rows: Vec<(u8, &[u8], &Row)> = self
             .rows

@@ -1,7 +1,7 @@
-//! Messages one by one: a row of each, a cursor over them, a reader of those whose places are known.
+//! Messages one by one: a row for each, a cursor over them, and a reader of messages whose places are known.
 //!
-//! For listings and for hosts that ask for rows. A cursor uses the caller's thread alone and holds what
-//! one directory buffer lists, so that a queue of any length streams.
+//! Listings and hosts use them. A cursor uses only the caller's thread. It holds the names in one directory
+//! buffer, so that a queue of any length streams.
 
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
@@ -21,43 +21,43 @@ use crate::postfix::queue::{Queue, QueueSet};
 use crate::postfix::quote::quote_local;
 use crate::sys::{Inode, Noatime};
 
-/// One message, with its addresses and, where they were asked for, its delay reasons.
+/// One message with its addresses and, if the plan includes them, its delay reasons.
 #[derive(Clone, Debug, Default)]
 pub struct MessageRow {
     /// Its queue.
     pub queue: Option<Queue>,
-    /// The directory that it lies in.
+    /// Its directory.
     pub directory: PathBuf,
     /// Its queue ID.
     pub queue_id: Vec<u8>,
-    /// What its inode says.
+    /// Its inode.
     pub inode: Option<Inode>,
-    /// The sums of its envelope.
+    /// Its envelope.
     pub envelope: Envelope,
     /// The size that mailq prints, in bytes.
     pub size: u64,
     /// The envelope sender, raw; empty for the null sender.
     pub sender: Vec<u8>,
-    /// Where it came from.
+    /// Its origin.
     pub origin: Origin,
     /// Its headers, unfolded, one after the other.
     headers: Vec<u8>,
-    /// Where each ends.
+    /// The end of each header.
     header_ends: Vec<usize>,
     text: Vec<u8>,
     recipients: Vec<RecipientSpan>,
     logged: LogEntries,
-    /// The address before expansion of the recipient told next.
+    /// The original address of the next recipient, before expansion.
     original: Vec<u8>,
     has_original: bool,
 }
 
-/// Where a recipient's address ends in the text of a row, and where its record stands in the file.
+/// The end of a recipient's address in the text of a row, and the offset of its record in the file.
 #[derive(Clone, Copy, Debug)]
 struct RecipientSpan {
     start: usize,
     end: usize,
-    /// Of the address before expansion, which stands behind it, if the file has one.
+    /// The end of the original address, which follows it, if the file has one.
     original_end: Option<usize>,
     offset: u64,
 }
@@ -72,7 +72,7 @@ impl MessageRow {
         self.origin.clear();
         self.headers.clear();
         self.header_ends.clear();
-        // One unusual message does not hold its memory for all that follow.
+        // The memory of one unusual message is freed.
         if self.text.capacity() > (1 << 20) {
             self.text = Vec::new();
             self.recipients = Vec::new();
@@ -110,40 +110,40 @@ impl MessageRow {
         self.inode = Some(message.inode);
         self.envelope = message.envelope.unwrap_or_default();
         self.size = message.size();
-        // postdrop(1) leaves the file with who called it; a requeued one belongs to Postfix and has a size.
+        // postdrop(1) leaves the file to its caller. A requeued file belongs to Postfix and has a size.
         let submitted = message.queue == Queue::Maildrop && self.envelope.message_size.is_none();
         if submitted && self.origin.client.is_empty() {
             self.origin.user = Some(message.inode.owner);
         }
     }
 
-    /// Whether Postfix will expire it at its next attempt: group execute, which only maildrop's files
-    /// might have for another reason (postfix.md, "Ready files").
+    /// Returns true if Postfix will expire it at the next attempt: group execute. A file in maildrop may have
+    /// this bit for another reason (postfix.md, "Ready files").
     pub fn is_forced_expire(&self) -> bool {
         self.queue != Some(Queue::Maildrop)
             && self.inode.is_some_and(|inode| inode.mode & 0o010 != 0)
     }
 
-    /// When it arrived, in seconds of the epoch: where the file does not say, when it was written
-    /// last, as mailq has it.
+    /// Returns its arrival time, in seconds of the epoch. Without one in the file it is the modification time,
+    /// as in mailq.
     pub fn arrival(&self) -> i64 {
         let written = self.inode.map_or(0, |inode| inode.mtime);
         self.envelope.arrival.unwrap_or(written)
     }
 
-    /// Its headers, unfolded and raw, in the order of the message, where the plan asked for them.
+    /// Returns its headers, unfolded and raw, in the order of the message, if the plan includes them.
     pub fn headers(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.header_ends.iter().copied());
         let pieces = starts.zip(&self.header_ends);
         pieces.map(|(start, end)| &self.headers[start..*end])
     }
 
-    /// The value of the first header called `name`, raw.
+    /// Returns the value of the first header called `name`, raw.
     pub fn header(&self, name: &str) -> Option<&[u8]> {
         self.headers().find_map(|line| header::value(line, name))
     }
 
-    /// The subject as a person reads it; empty if there is none.
+    /// Returns the subject, decoded; empty if there is none.
     pub fn subject(&self) -> Vec<u8> {
         self.header("subject").map_or(Vec::new(), header::decoded)
     }
@@ -154,39 +154,39 @@ impl MessageRow {
         self.header_ends.push(self.headers.len());
     }
 
-    /// How many recipients are still to be delivered.
+    /// Returns the number of recipients still to be delivered.
     pub fn recipient_count(&self) -> usize {
         self.recipients.len()
     }
 
-    /// The recipient at `index`, raw, in the order of the file.
+    /// Returns the recipient at `index`, raw, in the order of the file.
     pub fn recipient(&self, index: usize) -> Option<&[u8]> {
         let span = self.recipients.get(index)?;
         Some(&self.text[span.start..span.end])
     }
 
-    /// The address before expansion of the recipient at `index`, raw, if the file has one.
+    /// Returns the original address of the recipient at `index`, before expansion, raw, if the file has one.
     pub fn original(&self, index: usize) -> Option<&[u8]> {
         let span = self.recipients.get(index)?;
         Some(&self.text[span.end..span.original_end?])
     }
 
-    /// Where the record of the recipient at `index` stands in the file, in bytes.
+    /// Returns the offset in the file of the record of the recipient at `index`, in bytes.
     pub fn offset(&self, index: usize) -> Option<u64> {
         Some(self.recipients.get(index)?.offset)
     }
 
-    /// The recipients still to be delivered, raw, in the order of the file.
+    /// Returns the recipients still to be delivered, raw, in the order of the file.
     pub fn recipients(&self) -> impl Iterator<Item = &[u8]> {
         (0..self.recipients.len()).filter_map(|index| self.recipient(index))
     }
 
-    /// What the logs say, in their order.
+    /// Returns the entries of its logs, in their order.
     pub fn logged(&self) -> impl ExactSizeIterator<Item = Logged<'_>> {
         self.logged.iter()
     }
 
-    /// Why the recipient at `index` waits: what the defer log says of it last.
+    /// Returns why the recipient at `index` waits: the last entry about it in the defer log.
     pub fn delay(&self, index: usize) -> Option<Logged<'_>> {
         let recipient = self.recipients.get(index)?;
         self.logged.find(recipient.offset, || {
@@ -208,7 +208,7 @@ pub struct Messages {
 }
 
 impl Messages {
-    /// A cursor over the messages of `queues`, queue by queue; at [`Depth::Reasons`] with delay reasons.
+    /// Opens a cursor over the messages of `queues`, queue by queue; at [`Depth::Reasons`] with delay reasons.
     pub fn new(spool: &Spool, queues: QueueSet, depth: Depth) -> Self {
         let mut noatime = Noatime::default();
         let mut heard = Heard::default();
@@ -216,7 +216,7 @@ impl Messages {
         let logs = spool.logs(plan, &mut noatime, |gap| heard.gap(gap));
         let open = spool.queue_directories(queues, &mut noatime, |gap| heard.gap(gap));
         let files = FileReader::new(logs, Arc::clone(&spool.expected), Deadline::NEVER, false);
-        // The walk takes the last first.
+        // The walk takes the last item first.
         let first = open.into_iter().rev().map(|queue| Work::List(queue, ()));
         Messages {
             walk: SerialWalk::new(first.collect()),
@@ -227,19 +227,19 @@ impl Messages {
         }
     }
 
-    /// The same, with the headers of the messages that `wanted` says.
+    /// Also reads the headers of the messages in `wanted`.
     #[must_use]
     pub fn with_headers(mut self, wanted: Headers) -> Self {
         self.heard.wants_headers = wanted;
         self
     }
 
-    /// The next message, or `None` after the last.
+    /// Moves to the next message and returns it; `None` after the last.
     pub fn next_message(&mut self) -> Option<&MessageRow> {
         self.advance().then_some(&self.heard.row)
     }
 
-    /// Goes to the next message, which is then [`Messages::row`]; false after the last.
+    /// Moves to the next message, which [`Messages::row`] then returns. Returns false after the last.
     pub fn advance(&mut self) -> bool {
         loop {
             if let Some((directory, bundle, at)) = &mut self.bundle {
@@ -264,24 +264,24 @@ impl Messages {
         }
     }
 
-    /// The message that [`Messages::advance`] went to.
+    /// Returns the present message.
     pub fn row(&self) -> &MessageRow {
         &self.heard.row
     }
 
-    /// What could not be read up to here.
+    /// Returns the gaps so far.
     pub fn gaps(&self) -> &[Gap] {
         &self.heard.gaps
     }
 
-    /// How many directories and files could not be read up to here; [`Messages::gaps`] holds the
-    /// first of them.
+    /// Returns how many directories and files could not be read so far. [`Messages::gaps`] has the first of
+    /// them.
     pub fn unreadable(&self) -> u64 {
         self.heard.unreadable
     }
 }
 
-/// Gaps that a cursor holds; the rest are counted.
+/// How many gaps a cursor keeps. Further ones are counted.
 const MAX_GAPS: usize = 64;
 
 #[derive(Debug, Default)]
@@ -291,13 +291,13 @@ pub(super) struct Heard {
     gaps: Vec<Gap>,
     unreadable: u64,
     cut: bool,
-    /// Whether headers are wanted, and the one that is being read.
+    /// The messages whose headers are read.
     wants_headers: Headers,
     unfold: Unfold,
 }
 
 impl Heard {
-    /// Forgets the message before.
+    /// Clears the message before.
     fn begin(&mut self) {
         self.row.clear();
         self.unfold.forget();
@@ -368,7 +368,7 @@ impl Observer for Heard {
     }
 }
 
-/// A cursor keeps gaps of its walk; files come as bundles.
+/// A cursor keeps the gaps of its walk. Files arrive as bundles.
 impl walker::Visitor for Heard {
     type Tag = ();
 
@@ -379,22 +379,22 @@ impl walker::Visitor for Heard {
     }
 }
 
-/// Hears of messages one by one.
+/// Receives messages one by one.
 pub trait Tell: Send {
-    /// The messages of a piece of work come next; pieces have numbers in the order of the directories.
-    /// Told where the order matters: by [`Spool::scan_in_order`].
+    /// The messages of a piece of work follow. Pieces have numbers in the order of the directories. Only
+    /// [`Spool::scan_in_order`] calls this.
     fn begins(&mut self, piece: u64) {
         let _ = piece;
     }
 
-    /// All messages of that piece were told.
+    /// The piece has no more messages.
     fn ends(&mut self) {}
 
-    /// A message; false when it has heard enough.
+    /// A message. Returns false if no more are needed.
     fn tell(&mut self, row: &MessageRow) -> bool;
 }
 
-/// An observer that makes a row of every message and tells it: for listings on several threads.
+/// Makes a row of every message and passes it on: an observer for listings on several threads.
 #[derive(Debug)]
 pub struct Rows<T> {
     pub(super) heard: Heard,
@@ -404,7 +404,7 @@ pub struct Rows<T> {
 }
 
 impl<T: Tell> Rows<T> {
-    /// Tells every message to `to`, until that has enough.
+    /// Passes every message to `to`, until that needs no more.
     pub fn new(to: T) -> Self {
         Rows {
             heard: Heard::default(),
@@ -414,15 +414,14 @@ impl<T: Tell> Rows<T> {
         }
     }
 
-    /// The same, with the headers of the messages that `wanted` says.
+    /// Also reads the headers of the messages in `wanted`.
     #[must_use]
     pub fn with_headers(mut self, wanted: Headers) -> Self {
         self.heard.wants_headers = wanted;
         self
     }
 
-    /// What could not be read: the first of them, how many, and whether the time was up; and what was
-    /// told the rows.
+    /// Returns the first gaps, their number, whether the time was up, and the receiver of the rows.
     pub fn finish(self) -> (Vec<Gap>, u64, bool, T) {
         (
             self.heard.gaps,
@@ -500,7 +499,7 @@ pub struct Reread<'s> {
 }
 
 impl<'s> Reread<'s> {
-    /// A reader of messages of `spool`, until `deadline`; `plan` says whether with reasons.
+    /// Makes a reader of messages of `spool`, until `deadline`. `plan` says whether it reads reasons.
     pub fn new(spool: &'s Spool, plan: &Plan, deadline: Deadline) -> Self {
         let mut noatime = Noatime::default();
         let mut heard = Heard {
@@ -521,23 +520,23 @@ impl<'s> Reread<'s> {
         }
     }
 
-    /// What could not be read: the first of it, and how much; and whether the time was up.
+    /// Returns the first gaps, their number, and whether the time was up.
     pub fn finish(self) -> (Vec<Gap>, u64, bool) {
         (self.heard.gaps, self.heard.unreadable, self.heard.cut)
     }
 
-    /// The message that [`Reread::message`] gave last.
+    /// Returns the last message that [`Reread::message`] found.
     pub fn row(&self) -> &MessageRow {
         &self.heard.row
     }
 
-    /// How much could not be read until now.
+    /// Returns how many files could not be read so far.
     pub fn unreadable(&self) -> u64 {
         self.heard.unreadable
     }
 
-    /// The message `queue_id` of `queue`, in the directory `levels` (such as `0/A`) below it; `None` if
-    /// it is not there, or cannot be read, which [`Reread::finish`] then tells.
+    /// Reads the message `queue_id` of `queue`, in the directory `levels` (such as `0/A`) below it. `None` if
+    /// it is not there or cannot be read; [`Reread::finish`] returns the reason.
     pub fn message(&mut self, queue: Queue, levels: &Path, queue_id: &[u8]) -> Option<&MessageRow> {
         let directory = self.directory(queue, levels)?;
         let name = CString::new(queue_id).ok()?;

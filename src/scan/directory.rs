@@ -1,7 +1,7 @@
-//! An open directory of a walk, and bundles of the names in it.
+//! An open directory of a walk, and bundles of file names in it.
 //!
-//! A directory is opened relative to its parent, and the [`Policy`] of the walk says which links and
-//! which refusals count.
+//! A directory is opened relative to its parent. The [`Policy`] of the walk decides which links are followed
+//! and which failures count.
 
 use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -17,24 +17,23 @@ use crate::postfix::queue::Queue;
 use crate::postfix::{qshape, queue_id};
 use crate::sys::{self, Noatime};
 
-/// Files in one piece of work: enough to be worth a lock, few enough to share evenly.
+/// How many files are one piece of work: enough to be worth a lock, few enough to share evenly.
 const BUNDLE: usize = 256;
 
-/// Whose way through the directories a walk takes: which names count, which links, which depth.
+/// Which program's way through the directories a walk follows: names, links and depth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Policy {
-    /// That of Postfix's daemons. They look into subdirectories with a name of one character, and
-    /// not into those of maildrop; a link there is a gap, since the daemons follow it, and a program
-    /// that may read everything must not follow what the mail owner can make. Other subdirectories are
-    /// walked, too: their files are strays.
+    /// As Postfix's daemons. They enter subdirectories with a name of one character, but none of maildrop.
+    /// They follow links; here a link is a gap, because a program that may read everything must not follow
+    /// what the mail owner can create. Other subdirectories are walked, too: their files are strays.
     Daemons,
-    /// That of qshape(1): every subdirectory, of any name; links are left alone (postfix.md, "How qshape
-    /// walks").
+    /// As qshape(1). It enters every subdirectory, of any name, and follows no links (postfix.md, "How
+    /// qshape walks").
     Qshape,
 }
 
 impl Policy {
-    /// Whether a file called `name` is reported.
+    /// Returns true if a file called `name` is reported.
     pub(crate) fn takes(self, name: &[u8]) -> bool {
         match self {
             Policy::Daemons => queue_id::is_valid(name),
@@ -42,8 +41,8 @@ impl Policy {
         }
     }
 
-    /// Levels of subdirectories that are walked. Postfix sets no limit to `hash_queue_depth`, but a
-    /// name of that many directories must still fit PATH_MAX; qshape has no limit either.
+    /// Returns how many levels of subdirectories are walked. Postfix does not limit `hash_queue_depth`, but the
+    /// path of that many directories must fit PATH_MAX. qshape has no limit either.
     fn depth(self) -> u32 {
         match self {
             Policy::Daemons => 64,
@@ -57,21 +56,21 @@ impl Policy {
 pub(crate) struct Directory {
     /// The queue that it belongs to.
     pub(crate) queue: Queue,
-    /// Its full path, for messages.
+    /// Its full path, for texts.
     pub(crate) path: PathBuf,
-    /// Whether those whose way the walk takes look at its files: the daemons list the queue directory
-    /// and, except in maildrop, one-character subdirectories at any depth. Mail anywhere else is never
-    /// delivered (postfix.md, "Misplaced files").
+    /// True if the program whose way the walk follows looks at its files. The daemons list the queue directory
+    /// and, except in maildrop, one-character subdirectories at any depth. They never deliver mail anywhere
+    /// else (postfix.md, "Misplaced files").
     pub(crate) listed: bool,
     level: u32,
-    /// The names of the hash directories that lead to it, one character each.
+    /// The names of the hash directories above it, one character each.
     levels: Vec<u8>,
     policy: Policy,
     fd: OwnedFd,
 }
 
 impl Directory {
-    /// The directory that a walk starts from, already open.
+    /// Wraps the open directory where a walk starts.
     pub(crate) fn root(fd: OwnedFd, path: PathBuf, queue: Queue, policy: Policy) -> Self {
         Directory {
             queue,
@@ -84,7 +83,7 @@ impl Directory {
         }
     }
 
-    /// The directory of `queue` in the spool. One that is absent is a gap of its own kind.
+    /// Opens the directory of `queue` in the spool. An absent one is a gap of its own kind.
     pub(crate) fn of_queue(
         spool: BorrowedFd<'_>,
         spool_path: &Path,
@@ -92,7 +91,7 @@ impl Directory {
         noatime: &mut Noatime,
     ) -> Result<Arc<Directory>, Gap> {
         let path = spool_path.join(queue.name());
-        // The names of queues have no NUL.
+        // Queue names contain no NUL.
         let name = CString::new(queue.name()).unwrap_or_default();
         match noatime.open_directory(spool, &name, true) {
             Ok(fd) => {
@@ -101,7 +100,7 @@ impl Directory {
             }
             Err(errno) => {
                 let mut gap = Gap::of_directory(queue, path, errno);
-                // A link that leads nowhere is there: its disk is not mounted.
+                // A dangling link is present: its file system is not mounted.
                 if errno == Errno::NOENT && !sys::exists_at(spool, queue.name()) {
                     gap.kind = GapKind::Absent;
                 }
@@ -110,12 +109,12 @@ impl Directory {
         }
     }
 
-    /// The descriptor.
+    /// Returns the descriptor.
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
 
-    /// Why its owner or mode stops Postfix, if daemons look into it and it does.
+    /// Returns why its owner or mode stops Postfix, if daemons use it.
     pub(crate) fn misowned(&self, expected: &Expected) -> Option<Misowned> {
         let inode = sys::inode(self.fd()).ok().filter(|_| self.listed)?;
         let fault = expected.directory_fault(inode)?;
@@ -126,22 +125,22 @@ impl Directory {
         })
     }
 
-    /// The names of the hash directories that lead to it, one character each if it is listed.
+    /// Returns the names of the hash directories above it, one character each, if it is listed.
     pub(super) fn levels(&self) -> &[u8] {
         &self.levels
     }
 
-    /// The policy of the walk that it is part of.
+    /// Returns the policy of its walk.
     pub(super) fn policy(&self) -> Policy {
         self.policy
     }
 
-    /// The path of `name` in it.
+    /// Returns the path of `name` in it.
     pub(crate) fn path_of(&self, name: &CStr) -> PathBuf {
         self.path.join(OsStr::from_bytes(name.to_bytes()))
     }
 
-    /// Whether the files of a subdirectory called `name` are looked at.
+    /// Returns true if the files of a subdirectory called `name` are looked at.
     fn lists(&self, name: &CStr) -> bool {
         match self.policy {
             Policy::Daemons => {
@@ -151,14 +150,14 @@ impl Directory {
         }
     }
 
-    /// Whether to open something called `name` that is no file and no directory, which
+    /// Returns true if an entry called `name`, which is neither file nor directory, is to be opened. That
     /// fails and so becomes a gap.
     pub(super) fn is_gap(&self, name: &CStr) -> bool {
         self.policy == Policy::Daemons && self.lists(name)
     }
 
-    /// Opens the subdirectory `name`; `None` if it has vanished, or if nobody looks at it and it
-    /// cannot be opened.
+    /// Opens the subdirectory `name`. `None` if it has vanished, or if no program looks at it and it cannot
+    /// be opened.
     pub(crate) fn open(
         &self,
         name: &CStr,
@@ -186,7 +185,7 @@ impl Directory {
 }
 
 impl Gap {
-    /// A directory of `queue` that cannot be opened or listed.
+    /// Makes the gap of a directory of `queue` that cannot be opened or listed.
     pub(super) fn of_directory(queue: Queue, path: PathBuf, errno: Errno) -> Gap {
         Gap {
             queue,
@@ -197,7 +196,7 @@ impl Gap {
     }
 }
 
-/// Names of files of one directory, packed.
+/// Names of files in one directory, packed.
 #[derive(Debug, Default)]
 pub(crate) struct Bundle {
     names: Vec<u8>,
@@ -211,17 +210,17 @@ impl Bundle {
         self.ends.push(self.names.len() as u32);
     }
 
-    /// How many.
+    /// Returns how many names there are.
     pub(crate) fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether it is enough for one piece of work.
+    /// Returns true if it is enough for one piece of work.
     pub(super) fn is_full(&self) -> bool {
         self.len() >= BUNDLE
     }
 
-    /// The name at `index`, if there is one.
+    /// Returns the name at `index`, if there is one.
     pub(crate) fn name(&self, index: usize) -> Option<&CStr> {
         let end = *self.ends.get(index)? as usize;
         let start = match index.checked_sub(1) {
@@ -231,7 +230,7 @@ impl Bundle {
         CStr::from_bytes_with_nul(&self.names[start..end]).ok()
     }
 
-    /// All names.
+    /// Returns all names.
     pub(crate) fn names(&self) -> impl Iterator<Item = &CStr> {
         (0..self.len()).filter_map(|index| self.name(index))
     }

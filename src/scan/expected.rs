@@ -1,10 +1,10 @@
-//! What Postfix expects of a spool: in which hash directory a queue file lies, and who owns what.
+//! What Postfix expects of a spool: the hash directory of each queue file, and the owners.
 //!
-//! A file that lies elsewhere is listed by the daemons and never opened: they look for it under its hashed
-//! path (postfix.md, "Misplaced files"). A file or directory of another owner, or a directory that its
-//! owner may not use, ends a daemon with a fatal error each time that it gets there (tested with Postfix
-//! 3.7: `open active ID: Permission denied`, `scan_dir_push: open directory deferred: Permission denied`,
-//! `remove defer ID: Permission denied`).
+//! The daemons list a file in another directory but never open it: they look for it under its hashed path
+//! (postfix.md, "Misplaced files"). A file or directory of another owner, or a directory that its owner
+//! cannot use, ends a daemon with a fatal error each time it gets there (tested with Postfix 3.7: `open active
+//! ID: Permission denied`, `scan_dir_push: open directory deferred: Permission denied`, `remove defer ID:
+//! Permission denied`).
 
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -16,13 +16,13 @@ use crate::postfix::queue::{Queue, QueueSet};
 use crate::postfix::queue_id;
 use crate::sys::{self, Inode};
 
-/// Directories of logs and sockets in which daemons that run as the mail owner must work.
+/// Directories of logs and sockets that daemons use as the mail owner.
 const BESIDE: [&str; 5] = ["bounce", "defer", "trace", "private", "public"];
 
 /// What Postfix expects of the files and directories of one spool.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Expected {
-    /// Levels of hash directories of each queue.
+    /// The number of hash levels of each queue.
     levels: [usize; Queue::ALL.len()],
     /// The mail owner, if it is known.
     owner: Option<u32>,
@@ -33,25 +33,25 @@ pub(crate) struct Expected {
 /// Why the owner, group or mode of a file or directory stops Postfix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OwnerFault {
-    /// Its owner is another.
+    /// It has another owner.
     Owner {
-        /// Whose it is.
+        /// The present owner.
         found: u32,
-        /// Whose it must be.
+        /// The expected owner.
         expected: u32,
     },
-    /// Its group is another.
+    /// It has another group.
     Group {
-        /// Whose it is.
+        /// The present group.
         found: u32,
-        /// Whose it must be.
+        /// The expected group.
         expected: u32,
     },
-    /// Its mode keeps out those who must work in it.
+    /// Its mode denies access to a daemon that needs it.
     Mode {
-        /// Its mode.
+        /// The present mode.
         found: u32,
-        /// The bits that it needs.
+        /// The bits that the daemon needs.
         needed: u32,
     },
 }
@@ -82,23 +82,23 @@ impl fmt::Display for OwnerFault {
 /// A queue file or directory whose owner or mode stops Postfix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Misowned {
-    /// The queue that it belongs to, if it belongs to one.
+    /// Its queue, if it belongs to one.
     pub queue: Option<Queue>,
     /// Its full path.
     pub path: PathBuf,
-    /// Why.
+    /// The fault.
     pub fault: OwnerFault,
 }
 
 impl Misowned {
-    /// What mends it.
+    /// The remedy.
     pub const REMEDY: &str = "find what changed it, then run postfix set-permissions and postfix check; of a file, give it \
          back to the mail owner (chown)";
 }
 
 impl Expected {
-    /// What the settings of `instance` say of its spool, which is open as `spool`. Without a main.cf, or if
-    /// its mail_owner is no local user, most of the queue directories say who the owner is.
+    /// Reads the settings of `instance` about its spool, which is open as `spool`. Without a main.cf, or if its
+    /// mail_owner is not a local user, the owner of most queue directories counts.
     pub(super) fn of(instance: &Instance, spool: BorrowedFd<'_>) -> Self {
         let settings = &instance.settings;
         let mut levels = [0; Queue::ALL.len()];
@@ -118,15 +118,15 @@ impl Expected {
         }
     }
 
-    /// Whether Postfix looks for the message `name` elsewhere than in `directory`. What lies in corrupt is
-    /// looked for nowhere.
+    /// Returns true if Postfix looks for the message `name` elsewhere than in `directory`. In corrupt it looks
+    /// for no message.
     pub(crate) fn is_misplaced(&self, directory: &Directory, name: &[u8]) -> bool {
         let levels = self.levels[directory.queue.index()];
         let expected = queue_id::hash_characters(name, levels);
         directory.queue != Queue::Corrupt && !expected.eq(directory.levels().iter().copied())
     }
 
-    /// Who must own the files of `queue`. In maildrop they belong to who sent them.
+    /// Returns the expected owner of the files of `queue`. In maildrop they belong to their senders.
     pub(super) fn owner_of_files(&self, queue: Queue) -> Option<u32> {
         match queue {
             Queue::Maildrop | Queue::Corrupt => None,
@@ -134,17 +134,17 @@ impl Expected {
         }
     }
 
-    /// Why the owner of a queue file in `directory` stops Postfix.
+    /// Returns why the owner of a queue file in `directory` stops Postfix.
     pub(crate) fn file_fault(&self, directory: &Directory, inode: Inode) -> Option<OwnerFault> {
         owner_fault(self.owner_of_files(directory.queue), inode)
     }
 
-    /// Why the owner or mode of a directory of a queue stops Postfix.
+    /// Returns why the owner or mode of a directory of a queue stops Postfix.
     pub(crate) fn directory_fault(&self, inode: Inode) -> Option<OwnerFault> {
         owner_fault(self.owner, inode).or_else(|| mode_fault(inode, 0o700))
     }
 
-    /// The directories of `queues`, and those beside them, whose owner, group or mode stops Postfix.
+    /// Returns the directories of `queues`, of logs and of sockets whose owner, group or mode stops Postfix.
     pub(super) fn misowned(
         &self,
         spool: BorrowedFd<'_>,
@@ -155,11 +155,11 @@ impl Expected {
         let beside = BESIDE.into_iter().map(|name| (None, name));
         let mut found = Vec::new();
         for (queue, name) in queues.chain(beside) {
-            // What cannot be looked at is absent, which is told, or is not ours to judge.
+            // A directory that cannot be looked at is absent, which is a gap, or belongs to others.
             let Ok(inode) = sys::target_inode_at(spool, name) else {
                 continue;
             };
-            // A file in its place is told as what cannot be listed.
+            // A file in its place is a gap: it cannot be listed.
             let fault = self.root_fault(name, inode).filter(|_| !inode.regular);
             found.extend(fault.map(|fault| Misowned {
                 queue,
@@ -171,11 +171,11 @@ impl Expected {
     }
 
     fn root_fault(&self, name: &str, inode: Inode) -> Option<OwnerFault> {
-        // postdrop(1) makes files in maildrop and connects to sockets in public by way of its group.
+        // postdrop(1) creates files in maildrop and connects to sockets in public through its group.
         let (owner_bits, group_bits) = match name {
             "maildrop" => (0o700, 0o030),
             "public" => (0o100, 0o010),
-            // Its sockets are made by master(8), as root.
+            // master(8) creates its sockets as root.
             "private" => (0o100, 0),
             _ => (0o700, 0),
         };
@@ -208,7 +208,7 @@ fn mode_fault(inode: Inode, needed: u32) -> Option<OwnerFault> {
     })
 }
 
-/// The user who owns most of the queue directories; of several, the one with the least number that is not
+/// Returns the user who owns most of the queue directories. Among several it is the least number that is not
 /// root's.
 fn majority(spool: BorrowedFd<'_>) -> Option<u32> {
     let owners = Queue::ALL.map(|queue| sys::target_inode_at(spool.as_fd(), queue.name()).ok());

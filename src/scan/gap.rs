@@ -1,4 +1,4 @@
-//! What a scan could not read, and why: data that reaches the verdict.
+//! What a scan could not read, and why. A gap is data that reaches the verdict.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,18 +7,18 @@ use crate::error::{Error, ErrorKind, errno_name, errno_text, remedy_for};
 use crate::escape;
 use crate::postfix::queue::Queue;
 
-/// What was to be read.
+/// The kind of thing that could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum GapKind {
-    /// The entries of a directory.
+    /// The list of a directory.
     Directory,
-    /// A queue directory that is not there. Postfix makes all of them when it starts (postfix-files).
+    /// A queue directory that does not exist. Postfix creates all of them when it starts (postfix-files).
     Absent,
     /// A queue file.
     File,
     /// A message's log of delay reasons.
     Log,
-    /// The directory of those logs; told once for each queue.
+    /// The directory of those logs; one gap for each queue.
     LogDirectory,
 }
 
@@ -37,12 +37,12 @@ impl GapKind {
     }
 }
 
-/// One directory or file that could not be read. What vanished meanwhile is no gap: mail moves.
+/// One directory or file that could not be read. A file that vanished is not a gap: mail moves.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Gap {
-    /// The queue that is therefore not known whole.
+    /// The queue that is therefore incomplete.
     pub queue: Queue,
-    /// What was to be read.
+    /// The kind.
     pub kind: GapKind,
     /// Its full path.
     pub path: PathBuf,
@@ -51,7 +51,7 @@ pub struct Gap {
 }
 
 impl Gap {
-    /// What to do about it, if we know.
+    /// Returns the remedy, if there is one.
     pub fn remedy(&self) -> Option<&'static str> {
         match (self.kind, self.errno) {
             (GapKind::Absent, _) => Some(
@@ -85,7 +85,7 @@ impl From<&Gap> for Error {
     }
 }
 
-/// Whether `gap` is a directory of logs that `told` has already: each queue reports it once.
+/// Returns true if `gap` is a directory of logs that `told` has already: each queue reports it once.
 pub(crate) fn is_repeated(told: &[Gap], gap: &Gap) -> bool {
     gap.kind == GapKind::LogDirectory
         && told
@@ -93,7 +93,7 @@ pub(crate) fn is_repeated(told: &[Gap], gap: &Gap) -> bool {
             .any(|one| one.kind == gap.kind && one.path == gap.path)
 }
 
-/// Sorts gaps by queue and path, and keeps the first `most` of them, each directory of logs once.
+/// Sorts gaps by queue and path, and keeps the first `most`, each directory of logs once.
 pub(crate) fn fold_gaps(gaps: &mut Vec<Gap>, most: usize) {
     gaps.sort();
     let mut folded = Vec::with_capacity(gaps.len().min(most));

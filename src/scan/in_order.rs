@@ -1,9 +1,9 @@
-//! A scan in the order of the directories, on several threads.
+//! A scan on several threads in the order of the directories.
 //!
-//! One [`SerialWalk`] goes through the queues one after the other, each depth first as the daemons of
-//! Postfix do. The threads of a [`Spool::scan_in_order`] take one bundle of file names at a time from it,
-//! so that bundles have numbers, by which who prints puts the output of several threads in order. On an
-//! unchanged spool the order is the same from run to run.
+//! One [`SerialWalk`] goes through the queues one by one, each depth first as the daemons of Postfix do. The
+//! threads of a [`Spool::scan_in_order`] take one bundle of file names at a time from it. So bundles have
+//! numbers, and a printer can put the output of several threads in order. On an unchanged spool the order is
+//! the same in every run.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,14 +25,14 @@ struct Common<'s> {
     late: AtomicBool,
 }
 
-/// One thread's part.
+/// The part of one thread.
 struct Reader<'s, T> {
     common: &'s Common<'s>,
     rows: Rows<T>,
     files: FileReader,
 }
 
-/// Somebody is to take the next bundle.
+/// The piece of work: take the next bundle.
 struct Next;
 
 impl<T: Tell> Reader<'_, T> {
@@ -89,9 +89,9 @@ impl<T: Tell> Worker for Reader<'_, T> {
 }
 
 impl Spool {
-    /// Scans as `plan` says, but the queues in the order of `queues` and each in the order of its
-    /// directories: `tell` makes one hearer for each thread, which gets the number of each bundle of
-    /// files before its messages. Returns the hearers.
+    /// Scans as `plan` says, but the queues in the order of `queues` and each in the order of its directories.
+    /// `tell` makes one receiver for each thread, which gets the number of each bundle of files before its
+    /// messages. Returns the receivers.
     pub fn scan_in_order<T: Tell>(
         &self,
         plan: &Plan,
@@ -107,7 +107,7 @@ impl Spool {
             let one = self.queue_directories((*queue).into(), &mut noatime, |gap| gaps.push(gap));
             open.extend(one);
         }
-        // The walk takes the last first.
+        // The walk takes the last item first.
         let first = open.into_iter().rev().map(|queue| Work::List(queue, ()));
         let walk = SerialWalk::new(first.collect());
         let logs = self.logs(*plan, &mut noatime, |gap| gaps.push(gap));

@@ -1,9 +1,8 @@
-//! The defer or bounce logs of a spool: found by queue ID and told entry by entry.
+//! The defer or bounce logs of a spool: finds a log by queue ID and reports its entries.
 //!
-//! They lie in hash directories as queue files do (postfix.md, "Hash directories"). Where main.cf
-//! is not known, the most levels that there are is seen from the directory itself, and a log is
-//! looked for at that and at fewer. A message without a log is ordinary: it was not tried yet, or
-//! is being tried now.
+//! Logs are in hash directories as queue files are (postfix.md, "Hash directories"). If main.cf is not known,
+//! the greatest depth is taken from the directory itself, and a log is searched at that depth and at smaller
+//! ones. A message without a log is normal: Postfix has not tried it yet, or is trying it now.
 
 use std::ffi::{CStr, CString};
 use std::io::Write as _;
@@ -22,14 +21,14 @@ use crate::postfix::queue_id;
 use crate::source::Until;
 use crate::sys::{self, EntryKind, Identity, Noatime, OpenFile};
 
-/// Levels of hash directories that are looked for where main.cf is not known.
+/// How many levels of hash directories are searched if main.cf is not known.
 const MAX_LEVELS: usize = 8;
-/// Entries of one message's log that are told: more recipients than Postfix takes at once.
+/// How many entries of one message's log are reported: more recipients than Postfix accepts at once.
 const MAX_ENTRIES: usize = 1 << 20;
-/// Bytes of texts of one message's log that are told.
+/// How many bytes of texts of one message's log are reported.
 const MAX_TEXT: usize = 64 << 20;
 
-/// One of the two log directories; closed where it is absent.
+/// One of the two log directories; closed if it is absent.
 #[derive(Debug)]
 pub(super) struct Logs {
     log: Log,
@@ -38,7 +37,7 @@ pub(super) struct Logs {
     levels: Levels,
 }
 
-/// How many levels of hash directories there are.
+/// The depth of the hash directories.
 #[derive(Clone, Copy, Debug)]
 enum Levels {
     Known(usize),
@@ -46,7 +45,7 @@ enum Levels {
 }
 
 impl Levels {
-    /// The least that there may be.
+    /// Returns the smallest possible depth.
     fn least(self) -> usize {
         match self {
             Levels::Known(levels) => levels,
@@ -54,7 +53,7 @@ impl Levels {
         }
     }
 
-    /// All that there may be, the most first.
+    /// Returns all possible depths, the greatest first.
     fn to_try(self) -> impl Iterator<Item = usize> {
         let (Levels::Known(most) | Levels::AtMost(most)) = self;
         (self.least()..=most).rev()
@@ -69,8 +68,8 @@ pub(super) struct LogReader {
 }
 
 impl Logs {
-    /// The logs of the spool; `levels` are those of its hash directories, if known. Else the most that
-    /// there are is taken from `seen`, or looked for and left there.
+    /// Opens the logs of the spool. `levels` is the depth of its hash directories, if known. Otherwise the
+    /// greatest depth is taken from `seen`, or searched for and stored there.
     pub(super) fn open(
         spool: BorrowedFd<'_>,
         spool_path: &Path,
@@ -104,7 +103,7 @@ impl Logs {
         })
     }
 
-    /// Reads the log of the message `queue_id`, if there is one, and tells `each` entry.
+    /// Reads the log of the message `queue_id`, if there is one, and passes its entries to `each`.
     pub(super) fn read(
         &self,
         queue: Queue,
@@ -126,9 +125,9 @@ impl Logs {
             let path = path_of(queue_id, levels, name);
             let file = match noatime.open_below(directory.as_fd(), path) {
                 Ok(file) => file,
-                // None yet, or removed as a new attempt begins.
+                // No log yet, or removed because a new attempt begins.
                 Err(Errno::NOENT) => continue,
-                // Where levels are guessed, a file may stand where a directory could.
+                // If the depth is a guess, a file may be at the path of a directory.
                 Err(Errno::NOTDIR) if levels > least => continue,
                 Err(errno) => return Err(self.gap(queue, path, errno)),
             };
@@ -159,7 +158,7 @@ impl Logs {
         Ok(())
     }
 
-    /// The identity of the log of `queue_id`; [`Identity::NONE`] if there is none.
+    /// Returns the identity of the log of `queue_id`; [`Identity::NONE`] if there is none.
     pub(super) fn identity(
         &self,
         queue_id: &[u8],
@@ -189,7 +188,7 @@ impl Logs {
     }
 }
 
-/// The path of the log of `queue_id` below its directory, written to `name`.
+/// Writes the path of the log of `queue_id` below its directory to `name`.
 fn path_of<'n>(queue_id: &[u8], levels: usize, name: &'n mut Vec<u8>) -> &'n CStr {
     name.clear();
     // Writing into a Vec cannot fail.
@@ -199,8 +198,8 @@ fn path_of<'n>(queue_id: &[u8], levels: usize, name: &'n mut Vec<u8>) -> &'n CSt
     CStr::from_bytes_with_nul(name).unwrap_or_default()
 }
 
-/// How many levels of one-character directories there are at most: into the first at each level that
-/// has some itself.
+/// Returns the greatest depth of one-character directories. It follows the first one at each level that has
+/// subdirectories.
 fn levels_below(directory: BorrowedFd<'_>, noatime: &mut Noatime) -> Result<usize, Errno> {
     let mut here: Option<OwnedFd> = None;
     let mut names = names_below(directory)?;
@@ -230,7 +229,7 @@ fn levels_below(directory: BorrowedFd<'_>, noatime: &mut Noatime) -> Result<usiz
     Ok(MAX_LEVELS)
 }
 
-/// The entries of `directory` with names of one character, but for files.
+/// Returns the entries of `directory` with names of one character, without files.
 fn names_below(directory: BorrowedFd<'_>) -> Result<Vec<CString>, Errno> {
     let (mut memory, mut names) = (Vec::new(), Vec::new());
     while sys::list(directory, &mut memory, |name, kind| {

@@ -1,10 +1,10 @@
-//! What the logs say of one message's recipients, packed, and found again by recipient.
+//! The entries of one message's logs, packed, and found by recipient.
 
 use crate::postfix::defer_log::{Entry, Log};
 
-/// What a log says of a recipient: see [`Entry`].
+/// An entry about a recipient: see [`Entry`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)] // The fields of Entry tell.
+#[allow(missing_docs)] // The fields are those of Entry.
 pub struct Logged<'r> {
     pub log: Log,
     pub offset: Option<u64>,
@@ -14,7 +14,7 @@ pub struct Logged<'r> {
     pub reason: &'r [u8],
 }
 
-/// Where a text lies among all texts, of which there are far less than 4 GiB.
+/// The range of a text among all texts, which are far below 4 GiB.
 type Range = (u32, u32);
 
 #[derive(Clone, Copy, Debug)]
@@ -32,13 +32,13 @@ struct Span {
 pub struct LogEntries {
     text: Vec<u8>,
     spans: Vec<Span>,
-    /// Those of the defer log by what names their recipient, then in their order.
+    /// The entries of the defer log, sorted by what identifies their recipient, then in their order.
     by_name: Vec<u32>,
     sealed: bool,
 }
 
 impl LogEntries {
-    /// Forgets all; memory that one unusual message needed is given back.
+    /// Removes all entries, and frees the memory of an unusual message.
     pub fn clear(&mut self) {
         if self.text.capacity() + self.spans.capacity() > (1 << 20) {
             *self = LogEntries::default();
@@ -49,7 +49,7 @@ impl LogEntries {
         self.sealed = false;
     }
 
-    /// Adds an entry. A text that the entry before has, too, is held once.
+    /// Adds an entry. A text that the previous entry has, too, is stored once.
     pub fn push(&mut self, log: Log, entry: &Entry) {
         let before = self.spans.last().copied();
         let mut add = |text: &[u8], before: Option<Range>| {
@@ -74,17 +74,17 @@ impl LogEntries {
         self.sealed = false;
     }
 
-    /// How many entries.
+    /// Returns the number of entries.
     pub fn len(&self) -> usize {
         self.spans.len()
     }
 
-    /// Whether there is none.
+    /// Returns true if there is none.
     pub fn is_empty(&self) -> bool {
         self.spans.is_empty()
     }
 
-    /// The entries, in their order.
+    /// Returns the entries, in their order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Logged<'_>> {
         self.spans.iter().map(|span| self.logged(span))
     }
@@ -104,7 +104,7 @@ impl LogEntries {
         }
     }
 
-    /// What names the recipient in an entry: the offset of its record, in logs without those its
+    /// Returns what identifies the recipient of an entry: the offset of its record; in logs without offsets its
     /// address.
     fn name_of(&self, entry: u32) -> (Option<u64>, &[u8]) {
         let span = &self.spans[entry as usize];
@@ -114,7 +114,7 @@ impl LogEntries {
         }
     }
 
-    /// Makes [`LogEntries::find`] possible, once all entries are there.
+    /// Prepares [`LogEntries::find`], once all entries are added.
     pub fn seal(&mut self) {
         if self.sealed {
             return;
@@ -127,8 +127,8 @@ impl LogEntries {
         self.sealed = true;
     }
 
-    /// Why the recipient waits whose record stands at `offset`, and whose quoted address `quoted` gives:
-    /// the last entry of the defer log that names it. By its address only where the log has no offset.
+    /// Returns why the recipient waits whose record is at `offset`: the last entry of the defer log about it.
+    /// Its quoted address, which `quoted` returns, counts only if the log has no offset.
     pub fn find(&self, offset: u64, quoted: impl FnOnce() -> Vec<u8>) -> Option<Logged<'_>> {
         let first = *self.by_name.first()?;
         let last_of = |name: (Option<u64>, &[u8])| {

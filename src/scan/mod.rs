@@ -1,15 +1,15 @@
 //! Walks a spool and reads its queue files, on several threads, up to a deadline.
 //!
-//! A scan tells what it finds to observers, one per thread, and keeps no sums itself. Work is spread
-//! by a `pool`: whoever lists a directory puts bundles of files up for the others.
+//! A scan reports what it finds to observers, one per thread, and keeps no sums itself. A `pool` spreads the
+//! work: the thread that lists a directory offers bundles of files to the others.
 //!
-//! Warm, as many readers as cores would do; on a cold disk many reads in flight are several times
-//! faster than one (design.md, "Threads"), and having more costs little, so a scan may use up to
+//! With a warm cache, one thread per processor is enough. On a cold disk, many reads in flight are several
+//! times faster than one (design.md, "Threads"), and more threads cost little. So a scan may use up to
 //! [`MAX_READERS`](crate::threads::pool::MAX_READERS).
 //!
-//! Promises: nothing below the spool is written, locked or waited for; directories and files are
-//! opened relative to directories already open; what vanishes is mail that moved on; whatever else
-//! cannot be read is reported as a [`Gap`]; no thread is left behind.
+//! Guarantees: a scan writes, locks and waits for nothing below the spool. It opens directories and files
+//! relative to open directories. A file that vanishes is mail that moved on. Anything else that cannot be read
+//! is reported as a [`Gap`]. No thread outlives the scan.
 
 mod cursor;
 pub(crate) mod directory;
@@ -56,48 +56,48 @@ use crate::sys::{self, Inode, Noatime};
 
 const WHICH_SPOOL: &str = "name the queue_directory, such as /var/spool/postfix";
 
-/// How much is read of a queue. Nothing is read that nobody asked for.
+/// How much of a queue is read. No more is read than a rule or an output needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Depth {
     /// Names, from directories alone.
     Names,
-    /// Modes and times, too.
+    /// Also modes and times.
     Inodes,
-    /// Envelopes, too.
+    /// Also envelopes.
     Envelopes,
-    /// Delay reasons, too: a second file for each message.
+    /// Also delay reasons: a second file for each message.
     Reasons,
 }
 
-/// Of which messages the header section is read; it lies in the first bytes of the content.
+/// The messages whose header section is read. It is in the first bytes of the content.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Headers {
-    /// Of none.
+    /// No messages.
     #[default]
     None,
-    /// Of those without a client on record: which local user submitted them stands there.
+    /// Messages without a recorded client: their headers name the local user who submitted them.
     Local,
-    /// Of all.
+    /// All messages.
     All,
 }
 
-/// What to read of which queue; `None` leaves a queue out.
+/// What to read of each queue. `None` leaves a queue out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
     depths: [Option<Depth>; Queue::ALL.len()],
-    /// Whether [`Depth::Reasons`] takes in the reasons of recipients that were given up.
+    /// True if [`Depth::Reasons`] includes the reasons of recipients that were given up.
     pub bounces: bool,
-    /// Whether delay reasons are a help and no more: they get half of the time, so that the rest is
-    /// known when it is up.
+    /// True if delay reasons are optional: they get half of the time, so that the rest is complete when the
+    /// time is up.
     pub reasons_last: bool,
-    /// Of which messages the header section is told, too.
+    /// The messages whose headers are read.
     pub headers: Headers,
-    /// Whether envelopes are read as showq(8) reads them, damaged ones to their end.
+    /// True if envelopes are read as showq(8) reads them, damaged ones to their end.
     pub as_showq: bool,
 }
 
 impl Plan {
-    /// The same depth for all of `queues`.
+    /// Reads all of `queues` at the same depth.
     pub fn new(queues: QueueSet, depth: Depth) -> Self {
         let mut plan = Plan {
             depths: [None; Queue::ALL.len()],
@@ -118,17 +118,17 @@ impl Plan {
         *old = Some(old.map_or(depth, |old| old.max(depth)));
     }
 
-    /// How deep `queue` is read.
+    /// Returns how deep `queue` is read.
     pub fn depth(&self, queue: Queue) -> Option<Depth> {
         self.depths[queue.index()]
     }
 
-    /// Whether delay reasons are read of any queue.
+    /// Returns true if the delay reasons of any queue are read.
     fn reads_logs(self) -> bool {
         self.depths.contains(&Some(Depth::Reasons))
     }
 
-    /// The queues that are read.
+    /// Returns the queues that are read.
     pub fn queues(&self) -> QueueSet {
         Queue::ALL
             .into_iter()
@@ -140,30 +140,31 @@ impl Plan {
 /// What a scan reports of one ready queue file.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a> {
-    /// Where it is.
+    /// Its queue.
     pub queue: Queue,
-    /// The directory that it lies in.
+    /// Its directory.
     pub directory: &'a Path,
     /// Its queue ID, which is its name.
     pub queue_id: &'a [u8],
-    /// What its inode says.
+    /// Its inode.
     pub inode: Inode,
-    /// Its envelope, where the plan asks for it.
+    /// Its envelope, if the plan includes it.
     pub envelope: Option<Envelope>,
-    /// Whether Postfix looks for it in another directory.
+    /// True if Postfix looks for it in another directory.
     pub misplaced: bool,
     /// Why its owner stops Postfix, if it does.
     pub fault: Option<OwnerFault>,
 }
 
 impl Message<'_> {
-    /// Its full path.
+    /// Returns its full path.
     pub fn path(&self) -> PathBuf {
         self.directory.join(OsStr::from_bytes(self.queue_id))
     }
 
-    /// The size that mailq prints, in bytes: from the size record, else that of the file. In maildrop it is
-    /// always the file's, for the size record there may be preliminary (postfix.md, "The size record").
+    /// Returns the size that mailq prints, in bytes: from the size record, else that of the file. In maildrop
+    /// it is always that of the file, because the size record there may be preliminary (postfix.md, "The size
+    /// record").
     pub fn size(&self) -> u64 {
         self.envelope
             .filter(|_| self.queue != Queue::Maildrop)
@@ -172,22 +173,21 @@ impl Message<'_> {
     }
 }
 
-/// What adds up what a scan finds. Sender and recipients of a message are told (see [`Visitor`])
-/// between [`Observer::envelope_begins`] and [`Observer::message`]; a gap may come instead of the
-/// latter.
+/// Receives what a scan finds. The sender and recipients of a message come (see [`Visitor`]) between
+/// [`Observer::envelope_begins`] and [`Observer::message`]; a gap may come instead of the latter.
 pub trait Observer: Visitor + Send {
-    /// The envelope of a file of `queue` is read next.
+    /// The envelope of a file of `queue` follows.
     fn envelope_begins(&mut self, queue: Queue) {
         let _ = queue;
     }
 
-    /// What a log says of one recipient of the message whose envelope is read next. Told in the order
-    /// of the log, before the envelope.
+    /// An entry of a log about one recipient of the next message. Entries come in the order of the log, before
+    /// the envelope.
     fn logged(&mut self, log: Log, entry: &Entry) {
         let _ = (log, entry);
     }
 
-    /// Whether nothing more needs to be read.
+    /// Returns true if nothing more needs to be read.
     fn has_enough(&self) -> bool {
         false
     }
@@ -195,12 +195,12 @@ pub trait Observer: Visitor + Send {
     /// A message.
     fn message(&mut self, message: &Message<'_>);
 
-    /// A regular file that is not ready, and so no message; without an envelope.
+    /// A regular file that is not ready and so is not a message. It has no envelope.
     fn not_ready(&mut self, file: &Message<'_>) {
         let _ = file;
     }
 
-    /// A file in `queue` that counts by its name alone.
+    /// A file in `queue`, if only names are counted.
     fn name(&mut self, queue: Queue);
 
     /// A hash directory whose owner or mode stops Postfix.
@@ -208,23 +208,23 @@ pub trait Observer: Visitor + Send {
         let _ = directory;
     }
 
-    /// A file below the directory of `queue` where Postfix does not look.
+    /// A file below the directory of `queue` that Postfix does not look at.
     fn stray(&mut self, queue: Queue) {
         let _ = queue;
     }
 
-    /// A file of `queue` that went away before it could be read.
+    /// A file of `queue` that vanished before it was read.
     fn vanished(&mut self, queue: Queue) {
         let _ = queue;
     }
 
-    /// Something of a queue that could not be read.
+    /// A part of a queue that could not be read.
     fn gap(&mut self, gap: Gap);
 
     /// The deadline passed before all of `queue` was read.
     fn cut(&mut self, queue: Queue);
 
-    /// The time for delay reasons was up before those of all of `queue` were read.
+    /// The time for delay reasons was up before all of `queue` had theirs.
     fn logs_cut(&mut self, queue: Queue) {
         self.cut(queue);
     }
@@ -236,8 +236,8 @@ pub struct Spool {
     fd: OwnedFd,
     path: PathBuf,
     log_levels: Option<(usize, usize)>,
-    /// The most levels of each log directory, as far as they had to be looked for: the same for all
-    /// scans of one opened spool, until somebody knows of a new one.
+    /// The greatest depth of each log directory, if it had to be searched for. All scans of one opened spool
+    /// use it until a new directory appears.
     levels_seen: [OnceLock<usize>; 2],
     expected: Arc<Expected>,
 }
@@ -246,7 +246,7 @@ impl Spool {
     /// Opens the `queue_directory` at `path`.
     ///
     /// # Errors
-    /// If it is absent or may not be entered, or has none of the queues.
+    /// If it is absent or cannot be entered, or has none of the queues.
     pub fn open(path: &Path) -> Result<Self> {
         let fd = sys::open_base(path).map_err(|errno| {
             let error = Error::system("open queue directory", path, errno.raw_os_error());
@@ -296,8 +296,8 @@ impl Spool {
         Ok(spool)
     }
 
-    /// Opens the logs that hold delay reasons, and with `bounces` those of recipients given up; a
-    /// directory that cannot be opened is a gap in each queue that needs it.
+    /// Opens the logs of delay reasons, and with `bounces` those of recipients that were given up. A directory
+    /// that cannot be opened is a gap in each queue that needs it.
     fn logs(&self, plan: Plan, noatime: &mut Noatime, mut gap: impl FnMut(Gap)) -> Arc<Vec<Logs>> {
         let mut open = Vec::new();
         let wanted = [(Log::Defer, plan.reads_logs()), (Log::Bounce, plan.bounces)];
@@ -326,16 +326,16 @@ impl Spool {
         Arc::new(open)
     }
 
-    /// Its path.
+    /// Returns its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether Postfix was never started on it: it has the directories that a package brings, and none of
-    /// those that only the first start makes.
+    /// Returns true if Postfix was never started on the spool: it has the directories that a package creates,
+    /// and none of those that only the first start creates.
     ///
-    /// Debian's package leaves out `hold` and `trace`, which `postfix check` makes at each start, and
-    /// master(8) leaves `pid/master.pid` when it ends. A spool that has lost more is not new.
+    /// Debian's package leaves out `hold` and `trace`, which `postfix check` creates at each start; and
+    /// master(8) leaves `pid/master.pid` behind. A spool that lacks more directories is not new.
     pub fn never_started(&self) -> bool {
         let is_there = |name: &str| sys::exists_at(self.fd.as_fd(), name);
         let made_by_start = ["hold", "trace", "pid/master.pid"];
@@ -345,32 +345,32 @@ impl Spool {
                 .all(|queue| queue == Queue::Hold || is_there(queue.name()))
     }
 
-    /// What Postfix expects of its files and directories.
+    /// Returns what Postfix expects of its files and directories.
     pub(crate) fn expected(&self) -> &Expected {
         &self.expected
     }
 
-    /// The directories of `queues`, and those of logs and sockets, whose owner or mode stops Postfix.
+    /// Returns the directories of `queues`, and those of logs and sockets, whose owner or mode stops Postfix.
     pub(crate) fn misowned(&self, queues: QueueSet) -> Vec<Misowned> {
         self.expected.misowned(self.fd.as_fd(), &self.path, queues)
     }
 
-    /// Free space of the file system that holds it.
+    /// Returns the free space of its file system.
     pub fn disk(&self) -> Option<sys::Disk> {
         sys::disk(&self.fd).ok()
     }
 
-    /// Has the levels of log directories looked for again: there is a new directory among them.
+    /// Forgets the depth of the log directories, because a new directory appeared.
     pub(crate) fn forget_levels(&mut self) {
         self.levels_seen = Default::default();
     }
 
-    /// The descriptor of its directory.
+    /// Returns the descriptor of its directory.
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
 
-    /// A reader of its files as deep as `plan` says, without a deadline, and what stands in its way.
+    /// Returns a reader of its files as deep as `plan` says, without a deadline, and the gaps in its logs.
     pub(crate) fn reader(&self, plan: &Plan) -> (FileReader, Vec<Gap>) {
         let mut gaps = Vec::new();
         let logs = self.logs(*plan, &mut Noatime::default(), |gap| gaps.push(gap));
@@ -392,8 +392,8 @@ impl Spool {
         Directory::of_queue(self.fd.as_fd(), &self.path, queue, noatime)
     }
 
-    /// Opens the directories of `queues`. One that is absent or cannot be opened is a gap, except that a
-    /// spool on which Postfix was never started is empty where it has no directory.
+    /// Opens the directories of `queues`. One that is absent or cannot be opened is a gap. On a spool on which
+    /// Postfix was never started, an absent directory is an empty queue.
     pub(crate) fn queue_directories(
         &self,
         queues: QueueSet,
@@ -411,7 +411,8 @@ impl Spool {
         open
     }
 
-    /// Scans as `plan` says, with the threads that `readers` says, until `deadline`; `observer` makes one observer for each thread. Returns them.
+    /// Scans as `plan` says, on the threads that `readers` says, until `deadline`. `observer` makes one observer
+    /// for each thread. Returns the observers.
     pub fn scan<O: Observer>(
         &self,
         plan: &Plan,
@@ -454,7 +455,7 @@ impl Spool {
     }
 }
 
-/// One thread's part of a scan.
+/// The part of one thread.
 struct Reader<'s, O> {
     plan: &'s Plan,
     expected: &'s Expected,
@@ -518,8 +519,8 @@ impl<O: Observer> walker::Visitor for Reader<'_, O> {
         let Some(depth) = self.plan.depth(directory.queue) else {
             return;
         };
-        // At the depth of names this is incoming or maildrop, whose files are half of the time not
-        // ready: their modes are part of counting them.
+        // Only incoming and maildrop are counted by name. Half of the time, their files are not ready, so their
+        // modes must be read.
         let depth = depth.max(Depth::Inodes);
         for name in bundle.names() {
             if self.is_cut(directory) {

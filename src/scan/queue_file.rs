@@ -1,4 +1,4 @@
-//! One queue file: opened safely, its inode and envelope told to an observer.
+//! Reads one queue file: opens it safely, and reports its inode and envelope to an observer.
 
 use std::ffi::CStr;
 use std::os::fd::AsFd;
@@ -24,7 +24,7 @@ use crate::sys::{self, Identity, Inode, Noatime, OpenFile};
 #[derive(Debug, Default)]
 pub(crate) struct FileReader {
     buffer: Buffer,
-    /// Whether opens leave access times alone.
+    /// Whether access times stay unchanged.
     pub(super) noatime: Noatime,
     deadline: Deadline,
     logs_until: Deadline,
@@ -36,7 +36,7 @@ pub(crate) struct FileReader {
 }
 
 impl FileReader {
-    /// A reader that stops at `deadline`, be it within a file, and takes delay reasons from `logs`;
+    /// Makes a reader that stops at `deadline`, even within a file, and reads delay reasons from `logs`.
     /// `as_showq` is that of [`Plan`](super::Plan).
     pub(super) fn new(
         logs: Arc<Vec<Logs>>,
@@ -54,7 +54,7 @@ impl FileReader {
         }
     }
 
-    /// Another reader of the same files.
+    /// Makes another reader of the same files.
     pub(crate) fn another(&self) -> Self {
         FileReader::new(
             Arc::clone(&self.logs),
@@ -65,14 +65,14 @@ impl FileReader {
         .logs_until(self.logs_until)
     }
 
-    /// The same, but that no log is read after `deadline`.
+    /// Reads no log after `deadline`.
     pub(super) fn logs_until(mut self, deadline: Deadline) -> Self {
         self.logs_until = deadline;
         self
     }
 
-    /// Reads the file `name` of `directory` as deep as `depth` says, and tells `observer` of the
-    /// message, or of the gap, or that it has vanished. A file that is not ready is nothing yet.
+    /// Reads the file `name` of `directory` as deep as `depth` says. Reports to `observer` the message, the
+    /// gap, or that it has vanished. A file that is not ready is not a message yet.
     pub(crate) fn read(
         &mut self,
         directory: &Directory,
@@ -86,9 +86,9 @@ impl FileReader {
             }
             Ok(Some(message)) => observer.not_ready(&message),
             Ok(None) => {}
-            // Moved to another queue or delivered meanwhile; a link put in its place is no mail.
+            // Moved to another queue or delivered meanwhile. A link in its place is not mail.
             Err(Errno::NOENT | Errno::LOOP) => observer.vanished(directory.queue),
-            // Asked for by `deadline`.
+            // `deadline` was reached.
             Err(Errno::TIMEDOUT) => observer.cut(directory.queue),
             Err(errno) => observer.gap(Gap {
                 queue: directory.queue,
@@ -127,7 +127,7 @@ impl FileReader {
         let file = match self.noatime.open_file(directory.fd(), name) {
             Ok(file) => file,
             Err(refused) => {
-                // Whoever may not read it may still see that it is no message.
+                // Without the right to read it, its mode may still show that it is not a message.
                 return match sys::inode_at(directory.fd(), name) {
                     Ok(inode) if !is_ready(queue, inode) => Ok(without_envelope(inode)),
                     _ => Err(refused),
@@ -160,7 +160,7 @@ impl FileReader {
                 Ok(envelope) if recipients.must_be_read_again() => {
                     let source = Until::new(OpenFile(file.as_fd()), self.deadline);
                     let mut records = RecordReader::new(source, inode.size, &mut self.buffer);
-                    // As many as are told, if the file changes meanwhile.
+                    // As many as were reported, even if the file changes meanwhile.
                     envelope::read(&mut records, writer, &mut RecipientsOnly(observer)).map(
                         |again| Envelope {
                             recipients: again.recipients,
@@ -189,18 +189,18 @@ impl FileReader {
     }
 }
 
-/// What tells whether a queue file and its log of delay reasons are the same as before.
+/// Identities that show whether a queue file and its log of delay reasons have changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Identities {
-    /// That of the queue file.
+    /// The identity of the queue file.
     pub(crate) file: Identity,
-    /// That of its log; [`Identity::NONE`] if there is none, or it is not read.
+    /// The identity of its log; [`Identity::NONE`] if there is none, or it is not read.
     pub(crate) log: Identity,
 }
 
 impl FileReader {
-    /// The identities of the file `name` of `directory` and of what else `depth` reads of it, as they
-    /// are before it is read; `None` if the system does not tell.
+    /// Returns the identities of the file `name` of `directory` and of what else `depth` reads of it, before
+    /// they are read. `None` if the system does not say.
     pub(crate) fn identities(
         &mut self,
         directory: &Directory,
@@ -240,9 +240,9 @@ impl FileReader {
     }
 }
 
-/// Whether the file is a message: regular, and all owner bits set (postfix.md, "Ready files"). In
-/// corrupt every file is one: a delivery agent marks what it finds damaged with mode 0400, and qmgr
-/// moves it there as it is.
+/// Returns true if the file is a message: regular, and all owner bits set (postfix.md, "Ready files"). In
+/// corrupt every file is one: a delivery agent marks a damaged file with mode 0400, and qmgr moves it there
+/// unchanged.
 pub(crate) fn is_ready(queue: Queue, inode: Inode) -> bool {
     inode.regular && (inode.mode & 0o700 == 0o700 || queue == Queue::Corrupt)
 }

@@ -1,14 +1,14 @@
-//! Recipients of a message that a REDIRECT action (access(5), header_checks(5)) sends elsewhere: whatever
-//! the number of originals, qmgr(8) tries one delivery, to the target.
+//! The recipients of a message that a REDIRECT action (access(5), header_checks(5)) sends elsewhere: qmgr(8)
+//! tries one delivery, to the target, whatever the number of original recipients.
 //!
-//! The record of the target stands behind the content, after the recipients. They are held until it is
-//! known, up to [`MAX_HELD`] bytes; a message with more is read twice. In the defer log the delivery has
-//! the offset of the first original's record, and that original's address as the one before expansion
-//! (tested with Postfix 3.7).
+//! The record of the target follows the content, after the recipients. So the recipients are held until it is
+//! known, up to [`MAX_HELD`] bytes; a message with more is read twice. In the defer log the delivery has the
+//! offset of the first original recipient's record, and that recipient's address as the original one (tested
+//! with Postfix 3.7).
 
 use crate::postfix::envelope::Visitor;
 
-/// Bytes of recipients that are held of one message: some 30,000 recipients.
+/// How many bytes of recipients of one message are held: some 30,000 recipients.
 const MAX_HELD: usize = 1 << 20;
 
 /// The recipients of one message.
@@ -16,12 +16,12 @@ const MAX_HELD: usize = 1 << 20;
 pub(super) struct Recipients {
     text: Vec<u8>,
     held: Vec<Recipient>,
-    /// Whether there were more than are held.
+    /// True if there were more than can be held.
     overflow: bool,
     target: Option<Vec<u8>>,
 }
 
-/// Where a recipient's address ends in the text, and that before expansion, which stands before it.
+/// The end of a recipient's address in the text, and of its original address, which comes before it.
 #[derive(Clone, Copy, Debug)]
 struct Recipient {
     original_end: Option<usize>,
@@ -30,7 +30,7 @@ struct Recipient {
 }
 
 impl Recipients {
-    /// Forgets those of the message before.
+    /// Removes those of the previous message.
     pub(super) fn clear(&mut self) {
         self.text.clear();
         self.held.clear();
@@ -38,13 +38,13 @@ impl Recipients {
         self.target = None;
     }
 
-    /// Whether they did not fit, and must be read again.
+    /// Returns true if they did not fit and must be read again.
     pub(super) fn must_be_read_again(&self) -> bool {
         self.overflow && self.target.is_none()
     }
 
-    /// Tells `visitor` the recipients, or the one delivery that a redirection makes of them; whether it
-    /// was one.
+    /// Reports to `visitor` the recipients, or the one delivery that replaces them if the message is
+    /// redirected. Returns true if it is.
     pub(super) fn tell(&self, visitor: &mut impl Visitor) -> bool {
         let mut start = 0;
         for one in &self.held {
@@ -67,10 +67,10 @@ impl Recipients {
     }
 }
 
-/// Passes on what is told of an envelope and holds the recipients.
+/// Passes on an envelope and holds its recipients.
 pub(super) struct Hold<'h, V> {
     recipients: &'h mut Recipients,
-    /// Where the address before expansion of the next recipient ends.
+    /// The end of the original address of the next recipient.
     original_end: Option<usize>,
     visitor: &'h mut V,
 }
@@ -116,7 +116,7 @@ impl<V: Visitor> Visitor for Hold<'_, V> {
             end: held.text.len(),
             offset,
         });
-        // Of a redirection the first is enough.
+        // For a redirection the first is enough.
         held.overflow = held.text.len() + 24 * held.held.len() > MAX_HELD;
         if held.overflow {
             let first = held.held[0].end;
@@ -142,7 +142,7 @@ impl<V: Visitor> Visitor for Hold<'_, V> {
     }
 }
 
-/// Passes on the recipients alone, of a message of which the rest has been told.
+/// Passes on only the recipients of a message whose other parts are already reported.
 pub(super) struct RecipientsOnly<'v, V>(pub(super) &'v mut V);
 
 impl<V: Visitor> Visitor for RecipientsOnly<'_, V> {

@@ -1,9 +1,9 @@
-//! The one walker: from directories to their files, through subdirectories at any depth.
+//! The walker: from directories to their files, through subdirectories at any depth.
 //!
-//! A [`Policy`](super::directory::Policy) says which names, links and levels count; a [`Visitor`] is
-//! told what is found. [`walk`] shares the work between threads; a [`SerialWalk`] jobs bundles of
-//! files to one caller, on the caller's thread. Both list a directory one buffer at a time and tell
-//! its files in bundles small enough to be shared. What is done with a file is the visitor's business.
+//! A [`Policy`](super::directory::Policy) decides which names, links and levels count; a [`Visitor`] receives
+//! what is found. [`walk`] shares the work between threads. A [`SerialWalk`] gives bundles of files to one
+//! caller, on the caller's thread. Both list a directory one buffer at a time, and report its files in bundles
+//! that are small enough to share. The visitor decides what is done with a file.
 
 use std::ffi::{CStr, CString};
 use std::sync::Arc;
@@ -16,59 +16,58 @@ use crate::sys::{self, EntryKind, Noatime};
 use crate::threads::Readers;
 use crate::threads::pool::{self, DiskRead, JobSink, Worker};
 
-/// A piece of work. A tag is what the visitor knows a directory by.
+/// A piece of work. A tag is the visitor's own name for a directory.
 #[derive(Debug)]
 pub(crate) enum Work<T> {
     /// A place that the visitor opens (see [`Visitor::root`]).
     Root(T),
-    /// A subdirectory of a tagged directory, to be opened and listed.
+    /// A subdirectory of a tagged directory, to open and list.
     Open(Arc<Directory>, T, CString),
-    /// A directory to be listed, or the rest of it.
+    /// A directory to list, or the rest of it.
     List(Arc<Directory>, T),
-    /// Files to be read.
+    /// Files to read.
     Files(Arc<Directory>, T, Bundle),
 }
 
-/// What a walk calls: one visitor for each thread.
+/// Receives the results of a walk: one visitor for each thread.
 pub(crate) trait Visitor: Send {
-    /// What it knows a directory by.
+    /// The visitor's name for a directory.
     type Tag: Copy + Send;
 
-    /// Opens a place that a walk starts from: what is to be done there.
+    /// Opens a place where a walk starts, and returns the work there.
     fn root(&mut self, tag: Self::Tag) -> Option<Work<Self::Tag>> {
         let _ = tag;
         None
     }
 
-    /// The subdirectory `name` of the directory known as `parent` is open and about to be listed.
-    /// Returns its own tag.
+    /// The subdirectory `name` of the directory `parent` is open and about to be listed. Returns its tag.
     fn enter(&mut self, directory: &Arc<Directory>, parent: Self::Tag, name: CString) -> Self::Tag;
 
-    /// Whether the walk ends before more of `directory` is read; the visitor keeps note of that.
+    /// Returns true if the walk ends before more of `directory` is read. The visitor records that.
     fn is_cut(&mut self, directory: &Directory) -> bool {
         let _ = directory;
         false
     }
 
-    /// Whether the files of `directory` count by their names alone and are told to
-    /// [`Visitor::name`], not in bundles.
+    /// Returns true if the files of `directory` count by name only. They go to [`Visitor::name`] and not into
+    /// bundles.
     fn counts_names(&self, directory: &Directory) -> bool {
         let _ = directory;
         false
     }
 
-    /// A file that counts by its name alone.
+    /// A file that counts by name only.
     fn name(&mut self, directory: &Directory) {
         let _ = directory;
     }
 
-    /// A file that Postfix never looks at, since it does not list this directory.
+    /// A file that Postfix never looks at, because it does not list this directory.
     fn stray(&mut self, directory: &Directory, tag: Self::Tag, name: &CStr) {
         let _ = (directory, tag, name);
     }
 
-    /// Files of one directory. `asked` is called after each that is read: if the disk lets this thread
-    /// wait, the pool starts another.
+    /// Files of one directory. The visitor calls `asked` after each file: if this thread waits for the disk,
+    /// the pool starts another thread.
     fn files(
         &mut self,
         directory: &Arc<Directory>,
@@ -83,8 +82,8 @@ pub(crate) trait Visitor: Send {
     fn gap(&mut self, gap: Gap, listed: Option<Self::Tag>);
 }
 
-/// Walks all that `first` leads to, with the threads that `readers` says; `visitor` makes one visitor
-/// for each thread. Returns them.
+/// Walks everything from `first` on, on the threads that `readers` says. `visitor` makes one visitor for each
+/// thread. Returns the visitors.
 pub(crate) fn walk<V: Visitor>(
     readers: Readers,
     first: Vec<Work<V::Tag>>,
@@ -98,7 +97,7 @@ pub(crate) fn walk<V: Visitor>(
     walkers.into_iter().map(|walker| walker.visitor).collect()
 }
 
-/// One thread's part of a walk.
+/// The part of one thread.
 struct Walker<V> {
     visitor: V,
     listing: Vec<u8>,
@@ -153,7 +152,7 @@ impl<V: Visitor> Walker<V> {
                         visitor.files(&directory, tag, &bundle, asked);
                     }
                 }
-                // Directories are names only; they always wait, so that a listing never nests.
+                // Directories are only names. They always wait, so that listings never nest.
                 work => jobs.push(work),
             };
             let more = list(directory, tag, &mut self.visitor, &mut self.listing, put);
@@ -174,7 +173,7 @@ pub(crate) struct SerialWalk<T> {
 }
 
 impl<T: Copy + Send> SerialWalk<T> {
-    /// A walk that begins with the last of `first` and ends with the first of it.
+    /// Starts a walk at the last of `first`; it ends with the first.
     pub(crate) fn new(first: Vec<Work<T>>) -> Self {
         SerialWalk {
             waiting: first,
@@ -183,12 +182,12 @@ impl<T: Copy + Send> SerialWalk<T> {
         }
     }
 
-    /// Whether nothing is left to be done.
+    /// Returns true if no work is left.
     pub(crate) fn is_done(&self) -> bool {
         self.waiting.is_empty()
     }
 
-    /// The next files, or `None` at the end; `visitor` hears of all but those.
+    /// Returns the next files, or `None` at the end. `visitor` receives everything else.
     pub(crate) fn next_files(
         &mut self,
         visitor: &mut impl Visitor<Tag = T>,
@@ -208,7 +207,7 @@ impl<T: Copy + Send> SerialWalk<T> {
                     if list(&directory, tag, visitor, &mut self.listing, put) {
                         self.waiting.push(Work::List(directory, tag));
                     }
-                    // What stands first in the directory comes first, and the rest of it last.
+                    // The first entries of the directory come first.
                     self.waiting[at..].reverse();
                 }
             }
@@ -217,7 +216,7 @@ impl<T: Copy + Send> SerialWalk<T> {
     }
 }
 
-/// Opens the subdirectory `name` of `parent` and has `visitor` enter it.
+/// Opens the subdirectory `name` of `parent`, and lets `visitor` enter it.
 fn open<V: Visitor>(
     parent: &Directory,
     tag: V::Tag,
@@ -238,8 +237,8 @@ fn open<V: Visitor>(
     }
 }
 
-/// Lists one buffer full of `directory`: work for later goes to `put`, and the rest to `visitor`.
-/// Returns whether there may be more.
+/// Lists one buffer full of `directory`. Later work goes to `put`, the rest to `visitor`. Returns true if there
+/// may be more.
 fn list<V: Visitor>(
     directory: &Arc<Directory>,
     tag: V::Tag,
@@ -252,7 +251,7 @@ fn list<V: Visitor>(
     let mut bundle = Bundle::default();
     let result = sys::list(directory.fd(), memory, |name, kind| {
         let kind = match kind {
-            // Refused or failing: opening it as a file will say why. Vanished: opening it says that.
+            // If that is refused or fails, opening it as a file will say why. If it vanished, too.
             EntryKind::Unknown => sys::kind_at(directory.fd(), name).unwrap_or(EntryKind::File),
             kind => kind,
         };
@@ -271,7 +270,7 @@ fn list<V: Visitor>(
                     put(visitor, Work::Files(Arc::clone(directory), tag, files));
                 }
             }
-            // A link in the place of a hash directory.
+            // A link in place of a hash directory.
             EntryKind::Other if directory.is_gap(name) => {
                 let open = Work::Open(Arc::clone(directory), tag, name.to_owned());
                 put(visitor, open);
@@ -284,7 +283,7 @@ fn list<V: Visitor>(
     }
     match result {
         Ok(more) => more,
-        // A hash directory that postsuper(1) removed while it was open: empty.
+        // postsuper(1) removed the hash directory while it was open: it is empty.
         Err(Errno::NOENT) => false,
         Err(errno) => {
             let gap = Gap::of_directory(directory.queue, directory.path.clone(), errno);

@@ -1,7 +1,7 @@
-//! Whether a directory whose owner, mode or times have changed can be read as before.
+//! Whether a directory whose owner, mode or times changed can be read as before.
 //!
-//! Then its files need no look: changes of theirs have events of their own. A directory is opened by its
-//! name, as a scan opens it, for a descriptor that is open stays readable whatever the mode.
+//! If so, its files need no check: they have events of their own. The directory is opened by its name, as a
+//! scan opens it, because an open descriptor stays readable whatever the mode.
 
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -13,12 +13,12 @@ use super::watch_set::{self, DirectoryKind};
 use crate::scan::GapKind;
 use crate::sys::{self, Noatime};
 
-/// Whether names can be looked up in an open directory, which needs the right to search it.
+/// Returns true if names can be looked up in an open directory, which needs the right to search it.
 fn is_searchable(directory: BorrowedFd<'_>) -> bool {
     sys::inode_at(directory, c".").is_ok()
 }
 
-/// Whether the directory `name` of a spool could not be opened, and so has no watch of its own.
+/// Returns true if the directory `name` of a spool could not be opened, and so has no watch.
 pub(super) fn could_not_open(
     tracked: &Tracked,
     spools: &[TrackedSpool],
@@ -32,7 +32,7 @@ pub(super) fn could_not_open(
     })
 }
 
-/// Whether a directory of a queue, and all that was looked at in it, could be read and still can.
+/// Returns true if a directory of a queue, and all files in it that were checked, could be read and still can.
 pub(super) fn is_as_before(
     tracked: &Tracked,
     spools: &[TrackedSpool],
@@ -66,7 +66,7 @@ pub(super) fn is_as_before(
     opened.is_ok_and(|opened| opened.is_some_and(|opened| is_searchable(opened.fd())))
 }
 
-/// Whether all delay logs of the instance could be read, and those in this directory still can.
+/// Returns true if all delay logs of the instance could be read, and those in this directory still can.
 pub(super) fn logs_are_as_before(
     tracked: &Tracked,
     spools: &[TrackedSpool],

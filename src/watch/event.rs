@@ -1,35 +1,35 @@
-//! What a watch tells of single messages, and of itself.
+//! The events that a watch reports: of single messages, and of itself.
 
 use std::collections::VecDeque;
 
 use super::ledger::{EntryId, Ledger};
 use crate::postfix::queue::Queue;
 
-/// Events that wait to be pulled; the oldest are dropped, and counted, when there are more.
+/// How many events are kept for the host. Beyond that the oldest are dropped and counted.
 pub const MAX_EVENTS: usize = 1 << 14;
 
-/// What happened.
+/// The kind of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventKind {
-    /// A message is there that was not.
+    /// A message is new.
     Arrived,
-    /// A message went from one queue to another.
+    /// A message moved from one queue to another.
     Moved,
     /// A message is gone: delivered, bounced, expired or deleted.
     Left,
-    /// A message in its place is another than before: a recipient done with, a new delay reason, a mode.
+    /// A message changed in place: a recipient done, a new delay reason, another mode.
     Changed,
-    /// Everything was looked at again, for the reason told: there may have been changes without events.
+    /// Everything was rescanned, for the given reason. Changes may be without events.
     Rescanned,
-    /// Events of the kernel cannot be had, for the reason told: everything is looked at from time to time.
+    /// There are no inotify events, for the given reason. The watch looks at everything from time to time.
     Blind,
-    /// So many events were dropped, for nobody pulled them.
+    /// Events were dropped because the queue of events was full.
     Dropped,
 }
 
 impl EventKind {
-    /// Its name.
+    /// Returns its name.
     pub const fn name(self) -> &'static str {
         match self {
             EventKind::Arrived => "arrived",
@@ -47,28 +47,28 @@ impl EventKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Event {
-    /// What happened.
+    /// The kind.
     pub kind: EventKind,
-    /// The instance; empty where it is about none.
+    /// The instance; empty if the event is about none.
     pub instance: String,
-    /// Where the message is, or was when it left.
+    /// The queue of the message, or the one that it left.
     pub queue: Option<Queue>,
-    /// Where a moved message was before.
+    /// The queue that a moved message came from.
     pub from: Option<Queue>,
-    /// Its queue ID; empty where it is about none.
+    /// The queue ID; empty if the event is about no message.
     pub queue_id: Vec<u8>,
-    /// Its recipients still to be delivered.
+    /// The number of recipients still to be delivered.
     pub recipients: u64,
     /// The size that mailq prints, in bytes.
     pub size: u64,
-    /// When it arrived, in seconds of the epoch, if that is known.
+    /// The arrival time, in seconds of the epoch, if it is known.
     pub arrival: Option<i64>,
-    /// The reason of what is about no message, harmless to print.
+    /// The reason of an event that is about no message. It is safe to print.
     pub reason: String,
 }
 
 impl Event {
-    /// An event of the watch itself.
+    /// Makes an event of the watch itself.
     pub(super) fn of_watch(kind: EventKind, instance: &str, reason: String) -> Event {
         Event {
             kind,
@@ -83,7 +83,7 @@ impl Event {
         }
     }
 
-    /// An event of the message that `ledger` has as `id`, in the first queue, and before in the second.
+    /// Makes an event of the message `id` of `ledger`, in the first queue, and before in the second.
     pub(super) fn of_message(
         kind: EventKind,
         instance: &str,
@@ -106,7 +106,7 @@ impl Event {
     }
 }
 
-/// Events that wait.
+/// The events that the host has not read yet.
 #[derive(Debug, Default)]
 pub(super) struct Events {
     waiting: VecDeque<Event>,
@@ -122,7 +122,7 @@ impl Events {
         self.waiting.push_back(event);
     }
 
-    /// An event of a message, as [`Event::of_message`] makes it.
+    /// Adds an event of a message, as [`Event::of_message`] makes it.
     pub(super) fn tell(
         &mut self,
         kind: EventKind,

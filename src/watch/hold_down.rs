@@ -1,4 +1,4 @@
-//! HoldDown of a state that lasted: what a watch reports, and not every flicker.
+//! Reports a new state once it has lasted, so that a flapping state makes no noise.
 
 use std::time::{Duration, Instant};
 
@@ -9,12 +9,12 @@ use crate::rules::State;
 pub struct HoldDown {
     lasting: Duration,
     told: Option<State>,
-    /// Another state than the one told, and since when.
+    /// The state that differs from the reported one, and since when.
     other: Option<(State, Instant)>,
 }
 
 impl HoldDown {
-    /// HoldDown count once the new state has lasted for `lasting`; the first one counts at once.
+    /// Reports a new state once it has lasted for `lasting`. The first state is reported at once.
     pub fn new(lasting: Duration) -> Self {
         HoldDown {
             lasting,
@@ -23,8 +23,8 @@ impl HoldDown {
         }
     }
 
-    /// The state is `state` at `now`; returns the state before, if that is a change which counts (at the
-    /// very first itself).
+    /// The state is `state` at `now`. Returns the state before if this is a change to report; for the very first
+    /// state, that state itself.
     pub fn follow(&mut self, state: State, now: Instant) -> Option<State> {
         let Some(told) = self.told else {
             self.told = Some(state);
@@ -35,7 +35,7 @@ impl HoldDown {
             return None;
         }
         let since = match self.other {
-            // From one other state to a third: it is not the told one since the first.
+            // A third state: the state has differed from the reported one since the second.
             Some((_, since)) => since,
             None => now,
         };
@@ -48,13 +48,13 @@ impl HoldDown {
         Some(told)
     }
 
-    /// When a change that has not lasted long enough yet will have.
+    /// Returns when a change that has not lasted long enough will be reported.
     pub fn due(&self) -> Option<Instant> {
         let (_, since) = self.other?;
         since.checked_add(self.lasting)
     }
 
-    /// The state that was told last.
+    /// Returns the state that was reported last.
     pub fn told(&self) -> Option<State> {
         self.told
     }

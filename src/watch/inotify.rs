@@ -1,36 +1,36 @@
-//! Reading the events of the kernel.
+//! Reads inotify events.
 
 use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use inotify::{EventMask, Inotify, WatchDescriptor};
 
-/// Memory for one read of events: some hundreds.
+/// The size of the buffer for one read, in bytes. It holds some hundreds of events.
 const EVENT_BYTES: usize = 65_536;
 
-/// One event of the kernel.
+/// One inotify event.
 #[derive(Debug)]
 pub(super) struct KernelEvent {
     pub(super) watch: WatchDescriptor,
     pub(super) mask: EventMask,
-    /// The same for both halves of a rename.
+    /// The cookie that both halves of a rename share.
     pub(super) cookie: u32,
-    /// The name in the watched directory; `None` if it is about the directory itself.
+    /// The name in the watched directory; `None` if the event is about the directory itself.
     pub(super) name: Option<Box<[u8]>>,
 }
 
-/// The events of one read.
+/// The result of one read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Batch {
-    /// None waits.
+    /// No event was pending.
     Empty,
-    /// They were read.
+    /// Events were read.
     Read,
-    /// There was one of an unknown kind: what it said is lost.
+    /// An event had an unknown kind; its content is lost.
     Unknown,
 }
 
-/// Reads events, in memory that is used again.
+/// Reads events into a buffer that it reuses.
 #[derive(Debug)]
 pub(super) struct EventReader {
     memory: Vec<u8>,
@@ -38,7 +38,7 @@ pub(super) struct EventReader {
 }
 
 impl EventReader {
-    /// A reader that has read nothing.
+    /// Makes a reader with an empty buffer.
     pub(super) fn new() -> Self {
         EventReader {
             memory: vec![0; EVENT_BYTES],
@@ -46,13 +46,13 @@ impl EventReader {
         }
     }
 
-    /// Reads some of the events that wait. They are taken by [`EventReader::drain`].
+    /// Reads some of the pending events. [`EventReader::drain`] returns them.
     pub(super) fn read(&mut self, inotify: &mut Inotify) -> Batch {
         let EventReader { memory, read } = self;
         let Ok(events) = inotify.read_events(memory) else {
             return Batch::Empty;
         };
-        // The crate does not know every flag that a newer kernel may set, and panics at one.
+        // The crate panics on an event flag that it does not know. A newer kernel may set one.
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             for event in events {
                 read.push(KernelEvent {
@@ -73,7 +73,7 @@ impl EventReader {
         }
     }
 
-    /// The events that were read, in their order.
+    /// Returns the events that were read, in their order.
     pub(super) fn drain(&mut self) -> std::vec::Drain<'_, KernelEvent> {
         self.read.drain(..)
     }

@@ -1,5 +1,5 @@
-//! Texts that many messages share, each held once and counted: names of domains and senders, delay
-//! reasons, and what is made of them.
+//! Texts that many messages share, each kept once and counted: names of domains and senders, delay reasons,
+//! and combinations of them.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -7,17 +7,17 @@ use hashbrown::HashTable;
 
 /// The number of a text in its pool.
 pub(super) type Id = u32;
-/// The text that is in no pool, for it was full: counted, but without its name.
+/// A text that the full pool did not accept: it is counted without its name.
 pub(super) const UNNAMED: Id = Id::MAX;
-/// Nothing at all.
+/// No text.
 pub(super) const NONE: Id = Id::MAX - 1;
 
-/// Texts that one pool holds.
+/// The largest number of texts in a pool.
 const MAX_TEXTS: usize = 1 << 21;
-/// Bytes of texts that one pool holds.
+/// The largest number of bytes of texts in a pool.
 const MAX_BYTES: usize = 256 << 20;
 
-/// Texts by number; hashing is keyed at random, for strangers choose them.
+/// Texts by number. The hash is keyed at random, because strangers choose the texts.
 #[derive(Debug, Default)]
 pub(super) struct Interner {
     numbers: HashTable<Id>,
@@ -28,7 +28,7 @@ pub(super) struct Interner {
 }
 
 impl Interner {
-    /// The number of `text`, which is held once more; and whether it is new.
+    /// Adds a reference to `text`. Returns its number, and true if it is new.
     pub(super) fn hold(&mut self, text: &[u8]) -> (Id, bool) {
         let hash = self.hasher.hash_one(text);
         let texts = &mut self.texts;
@@ -58,7 +58,7 @@ impl Interner {
         (id, true)
     }
 
-    /// Lets go of a text; gives it back if nobody else holds it.
+    /// Drops a reference to a text. Returns the text if that was the last one.
     pub(super) fn release(&mut self, id: Id) -> Option<Box<[u8]>> {
         let row = self.texts.get_mut(id as usize)?;
         row.1 = row.1.saturating_sub(1);
@@ -75,12 +75,12 @@ impl Interner {
         Some(text)
     }
 
-    /// The text of `id`; empty for what has no name.
+    /// Returns the text of `id`; empty if it has no name.
     pub(super) fn text(&self, id: Id) -> &[u8] {
         self.texts.get(id as usize).map_or(b"", |(text, _)| text)
     }
 
-    /// How many texts.
+    /// Returns the number of texts.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.texts.len() - self.free.len()

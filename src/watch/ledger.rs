@@ -1,8 +1,8 @@
-//! The ledger: for each queue file what it added to the sums, so that it can be taken out again.
+//! The ledger: what each queue file added to the sums, so that it can be subtracted again.
 //!
-//! An entry is small (see [`Entry`]); what messages have in common lies in pools: a name once, each
-//! combination of domain, code and reason once, each list of those once. What is rare (damage, gaps,
-//! long names, a date of its own) lies beside it.
+//! An entry is small (see [`Entry`]). What messages share is in pools, each item once: names, combinations of
+//! domain, code and reason, and lists of those. Rare properties (damage, gaps, long names, a creation time)
+//! are in separate maps.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -21,53 +21,52 @@ pub(super) type DirectoryId = u32;
 /// The number of an entry.
 pub(super) type EntryId = u32;
 
-/// Bytes of a queue ID that an entry holds itself: all that Postfix makes today.
+/// How many bytes of a queue ID an entry holds itself. Postfix makes no longer ones today.
 const SHORT_NAME: usize = 19;
-/// Entries in one block: memory grows by blocks, and never moves.
+/// The number of entries in a block. Memory grows by blocks, and an entry never moves.
 const BLOCK: usize = 4096;
 
-/// It is a message; else it is not ready, or one of the two below.
+/// The file is a message. Without this flag it is not ready, or one of the two below.
 const READY: u16 = 1;
-/// It could not be read.
+/// The file could not be read.
 const UNREADABLE: u16 = 2;
-/// It lies where Postfix does not look.
+/// The file is in a directory where Postfix does not look.
 const STRAY: u16 = 4;
-/// Its envelope was read.
+/// The envelope was read.
 const ENVELOPE: u16 = 8;
-/// It has an arrival time.
+/// The message has an arrival time.
 const DATED: u16 = 16;
-/// It is no valid queue file.
+/// The file is damaged.
 const DAMAGED: u16 = 32;
 /// There may be more recipients.
 const TORN: u16 = 64;
-/// It is from the null sender.
+/// The sender is the null sender.
 const NULL_SENDER: u16 = 128;
-/// Its log of delay reasons could not be read.
+/// The log of delay reasons could not be read.
 const LOG_UNREAD: u16 = 256;
-/// It was made at another time than it arrived.
+/// The creation time differs from the arrival time.
 const REMADE: u16 = 512;
-/// How many recipients it has does not follow from its list.
+/// The number of recipients does not follow from the list.
 const COUNTED: u16 = 1024;
-/// Postfix looks for it in another directory.
+/// Postfix looks for the file in another directory.
 const MISPLACED: u16 = 2048;
-/// Its owner stops Postfix.
+/// The owner of the file stops Postfix.
 const MISOWNED: u16 = 4096;
 
-/// What is held of one queue file: 64 bytes.
+/// What is kept of one queue file: 64 bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     /// The size that mailq prints.
     pub(super) size: u64,
-    /// The arrival, if [`Entry::arrival`] gives it.
+    /// The arrival time, if [`Entry::arrival`] gives it.
     arrival: i64,
     sender: Id,
-    /// Its login and client.
+    /// Its login or client.
     origin: Id,
     /// The list of its recipients' destinations and reasons.
     list: Id,
     pub(super) directory_id: DirectoryId,
-    /// When it was written last: for a deferred file the next retry. Beyond 32 bits it is the last of
-    /// them.
+    /// The modification time: for a deferred file the next retry. Times beyond 32 bits are clamped.
     pub(super) mtime: u32,
     flags: u16,
     pub(super) mode: u16,
@@ -75,7 +74,7 @@ pub(super) struct Entry {
     name_length: u8,
 }
 
-/// In `name_length`: the name lies beside.
+/// As `name_length`: the name is in a separate map.
 const LONG: u8 = u8::MAX;
 
 impl Entry {
@@ -116,30 +115,30 @@ impl Entry {
     }
 }
 
-/// Who sent a message.
+/// The sender of a message.
 pub(super) enum Sender<'l> {
-    /// Nobody, or it was not asked.
+    /// There is none, or senders are not counted.
     None,
-    /// Somebody whose name is not held.
+    /// A sender whose name is not kept.
     Unnamed,
     Named(&'l [u8]),
 }
 
-/// One destination of a message: domain, code and key of the table of reasons, and how many recipients.
+/// One destination of a message: domain, code and key of the table of reasons, and the number of recipients.
 pub(super) struct Destination<'l> {
-    /// `None`: without a name.
+    /// `None`: the name is not kept.
     pub(super) domain: Option<&'l [u8]>,
     /// `None`: no delay reason on record.
     pub(super) why: Option<(&'l [u8], &'l [u8])>,
     pub(super) recipients: u64,
 }
 
-/// All entries; see the text of this file.
+/// All entries; see the module's documentation.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     blocks: Vec<Vec<Entry>>,
     free: Vec<EntryId>,
-    /// By name alone, so that a log's message is found whatever its queue.
+    /// By name alone, so that the message of a log is found in any queue.
     by_name: HashTable<EntryId>,
     hasher: RandomState,
     long_names: HashMap<EntryId, Box<[u8]>>,
@@ -152,24 +151,24 @@ pub(super) struct Ledger {
     names: Interner,
     /// Domain, code and reason, each an [`Id`].
     causes: Interner,
-    /// Causes and how many recipients, each 32 bits.
+    /// Causes and numbers of recipients, each 32 bits.
     lists: Interner,
-    /// What the files were when they were read, by entry; where that is kept.
+    /// The identities of the files when they were read, by entry, if rescans need them.
     noted: Vec<Noted>,
 }
 
-/// What a file was just before it was read, and since when it was known to be that.
+/// The identities of a file just before it was read, and the time since which it had them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Noted {
     pub(super) identities: Identities,
-    /// Tenths of a second of the watch's own clock.
+    /// In tenths of a second of the watch's clock.
     pub(super) since: u32,
-    /// Whether it was read when no change could have left it the same any more.
+    /// True if it was read when no change could leave the identities the same any more.
     pub(super) proven: bool,
 }
 
 impl Ledger {
-    /// The entry of `id`.
+    /// Returns the entry of `id`.
     pub(super) fn entry(&self, id: EntryId) -> &Entry {
         &self.blocks[id as usize / BLOCK][id as usize % BLOCK]
     }
@@ -178,12 +177,12 @@ impl Ledger {
         &mut self.blocks[id as usize / BLOCK][id as usize % BLOCK]
     }
 
-    /// How many.
+    /// Returns the number of entries.
     pub(super) fn len(&self) -> usize {
         self.by_name.len()
     }
 
-    /// The name of an entry.
+    /// Returns the name of an entry.
     pub(super) fn name(&self, id: EntryId) -> &[u8] {
         let entry = self.entry(id);
         match entry.name_length {
@@ -192,7 +191,7 @@ impl Ledger {
         }
     }
 
-    /// The entry of `name` in `directory_id`.
+    /// Returns the entry of `name` in `directory_id`.
     pub(super) fn find(&self, directory_id: DirectoryId, name: &[u8]) -> Option<EntryId> {
         let hash = self.hasher.hash_one(name);
         self.by_name
@@ -202,7 +201,7 @@ impl Ledger {
             .copied()
     }
 
-    /// The entries of that name, wherever they are.
+    /// Returns the entries of that name in all directories.
     pub(super) fn named(&self, name: &[u8]) -> Vec<EntryId> {
         let hash = self.hasher.hash_one(name);
         self.by_name
@@ -212,12 +211,12 @@ impl Ledger {
             .collect()
     }
 
-    /// All entries.
+    /// Returns all entries.
     pub(super) fn ids(&self) -> impl Iterator<Item = EntryId> + '_ {
         self.by_name.iter().copied()
     }
 
-    /// How many recipients the message has still to be delivered to.
+    /// Returns the number of recipients still to be delivered.
     pub(super) fn recipients(&self, id: EntryId) -> u64 {
         let entry = self.entry(id);
         if entry.is(COUNTED) {
@@ -228,7 +227,7 @@ impl Ledger {
             .sum()
     }
 
-    /// What the sums of its queue need to know of an entry.
+    /// Returns the facts that the sums of a queue need.
     pub(super) fn facts(&self, id: EntryId) -> FileFacts {
         let entry = self.entry(id);
         let mode = u32::from(entry.mode);
@@ -258,7 +257,7 @@ impl Ledger {
         }
     }
 
-    /// When the file was made, by which it expires, if that is known.
+    /// Returns the creation time of the file, which decides its expiry, if it is known.
     pub(super) fn born(&self, id: EntryId) -> Option<i64> {
         let entry = self.entry(id);
         match entry.is(REMADE) {
@@ -267,7 +266,7 @@ impl Ledger {
         }
     }
 
-    /// Login and client as the table of origins spells them.
+    /// Returns the login or client as the table of origins spells it.
     pub(super) fn origin(&self, id: EntryId) -> Sender<'_> {
         match self.entry(id).origin {
             NONE => Sender::None,
@@ -276,7 +275,7 @@ impl Ledger {
         }
     }
 
-    /// The sender as the table of senders spells it.
+    /// Returns the sender as the table of senders spells it.
     pub(super) fn sender(&self, id: EntryId) -> Sender<'_> {
         match self.entry(id).sender {
             NONE => Sender::None,
@@ -285,7 +284,7 @@ impl Ledger {
         }
     }
 
-    /// Tells each destination of the message.
+    /// Reports each destination of the message.
     pub(super) fn destinations(&self, id: EntryId, mut each: impl FnMut(Destination<'_>)) {
         let list = self.entry(id).list;
         if list == UNNAMED {
@@ -308,7 +307,7 @@ impl Ledger {
         }
     }
 
-    /// Makes an entry for `name` in `directory_id`, where there must be none.
+    /// Makes an entry for `name` in `directory_id`. There must be none yet.
     pub(super) fn insert(
         &mut self,
         directory_id: DirectoryId,
@@ -356,7 +355,7 @@ impl Ledger {
         id
     }
 
-    /// Makes an entry for a file where Postfix does not look.
+    /// Makes an entry for a file in a directory where Postfix does not look.
     pub(super) fn insert_stray(&mut self, directory_id: DirectoryId, name: &[u8]) -> EntryId {
         let nothing = File {
             inode: Inode {
@@ -481,7 +480,7 @@ impl Ledger {
                 .collect();
             let (cause, new) = self.causes.hold(&cause);
             if !new {
-                // The cause holds its names once for all.
+                // The cause now holds its own reference to each name.
                 for id in [domain, code, reason] {
                     self.names.release(id);
                 }
@@ -506,7 +505,7 @@ impl Ledger {
         }
     }
 
-    /// Notes what its file was just before it was read.
+    /// Stores the identities of a file just before it was read.
     pub(super) fn note(&mut self, id: EntryId, noted: Noted) {
         let directory_id = id as usize;
         if self.noted.len() <= directory_id {
@@ -515,19 +514,19 @@ impl Ledger {
         self.noted[directory_id] = noted;
     }
 
-    /// What was noted of its file, if that was the same.
+    /// Returns the note on the file, if its identities are the same.
     pub(super) fn noted(&self, id: EntryId, identities: Identities) -> Option<Noted> {
         let noted = self.noted.get(id as usize)?;
         let same = noted.identities == identities && identities != Identities::default();
         same.then_some(*noted)
     }
 
-    /// Gives back the memory of what the files were.
+    /// Frees the memory of the notes.
     pub(super) fn forget_notes(&mut self) {
         self.noted = Vec::new();
     }
 
-    /// Takes an entry out. Its number may be used again.
+    /// Removes an entry. Its number may be reused.
     pub(super) fn remove(&mut self, id: EntryId) {
         if let Some(noted) = self.noted.get_mut(id as usize) {
             *noted = Noted::default();
@@ -574,14 +573,14 @@ impl Ledger {
         self.entry_mut(id).directory_id = directory_id;
     }
 
-    /// Notes what its inode says now.
+    /// Updates an entry from its inode.
     pub(super) fn set_inode(&mut self, id: EntryId, mode: u32, mtime: i64) {
         let entry = self.entry_mut(id);
         entry.mode = mode as u16;
         entry.mtime = seconds(mtime);
     }
 
-    /// Texts held by the pools: nothing leaks while messages come and go.
+    /// Returns the number of texts in the pools. Tests check that none leaks.
     #[cfg(test)]
     pub(super) fn texts(&self) -> usize {
         self.names.len() + self.causes.len() + self.lists.len()

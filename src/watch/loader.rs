@@ -1,8 +1,8 @@
-//! Reads all queues into the ledger, on several threads: at the start, whenever events were lost, and, but
-//! for what has not changed, from time to time where there are none.
+//! Reads all queues into the ledger, on several threads: at the start and whenever events were lost. Without
+//! events it does so from time to time, and skips what has not changed.
 //!
-//! Each directory is watched before it is listed, so that events report what happens meanwhile; these
-//! are handled afterwards and win.
+//! Each directory is watched before it is listed, so that events report what happens meanwhile. They are
+//! processed afterwards and win.
 
 use std::ffi::{CStr, CString};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,7 +19,7 @@ use crate::scan::{Bundle, Depth, Directory, FileReader, Gap, Identities, Plan, W
 use crate::sys;
 use crate::threads::Readers;
 
-/// Reads the queues of `spool`, whose number is `instance`, with the threads that `readers` says.
+/// Reads the queues of `spool`, whose number is `instance`, on the threads that `readers` says.
 pub(super) fn load(
     tracked: &mut Tracked,
     instance: usize,
@@ -30,8 +30,8 @@ pub(super) fn load(
     read(tracked, instance, spool, directories, readers, None);
 }
 
-/// Looks at the queues of `spool` again, which were read before without events, and reads what has
-/// changed. Changes of single messages go to `events`.
+/// Looks at the queues of `spool` again, which were read before without events, and reads what has changed.
+/// It reports changes of single messages to `events`.
 pub(super) fn look_again(
     tracked: &mut Tracked,
     instance: usize,
@@ -84,8 +84,8 @@ fn read<'e>(
     shared.unwrap_or_else(PoisonError::into_inner).rescan
 }
 
-/// Takes in the directory `name` of `parent`, which is new, and all below it: watched, then listed.
-/// Returns the files found, to be looked at as events would have it.
+/// Adds the new directory `name` of `parent` and its subdirectories: watches each, then lists it. Returns
+/// the files in them, to be checked as after an event.
 pub(super) fn adopt(
     tracked: &mut Tracked,
     instance: usize,
@@ -107,7 +107,7 @@ pub(super) fn adopt(
     found.files
 }
 
-/// What is found in a new directory: directories are tracked, files are told by name.
+/// What a new directory contains: its directories are tracked, its files are returned by name.
 struct Adopted<'b> {
     tracked: &'b mut Tracked,
     instance: usize,
@@ -140,12 +140,12 @@ impl walker::Visitor for Adopted<'_> {
 struct Shared<'w, 'e> {
     tracked: &'w mut Tracked,
     spool: &'w mut TrackedSpool,
-    /// If all was read before.
+    /// Present if everything was read before.
     rescan: Option<Rescan<'e>>,
 }
 
 impl Shared<'_, '_> {
-    /// Takes in a directory, which is about to be listed.
+    /// Adds a directory, which is about to be listed.
     fn enter(
         &mut self,
         instance: usize,
@@ -163,7 +163,7 @@ impl Shared<'_, '_> {
         directory_id
     }
 
-    /// Whether the file `name` of `directory_id` is known and has not changed; then it is there still.
+    /// Returns true if the file `name` of `directory_id` is known and unchanged, and marks it as existing.
     fn is_known(&mut self, directory_id: DirectoryId, name: &CStr, now: Identities) -> bool {
         let Some(rescan) = &mut self.rescan else {
             return false;
@@ -206,20 +206,20 @@ impl Shared<'_, '_> {
     }
 }
 
-/// One thread's part.
+/// The part of one thread.
 struct Loader<'s, 'w, 'e> {
     shared: &'s Mutex<Shared<'w, 'e>>,
     instance: usize,
     plan: Plan,
     capture: FileCapture,
     files: FileReader,
-    /// Whether to note what files are.
+    /// True if the identities of files are to be noted.
     notes: bool,
-    /// Since when time is counted for that.
+    /// The start of the clock for these notes.
     clock: Instant,
 }
 
-/// What a file says, and, where that is noted, what it was just before it was read, and when.
+/// What a file says, and, if noted, its identities just before it was read, and the time.
 struct Read<'n> {
     name: &'n CStr,
     facts: Facts,
@@ -299,7 +299,7 @@ impl walker::Visitor for Loader<'_, '_, '_> {
 }
 
 impl Tracked {
-    /// Keeps a gap of the walk: of the directory `listed`, or of one that could not be opened.
+    /// Records a gap of the walk: of the directory `listed`, or of one that could not be opened.
     fn put_gap(&mut self, instance: usize, gap: Gap, listed: Option<DirectoryId>) {
         match listed {
             Some(directory_id) => self.directories.row_mut(directory_id).gap = Some(gap),
@@ -308,13 +308,14 @@ impl Tracked {
     }
 }
 
-/// How long ago `clock` was, in tenths of a second.
+/// Returns the time since `clock`, in tenths of a second.
 fn tenths(clock: Instant) -> u32 {
     u32::try_from(clock.elapsed().as_millis() / 100).unwrap_or(u32::MAX)
 }
 
-/// Watches the delay logs of an instance: `fd` is their directory, and each below it of one character.
-/// Told are the names of all that is found below `from_here` on, for logs that turn up with a directory.
+/// Watches the delay logs of an instance: `fd` is their directory; its subdirectories have names of one
+/// character. Reports the names of all files at and below depth `from_here`, for logs that appear with a new
+/// directory.
 pub(super) fn watch_logs(
     tracked: &mut Tracked,
     instance: usize,
@@ -349,7 +350,7 @@ pub(super) fn watch_logs(
     }
 }
 
-/// Whether a name below a spool is one that matters to a watch.
+/// Returns true if a watch needs this name below a spool.
 pub(super) fn matters(name: &[u8]) -> bool {
     name == b"defer"
         || Queue::ALL

@@ -1,21 +1,21 @@
-//! The queues' live state: a snapshot that inotify(7) keeps.
+//! The live state of the queues: a snapshot that inotify(7) keeps current.
 //!
 //! ```text
 //! inotify -> pending changes -> the files, read again -> ledger -> totals -> the same snapshot as a scan's
 //! ```
 //!
-//! A [`Watch`] sets a watch on each directory of the queues, and reads all queues once. From then on an
-//! event says which file to look at, and never what is in it: the state is always made of what lies on
-//! disk. So it equals a fresh scan after any events. A rename alone carries an entry along without reading
-//! its file. When events may be missing (the kernel's queue ran over, a directory was replaced, the file
-//! system went away), the watch reads everything again. Where it can have no events (no watches left, a
-//! network file system), or [`Options::poll`] asks for none, it looks at everything from time to time. It
-//! tells both as an [`Event`].
+//! A [`Watch`] sets a watch on each directory of the queues, and reads all queues once. After that, an event
+//! says which file to look at, never what the file contains: the state always comes from the disk. So it
+//! equals a fresh scan after any events. Only a rename moves an entry without reading its file. When events
+//! may be missing (the kernel's event queue overflowed, a directory was replaced, the file system was
+//! unmounted), the watch rescans everything. If there can be no events (no watches left, a network file
+//! system), or if [`Options::poll`] asks for none, it looks at everything from time to time. It reports both
+//! as an [`Event`].
 //!
-//! There is one descriptor to wait for ([`Watch::fd`]) and one call to make when it is readable
-//! ([`Watch::dispatch`]), which never waits. A watch handles events at once when the queue was quiet, and
-//! [`SETTLE`] apart when it is busy: most mail is gone by then, and costs no look at its file.
-//! No call leaves a thread behind.
+//! A host waits for one descriptor ([`Watch::fd`]) and makes one call when it is readable
+//! ([`Watch::dispatch`]), which never waits. A watch processes events at once if the queue was quiet, and
+//! every [`SETTLE`] while it is busy: most mail is gone by then, and its files need not be read. No call
+//! leaves a thread behind.
 
 mod access;
 mod event;
@@ -62,16 +62,16 @@ use translate::Translator;
 use wakeup::Wakeups;
 use watch_set::DirectoryKind;
 
-/// How often all is looked at where there are no events, unless [`Options::poll`] says it.
+/// The time between two rescans without events, unless [`Options::poll`] sets it.
 pub const RESCAN: Duration = Duration::from_secs(30);
-/// What [`Watch::snapshot`] compares counts with, for growth, is at least so old.
+/// The smallest age of the counts that [`Watch::snapshot`] compares with, for growth.
 pub const GROWTH_SPAN: Duration = Duration::from_secs(60);
 
 /// A moment, by three clocks.
 #[derive(Clone, Copy, Debug)]
 struct Moment {
     at: Instant,
-    /// In seconds of the epoch.
+    /// Seconds of the epoch.
     now: i64,
     since_boot: Option<SinceBoot>,
 }
@@ -86,19 +86,19 @@ impl Moment {
     }
 }
 
-/// What was read when all was looked at.
+/// What the last rescan read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Rescanned {
-    /// All, as at the beginning.
+    /// Everything, as at the start.
     OfAll,
-    /// What had changed, and that was told event by event.
+    /// The files that had changed, with an event for each.
     OfChanges,
 }
 
 /// The live state of one or several instances.
 ///
-/// It conducts: wakeups say when, the event reader what happened, the translator which files that is
-/// about, the reconciliation what has become of them.
+/// It only conducts: wakeups say when, the event reader what happened, the translator which files are
+/// concerned, and the reconciliation what happened to them.
 #[derive(Debug)]
 pub struct Watch {
     options: Options,
@@ -112,23 +112,21 @@ pub struct Watch {
     tracked: Tracked,
     pending: Pending,
     events: event::Events,
-    /// Why all must be read again.
+    /// The reason for a full rescan, if one is necessary.
     reload: Option<String>,
-    /// When all was read or looked at last.
+    /// The time of the last full read or rescan.
     looked: Moment,
-    /// Whether it was told why there are no events.
+    /// True if the reason for having no events was reported.
     told_blind: bool,
     history: History,
     looks: u64,
 }
 
 impl Watch {
-    /// Begins to watch the instances of `options`, and reads all their queues: as much of them as
-    /// `purpose` says.
+    /// Begins to watch the instances of `options`. Reads all their queues, as much of them as `purpose` says.
     ///
     /// # Errors
-    /// If the options contradict each other, or not one instance can be read: then the reason of the
-    /// first.
+    /// If the options contradict each other, or if no instance can be read: then the error of the first.
     pub fn open(options: &Options, purpose: Purpose) -> Result<Watch> {
         let request = options.request(purpose)?;
         let mut watch = Watch {
@@ -157,34 +155,33 @@ impl Watch {
         Ok(watch)
     }
 
-    /// The descriptor that is readable whenever [`Watch::dispatch`] has something to do.
+    /// Returns the descriptor, which is readable whenever [`Watch::dispatch`] has work.
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.wakeups.fd()
     }
 
-    /// Why there are no events, if there are none: all is looked at again from time to time.
+    /// Returns why there are no events, if there are none. The watch then rescans from time to time.
     pub fn blind(&self) -> Option<&str> {
         self.tracked.blind.as_deref()
     }
 
-    /// How many queue files are known.
+    /// Returns how many queue files are known.
     pub fn files(&self) -> usize {
         self.tracked.ledger.len()
     }
 
-    /// How many files were looked at since the beginning, all those that a rescan reads aside.
+    /// Returns how many files were checked since the start, without those that rescans read.
     pub fn looks(&self) -> u64 {
         self.looks
     }
 
-    /// How many files were known when all was looked at last, and not read again: where there are no
-    /// events, a message is known by the inode number, size and time of change of its file, and of its
-    /// log of delay reasons.
+    /// Returns how many known files had not changed at the last rescan, and were not read again. A rescan
+    /// compares the inode number, size and time of change of a file, and of its log of delay reasons.
     pub fn kept(&self) -> u64 {
         self.tracked.kept
     }
 
-    /// Reads all queues again, whatever events have said; without events, what has changed.
+    /// Rescans all queues, whatever events said. Without events, only changed files are read.
     ///
     /// # Errors
     /// As [`Watch::open`]; the next call of [`Watch::dispatch`] tries again.
@@ -192,7 +189,7 @@ impl Watch {
         self.load_again("somebody asked for it".to_owned())
     }
 
-    /// Waits until the descriptor is readable, at most `within`; whether it is. A signal ends it.
+    /// Waits until the descriptor is readable, at most `within`. Returns true if it is. A signal ends the wait.
     ///
     /// # Errors
     /// If the system refuses to wait.
@@ -200,10 +197,10 @@ impl Watch {
         self.wakeups.wait(within)
     }
 
-    /// Takes in what has happened. Never waits for anything but the disk.
+    /// Processes what has happened. It waits for nothing but the disk.
     ///
     /// # Errors
-    /// If all had to be read again, and that failed as [`Watch::open`] does; the next call tries again.
+    /// If a rescan was necessary, and failed as [`Watch::open`] does. The next call tries again.
     pub fn dispatch(&mut self) -> Result<()> {
         let woken = self.wakeups.take();
         if woken.due {
@@ -215,7 +212,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Takes in all events that wait, and looks at what they are about.
+    /// Processes all pending events, and checks the files that they are about.
     fn catch_up(&mut self) -> Result<()> {
         let busy = self.translate();
         let look = Reconciliation::new(&mut self.spools, &mut self.tracked, &mut self.events);
@@ -230,7 +227,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Turns the events that wait into pending changes; whether there were any.
+    /// Translates the pending events to pending changes. Returns true if there were any.
     fn translate(&mut self) -> bool {
         let Some(inotify) = &mut self.inotify else {
             return false;
@@ -245,7 +242,7 @@ impl Watch {
         translator.drain(&mut self.reader, inotify)
     }
 
-    /// What only a clock tells: a spool that was replaced, one that is back, a rescan that is due.
+    /// Checks what has no events: a spool that was replaced, one that is back, a rescan that is due.
     fn look_around(&mut self) -> Result<()> {
         let replaced = self.spools.iter().find(|spool| spool.is_replaced());
         if let Some(spool) = replaced {
@@ -264,7 +261,7 @@ impl Watch {
                 return self.load_again("an instance can be read again".to_owned());
             }
         }
-        // A timer may be a little early.
+        // A timer may fire a little early.
         let due = self.options.poll().unwrap_or(RESCAN).mul_f64(0.99);
         if self.tracked.blind.is_some() && self.looked.at.elapsed() >= due {
             return self.load_again("there are no events".to_owned());
@@ -286,7 +283,7 @@ impl Watch {
         outcome.map(drop)
     }
 
-    /// Drops inotify once it cannot tell all events, and reports that unless the option poll asked for it.
+    /// Drops inotify once its coverage is incomplete, and reports that unless the option poll asked for it.
     fn go_blind(&mut self) {
         let Some(why) = self.tracked.blind.clone() else {
             self.told_blind = false;
@@ -302,8 +299,8 @@ impl Watch {
         }
     }
 
-    /// Forgets all, watches all directories, and reads all queues; but where there were no events and are
-    /// none, what is known of unchanged files is kept.
+    /// Forgets everything, watches all directories, and reads all queues. If there were and are no events, it
+    /// keeps what it knows about unchanged files.
     fn load(&mut self) -> Result<Rescanned> {
         let found = self.options.instances()?;
         self.pending.clear();
@@ -336,7 +333,7 @@ impl Watch {
         Ok(Rescanned::OfAll)
     }
 
-    /// Whether `opened` are the instances and spools that are watched.
+    /// Returns true if `opened` are the watched instances and spools.
     fn is_of(&self, opened: &[(Instance, Spool)]) -> bool {
         let same = |(spool, (instance, _)): (&TrackedSpool, &(Instance, Spool))| {
             spool.instance == *instance && spool.identity.is_some() && !spool.is_replaced()
@@ -346,7 +343,7 @@ impl Watch {
             && self.spools.iter().zip(opened).all(same)
     }
 
-    /// Whether there may be events by now, where there were none.
+    /// Returns true if inotify may work now, and did not before.
     fn may_hear(&self) -> bool {
         let remote = |spool: &TrackedSpool| {
             sys::network_file_system(&spool.instance.queue_directory).is_some()
@@ -371,7 +368,7 @@ impl Watch {
         log::info!("{kept} of {all} files have not changed and were not read");
     }
 
-    /// Has the kernel tell events from now on; else why there are none.
+    /// Starts inotify. An error says why there can be no events.
     fn hear(&mut self) -> std::result::Result<(), String> {
         if self.options.poll().is_some() {
             return Err("they are not wanted (option poll)".to_owned());
@@ -418,13 +415,13 @@ impl Watch {
         self.spools.push(spool);
     }
 
-    /// The next event that nobody has pulled yet. It does not look for new ones: [`Watch::dispatch`] does.
+    /// Returns the next event that the host has not read. Only [`Watch::dispatch`] adds events.
     pub fn next_event(&mut self) -> Option<Event> {
         self.events.pop()
     }
 
-    /// The snapshot of this moment, the same that a scan with these options would take. Events that wait
-    /// are handled first.
+    /// Returns the snapshot of this moment, the same that a scan with these options would take. It processes
+    /// pending events first.
     ///
     /// # Errors
     /// As [`Watch::dispatch`].
@@ -433,9 +430,9 @@ impl Watch {
         Ok(self.take(Taken::Whole))
     }
 
-    /// The verdict of this moment by the rules of `options`: those of the watch, or others that ask for
-    /// nothing more. It costs the same for any number of messages; its long output lacks the tables by
-    /// domain, which only [`Watch::snapshot`] has.
+    /// Returns the verdict of this moment by the rules of `options`: those of the watch, or others that need no
+    /// more data. It costs the same for any number of messages. Its long output lacks the tables by domain,
+    /// which only [`Watch::snapshot`] has.
     ///
     /// # Errors
     /// As [`Watch::dispatch`], or if a rule contradicts another option.
@@ -446,7 +443,7 @@ impl Watch {
         Ok((snapshot, verdict))
     }
 
-    /// The options that it was opened with.
+    /// Returns the options that it was opened with.
     pub fn options(&self) -> &Options {
         &self.options
     }

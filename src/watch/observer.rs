@@ -1,4 +1,4 @@
-//! What is kept of one queue file: the observer that hears of it.
+//! Captures what is kept of one queue file: the observer of a watch.
 
 use crate::postfix::address;
 use crate::postfix::defer_log::{Entry, Log};
@@ -12,22 +12,22 @@ use crate::snapshot::destination::{Destination, DestinationReader, Lookup, WhyKe
 use crate::snapshot::origins::make_key;
 use crate::sys::Inode;
 
-/// Different destinations and reasons that are kept of one message; the rest counts without a name.
+/// How many destinations and reasons are kept of one message. The rest counts without a name.
 const MAX_PARTS: usize = 1 << 16;
 
-/// Recipients of one message that have domain, code and reason in common.
+/// The recipients of one message that share domain, code and reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Part {
-    /// The destination domain; `None` beyond [`MAX_PARTS`], or if no table asks for it.
+    /// The destination domain; `None` beyond [`MAX_PARTS`], or if no table needs it.
     pub(super) domain: Option<Vec<u8>>,
     /// Why they wait: the status code, and the key of the table of reasons.
     pub(super) why: Option<(Vec<u8>, Vec<u8>)>,
-    /// How many.
+    /// The number of recipients.
     pub(super) recipients: u32,
 }
 
 impl Part {
-    /// One recipient.
+    /// Makes a part of one recipient.
     fn of(one: &Destination<'_>) -> Part {
         Part {
             domain: Some(one.domain.to_vec()),
@@ -36,7 +36,7 @@ impl Part {
         }
     }
 
-    /// Whether `one` is a recipient of this part.
+    /// Returns true if `one` belongs to this part.
     fn is(&self, one: &Destination<'_>) -> bool {
         let why = self
             .why
@@ -46,7 +46,7 @@ impl Part {
     }
 }
 
-/// Puts equal parts together.
+/// Merges equal parts.
 fn join_parts(parts: &mut Vec<Part>) {
     parts.sort_unstable();
     parts.dedup_by(|later, kept| {
@@ -69,12 +69,12 @@ fn add_unnamed(parts: &mut Vec<Part>) {
     }
 }
 
-/// What a file turned out to be.
+/// The result of reading a file.
 #[derive(Debug)]
 pub(super) enum Facts {
-    /// A message, or not ready to be one (`envelope` is then none).
+    /// A message, or a file that is not ready (`envelope` is then none).
     File(Box<File>),
-    /// It cannot be read.
+    /// The file cannot be read.
     Gap(Gap),
 }
 
@@ -88,18 +88,18 @@ pub(super) struct File {
     pub(super) size: u64,
     /// The sender as the table of senders spells it, if that table is needed and there is a sender.
     pub(super) sender: Option<Vec<u8>>,
-    /// Login and client as the table of origins spells them, if that table is needed and one is known.
+    /// The login or client as the table of origins spells it, if that table is needed and one is known.
     pub(super) origin: Option<Vec<u8>>,
     pub(super) parts: Vec<Part>,
-    /// Whether Postfix looks for it in another directory.
+    /// True if Postfix looks for it in another directory.
     pub(super) misplaced: bool,
     /// Why its owner stops Postfix, if it does.
     pub(super) fault: Option<OwnerFault>,
-    /// What stands in the way of its delay reasons.
+    /// Why its delay reasons cannot be read.
     pub(super) log_gap: Option<Gap>,
 }
 
-/// Hears of one file at a time.
+/// Observes one file at a time.
 #[derive(Debug)]
 pub(super) struct FileCapture {
     plan: Plan,
@@ -128,7 +128,7 @@ impl FileCapture {
         }
     }
 
-    /// What was heard since the last time; `None` if the file is gone or no file.
+    /// Takes what was observed since the last call. `None` if the file is gone or is not a file.
     pub(super) fn take(&mut self) -> Option<Facts> {
         let found = self.found.take();
         self.forget();
@@ -188,7 +188,7 @@ impl Visitor for FileCapture {
             return;
         }
         let one = self.destinations.read(address, offset, lookup);
-        // Recipients of one domain usually stand together.
+        // Recipients of one domain are usually next to each other.
         if let Some(last) = self.parts.last_mut().filter(|last| last.is(&one)) {
             last.recipients = last.recipients.saturating_add(1);
             return;

@@ -1,35 +1,35 @@
-//! Pending changes: the files that events were about, until somebody looks at them.
+//! Pending changes: the files that had events and have not been checked yet.
 //!
-//! Events of one file are put together, for a look at it finds all of them. Nothing is read here.
+//! Several events of one file become one check, which finds all changes. Nothing is read here.
 
 use std::collections::{HashMap, VecDeque};
 
 use super::ledger::DirectoryId;
 
-/// Renames of which only the first half has come.
+/// How many renames may wait for their second half.
 const MAX_HALVES: usize = 32;
 
 /// A file: its directory and its name.
 pub(super) type Key = (DirectoryId, Box<[u8]>);
 
-/// Files, and how each is to be looked at.
+/// Files, and how each is to be checked.
 pub(super) type Changes = Vec<(Key, Look)>;
 
-/// How a file is to be looked at.
+/// How a file is to be checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Look {
-    /// It was renamed to another name or directory, which may be one that is not watched.
+    /// It was renamed to another name or directory, which may be outside the watched ones.
     Away,
     /// It has gone.
     Gone,
     /// Its mode or times may have changed.
     Inode,
-    /// Anything may have.
+    /// Anything may have changed.
     Whole,
 }
 
 impl Look {
-    /// The look that finds what two events said, of which `later` came after this one.
+    /// Combines the checks of two events; `later` came after this one.
     fn and(self, later: Look) -> Look {
         match (self, later) {
             (_, Look::Gone | Look::Away) => later,
@@ -45,21 +45,21 @@ pub(super) struct MovedFrom {
     cookie: u32,
     /// The old name.
     pub(super) key: Key,
-    /// Whether the entry of that name says what the file is, so that it can be carried along.
+    /// True if the entry of that name describes the file, so that it can move along.
     pub(super) is_known: bool,
 }
 
-/// Changes that nobody has looked at yet.
+/// Changes that have not been processed yet.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     looks: HashMap<Key, Look>,
-    /// The keys in the order in which they came; one that is not in `looks` any more needs no look.
+    /// The keys in the order of their events. A key that is no longer in `looks` needs no check.
     order: Vec<Key>,
     halves: VecDeque<MovedFrom>,
 }
 
 impl Pending {
-    /// An event says that a file must be looked at.
+    /// Adds a file that an event was about.
     pub(super) fn add(&mut self, key: Key, look: Look) {
         if let Some(pending) = self.looks.get_mut(&key) {
             *pending = pending.and(look);
@@ -69,17 +69,17 @@ impl Pending {
         self.looks.insert(key, look);
     }
 
-    /// Whether a file waits for a look.
+    /// Returns true if a file waits for its check.
     pub(super) fn contains(&self, key: &Key) -> bool {
         self.looks.contains_key(key)
     }
 
-    /// A file needs no look any more.
+    /// Removes a file that needs no check any more.
     pub(super) fn remove(&mut self, key: &Key) {
         self.looks.remove(key);
     }
 
-    /// The first half of a rename came; the oldest one whose second half never came is dropped.
+    /// Stores the first half of a rename. The oldest half without a second one is dropped.
     pub(super) fn moved_from(&mut self, cookie: u32, key: Key, is_known: bool) {
         if self.halves.len() >= MAX_HALVES {
             self.halves.pop_front();
@@ -91,26 +91,26 @@ impl Pending {
         });
     }
 
-    /// The second half of a rename came; returns the first, unless the file came from elsewhere.
+    /// Takes the second half of a rename. Returns the first, unless the file came from elsewhere.
     pub(super) fn moved_to(&mut self, cookie: u32) -> Option<MovedFrom> {
         let index = self.halves.iter().position(|half| half.cookie == cookie)?;
         self.halves.remove(index)
     }
 
-    /// Forgets all files in `directories`.
+    /// Removes all files in `directories`.
     pub(super) fn forget(&mut self, directories: &[DirectoryId]) {
         let stays = |key: &Key| !directories.contains(&key.0);
         self.order.retain(stays);
         self.looks.retain(|key, _| stays(key));
     }
 
-    /// Forgets everything.
+    /// Removes everything.
     pub(super) fn clear(&mut self) {
         *self = Pending::default();
     }
 
-    /// Takes all files that wait, in their order: first those that have gone, then those that may be there.
-    /// So what was renamed is known when its new name is looked at.
+    /// Takes all files that wait, in their order: first those that have gone, then those that may exist. So the
+    /// source of a rename is known when its new name is checked.
     pub(super) fn take(&mut self) -> (Changes, Changes) {
         let order = std::mem::take(&mut self.order);
         let mut looks = std::mem::take(&mut self.looks);

@@ -1,4 +1,4 @@
-//! Looking at the files that events were about, and telling what has become of them.
+//! Checks the files that events were about, updates the state, and reports what happened to them.
 
 use std::collections::HashMap;
 use std::ffi::CString;
@@ -15,11 +15,11 @@ use crate::postfix::queue::Queue;
 use crate::scan::{Depth, Directory};
 use crate::sys::{self, EntryKind};
 
-/// Messages that were renamed away from where they were known, until they are found again: by instance
-/// and name, with the event that tells when they are not.
+/// Messages that were renamed away and are not found yet: by instance and name, with the event that reports
+/// them as gone.
 type RenamedAway = HashMap<(usize, Box<[u8]>), Event>;
 
-/// One look at all files that events were about.
+/// One check of all files that events were about.
 pub(super) struct Reconciliation<'w> {
     pub(super) spools: &'w mut [TrackedSpool],
     pub(super) tracked: &'w mut Tracked,
@@ -29,7 +29,7 @@ pub(super) struct Reconciliation<'w> {
 }
 
 impl<'w> Reconciliation<'w> {
-    /// A look that brings `tracked` up to date and tells `events` what it finds.
+    /// Prepares a check that updates `tracked` and reports changes to `events`.
     pub(super) fn new(
         spools: &'w mut [TrackedSpool],
         tracked: &'w mut Tracked,
@@ -44,7 +44,7 @@ impl<'w> Reconciliation<'w> {
         }
     }
 
-    /// Looks at all files that wait; returns how many were looked at.
+    /// Checks all files that wait. Returns how many.
     pub(super) fn run(mut self, pending: &mut Pending) -> u64 {
         let (gone, there) = pending.take();
         for (key, look) in gone {
@@ -59,7 +59,7 @@ impl<'w> Reconciliation<'w> {
         self.looks
     }
 
-    /// The instance and the directory that has this number and is still there.
+    /// Returns the instance and the directory of this number, if it still exists.
     fn queue_place(&self, directory_id: DirectoryId) -> Option<(usize, Arc<Directory>)> {
         let row = self.tracked.directories.row(directory_id);
         match &row.what {
@@ -70,7 +70,7 @@ impl<'w> Reconciliation<'w> {
         }
     }
 
-    /// A file is not there any more.
+    /// Handles a file that has gone.
     fn take_out(&mut self, key: &Key, look: Look) {
         let (directory_id, name) = key;
         let Some((instance, directory)) = self.queue_place(*directory_id) else {
@@ -78,7 +78,7 @@ impl<'w> Reconciliation<'w> {
         };
         let queue = directory.queue;
         let Some(id) = self.tracked.ledger.find(*directory_id, name) else {
-            // Known under the name that it came from.
+            // Known by the name that it came from.
             let left = self.renamed_away.remove(&(instance, name.clone()));
             if let (Some(mut left), Look::Gone) = (left.clone(), look) {
                 left.queue = Some(queue);
@@ -99,7 +99,7 @@ impl<'w> Reconciliation<'w> {
             .drop_entry(&mut self.spools[instance], queue, id);
     }
 
-    /// Looks at a file that is there, or was.
+    /// Checks a file that exists or did exist.
     fn look(&mut self, key: Key, look: Look) {
         let (directory_id, name) = key;
         let Some((instance, directory)) = self.queue_place(directory_id) else {
@@ -192,7 +192,7 @@ impl<'w> Reconciliation<'w> {
     }
 }
 
-/// What a change of an entry shows by.
+/// The parts of an entry whose change makes an event.
 #[derive(PartialEq, Eq)]
 pub(super) struct Outline {
     recipients: u64,

@@ -1,12 +1,11 @@
-//! What a watch without events does from time to time: it looks at all files again, and reads those that
-//! have changed.
+//! Rescans an instance without events: it looks at all files from time to time, and reads those that have
+//! changed.
 //!
-//! A file need not be read again if it, and its log of delay reasons where that is read, has the inode
-//! number, the size and the time of change that it had just before it was read
-//! ([`crate::sys::Identity`]), and if it was read so long after it was first seen to have these that no
-//! change before the reading can have left them the same ([`SETTLED`]). One statx(2) for each of the two
-//! takes the place of open, fstat, pread and close, and of the reading. It costs 56 bytes for each message.
-//! All directories are opened and listed again each time.
+//! A file counts as unchanged if it, and its log of delay reasons where that is read, has the inode number,
+//! size and time of change that it had just before it was read ([`crate::sys::Identity`]). It must also have
+//! been read long enough after these values were first seen: then no change before the reading can have left
+//! them the same ([`SETTLED`]). One statx(2) for each of the two replaces open, fstat, pread, close, and the
+//! parsing. This costs 56 bytes of memory for each message. All directories are opened and listed each time.
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -21,25 +20,25 @@ use crate::postfix::queue::Queue;
 use crate::scan::Identities;
 use crate::sys::Identity;
 
-/// After how long a file that changes again has another time of change, in tenths of a second: clocks of
-/// file systems tick every few milliseconds, those of old ones every second. It is counted on this host's
-/// own clock, for a server's may be wrong.
+/// How long a file must be unchanged until a further change gives it another time of change, in tenths of a
+/// second. The clock of a file system ticks every few milliseconds, on old ones every second. It is counted
+/// on this host's clock, because the clock of a file server may be wrong.
 const SETTLED: u32 = 21;
 
-/// One look at all files of an instance.
+/// One rescan of an instance.
 pub(super) struct Rescan<'w> {
     instance: usize,
-    /// The directories that are there still.
+    /// The directories that still exist.
     directories: HashSet<DirectoryId>,
-    /// A bit for each entry that is there still.
+    /// A bit for each entry that still exists.
     seen: Vec<u64>,
-    /// Messages that are new in their directory.
+    /// The messages that are new in their directory.
     arrived: HashSet<EntryId>,
     events: &'w mut Events,
 }
 
 impl<'w> Rescan<'w> {
-    /// Begins to look at `instance`; changes of single messages go to `events`.
+    /// Begins a rescan of `instance`. It reports changes of single messages to `events`.
     pub(super) fn new(instance: usize, events: &'w mut Events) -> Self {
         Rescan {
             instance,
@@ -50,12 +49,12 @@ impl<'w> Rescan<'w> {
         }
     }
 
-    /// A directory is there.
+    /// Marks a directory as existing.
     pub(super) fn see_place(&mut self, directory_id: DirectoryId) {
         self.directories.insert(directory_id);
     }
 
-    /// A file is there.
+    /// Marks a file as existing.
     pub(super) fn see(&mut self, id: EntryId) {
         let word = id as usize / 64;
         if self.seen.len() <= word {
@@ -69,7 +68,7 @@ impl<'w> Rescan<'w> {
         word.is_some_and(|word| word & (1 << (id % 64)) != 0)
     }
 
-    /// Takes in what a file says that was not known, or is another than it was.
+    /// Stores what a new or changed file says.
     pub(super) fn put(
         &mut self,
         tracked: &mut Tracked,
@@ -85,7 +84,7 @@ impl<'w> Rescan<'w> {
             .map(|id| Outline::of(ledger, id));
         let id = tracked.put(spool, directory_id, queue, name, facts);
         self.see(id);
-        // What is there and no message any more has not left: it cannot be read, or is not ready.
+        // A message that exists but cannot be read, or is not ready, has not left.
         if tracked.ledger.entry(id).is_message() {
             let instance = &spool.instance.name;
             match before {
@@ -104,7 +103,7 @@ impl<'w> Rescan<'w> {
         id
     }
 
-    /// Takes out what is not there any more.
+    /// Removes the entries that no longer exist.
     pub(super) fn finish(mut self, tracked: &mut Tracked, spool: &mut TrackedSpool) {
         let hidden = self.hidden(tracked, spool);
         let gone: Vec<DirectoryId> = tracked
@@ -142,7 +141,7 @@ impl<'w> Rescan<'w> {
                 let to = found.and_then(|found| Some((found, here(tracked, found)?)));
                 let told = match to {
                     Some((found, to)) if to != queue => Some((EventKind::Moved, to, found)),
-                    // To another directory of the same queue.
+                    // It moved to another directory of the same queue.
                     Some(_) => None,
                     None => Some((EventKind::Left, queue, id)),
                 };
@@ -175,8 +174,8 @@ impl<'w> Rescan<'w> {
 }
 
 impl Rescan<'_> {
-    /// The directories of which this look does not say whether files have gone, for they, or what they lie in,
-    /// could not be listed.
+    /// Returns the directories whose files this rescan cannot judge: they, or a directory above them, could not
+    /// be listed.
     fn hidden(&self, tracked: &Tracked, spool: &TrackedSpool) -> HashSet<DirectoryId> {
         let here = || {
             tracked
@@ -208,19 +207,20 @@ impl Rescan<'_> {
     }
 }
 
-/// What is noted of a file that was `identities` just before it was read at `now`, in tenths of a second;
-/// `before` was noted of it if it was the same. `None` if what was read may not stand for it.
+/// Returns the note on a file whose `identities` were taken just before it was read at `now`, in tenths
+/// of a second. `before` is its earlier note if the identities were the same. `None` if what was read
+/// must not be reused.
 pub(super) fn note(
     identities: Identities,
     facts: &Facts,
     before: Option<Noted>,
     now: u32,
 ) -> Option<Noted> {
-    // What could not be read may be readable without having changed.
+    // A file that could not be read may become readable without a change.
     let Facts::File(file) = facts else {
         return None;
     };
-    // A log that came after it was looked for may have gone again.
+    // A log that appeared after the check may have gone again.
     let log_came = identities.log == Identity::NONE && is_explained(file);
     if file.log_gap.is_some() || log_came {
         return None;
@@ -304,7 +304,7 @@ mod tests {
                     .proven
             );
         }
-        // It came while the file was read.
+        // It appeared while the file was read.
         let found = Identities {
             file,
             log: Identity::NONE,

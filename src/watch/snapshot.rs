@@ -1,5 +1,5 @@
-//! The snapshot of a moment, made of the totals and, when it must be whole, of the ledger; and what it is
-//! compared with.
+//! Takes the snapshot of a moment: from the totals and, if it must be whole, from the ledger. Also keeps the
+//! earlier snapshots that growth is computed from.
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
@@ -21,21 +21,21 @@ use crate::snapshot::{Damaged, Earlier, InstanceSnapshot, MAX_EXAMPLES, Previous
 pub(super) enum Taken {
     /// All tables.
     Whole,
-    /// The tables alone that rules ask for. It costs the same for any number of messages.
+    /// Only the tables that rules ask for. It costs the same for any number of messages.
     ForRules,
 }
 
-/// Earlier snapshots, which growth is measured from.
+/// The earlier snapshots that growth is computed from.
 #[derive(Debug, Default)]
 pub(super) struct History {
     earlier: VecDeque<(Instant, Earlier)>,
 }
 
 impl History {
-    /// Snapshots that are kept: the younger of two is on its way to be old enough.
+    /// How many snapshots are kept. The younger of two is about to become old enough.
     const KEPT: usize = 3;
 
-    /// The youngest that is old enough, and that `is_usable`.
+    /// Returns the youngest that is old enough, and that `is_usable`.
     fn compared(&self, is_usable: impl Fn(&Earlier) -> bool) -> Previous {
         self.earlier
             .iter()
@@ -60,10 +60,10 @@ impl History {
 }
 
 impl Watch {
-    /// The snapshot of the moment.
+    /// Takes the snapshot of this moment.
     pub(super) fn take(&mut self, taken: Taken) -> Snapshot {
         let request = self.options.request(self.purpose).unwrap_or(self.request);
-        // Without events what is known is as old as the last look, and does not pretend to be younger.
+        // Without events the state is as old as the last rescan, and the snapshot says so.
         let (now, since_boot) = match self.blind() {
             Some(_) if !self.options.is_now_given() => (self.looked.now, self.looked.since_boot),
             _ => (request.now, request.since_boot),
@@ -96,7 +96,7 @@ impl Watch {
     }
 }
 
-/// The snapshot of one spool, whose number is `number`.
+/// Takes the snapshot of one spool, whose number is `number`.
 fn instance(
     tracked: &Tracked,
     number: usize,
@@ -160,7 +160,7 @@ fn instance(
     let expected = spool.spool.expected();
     let mut tallies = tallies;
     for (_, row) in tracked.directories.iter() {
-        // Those of the queues themselves are told already.
+        // The gaps of the queue directories themselves are in the list already.
         if let (DirectoryKind::Queue(directory), true, Some(_)) =
             (&row.what, row.instance == number, &row.parent)
         {
@@ -187,7 +187,7 @@ fn instance(
         Taken::ForRules => spool.totals.tables(),
     };
     let mut wanted = spool.totals.wanted;
-    // Their rows are of a whole snapshot only.
+    // Only a whole snapshot has the rows of these tables.
     wanted.reasons &= taken == Taken::Whole;
     InstanceSnapshot {
         plan: spool.totals.plan,

@@ -1,8 +1,8 @@
-//! What the files of a watched instance add up to, kept with every change.
+//! The sums over the files of a watched instance, updated with every change.
 //!
-//! A rule finds its figure here at once, whatever the number of messages: sums, arrival times, names.
-//! What depends on the present time or on a minimum (the ages of a domain's recipients, the oldest message
-//! of a reason) is counted from the ledger when a whole snapshot is taken.
+//! A rule finds its figure here at once, whatever the number of messages: sums, arrival times, names. What
+//! depends on the present time or on a minimum (the ages of a domain's recipients, the oldest message of a
+//! reason) is computed from the ledger when a whole snapshot is taken.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::snapshot::ages::Ages;
 use crate::snapshot::contribution::{Bounds, Contribution, Sign, Sums, expiry, explains};
 use crate::snapshot::{QueueTables, Seconds, Tables, Tally, Wanted, Why};
 
-/// What the queues of an instance add up to.
+/// The sums of the queues of an instance.
 #[derive(Debug)]
 pub(super) struct Totals {
     pub(super) plan: Plan,
@@ -23,7 +23,7 @@ pub(super) struct Totals {
     tables: Arc<Tables>,
 }
 
-/// Recipients of any age: ages are counted of a whole snapshot only.
+/// Recipients of any age. Only a whole snapshot counts ages.
 fn recipients(total: u64) -> Ages {
     Ages {
         total,
@@ -32,7 +32,7 @@ fn recipients(total: u64) -> Ages {
 }
 
 impl Totals {
-    /// The totals of no files, for the queues of `plan` and the tables that are `wanted`.
+    /// Makes empty sums for the queues of `plan` and the `wanted` tables.
     pub(super) fn new(plan: Plan, wanted: Wanted) -> Self {
         Totals {
             plan,
@@ -42,7 +42,7 @@ impl Totals {
         }
     }
 
-    /// Adds an entry of `queue`, or takes it out again.
+    /// Adds an entry of `queue`, or subtracts it again.
     pub(super) fn apply(
         &mut self,
         ledger: &Ledger,
@@ -68,7 +68,7 @@ impl Totals {
     ) {
         let wanted = self.wanted;
         let entry = ledger.entry(id);
-        // In place, unless a snapshot that somebody still holds shares it.
+        // In place, unless a snapshot still shares the table.
         let table = &mut Arc::make_mut(&mut self.tables)[queue];
         if let (true, Some(arrival)) = (wanted.arrivals, entry.arrival()) {
             table.arrivals.change(arrival, sign);
@@ -105,25 +105,25 @@ impl Totals {
         });
     }
 
-    /// Adds what the inode of an entry says, or takes it out again: a next retry or a mode has changed.
+    /// Adds the inode of an entry, or subtracts it again: a next retry or a mode has changed.
     pub(super) fn apply_inode(&mut self, entry: &Entry, queue: Queue, sign: Sign) {
         let mtime = entry.is_message().then_some(i64::from(entry.mtime));
         let one = Contribution::of_inode(queue, u32::from(entry.mode), mtime);
         self.queues[queue.index()].change(&one, sign);
     }
 
-    /// The tally of `queue` at the moment that has `bounds`.
+    /// Returns the tally of `queue` at the moment that has `bounds`.
     pub(super) fn tally(&self, queue: Queue, bounds: &Bounds) -> Tally {
         self.queues[queue.index()].tally(bounds)
     }
 
-    /// The tables that rules ask for: shared, and with totals alone.
+    /// Returns the tables that rules ask for: shared, and with totals only.
     pub(super) fn tables(&self) -> Arc<Tables> {
         Arc::clone(&self.tables)
     }
 
-    /// All tables at `now`, counted from the ledger; `queue_of` gives the queue of an entry that belongs to
-    /// this instance.
+    /// Returns all tables at `now`, computed from the ledger. `queue_of` gives the queue of an entry of this
+    /// instance.
     pub(super) fn whole_tables(
         &self,
         ledger: &Ledger,

@@ -1,4 +1,4 @@
-//! What a watch knows: its spools, all entries, all directories, and the changes that keep the sums right.
+//! The state of a watch: its spools, entries and directories, and the operations that keep the sums right.
 
 use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsFd, OwnedFd};
@@ -20,7 +20,7 @@ use crate::snapshot::Wanted;
 use crate::snapshot::contribution::Sign;
 use crate::sys::{self, Noatime};
 
-/// One instance that is watched.
+/// One watched instance.
 #[derive(Debug)]
 pub(super) struct TrackedSpool {
     pub(super) instance: Instance,
@@ -28,16 +28,16 @@ pub(super) struct TrackedSpool {
     pub(super) totals: Totals,
     pub(super) files: FileReader,
     pub(super) capture: FileCapture,
-    /// Its queue directory when it was opened: device and inode.
+    /// Device and inode of its queue directory when it was opened.
     pub(super) identity: Option<(u64, u64)>,
-    /// What could not be opened at all.
+    /// Gaps from directories that could not be opened.
     pub(super) gaps: Vec<Gap>,
-    /// When it was opened first.
+    /// The time at which it was first opened.
     pub(super) clock: Instant,
 }
 
 impl TrackedSpool {
-    /// The spool of `instance`, of which nothing is known yet.
+    /// Makes the empty state for the spool of `instance`.
     pub(super) fn new(instance: Instance, spool: Spool, plan: Plan, wanted: Wanted) -> Self {
         TrackedSpool {
             identity: identity(&instance.queue_directory),
@@ -51,12 +51,12 @@ impl TrackedSpool {
         }
     }
 
-    /// Whether another directory lies at its path now.
+    /// Returns true if there is another directory at its path now.
     pub(super) fn is_replaced(&self) -> bool {
         identity(&self.instance.queue_directory) != self.identity
     }
 
-    /// Opens its delay logs and the directories of its queues, and notes what stands in the way.
+    /// Opens its delay logs and queue directories. Records what cannot be opened.
     pub(super) fn open(&mut self) -> Vec<Arc<Directory>> {
         let plan = self.totals.plan;
         let (files, mut gaps) = self.spool.reader(&plan);
@@ -70,28 +70,28 @@ impl TrackedSpool {
     }
 }
 
-/// Device and inode of the directory at `path`, links followed.
+/// Returns device and inode of the directory at `path`, following links.
 fn identity(path: &Path) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt as _;
     let metadata = path.metadata().ok()?;
     Some((metadata.dev(), metadata.ino()))
 }
 
-/// The entries of all spools, and the directories that they lie in.
+/// The entries of all spools, and their directories.
 #[derive(Debug)]
 pub(super) struct Tracked {
     pub(super) ledger: Ledger,
     pub(super) directories: WatchSet,
     /// Directories below a queue that could not be opened.
     pub(super) lost: Vec<(usize, Gap)>,
-    /// Why there are no events.
+    /// Why there are no events, if there are none.
     pub(super) blind: Option<String>,
-    /// Files that were not read when all was looked at last, for they were known and had not changed.
+    /// How many known files had not changed at the last rescan, and were not read.
     pub(super) kept: u64,
 }
 
 impl Tracked {
-    /// Nothing is known yet. Directories are watched by way of `inotify`.
+    /// Makes an empty state. Directories are watched through `inotify`.
     pub(super) fn new(inotify: Option<&Inotify>, blind: Option<String>) -> Self {
         Tracked {
             ledger: Ledger::default(),
@@ -102,7 +102,7 @@ impl Tracked {
         }
     }
 
-    /// Notes that a watch could not be set.
+    /// Records that a watch could not be set.
     pub(super) fn note(&mut self, outcome: Result<(), Blindness>) {
         if let Err(Blindness(why)) = outcome {
             self.blind.get_or_insert(why);
@@ -144,7 +144,7 @@ impl Tracked {
         directory_id
     }
 
-    /// Watches the directory `name` in one of logs; `None` if it is none.
+    /// Watches the directory `name` in a directory of logs. `None` if it is not a directory.
     pub(super) fn add_logs_below(
         &mut self,
         instance: usize,
@@ -158,7 +158,7 @@ impl Tracked {
         Some(self.add_logs(instance, below, &path, inside))
     }
 
-    /// Takes a file in, in place of what was known under its name.
+    /// Stores a file in place of the entry of its name.
     pub(super) fn put(
         &mut self,
         spool: &mut TrackedSpool,
@@ -207,7 +207,7 @@ impl Tracked {
         self.ledger.remove(id);
     }
 
-    /// Carries an entry from one queue to another.
+    /// Moves an entry from one queue to another.
     pub(super) fn carry(
         &mut self,
         spool: &mut TrackedSpool,
@@ -222,7 +222,7 @@ impl Tracked {
         totals.apply(&self.ledger, id, to, settings, Sign::Add);
     }
 
-    /// Takes in what the inode of an entry says now; false if the file must be read.
+    /// Updates an entry from its inode. Returns false if the file must be read.
     pub(super) fn look_at_inode(
         &mut self,
         spool: &mut TrackedSpool,

@@ -1,4 +1,4 @@
-//! From events to pending changes. Only new directories are read here.
+//! Translates inotify events to pending changes. It reads only new directories.
 
 use std::ffi::{CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
@@ -17,18 +17,18 @@ use crate::postfix::queue::Queue;
 use crate::postfix::queue_id;
 use crate::scan::GapKind;
 
-/// Turns events into pending changes. It borrows what they change.
+/// Translates events to pending changes. It borrows what they change.
 pub(super) struct Translator<'w> {
     pub(super) spools: &'w mut [TrackedSpool],
     pub(super) tracked: &'w mut Tracked,
     pub(super) pending: &'w mut Pending,
     pub(super) events: &'w mut Events,
-    /// Why all must be read again.
+    /// The reason for a full rescan, if one is necessary.
     pub(super) reload: &'w mut Option<String>,
 }
 
 impl Translator<'_> {
-    /// Takes in the events that wait; whether there were any.
+    /// Processes the pending events. Returns true if there were any.
     pub(super) fn drain(&mut self, reader: &mut EventReader, inotify: &mut Inotify) -> bool {
         let mut any = false;
         loop {
@@ -44,7 +44,7 @@ impl Translator<'_> {
                 self.handle(event);
             }
             if self.reload.is_some() {
-                // What follows is about files that will be read again.
+                // The remaining events are about files that the rescan reads.
                 break;
             }
         }
@@ -76,7 +76,7 @@ impl Translator<'_> {
             return;
         }
         let Some(name) = name else {
-            // About the directory itself. Its parent reports one below a queue.
+            // About the directory itself. For a directory below a queue, its parent has an event, too.
             if is_root && mask.intersects(EventMask::DELETE_SELF | EventMask::MOVE_SELF) {
                 self.reload_for("a directory of the spool was moved or removed");
             } else if is_root && mask.contains(EventMask::ATTRIB) {
@@ -127,7 +127,7 @@ impl Translator<'_> {
         }
     }
 
-    /// A directory below a queue came, went, or got another mode.
+    /// A directory below a queue appeared, disappeared, or got another mode.
     fn directory_event(&mut self, directory_id: DirectoryId, mask: EventMask, name: &[u8]) {
         let Ok(name) = CString::new(name) else {
             return;
@@ -141,7 +141,7 @@ impl Translator<'_> {
             self.forget(old);
         }
         let instance = self.tracked.directories.row(directory_id).instance;
-        // It may have been one that could not be opened.
+        // It may be one that could not be opened before.
         let what = &self.tracked.directories.row(directory_id).what;
         let DirectoryKind::Queue(parent) = what else {
             return;
@@ -157,7 +157,7 @@ impl Translator<'_> {
         }
     }
 
-    /// Forgets a directory, all below it, and their files.
+    /// Forgets a directory, its subdirectories, and their files.
     fn forget(&mut self, directory_id: DirectoryId) {
         let instance = self.tracked.directories.row(directory_id).instance;
         let queue = self.tracked.directories.row(directory_id).queue();
@@ -186,7 +186,7 @@ impl Translator<'_> {
         }
         let old = self.tracked.directories.child(directory_id, &name);
         if mask.contains(EventMask::ATTRIB) {
-            // How deep logs lie is found by looking, and each message has a log.
+            // The depth of the logs is found by listing, and each message has a log.
             if !old.is_some_and(|old| access::logs_are_as_before(self.tracked, self.spools, old)) {
                 self.reload_for("a directory of delay logs got another mode");
             }
@@ -203,7 +203,7 @@ impl Translator<'_> {
         }
         let instance = self.tracked.directories.row(directory_id).instance;
         if let Some(found) = self.tracked.add_logs_below(instance, directory_id, &name) {
-            // Where main.cf does not say how deep logs lie, the directories do.
+            // If main.cf does not set the depth of the logs, the directories show it.
             if let Some(spool) = self.spools.get_mut(instance) {
                 spool.spool.forget_levels();
                 let (files, gaps) = spool.spool.reader(&spool.totals.plan);
@@ -225,7 +225,7 @@ impl Translator<'_> {
         for id in self.tracked.ledger.named(name) {
             let at = self.tracked.ledger.entry(id).directory_id;
             let row = self.tracked.directories.row(at);
-            // In corrupt no log is read.
+            // Postfix reads no log for a message in corrupt.
             if row.instance == instance && row.queue() != Some(Queue::Corrupt) {
                 self.pending.add((at, Box::from(name)), Look::Whole);
             }
@@ -276,7 +276,7 @@ impl Translator<'_> {
                 && self.reads_alike(instance, *from_queue, queue)
         });
         let entry = carried.and_then(|_| self.tracked.ledger.find(from_key.0, &from_key.1));
-        // One that was or is misplaced, or whose owner stops Postfix, is looked at as a whole.
+        // A file that is or was misplaced, or whose owner stops Postfix, must be read as a whole.
         let is_misplaced = self.is_misplaced(&key);
         let entry = entry.filter(|id| {
             let entry = self.tracked.ledger.entry(*id);
@@ -289,7 +289,7 @@ impl Translator<'_> {
         let Some(spool) = self.spools.get_mut(instance) else {
             return;
         };
-        // Its old name has gone, and there is nothing left to look at.
+        // The old name has gone. There is nothing to look at.
         self.pending.remove(&from_key);
         if let Some(before) = self.tracked.ledger.find(key.0, &key.1) {
             self.tracked.drop_entry(spool, queue, before);
@@ -297,7 +297,7 @@ impl Translator<'_> {
         self.pending.remove(&key);
         self.tracked.carry(spool, id, (from_queue, queue), key.0);
         if queue == Queue::Deferred && from_queue != queue {
-            // Its time of modification is the next retry now, and may have been set without an event.
+            // Its modification time is now the next retry, and may have been set without an event.
             self.pending.add(key, Look::Inode);
         }
         if from_queue != queue && self.tracked.ledger.entry(id).is_message() {
@@ -307,7 +307,7 @@ impl Translator<'_> {
         }
     }
 
-    /// Whether Postfix looks for a file of this name in another directory.
+    /// Returns true if Postfix looks for a file of this name in another directory.
     fn is_misplaced(&self, key: &Key) -> bool {
         let row = self.tracked.directories.row(key.0);
         let spool = self.spools.get(row.instance);
@@ -319,7 +319,7 @@ impl Translator<'_> {
         }
     }
 
-    /// Whether a file is read the same way in both queues.
+    /// Returns true if a file is read in the same way in both queues.
     fn reads_alike(&self, instance: usize, one: Queue, other: Queue) -> bool {
         let Some(spool) = self.spools.get(instance) else {
             return false;

@@ -1,7 +1,7 @@
-//! When the host of a watch is woken: one descriptor over inotify and two timers.
+//! Wakes the host of a watch: one descriptor over inotify and two timers.
 //!
-//! The first event of a quiet queue wakes the host at once. While the queue is busy, events are collected
-//! for [`SETTLE`] and handled together: most mail is gone by then, and costs no look at its file.
+//! The first event of a quiet queue wakes the host at once. While the queue is busy, events are collected for
+//! [`SETTLE`] and processed together: most mail is gone by then, and its files need not be read.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
@@ -15,37 +15,37 @@ use rustix::time::{
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// How long a busy queue is left alone between two looks.
+/// How long events of a busy queue are collected before they are processed.
 pub const SETTLE: Duration = Duration::from_millis(20);
-/// How often the descriptor is readable though nothing happened: ages grow, and disks fill.
+/// How often the descriptor becomes readable without an event: ages grow, and disks fill.
 pub const TICK: Duration = Duration::from_secs(10);
 
-/// The numbers of the descriptors in epoll.
+/// The data that epoll returns for each descriptor.
 const OF_INOTIFY: u64 = 0;
 const OF_TICK: u64 = 1;
 const OF_SETTLE: u64 = 2;
 
-/// What woke the host.
+/// Why the host was woken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Woken {
     /// The regular tick has come.
     pub(super) ticked: bool,
-    /// Whether events may be handled now.
+    /// True if events may be processed now.
     pub(super) due: bool,
 }
 
-/// The descriptor that a host waits for, and what makes it readable.
+/// The descriptor that a host waits for, and the sources that make it readable.
 #[derive(Debug)]
 pub(super) struct Wakeups {
     epoll: OwnedFd,
     tick: OwnedFd,
     settle: OwnedFd,
-    /// Whether events wait for [`SETTLE`] to pass.
+    /// True while events wait for [`SETTLE`] to pass.
     settling: bool,
 }
 
 impl Wakeups {
-    /// Wakeups at each tick, of which each `often` is one.
+    /// Wakes the host at each tick. Each `often`, a tick is also a poll.
     pub(super) fn new(often: Duration) -> Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)
             .map_err(|errno| system("make an epoll", errno))?;
@@ -55,7 +55,7 @@ impl Wakeups {
             epoll::add(&epoll, timer, data, epoll::EventFlags::IN)
                 .map_err(|errno| system("wait for a timer", errno))?;
         }
-        // Polls fall on a tick.
+        // A poll coincides with a tick.
         let often = often.div_f64(often.div_duration_f64(TICK).ceil());
         set_timer(&tick, often, often);
         Ok(Wakeups {
@@ -66,12 +66,12 @@ impl Wakeups {
         })
     }
 
-    /// The descriptor, readable when there is something to do.
+    /// Returns the descriptor. It is readable when there is work.
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
         self.epoll.as_fd()
     }
 
-    /// Waits until the descriptor is readable, at most `within`; whether it is. A signal ends it.
+    /// Waits until the descriptor is readable, at most `within`. Returns true if it is. A signal ends the wait.
     pub(super) fn wait(&self, within: Option<Duration>) -> Result<bool> {
         let mut fds = [PollFd::new(&self.epoll, PollFlags::IN)];
         let timeout = within.map(timespec);
@@ -82,9 +82,9 @@ impl Wakeups {
         }
     }
 
-    /// Takes what woke the host, so that a quiet watch is not readable any more.
+    /// Consumes the wakeups, so that a quiet watch is no longer readable.
     pub(super) fn take(&mut self) -> Woken {
-        // Makes epoll let go of what it reported.
+        // Clears the events that epoll has reported.
         let mut reported = Vec::with_capacity(4);
         let now = timespec(Duration::ZERO);
         let _ = epoll::wait(
@@ -102,19 +102,19 @@ impl Wakeups {
         }
     }
 
-    /// Lets the events of `inotify` wake the host.
+    /// Adds `inotify` to the sources.
     pub(super) fn add(&self, inotify: &Inotify) -> rustix::io::Result<()> {
         let (data, flags) = of_inotify();
         epoll::add(&self.epoll, inotify, data, flags)
     }
 
-    /// The events of `inotify` wake nobody any more.
+    /// Removes `inotify` from the sources.
     pub(super) fn remove(&mut self, inotify: &Inotify) {
         let _ = epoll::delete(&self.epoll, inotify);
         self.settling = false;
     }
 
-    /// Lets the next event of `inotify` wake the host: after [`SETTLE`] if the queue is `busy`.
+    /// Lets the next event of `inotify` wake the host; after [`SETTLE`] if the queue is `busy`.
     pub(super) fn listen(&mut self, inotify: &Inotify, busy: bool) {
         if busy {
             self.settling = true;
@@ -126,7 +126,7 @@ impl Wakeups {
     }
 }
 
-/// One event is reported and no more: a busy queue would wake the host for each.
+/// One-shot: on a busy queue, each event would wake the host.
 fn of_inotify() -> (epoll::EventData, epoll::EventFlags) {
     (
         epoll::EventData::new_u64(OF_INOTIFY),
@@ -159,11 +159,11 @@ fn set_timer(timer: &OwnedFd, first: Duration, again: Duration) {
         it_value: timespec(first),
         it_interval: timespec(again),
     };
-    // With a timer of our own and a valid time it cannot fail.
+    // The timer is ours and the time is valid, so this cannot fail.
     let _ = timerfd_settime(timer, TimerfdTimerFlags::empty(), &value);
 }
 
-/// Empties a timer; whether it had expired.
+/// Empties a timer. Returns true if it had expired.
 fn expired(timer: &OwnedFd) -> bool {
     let mut count = [0; 8];
     matches!(rustix::io::read(timer, &mut count), Ok(8))
@@ -205,7 +205,7 @@ mod tests {
         std::fs::write(folder.path().join("one"), "").unwrap();
         assert!(wakeups.wait(Some(LONG)).unwrap());
         assert!(wakeups.take().due);
-        // The event was not read, and wakes nobody until somebody listens again.
+        // The event was not read, and wakes nobody until the next call of listen().
         assert!(!wakeups.wait(Some(Duration::ZERO)).unwrap());
         wakeups.listen(&inotify, true);
         assert!(

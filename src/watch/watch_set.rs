@@ -1,7 +1,7 @@
-//! The directories that are watched, and their watches.
+//! The watched directories and their inotify watches.
 //!
-//! Each is a spool, a directory of a queue, or one of the delay logs. Watches are set by way of the
-//! descriptor that is open on it, so that no name below a spool is followed twice.
+//! Each is a spool, a directory of a queue, or a directory of delay logs. A watch is set through the open
+//! descriptor of the directory, so that no name below a spool is resolved twice.
 
 use std::collections::HashMap;
 use std::ffi::CStr;
@@ -16,16 +16,16 @@ use super::ledger::DirectoryId;
 use crate::postfix::queue::Queue;
 use crate::scan::{Directory, Gap};
 
-/// What a watched directory is.
+/// The kind of a watched directory.
 #[derive(Debug)]
 pub(super) enum DirectoryKind {
     /// The queue directory of an instance.
     Spool,
-    /// A directory of a queue; the number is how deep it lies below it.
+    /// A directory of a queue, with its depth below the queue.
     Queue(Arc<Directory>),
     /// A directory of delay logs.
     Logs(OwnedFd, PathBuf),
-    /// None any more; of which queue it was.
+    /// No longer watched; the queue that it belonged to.
     Gone(Option<Queue>),
 }
 
@@ -35,11 +35,11 @@ pub(super) struct WatchedDirectory {
     /// The number of its instance.
     pub(super) instance: usize,
     pub(super) what: DirectoryKind,
-    /// The directory that it lies in, and its name there; none for a queue's own.
+    /// Its parent directory and its name there; none for the directory of a queue.
     pub(super) parent: Option<(DirectoryId, Box<CStr>)>,
     /// Why it could not be listed.
     pub(super) gap: Option<Gap>,
-    /// Whether all files in it that were looked at could be read.
+    /// True if all files in it that were checked could be read.
     pub(super) all_read: bool,
     watch: Option<WatchDescriptor>,
     pub(super) gone: bool,
@@ -59,7 +59,7 @@ impl WatchedDirectory {
 #[derive(Debug)]
 pub(super) struct Blindness(pub(super) String);
 
-/// All directories.
+/// All watched directories.
 #[derive(Debug)]
 pub(super) struct WatchSet {
     rows: Vec<WatchedDirectory>,
@@ -68,7 +68,7 @@ pub(super) struct WatchSet {
 }
 
 impl WatchSet {
-    /// No directories; without an inotify none is watched.
+    /// Makes an empty set. Without an inotify no watches are set.
     pub(super) fn new(inotify: Option<&Inotify>) -> Self {
         WatchSet {
             rows: Vec::new(),
@@ -93,13 +93,13 @@ impl WatchSet {
             .filter(|(_, row)| !row.gone)
     }
 
-    /// The directory of a watch.
+    /// Returns the directory of a watch.
     pub(super) fn of_watch(&self, watch: &WatchDescriptor) -> Option<DirectoryId> {
         let directory_id = *self.by_watch.get(&watch.get_watch_descriptor_id())?;
         (!self.row(directory_id).gone).then_some(directory_id)
     }
 
-    /// Adds a directory and watches it, before anybody lists it. With an error it is added, too.
+    /// Adds a directory and sets its watch, before it is listed. The directory is added even after an error.
     pub(super) fn add(
         &mut self,
         instance: usize,
@@ -170,14 +170,14 @@ impl WatchSet {
                 }
                 Ok(Some(watch))
             }
-            // Who may not read it cannot list it either, and that is a gap already.
+            // Without the right to read it, it cannot be listed either, and that is a gap already.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(None),
             Err(error) => Err(Blindness(why_not(&error, path, needed))),
         }
     }
 
-    /// The number of a directory of a queue that was known before, which is `directory` now; `inside` is where
-    /// it lies.
+    /// Returns the number of a known directory of a queue that is now open as `directory`. `inside` is its
+    /// parent.
     pub(super) fn renew(
         &mut self,
         instance: usize,
@@ -197,7 +197,7 @@ impl WatchSet {
         Some(directory_id)
     }
 
-    /// Lets go of all watches.
+    /// Removes all watches.
     pub(super) fn unwatch(&mut self) {
         self.watches = None;
         self.by_watch.clear();
@@ -206,7 +206,7 @@ impl WatchSet {
         }
     }
 
-    /// Whether all of them could be watched by way of `inotify`.
+    /// Returns true if all directories could be watched through `inotify`.
     pub(super) fn can_be_watched(&self, inotify: &Inotify) -> bool {
         let mut watches = inotify.watches();
         self.iter().all(|(_, row)| {
@@ -220,7 +220,7 @@ impl WatchSet {
         })
     }
 
-    /// Forgets `directory_id` and all below it; returns them.
+    /// Removes `directory_id` and its subdirectories, and returns them.
     pub(super) fn forget(&mut self, directory_id: DirectoryId) -> Vec<DirectoryId> {
         let mut forgotten = vec![directory_id];
         let mut index = 0;
@@ -234,18 +234,18 @@ impl WatchSet {
             let row = &mut self.rows[here as usize];
             row.gone = true;
             row.gap = None;
-            // Its descriptor is closed.
+            // This closes its descriptor.
             row.what = DirectoryKind::Gone(row.queue());
             if let (Some(watch), Some(watches)) = (row.watch.take(), &mut self.watches) {
                 self.by_watch.remove(&watch.get_watch_descriptor_id());
-                // It may have gone with its directory.
+                // The kernel removes the watch together with the directory.
                 let _ = watches.remove(watch);
             }
         }
         forgotten
     }
 
-    /// The directory called `name` in `parent`.
+    /// Returns the directory called `name` in `parent`.
     pub(super) fn child(&self, parent: DirectoryId, name: &CStr) -> Option<DirectoryId> {
         let is = |row: &WatchedDirectory| {
             let (up, own) = row.parent.as_ref()?;
@@ -257,7 +257,7 @@ impl WatchSet {
     }
 }
 
-/// Watches the directory that is open as `fd`.
+/// Sets a watch on the directory that is open as `fd`.
 fn add_watch(
     watches: &mut Watches,
     mask: WatchMask,
@@ -265,13 +265,13 @@ fn add_watch(
     fd: BorrowedFd<'_>,
 ) -> io::Result<WatchDescriptor> {
     match watches.add(format!("/proc/self/fd/{}", fd.as_raw_fd()), mask) {
-        // No /proc here.
+        // /proc is not mounted.
         Err(error) if error.kind() == io::ErrorKind::NotFound => watches.add(path, mask),
         added => added,
     }
 }
 
-/// The descriptor of a directory of logs.
+/// Returns the descriptor of a directory of logs.
 pub(super) fn logs_fd(row: &WatchedDirectory) -> Option<(BorrowedFd<'_>, &Path)> {
     match &row.what {
         DirectoryKind::Logs(fd, path) => Some((fd.as_fd(), path)),
@@ -284,7 +284,7 @@ fn mask_of(what: &DirectoryKind) -> WatchMask {
     let itself = WatchMask::DELETE_SELF | WatchMask::MOVE_SELF | WatchMask::ONLYDIR;
     match what {
         DirectoryKind::Spool | DirectoryKind::Gone(_) => entries | itself,
-        // Where mail is written there would be an event for each piece of it.
+        // In a directory where mail is written, each write would make an event.
         DirectoryKind::Queue(directory)
             if matches!(directory.queue, Queue::Incoming | Queue::Maildrop) =>
         {
@@ -293,17 +293,17 @@ fn mask_of(what: &DirectoryKind) -> WatchMask {
         DirectoryKind::Logs(..) => {
             entries | itself | WatchMask::EXCL_UNLINK | WatchMask::CLOSE_WRITE
         }
-        // Delivery agents keep a file open, and mark recipients as they are done with; and a file whose
-        // modification time alone is set is said to be modified.
+        // Delivery agents keep a file open and mark the recipients that are done. The kernel also reports a
+        // file as modified if only its modification time is set.
         DirectoryKind::Queue(_) => {
             entries | itself | WatchMask::EXCL_UNLINK | WatchMask::CLOSE_WRITE | WatchMask::MODIFY
         }
     }
 }
 
-/// Why a watch cannot be had, and what helps.
+/// Returns why a watch cannot be set, with the remedy.
 pub(super) fn why_not(error: &io::Error, path: &Path, needed: usize) -> String {
-    // The host's limit, and that of this user namespace.
+    // The limit of the host, and that of this user namespace.
     let limit = |host: &str, own: &str| {
         let value = |name: &str| {
             let text = std::fs::read_to_string(format!("/proc/sys/{}", name.replace('.', "/")));
