@@ -204,6 +204,9 @@ pub mod cause;
 pub mod sys;
 
 #[doc(hidden)]
+pub mod rights;
+
+#[doc(hidden)]
 pub mod threads;
 
 #[doc(hidden)]

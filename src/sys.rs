@@ -454,3 +454,11 @@ pub fn block_signals() {
     // calling thread only.
     unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, all.as_ptr(), std::ptr::null_mut()) };
 }
+
+/// Whether this program has rights that who started it lacks: a set-id bit or a file capability (AT_SECURE in
+/// getauxval(3)).
+#[allow(unsafe_code)]
+pub fn at_secure() -> bool {
+    // SAFETY: getauxval takes an integer and reads what the kernel gave this process at its start.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}

@@ -9,6 +9,7 @@ use rustix::fs::StatVfsMountFlags;
 use super::Report;
 use crate::error::{Error, ErrorKind};
 use crate::escape;
+use crate::rights;
 
 /// Bits of capability sets (capability.h).
 const CAP_DAC_OVERRIDE: u64 = 1 << 1;
@@ -84,6 +85,11 @@ impl Rights {
                 "running as {who}, without CAP_DAC_READ_SEARCH: only the mail owner reads queues so"
             )),
             (_, true) => {}
+        }
+        if rights::are_borrowed() {
+            report.note(
+                "these rights are not the caller's: only directories that Postfix or /etc/queuewatch/directories names are read",
+            );
         }
         if let Some(confined) = &self.confined {
             report.note(format!("confined by {confined}"));

@@ -12,13 +12,18 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape;
 use crate::files::safe_path;
+use crate::rights;
 
-/// Reads the regular file at `path`; `None` if it does not exist. Reads at most `limit` + 1 bytes, so
+/// Reads the regular file at `path` with the rights of the caller; `None` if it does not exist. Reads at most `limit` + 1 bytes, so
 /// that the caller can detect a longer file.
 ///
 /// # Errors
 /// If it is not a regular file (a link is rejected), or cannot be read.
 pub fn read(path: &Path, limit: usize) -> Result<Option<Vec<u8>>> {
+    rights::as_caller(|| read_with_present_rights(path, limit))
+}
+
+fn read_with_present_rights(path: &Path, limit: usize) -> Result<Option<Vec<u8>>> {
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
     let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
         Ok(file) => file,
@@ -39,7 +44,7 @@ pub fn read(path: &Path, limit: usize) -> Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
-/// Replaces the file at `path` by `bytes`: writes a new file in the same directory and renames it. The
+/// Replaces the file at `path` by `bytes`, with the rights of the caller: writes a new file in the same directory and renames it. The
 /// old owner (if we may set it) and the old mode are kept; a file that did not exist gets `mode`.
 ///
 /// The file is not flushed to the disk: on a disk in trouble that can take a minute. After a crash of
@@ -49,6 +54,10 @@ pub fn read(path: &Path, limit: usize) -> Result<Option<Vec<u8>>> {
 /// If the path is not a regular file, lies in a spool or a configuration directory, or the system
 /// refuses.
 pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    rights::as_caller(|| replace_with_present_rights(path, bytes, mode))
+}
+
+fn replace_with_present_rights(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     let (Some(name), Some(directory)) = (path.file_name(), path.parent()) else {
         return Err(no_file(path));
     };

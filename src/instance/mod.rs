@@ -8,6 +8,7 @@
 //! [`Selection::ConfigDirectory`].)
 
 mod master;
+mod permitted;
 mod settings;
 mod users;
 
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape;
 use crate::postfix::main_cf::{MAX_BYTES, MainCf};
+use crate::rights;
 use crate::spelling::option;
 
 pub use master::{Master, master};
@@ -82,12 +84,17 @@ pub enum Selection {
 /// not parse, or no instance has the name. An inner error is one broken instance: its main.cf is
 /// unreadable or does not parse, or its `queue_directory` cannot be expanded, is not absolute, or
 /// belongs to another instance. Other bad values become [`Instance::warnings`].
+///
+/// With borrowed rights (see `rights`) a directory that the caller may not name is refused.
 pub fn find(selection: &Selection, mail_config: Option<&OsStr>) -> Result<Vec<Result<Instance>>> {
     let default = || {
         let given = mail_config.filter(|directory| !directory.is_empty());
         PathBuf::from(given.unwrap_or(OsStr::new(DEFAULT_CONFIG_DIRECTORY)))
     };
     let first = |directory: &Option<PathBuf>| directory.clone().unwrap_or_else(default);
+    if rights::are_borrowed() {
+        permitted::check(selection, &default(), "MAIL_CONFIG")?;
+    }
     match selection {
         Selection::QueueDirectory {
             queue_directory,
@@ -129,6 +136,8 @@ pub fn find(selection: &Selection, mail_config: Option<&OsStr>) -> Result<Vec<Re
 struct Found {
     directory: PathBuf,
     main_cf: MainCf,
+    /// The caller cannot read it: no text quotes its content.
+    private: bool,
 }
 
 impl Found {
@@ -139,10 +148,16 @@ impl Found {
             .map_err(|cause| Error::io("find the directory", directory, &cause))?;
         let path = directory.join("main.cf");
         let bytes = read_main_cf(&path)?;
+        let private = rights::are_borrowed() && rights::as_caller(|| open_unseen(&path).is_err());
         let main_cf = MainCf::parse(&bytes)
+            .map_err(|error| without_content(error, private))
             .map_err(|error| error.within(&escape::path(&path)).with_path(&path))?
             .with_config_directory(&directory);
-        Ok(Found { directory, main_cf })
+        Ok(Found {
+            directory,
+            main_cf,
+            private,
+        })
     }
 
     /// `multi_instance_name`, or the default name. Fails if the name cannot be expanded.
@@ -176,7 +191,7 @@ impl Found {
     fn instance_on(&self, given: Option<&PathBuf>) -> Result<Instance> {
         let path = self.directory.join("main.cf");
         let place = |error: Error| {
-            error
+            without_content(error, self.private)
                 .within(&escape::path(&path))
                 .with_path(&path)
                 .with_remedy(format!(
@@ -191,6 +206,9 @@ impl Found {
         };
         let mut warnings = self.main_cf.warnings().to_vec();
         let settings = Settings::from_main_cf(&self.main_cf, &mut warnings);
+        if self.private && !warnings.is_empty() {
+            warnings = vec!["root sees warnings about it that you may not read".to_owned()];
+        }
         let shown = escape::path(&path);
         for warning in &mut warnings {
             warning.insert_str(0, &format!("{shown}: "));
@@ -203,6 +221,15 @@ impl Found {
             expected: true,
             warnings,
         })
+    }
+}
+
+/// `error` about a main.cf, without what it quotes of a file that the caller cannot read.
+fn without_content(error: Error, private: bool) -> Error {
+    match private {
+        false => error,
+        true => Error::new(error.kind(), "an error that only root may read")
+            .with_remedy("run the same command as root"),
     }
 }
 
@@ -229,6 +256,7 @@ fn all(default: &Path) -> Result<Vec<Listed>> {
     let mut directories = match found.main_cf.list("multi_instance_directories") {
         Ok(directories) => directories,
         Err(error) => {
+            let error = without_content(error, found.private);
             list.push((None, Err(error.within(&escape::path(&path)))));
             return Ok(list);
         }
@@ -251,16 +279,12 @@ fn all(default: &Path) -> Result<Vec<Listed>> {
         let directory = Path::new(OsStr::from_bytes(&bytes));
         if !directory.is_absolute() {
             let shown = escape::path(directory);
-            list.push((
-                None,
-                Err(Error::new(
-                    ErrorKind::Syntax,
-                    format!(
-                        "{}: multi_instance_directories: expected absolute paths, found \"{shown}\"",
-                        escape::path(&path)
-                    ),
-                )),
-            ));
+            let error = Error::new(
+                ErrorKind::Syntax,
+                format!("multi_instance_directories: expected absolute paths, found \"{shown}\""),
+            );
+            let error = without_content(error, found.private);
+            list.push((None, Err(error.within(&escape::path(&path)))));
             continue;
         }
         list.push(match Found::read(directory) {

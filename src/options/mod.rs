@@ -18,6 +18,7 @@ use crate::instance::{self, Instance, Selection};
 use crate::listing::Pick;
 use crate::measure::Measure;
 use crate::postfix::queue::QueueSet;
+use crate::rights;
 use crate::rules::{Rule, Verdict};
 use crate::scan::{Depth, Messages, Spool};
 use crate::shape::Buckets;
@@ -133,7 +134,8 @@ impl Options {
             (None, true) => Selection::Named(config, self.instances.clone()),
             (None, false) => config.map_or(Selection::Default, Selection::ConfigDirectory),
         };
-        instance::find(&selection, std::env::var_os("MAIL_CONFIG").as_deref())
+        let mail_config = std::env::var_os("MAIL_CONFIG").filter(|_| rights::trusts_environment());
+        instance::find(&selection, mail_config.as_deref())
     }
 
     /// Scans the instances.

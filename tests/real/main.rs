@@ -9,6 +9,8 @@ mod support;
 
 /// 100,000 messages on their way, which takes longer to write than a test of `tests/hermetic` may.
 mod big_host;
+/// Programs with rights that their caller does not have: a file capability, sudo.
+mod borrowed_rights;
 /// The plugin under the name `check_mailq`, beside the real `check_mailq` of the Monitoring Plugins.
 mod check_mailq;
 /// Postfix accepts every message that a drill makes.

@@ -13,6 +13,7 @@ use queuewatch::error::Result;
 use queuewatch::measure::{Kind, Measure, Quality, Subject, quantity};
 use queuewatch::options::{Options, Purpose, Takes};
 use queuewatch::render::plugin;
+use queuewatch::rights;
 use queuewatch::rules::{Level, State, Verdict};
 use queuewatch::snapshot::{Snapshot, Wanted};
 
@@ -124,8 +125,13 @@ pub(crate) fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
         reasons: verbosity > 0,
         ..Wanted::default()
     };
-    let snapshot = options.scan(Purpose::Check(tables))?;
-    let verdict = options.check(&snapshot)?;
+    let judged: Result<_> = rights::raised(|| {
+        let snapshot = options.scan(Purpose::Check(tables))?;
+        let verdict = options.check(&snapshot)?;
+        Ok((snapshot, verdict))
+    });
+    rights::give_up();
+    let (snapshot, verdict) = judged?;
     let mut text = first_line(&snapshot, &verdict, messages, domains);
     if verbosity > 0 {
         let long = plugin::output(&snapshot, &verdict, verbosity, false);

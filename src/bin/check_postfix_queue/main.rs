@@ -24,6 +24,7 @@ use queuewatch::instance::Settings;
 use queuewatch::measure::CATALOGUE;
 use queuewatch::options::{Options, Purpose};
 use queuewatch::render::{json, openmetrics, plugin};
+use queuewatch::rights;
 use queuewatch::rules::{State, defaults};
 use queuewatch::snapshot::Wanted;
 use queuewatch::spelling::{self, Spelling};
@@ -51,9 +52,12 @@ fn main() {
     let words: Vec<OsString> = words.collect();
     let in_json = asks_for_json(&words);
     let called_check_mailq = Path::new(&name).file_name() == Some(OsStr::new("check_mailq"));
-    let run = || match called_check_mailq {
-        true => check_mailq::run(words),
-        false => run(words),
+    let run = || {
+        rights::begin()?;
+        match called_check_mailq {
+            true => check_mailq::run(words),
+            false => run(words),
+        }
     };
     let outcome = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
         Err(Error::new(
@@ -164,18 +168,20 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
         Some(path) => Some(StateFile::load(path, &mut options)?),
         None => None,
     };
-    let judged = options.scan(Purpose::Check(tables)).and_then(|snapshot| {
-        let mut verdict = options.check(&snapshot)?;
-        if let Some(state) = state {
-            state.keep(&snapshot, &mut verdict);
-        }
+    let judged = rights::raised(|| {
+        let snapshot = options.scan(Purpose::Check(tables))?;
+        let verdict = options.check(&snapshot)?;
         Ok((snapshot, verdict))
     });
-    let (snapshot, verdict) = match (judged, format) {
+    rights::give_up();
+    let (snapshot, mut verdict) = match (judged, format) {
         (Ok(judged), _) => judged,
         (Err(error), Format::Plugin | Format::Json) => return Err(error),
         (Err(_), Format::OpenMetrics) => return Ok((openmetrics::failure(), State::Unknown)),
     };
+    if let Some(state) = state {
+        state.keep(&snapshot, &mut verdict);
+    }
     let text = match format {
         Format::Plugin => plugin::output(&snapshot, &verdict, verbosity, options.counts()),
         Format::Json => format!(
@@ -205,6 +211,7 @@ fn give_up_after(options: &Options) {
     let watchdog = std::thread::Builder::new().stack_size(64 * 1024);
     // Without a thread to be had the deadline of the scan still holds.
     let _ = watchdog.spawn(move || {
+        rights::give_up_on_thread();
         std::thread::sleep(wait);
         let error = Error::new(
             ErrorKind::Timeout,

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use queuewatch::doctor::{Weight, examine};
 use queuewatch::error::Result;
 use queuewatch::options::Options;
+use queuewatch::rights;
 
 use crate::args::{self, Flag, Word};
 use crate::{WHICH, of_library, print};
@@ -37,7 +38,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
             }
         }
     }
-    let report = examine(&options)?;
+    let report = rights::raised(|| examine(&options))?;
     let mut text = String::new();
     for line in &report.lines {
         let mark = match line.weight {

@@ -14,6 +14,7 @@ use queuewatch::measure::{Unit, quantity};
 use queuewatch::options::{Options, Purpose, Takes};
 use queuewatch::postfix::queue::Queue;
 use queuewatch::render::plugin;
+use queuewatch::rights;
 use queuewatch::rules::State;
 use queuewatch::snapshot::Wanted;
 
@@ -49,6 +50,8 @@ pub(crate) const FLAGS: [Flag; 8] = [
 ];
 
 pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
+    // Its queue is made and read with the rights of who rehearses.
+    rights::give_up();
     let mut rehearsal = Rehearsal {
         directory: None,
         plan: Plan::at(clock::now()),

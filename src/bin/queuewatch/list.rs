@@ -12,6 +12,7 @@ use queuewatch::options::{Options, Takes};
 use queuewatch::postfix::address::MAILER_DAEMON;
 use queuewatch::postfix::queue::QueueSet;
 use queuewatch::render::postqueue::{Keys, Style, heading, json_line, summary, text_block};
+use queuewatch::rights;
 use queuewatch::scan::MessageRow;
 use queuewatch::sys;
 
@@ -133,7 +134,7 @@ fn print(asked: Asked) -> Result<ExitCode> {
         keys,
         queues,
     } = asked;
-    let instances = options.instances()?;
+    let instances = rights::raised(|| options.instances())?;
     let several = instances.len() > 1;
     if ids && several {
         return Err(Error::new(
@@ -196,14 +197,15 @@ fn print(asked: Asked) -> Result<ExitCode> {
         }
         out.write_all(piece)
     };
-    let listed = list(instances, &request, &format, &mut print)?.and_then(|outcome| {
-        let mut out = io::stdout();
-        if text && !ids {
-            out.write_all(summary(outcome.messages, outcome.bytes).as_bytes())?;
-        }
-        out.flush()?;
-        Ok(outcome)
-    });
+    let listed =
+        rights::raised(|| list(instances, &request, &format, &mut print))?.and_then(|outcome| {
+            let mut out = io::stdout();
+            if text && !ids {
+                out.write_all(summary(outcome.messages, outcome.bytes).as_bytes())?;
+            }
+            out.flush()?;
+            Ok(outcome)
+        });
     let outcome = match listed {
         Ok(outcome) => outcome,
         // The reader has seen enough.

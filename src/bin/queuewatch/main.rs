@@ -27,6 +27,7 @@ use queuewatch::measure::Subject;
 use queuewatch::options::{OPTIONS, Takes, is_filter};
 use queuewatch::postfix::queue::QueueSet;
 use queuewatch::render::json;
+use queuewatch::rights;
 use queuewatch::snapshot::{InstanceSnapshot, Snapshot};
 use queuewatch::spelling::{self, Spelling};
 
@@ -170,7 +171,7 @@ fn main() -> ExitCode {
     spelling::set(Spelling::Dashes);
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let in_json = asks_for_json(&arguments);
-    match dispatch(arguments) {
+    match rights::begin().and_then(|()| dispatch(arguments)) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("queuewatch: {error}");

@@ -12,6 +12,7 @@ use queuewatch::options::{Options, Takes};
 use queuewatch::origins::{By, Table, take};
 use queuewatch::postfix::queue::QueueSet;
 use queuewatch::render::json::SCHEMA;
+use queuewatch::rights;
 use serde_json::{Value, json};
 
 use crate::args::{self, Flag, Word};
@@ -85,7 +86,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         readers: options.readers(),
         deadline: options.deadline(),
     };
-    let (table, outcome) = take(options.instances()?, &request, by)?;
+    let (table, outcome) = rights::raised(|| take(options.instances()?, &request, by))?;
     let complete = outcome.unreadable == 0 && !outcome.cut;
     if as_json {
         let limit = limit.unwrap_or(usize::MAX);

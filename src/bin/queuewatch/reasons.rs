@@ -9,6 +9,7 @@ use queuewatch::escape;
 use queuewatch::options::{Options, Purpose, Takes};
 use queuewatch::postfix::queue::{Queue, QueueSet};
 use queuewatch::render::json;
+use queuewatch::rights;
 use queuewatch::snapshot::reasons::Reasons;
 use queuewatch::snapshot::{Snapshot, Wanted};
 
@@ -62,7 +63,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         reasons: true,
         ..Wanted::default()
     };
-    let snapshot = options.scan(Purpose::Check(tables))?;
+    let snapshot = rights::raised(|| options.scan(Purpose::Check(tables)))?;
     let reasons = snapshot.reasons(queues);
     if json {
         print(&format!("{}\n", json::reasons(&snapshot, &reasons)))?;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use queuewatch::error::Result;
 use queuewatch::options::{Options, ShapeTables, Takes};
 use queuewatch::render::shape::{Layout, document, hidden, table};
+use queuewatch::rights;
 use queuewatch::shape::perl_number::{is_perl_number, perl_number, perl_text};
 use queuewatch::shape::{Interim, Part, Shape};
 
@@ -175,7 +176,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         senders: layout.senders,
         all,
     };
-    let (request, broken) = options.shape_of(&names, tables)?;
+    let (request, broken) = rights::raised(|| options.shape_of(&names, tables))?;
     let last = Mutex::new(Instant::now());
     let show = |parts: &[Part]| {
         let mut last = last
@@ -197,7 +198,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         every: every as u64,
         show: &show,
     });
-    let shape = Shape::take(&request, interim);
+    let shape = rights::raised(|| Shape::take(&request, interim));
     let Some(part) = shape.parts.first() else {
         return Ok(ExitCode::SUCCESS);
     };

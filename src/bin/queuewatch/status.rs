@@ -7,6 +7,7 @@ use queuewatch::error::Result;
 use queuewatch::files::atomic;
 use queuewatch::options::{Options, Purpose, Takes};
 use queuewatch::render::{json, openmetrics, status};
+use queuewatch::rights;
 use queuewatch::snapshot::Wanted;
 
 use crate::args::{self, Flag, Word};
@@ -67,8 +68,14 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         Format::Json => Wanted::DOCUMENT,
         _ => Wanted::default(),
     };
-    let snapshot = match options.scan(Purpose::Check(tables)) {
-        Ok(snapshot) => snapshot,
+    let judged = rights::raised(|| {
+        let snapshot = options.scan(Purpose::Check(tables))?;
+        let verdict = options.check(&snapshot)?;
+        Ok((snapshot, verdict))
+    });
+    rights::give_up();
+    let (snapshot, verdict) = match judged {
+        Ok(judged) => judged,
         Err(error) => {
             // Who collects a file must not go on with the last good one.
             match (format, &output) {
@@ -79,7 +86,6 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
             return Err(error);
         }
     };
-    let verdict = options.check(&snapshot)?;
     let text = match format {
         Format::Text => status::text(&snapshot, &verdict),
         Format::Json => format!("{}\n", json::document(&snapshot, Some(&verdict), &[])),

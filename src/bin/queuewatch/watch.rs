@@ -13,6 +13,7 @@ use queuewatch::files::atomic;
 use queuewatch::measure::{Unit, quantity};
 use queuewatch::options::{Options, Purpose, Takes};
 use queuewatch::render::{openmetrics, plugin, watch as render};
+use queuewatch::rights;
 use queuewatch::rules::{State, Verdict};
 use queuewatch::snapshot::{Snapshot, Wanted};
 use queuewatch::watch::{HoldDown, RESCAN, TICK, Watch};
@@ -123,6 +124,13 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
             }
         }
     }
+    if outputs.exec.is_some() && rights::are_borrowed() {
+        return Err(Error::new(
+            ErrorKind::Denied,
+            "--exec starts a program: not with rights that you do not have",
+        )
+        .with_remedy("run the watch as a service of the system, or as root"));
+    }
     outputs.nagios = match (command, host, service) {
         (None, None, None) => None,
         (Some(file), Some(host), Some(service)) => Some(Nagios {
@@ -142,7 +150,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
 
 /// Watches until the process is ended or nobody reads what is printed.
 fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<ExitCode> {
-    let mut watch = Watch::open(options, Purpose::Check(Wanted::default()))?;
+    let mut watch = rights::raised(|| Watch::open(options, Purpose::Check(Wanted::default())))?;
     let supervisor = Supervisor::from_environment();
     let mut changes = HoldDown::new(lasting);
     let mut judged: Option<Instant> = None;
@@ -150,7 +158,7 @@ fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<
     // Whether something happened since the last verdict.
     let mut news = true;
     loop {
-        if let Err(error) = watch.dispatch() {
+        if let Err(error) = rights::raised(|| watch.dispatch()) {
             outputs.complain("spool", &error.to_string());
         }
         while let Some(event) = watch.next_event() {
@@ -172,7 +180,7 @@ fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<
         if (news || lasted) && since >= PACE || since >= TICK {
             judged = Some(Instant::now());
             news = false;
-            match watch.check(options) {
+            match rights::raised(|| watch.check(options)) {
                 Ok((snapshot, mut verdict)) => {
                     if let (None, Some(why)) = (options.poll(), watch.blind()) {
                         let often = RESCAN.as_secs();
