@@ -123,6 +123,14 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     print(asked)
 }
 
+fn several_instances() -> Error {
+    Error::new(
+        ErrorKind::Invalid,
+        "--ids is for postsuper, which acts on one instance; here are several",
+    )
+    .with_remedy("pick one with --instance NAME or -c DIR, and give postsuper the same -c DIR")
+}
+
 /// Prints what was asked for, and tells what could not be read.
 fn print(asked: Asked) -> Result<ExitCode> {
     let Asked {
@@ -137,13 +145,7 @@ fn print(asked: Asked) -> Result<ExitCode> {
     let instances = rights::raised(|| options.instances())?;
     let several = instances.len() > 1;
     if ids && several {
-        return Err(Error::new(
-            ErrorKind::Invalid,
-            "--ids is for postsuper, which acts on one instance; here are several",
-        )
-        .with_remedy(
-            "pick one with --instance NAME or -c DIR, and give postsuper the same -c DIR",
-        ));
+        return Err(several_instances());
     }
     let pick = options.pick()?.clone();
     // What is read is what is printed.
