@@ -39,6 +39,23 @@ impl Deadline {
         Deadline(self.0.map(|at| now + at.saturating_duration_since(now) / 2))
     }
 
+    /// Sleeps until `moment`; false, and at once where that can be told, if the deadline is before it or
+    /// the call is stopped meanwhile.
+    pub fn sleep_until(self, moment: Instant) -> bool {
+        /// How soon a stopped call ends.
+        const SLICE: Duration = Duration::from_millis(20);
+        if self.0.is_some_and(|at| at <= moment) {
+            return false;
+        }
+        loop {
+            let left = moment.saturating_duration_since(Instant::now());
+            if control::is_stopped() || left.is_zero() {
+                return left.is_zero();
+            }
+            std::thread::sleep(left.min(SLICE));
+        }
+    }
+
     /// Whether the deadline has passed or the call was stopped.
     pub fn passed(self) -> bool {
         self.0.is_some_and(|at| Instant::now() >= at) || control::is_stopped()
@@ -93,6 +110,18 @@ mod tests {
         ] {
             assert_eq!(Age(seconds).to_string(), text, "{seconds} s");
         }
+    }
+
+    #[test]
+    fn a_sleep_ends_before_the_deadline_or_does_not_begin() {
+        let soon = Instant::now() + Duration::from_millis(30);
+        assert!(Deadline::NEVER.sleep_until(soon));
+        assert!(Instant::now() >= soon);
+        let late = Instant::now() + Duration::from_secs(3600);
+        assert!(!Deadline::after(Duration::from_secs(60)).sleep_until(late));
+        let control = std::sync::Arc::new(control::Control::default());
+        control.stop();
+        assert!(!control::under(Some(control), || Deadline::NEVER.sleep_until(late)));
     }
 
     #[test]

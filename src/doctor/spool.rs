@@ -6,7 +6,7 @@ use super::Report;
 use super::rights::Rights;
 use crate::error::Error;
 use crate::escape;
-use crate::instance::{Instance, Master, master};
+use crate::instance::{Instance, Master, QueueManager, master};
 use crate::measure::Unit;
 use crate::options::Options;
 use crate::postfix::envelope::Visitor;
@@ -63,7 +63,8 @@ pub(super) fn examine(
     files(&spool, options, rights, report);
     acls(&instance.queue_directory, report);
     disk(&spool, instance, report);
-    match master(&instance.queue_directory) {
+    let master = master(&instance.queue_directory);
+    match &master {
         Master::Running { pid: Some(pid) } => report.good(format!("master runs, process {pid}")),
         Master::Running { pid: None } => report.good("master runs"),
         Master::Stopped if instance.config_directory.is_none() => {
@@ -83,6 +84,47 @@ pub(super) fn examine(
             "whether master runs cannot be told: {}",
             escape::printable(why.as_bytes(), 300)
         )),
+    }
+    // Without master there is no queue manager, and one line is enough.
+    if matches!(master, Master::Running { .. }) {
+        qmgr(instance, &master, options, report);
+    }
+}
+
+/// The queue manager of a master that runs.
+fn qmgr(instance: &Instance, master: &Master, options: &Options, report: &mut Report) {
+    let mut found = QueueManager::look(instance, master);
+    if let QueueManager::Missing(first) = found.clone() {
+        if options.deadline().sleep_until(first.due()) {
+            found = QueueManager::look(instance, master).after(&first);
+        }
+    }
+    let shown = |why: &str| escape::printable(why.as_bytes(), 300);
+    match found {
+        QueueManager::Running(process) => {
+            report.good(format!("the queue manager runs, process {}", process.pid));
+        }
+        QueueManager::Gone(why) => report.wrong(
+            format!(
+                "the queue manager does not run, so no mail is delivered: {}",
+                shown(&why)
+            ),
+            Some(match &instance.config_directory {
+                Some(directory) => format!(
+                    "read what the log says of qmgr and master, mend that, then postfix -c {} reload",
+                    escape::path(directory)
+                ),
+                None => "read what the log says of qmgr and master".to_owned(),
+            }),
+        ),
+        QueueManager::Unknown(why) => report.note(format!(
+            "whether the queue manager runs cannot be told: {}",
+            shown(&why)
+        )),
+        QueueManager::Missing(_) => report.note(
+            "whether the queue manager runs cannot be told: one look did not find it, and there \
+             was no time for a second",
+        ),
     }
 }
 

@@ -1,14 +1,16 @@
 //! Postfix instances: which exist, where their spools are, how they are configured, and whether
-//! [`master()`] runs.
+//! [`master()`] and its [`QueueManager`] run.
 //!
 //! [`find()`] resolves a [`Selection`] to [`Instance`]s. It reads and expands main.cf in process, runs
 //! no program and writes nothing. A broken instance is an error in its position and does not hide
-//! others. It does not read master.cf, and it finds only instances listed in
+//! others. It finds only instances listed in
 //! `multi_instance_directories`. (Root can start Postfix with any directory; select such an instance by
 //! [`Selection::ConfigDirectory`].)
 
 mod master;
+mod master_cf;
 mod permitted;
+mod qmgr;
 mod settings;
 mod users;
 
@@ -26,6 +28,7 @@ use crate::rights;
 use crate::spelling::option;
 
 pub use master::{Master, master};
+pub use qmgr::{APART, Missing, Process, QueueManager, Starts};
 pub use settings::Settings;
 pub(crate) use users::{local_group, local_user, numeric_field};
 

@@ -39,6 +39,7 @@ pub enum Kind {
     FreeInodes,
     FreeShare,
     Running,
+    QmgrRunning,
 }
 
 /// The argument in the brackets of a measure.
@@ -129,7 +130,7 @@ const fn row(
 
 /// Every measure, in the order of contract.md, "Measures".
 #[rustfmt::skip]
-pub const CATALOGUE: [Row; 27] = [
+pub const CATALOGUE: [Row; 28] = [
     row("QUEUE.messages", Kind::Messages, Unit::Count, Depth::Inodes, NO_TABLE, ArgumentKind::None,
         "messages"),
     row("QUEUE.recipients", Kind::Recipients, Unit::Count, Depth::Envelopes, NO_TABLE, ArgumentKind::None,
@@ -184,6 +185,8 @@ pub const CATALOGUE: [Row; 27] = [
         "free inodes of the file system that holds the spool"),
     row("master.running", Kind::Running, Unit::Count, Depth::Names, NO_TABLE, ArgumentKind::None,
         "1 if the master daemon runs, 0 if not"),
+    row("qmgr.running", Kind::QmgrRunning, Unit::Count, Depth::Names, NO_TABLE, ArgumentKind::None,
+        "1 if the queue manager lives, 0 if it is gone, stopped or starts again and again"),
 ];
 
 /// The row for the measure `name` of `subject`.

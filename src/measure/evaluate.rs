@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::{Argument, Kind, Measure, Subject};
 use crate::clock::Age;
 use crate::escape;
-use crate::instance::Master;
+use crate::instance::{Master, QueueManager};
 use crate::listing::pick::is_domain;
 use crate::postfix::address;
 use crate::postfix::delay_reason::has_code;
@@ -126,10 +126,10 @@ impl Measure {
             });
         if !whole && figure.quality == Quality::Exact {
             figure.quality = match self.subject {
-                Subject::Disk | Subject::Master if !broken => Quality::Exact,
-                // A stopped master is certain, whatever the state of a broken instance.
-                Subject::Master if figure.value == 0.0 => Quality::Exact,
-                Subject::Disk | Subject::Master => Quality::Unknown,
+                Subject::Disk | Subject::Master | Subject::Qmgr if !broken => Quality::Exact,
+                // A stopped daemon is certain, whatever the state of a broken instance.
+                Subject::Master | Subject::Qmgr if figure.value == 0.0 => Quality::Exact,
+                Subject::Disk | Subject::Master | Subject::Qmgr => Quality::Unknown,
                 _ => Quality::AtLeast,
             };
             figure.damaged = self.damaged(&instances, queues);
@@ -299,6 +299,7 @@ impl Measure {
             Kind::FreeInodes => least(instances, |taken| Some(taken.disk?.free_inodes? as f64)),
             Kind::FreeShare => least(instances, |taken| free_share(taken.disk?)),
             Kind::Running => running(instances),
+            Kind::QmgrRunning => qmgr_running(instances),
         }
     }
 
@@ -487,6 +488,39 @@ fn running(instances: &[&InstanceSnapshot]) -> Figure {
                 };
             }
             Master::Unknown(why) => figure = Figure::unknown(why.clone()),
+        }
+    }
+    figure
+}
+
+/// Whether the queue manager lives in every instance where it should, as [`running`] does for master.
+fn qmgr_running(instances: &[&InstanceSnapshot]) -> Figure {
+    let mut figure = Figure::exact(1.0);
+    if expected(instances).next().is_none() {
+        return Figure::unknown("no instance is expected to run (multi_instance_enable)");
+    }
+    for taken in expected(instances) {
+        let gone = match &taken.qmgr {
+            QueueManager::Running(_) => taken.qmgr_starts.restless(),
+            QueueManager::Gone(why) => Some(why.clone()),
+            QueueManager::Missing(_) => {
+                figure = Figure::unknown("one look did not find it, and a second one decides");
+                None
+            }
+            QueueManager::Unknown(why) => {
+                figure = Figure::unknown(why.clone());
+                None
+            }
+        };
+        if let Some(why) = gone {
+            let detail = match instances.len() {
+                1 => why,
+                _ => format!("{}: {why}", shown_name(taken)),
+            };
+            return Figure {
+                detail: Some(detail),
+                ..Figure::exact(0.0)
+            };
         }
     }
     figure

@@ -19,6 +19,8 @@ pub enum Subject {
     Disk,
     /// The master daemon.
     Master,
+    /// The queue manager.
+    Qmgr,
 }
 
 impl Subject {
@@ -32,7 +34,7 @@ impl Subject {
             Subject::Backlog => QueueSet::BACKLOG,
             Subject::Total => QueueSet::TOTAL,
             Subject::Spool => QueueSet::ALL,
-            Subject::Disk | Subject::Master => QueueSet::NONE,
+            Subject::Disk | Subject::Master | Subject::Qmgr => QueueSet::NONE,
         }
     }
 
@@ -62,6 +64,7 @@ impl Subject {
             "spool" => Subject::Spool,
             "disk" => Subject::Disk,
             "master" => Subject::Master,
+            "qmgr" => Subject::Qmgr,
             _ => Subject::Queue(Queue::from_name(name)?),
         })
     }
@@ -74,6 +77,7 @@ impl Subject {
             Subject::Spool => "spool",
             Subject::Disk => "disk",
             Subject::Master => "master",
+            Subject::Qmgr => "qmgr",
         }
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{Error, errno_name};
 use crate::escape::json_text;
-use crate::instance::{Master, Settings};
+use crate::instance::{Master, QueueManager, Settings};
 use crate::measure::{Figure, Kind, Measure, Quality, Subject};
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::rules::{Finding, State, Verdict};
@@ -208,7 +208,21 @@ fn instance(taken: &InstanceSnapshot, snapshot: &Snapshot) -> Value {
             Master::Stopped => json!({"running": false}),
             Master::Unknown(why) => json!({"running": null, "why": why}),
         },
+        "qmgr": qmgr(taken),
     })
+}
+
+/// Whether the queue manager lives. `pid` is there if there is a process.
+fn qmgr(taken: &InstanceSnapshot) -> Value {
+    match &taken.qmgr {
+        QueueManager::Running(process) => match taken.qmgr_starts.restless() {
+            Some(why) => json!({"running": false, "pid": process.pid, "why": why}),
+            None => json!({"running": true, "pid": process.pid}),
+        },
+        QueueManager::Gone(why) => json!({"running": false, "why": why}),
+        QueueManager::Missing(_) => json!({"running": null, "why": "one look did not find it"}),
+        QueueManager::Unknown(why) => json!({"running": null, "why": why}),
+    }
 }
 
 /// The settings that influence figures; times in seconds, sizes in bytes.

@@ -39,7 +39,7 @@ type OfHost = fn(&InstanceSnapshot, &Snapshot) -> Option<f64>;
 
 /// Families about the host of a spool: name, unit, help, value. `NaN` stands for an unknown value.
 #[rustfmt::skip]
-const OF_HOSTS: [(&str, &str, &str, OfHost); 5] = [
+const OF_HOSTS: [(&str, &str, &str, OfHost); 6] = [
     ("postfix_spool_disk_free_bytes", "bytes", "Free bytes of the file system of the spool.",
         |taken, _| Some(taken.disk.map_or(f64::NAN, |disk| disk.free_bytes as f64))),
     ("postfix_spool_disk_size_bytes", "bytes", "Size of the file system of the spool.",
@@ -48,7 +48,9 @@ const OF_HOSTS: [(&str, &str, &str, OfHost); 5] = [
     ("postfix_spool_disk_free_inodes", "", "Free inodes of the file system of the spool.",
         |taken, _| taken.disk.map_or(Some(f64::NAN), |disk| disk.free_inodes.map(|free| free as f64))),
     ("postfix_spool_master_running", "", "1 if the master daemon runs, 0 if not, NaN if that cannot be told.",
-        |taken, snapshot| daemon(taken, snapshot, Subject::Master)),
+        |taken, snapshot| daemon(taken, snapshot, Subject::Master, Kind::Running)),
+    ("postfix_spool_qmgr_running", "", "1 if the queue manager lives, 0 if it is gone, stopped or starts again and again, NaN if that cannot be told.",
+        |taken, snapshot| daemon(taken, snapshot, Subject::Qmgr, Kind::QmgrRunning)),
     ("postfix_spool_expected_running", "", "1 if the daemons are expected to run, 0 if multi_instance_enable is no.",
         |taken, _| Some(f64::from(u8::from(taken.instance.expected)))),
 ];
@@ -70,8 +72,13 @@ fn figure(
 }
 
 /// Whether a daemon runs. A scan that reads only names does not check this.
-fn daemon(taken: &InstanceSnapshot, snapshot: &Snapshot, subject: Subject) -> Option<f64> {
-    let figure = figure(taken, snapshot, subject, Kind::Running)?;
+fn daemon(
+    taken: &InstanceSnapshot,
+    snapshot: &Snapshot,
+    subject: Subject,
+    kind: Kind,
+) -> Option<f64> {
+    let figure = figure(taken, snapshot, subject, kind)?;
     Some(figure.known().unwrap_or(f64::NAN))
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::clock::Age;
 use crate::escape;
-use crate::instance::Master;
+use crate::instance::{Master, QueueManager};
 use crate::measure::Unit;
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::rules::Verdict;
@@ -65,8 +65,10 @@ fn instance(taken: &InstanceSnapshot, now: i64, text: &mut String) {
         escape::path(&instance.queue_directory)
     );
     let _ = match &taken.master {
-        Master::Running { pid: Some(pid) } => writeln!(text, "master runs (process {pid})"),
-        Master::Running { pid: None } => writeln!(text, "master runs"),
+        Master::Running { pid: Some(pid) } => {
+            writeln!(text, "master runs (process {pid}){}", qmgr(taken))
+        }
+        Master::Running { pid: None } => writeln!(text, "master runs{}", qmgr(taken)),
         Master::Stopped if !instance.expected => {
             writeln!(
                 text,
@@ -104,6 +106,18 @@ fn instance(taken: &InstanceSnapshot, now: i64, text: &mut String) {
             escape::path(&damaged.path),
             damaged.damage
         );
+    }
+}
+
+/// The queue manager of a master that runs.
+fn qmgr(taken: &InstanceSnapshot) -> &'static str {
+    match &taken.qmgr {
+        QueueManager::Running(_) if taken.qmgr_starts.restless().is_some() => {
+            ", qmgr starts again and again"
+        }
+        QueueManager::Running(_) => ", qmgr runs",
+        QueueManager::Gone(_) => ", qmgr does not run",
+        QueueManager::Missing(_) | QueueManager::Unknown(_) => ", qmgr unknown",
     }
 }
 

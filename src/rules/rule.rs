@@ -122,7 +122,9 @@ pub fn defaults(live: bool, active_limit: u64) -> Vec<Rule> {
         (Level::Warning, "disk.free_bytes=512MiB:"),
         (Level::Critical, "disk.free_bytes=64MiB:"),
     ];
-    let running = live.then_some((Level::Critical, "master.running=1:"));
+    let running = ["master.running=1:", "qmgr.running=1:"];
+    let running = running.into_iter().filter(|_| live);
+    let running = running.map(|rule| (Level::Critical, rule));
     // Without a main.cf nobody knows how deep the hash directories are to be.
     let misplaced = live.then_some((Level::Warning, "spool.misplaced=0"));
     // A tenth of qmgr's active limit.
@@ -204,7 +206,7 @@ mod tests {
 
     #[test]
     fn every_default_is_a_rule() {
-        assert_eq!(defaults(true, 20_000).len(), 17);
+        assert_eq!(defaults(true, 20_000).len(), 18);
         assert_eq!(defaults(false, 20_000).len(), 15);
         assert!(defaults(true, 20_000).iter().all(|rule| rule.default));
     }

@@ -120,7 +120,7 @@ impl Verdict {
         };
         // Ignores the daemon of an instance that is not expected to run, unless a rule names it.
         let idle = |rule: &&Rule| {
-            let daemon = rule.measure.kind == Kind::Running;
+            let daemon = matches!(rule.measure.kind, Kind::Running | Kind::QmgrRunning);
             daemon && rule.measure.instance.is_none() && !taken.instance.expected
         };
         self.rules

@@ -12,6 +12,7 @@ use super::{InstanceSnapshot, Snapshot};
 use crate::clock::Age;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::{json_text, printable};
+use crate::instance::Starts;
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::sys::SinceBoot;
 use std::os::unix::ffi::OsStrExt;
@@ -66,6 +67,8 @@ struct EarlierSpool {
     queue_directory: String,
     /// What was not known is none.
     messages: [Option<u64>; Queue::ALL.len()],
+    /// The queue managers that were seen until then, in seconds of that boot.
+    qmgr_starts: Starts,
 }
 
 impl Earlier {
@@ -104,6 +107,7 @@ impl Earlier {
                 Some(EarlierSpool {
                     queue_directory: directory.to_owned(),
                     messages: Queue::ALL.map(|queue| spool["messages"][queue.name()].as_u64()),
+                    qmgr_starts: qmgr_starts(&spool["qmgr_starts"]),
                 })
             })
             .collect::<Option<Vec<_>>>()
@@ -137,6 +141,13 @@ impl Earlier {
             .find(|spool| spool.queue_directory == directory)
     }
 
+    /// The queue managers of `taken` that were seen until then, if the host was not started since.
+    pub(super) fn qmgr_starts(&self, taken: &InstanceSnapshot, now: SinceBoot) -> Option<Starts> {
+        let same_boot = self.since_boot.is_some_and(|boot| boot.id == now.id);
+        let spool = self.spool(taken).filter(|_| same_boot);
+        spool.map(|spool| spool.qmgr_starts.clone())
+    }
+
     /// How many messages `queues` of `taken` had, if that was known.
     fn messages(&self, taken: &InstanceSnapshot, queues: QueueSet) -> Option<u64> {
         let spool = self.spool(taken)?;
@@ -161,6 +172,12 @@ impl Earlier {
         }
         Ok(seconds)
     }
+}
+
+/// The pairs of a document; what is odd is left out.
+fn qmgr_starts(pairs: &Value) -> Starts {
+    let pairs = pairs.as_array().into_iter().flatten();
+    Starts::from_pairs(pairs.filter_map(|pair| Some((pair[0].as_f64()?, pair[1].as_u64()?))))
 }
 
 fn directory(path: &Path) -> String {
@@ -220,6 +237,7 @@ impl Snapshot {
                 json!({
                     "queue_directory": directory(&taken.instance.queue_directory),
                     "messages": messages,
+                    "qmgr_starts": taken.qmgr_starts.pairs().collect::<Vec<_>>(),
                 })
             })
             .collect();

@@ -31,7 +31,7 @@ pub use tally::{RETRY_EDGES, Tally};
 
 use crate::clock::Deadline;
 use crate::error::{Error, Result};
-use crate::instance::{Instance, Master, master};
+use crate::instance::{Instance, Master, QueueManager, Starts, master};
 use crate::listing::Pick;
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::postfix::record::Damage;
@@ -75,6 +75,10 @@ pub struct InstanceSnapshot {
     pub disk: Option<Disk>,
     /// Whether master(8) runs.
     pub master: Master,
+    /// Whether the queue manager lives.
+    pub qmgr: QueueManager,
+    /// The different queue managers that were seen lately.
+    pub qmgr_starts: Starts,
     /// The first [`MAX_EXAMPLES`] files and directories whose owner or mode stops Postfix, by path.
     pub misowned: Vec<Misowned>,
     /// How many directories of queues, logs and sockets are among them.
@@ -103,12 +107,9 @@ impl InstanceSnapshot {
                 Counter::new(&common)
             })
         };
-        let (master, counters) = match request.master {
-            true => master_meanwhile(&instance, request.readers.most > 1, scan),
-            false => (
-                Master::Unknown("only names were counted".to_owned()),
-                scan(),
-            ),
+        let (daemons, counters) = match request.master {
+            true => daemons_meanwhile(&instance, request.readers.most > 1, scan),
+            false => (Daemons::not_asked(), scan()),
         };
         let mut tallies: [Tally; Queue::ALL.len()] = Default::default();
         let mut gaps = Vec::new();
@@ -142,7 +143,9 @@ impl InstanceSnapshot {
             misowned,
             misowned_directories,
             never_started: spool.never_started(),
-            master,
+            master: daemons.master,
+            qmgr: daemons.qmgr,
+            qmgr_starts: Starts::default(),
             instance,
         })
     }
@@ -189,15 +192,40 @@ impl InstanceSnapshot {
     }
 }
 
-/// Whether master runs on the instance's spool, and what `scan` gives. With `another` thread allowed, one
-/// asks while the other scans: to read /proc/locks the kernel waits some 10 ms for all processors
-/// (locks_start() in its fs/locks.c).
-fn master_meanwhile<T>(
+/// Which daemons of an instance run, at one look.
+#[derive(Debug)]
+pub(crate) struct Daemons {
+    pub(crate) master: Master,
+    pub(crate) qmgr: QueueManager,
+}
+
+impl Daemons {
+    pub(crate) fn of(instance: &Instance) -> Daemons {
+        let master = master(&instance.queue_directory);
+        Daemons {
+            qmgr: QueueManager::look(instance, &master),
+            master,
+        }
+    }
+
+    fn not_asked() -> Daemons {
+        let why = "only names were counted";
+        Daemons {
+            master: Master::Unknown(why.to_owned()),
+            qmgr: QueueManager::Unknown(why.to_owned()),
+        }
+    }
+}
+
+/// Which daemons of the instance run, and what `scan` gives. With `another` thread allowed, one asks while
+/// the other scans: to read /proc/locks the kernel waits some 10 ms for all processors (locks_start() in
+/// its fs/locks.c).
+fn daemons_meanwhile<T>(
     instance: &Instance,
     another: bool,
     scan: impl FnOnce() -> T,
-) -> (Master, T) {
-    let ask = || master(&instance.queue_directory);
+) -> (Daemons, T) {
+    let ask = || Daemons::of(instance);
     // Where master was never started there is no lock to be looked for.
     if !another || !instance.queue_directory.join("pid/master.pid").exists() {
         return (ask(), scan());
@@ -219,7 +247,7 @@ pub struct Request {
     pub since_boot: Option<SinceBoot>,
     /// When the earlier check was, in seconds of the epoch, if arrivals since are to be counted.
     pub since: Option<i64>,
-    /// Whether to ask if master(8) runs.
+    /// Whether to ask which daemons run.
     pub master: bool,
     /// What to read of which queue.
     pub plan: Plan,
@@ -279,7 +307,45 @@ impl Snapshot {
                 Err(error) => snapshot.broken.push(error),
             }
         }
+        snapshot.look_again(request.deadline);
+        snapshot.note_starts();
         snapshot
+    }
+
+    /// Looks a second time for each queue manager that one look did not find, if the deadline leaves the
+    /// time. The scan usually takes a part of it.
+    fn look_again(&mut self, deadline: Deadline) {
+        let missing = |taken: &&mut InstanceSnapshot| match &taken.qmgr {
+            QueueManager::Missing(missing) => Some(missing.clone()),
+            _ => None,
+        };
+        let mut instances: Vec<_> = self
+            .instances
+            .iter_mut()
+            .filter_map(|taken| missing(&taken).map(|missing| (missing, taken)))
+            .collect();
+        let Some(due) = instances.iter().map(|(missing, _)| missing.due()).max() else {
+            return;
+        };
+        if !deadline.sleep_until(due) {
+            return;
+        }
+        for (missing, taken) in &mut instances {
+            taken.qmgr = QueueManager::look(&taken.instance, &taken.master).after(missing);
+        }
+    }
+
+    /// Takes the queue managers of the earlier check in with those that run now.
+    fn note_starts(&mut self) {
+        let Some(now) = self.since_boot else { return };
+        let earlier = self.previous.earlier();
+        for taken in &mut self.instances {
+            let known = earlier.and_then(|earlier| earlier.qmgr_starts(taken, now));
+            taken.qmgr_starts = known.unwrap_or_default();
+            if let QueueManager::Running(process) = &taken.qmgr {
+                taken.qmgr_starts.note(now.seconds, *process);
+            }
+        }
     }
 
     /// Whether all queues that were to be read were: delay reasons may lack.

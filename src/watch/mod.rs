@@ -24,6 +24,7 @@ mod inotify;
 mod interner;
 mod ledger;
 mod loader;
+mod lookout;
 mod observer;
 mod pending;
 mod reconcile;
@@ -54,6 +55,7 @@ use crate::rules::Verdict;
 use crate::scan::{Depth, Spool};
 use crate::snapshot::{Request, Snapshot};
 use crate::sys::{self, Noatime, SinceBoot};
+use lookout::Lookout;
 use pending::Pending;
 use reconcile::Reconciliation;
 use snapshot::{History, Taken};
@@ -119,6 +121,7 @@ pub struct Watch {
     /// True if the reason for having no events was reported.
     told_blind: bool,
     history: History,
+    lookout: Lookout,
     looks: u64,
 }
 
@@ -145,6 +148,7 @@ impl Watch {
             looked: Moment::now(),
             told_blind: false,
             history: History::default(),
+            lookout: Lookout::default(),
             looks: 0,
         };
         watch.load()?;

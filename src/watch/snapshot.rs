@@ -7,10 +7,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::time::Instant;
 
 use super::ledger::{DirectoryId, EntryId};
+use super::lookout::Seen;
 use super::tracked::{Tracked, TrackedSpool};
 use super::watch_set::DirectoryKind;
 use super::{GROWTH_SPAN, Watch};
-use crate::instance::master;
 use crate::postfix::queue::Queue;
 use crate::scan::{Gap, Misowned, fold_gaps};
 use crate::snapshot::contribution::{Bounds, fold_damaged, fold_misowned, reports_damage};
@@ -74,12 +74,18 @@ impl Watch {
             given => given.clone(),
         };
         let since = previous.earlier().map(|earlier| earlier.now);
-        let spools = self.spools.iter().enumerate();
+        let lookout = &mut self.lookout;
+        let seen: Vec<Seen> = self
+            .spools
+            .iter()
+            .map(|spool| lookout.look(&spool.instance, since_boot))
+            .collect();
+        let spools = self.spools.iter().zip(seen).enumerate();
         let instances = spools
-            .map(|(number, spool)| {
+            .map(|(number, (spool, seen))| {
                 let settings = &spool.instance.settings;
                 let bounds = Bounds::new(now, since, settings);
-                instance(&self.tracked, number, spool, now, &bounds, taken)
+                instance(&self.tracked, number, spool, seen, now, &bounds, taken)
             })
             .collect();
         let snapshot = Snapshot {
@@ -101,6 +107,7 @@ fn instance(
     tracked: &Tracked,
     number: usize,
     spool: &TrackedSpool,
+    seen: Seen,
     now: i64,
     bounds: &Bounds,
     taken: Taken,
@@ -200,7 +207,9 @@ fn instance(
         misowned,
         misowned_directories,
         never_started: spool.spool.never_started(),
-        master: master(&spool.instance.queue_directory),
+        master: seen.master,
+        qmgr: seen.qmgr,
+        qmgr_starts: seen.qmgr_starts,
         instance: spool.instance.clone(),
     }
 }

@@ -27,6 +27,8 @@ mod main_cf_postconf;
 mod misowned;
 /// The guide's recipe to hold, look at and delete mail, with the real postsuper(1).
 mod postsuper_recipe;
+/// The queue manager of a Postfix that runs, and of one whose queue manager does not.
+mod qmgr;
 /// `queuewatch shape` against the real qshape(1).
 mod shape_qshape;
 /// A watch on a Postfix under load.

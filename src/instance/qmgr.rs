@@ -1,0 +1,509 @@
+//! Whether the queue manager lives: a child of master(8) that is called qmgr. Sends no signal and opens no
+//! socket.
+//!
+//! master starts qmgr, and starts it again after `postfix reload` or when it has died. So one look at which
+//! it is missing proves nothing: it is gone only if two looks, [`APART`] or more from each other, find the
+//! same master without it (postfix.md, "Whether the queue manager runs"). Whatever hides processes
+//! (`hidepid`, another PID namespace, a security module) gives [`QueueManager::Unknown`] with the reason.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::{Instance, Master, master_cf};
+use crate::clock::Age;
+use crate::error::Error;
+use crate::escape;
+
+/// The least time between the two looks that prove it gone.
+pub const APART: Duration = Duration::from_secs(1);
+/// Starts within so many seconds are of one restless queue manager.
+const RESTLESS_SPAN: f64 = 600.0;
+/// The names of the queue manager's program: nqmgr is one of Postfix 1.1, oqmgr the older algorithm
+/// (qmgr(8), oqmgr(8)).
+const PROGRAMS: [&[u8]; 3] = [b"qmgr", b"oqmgr", b"nqmgr"];
+/// Maximum length of a command name in /proc (TASK_COMM_LEN in the kernel, without its end).
+const MAX_COMMAND: usize = 15;
+/// Maximum bytes of a list of children or of a stat file: some 8,000 processes.
+const MAX_BYTES: usize = 64 << 10;
+/// Maximum entries of /proc to look at.
+const MAX_ENTRIES: usize = 200_000;
+
+/// Whether the queue manager of a spool lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum QueueManager {
+    /// It does.
+    Running(Process),
+    /// One look did not find it.
+    Missing(Missing),
+    /// It does not, and why that is certain.
+    Gone(String),
+    /// Unknown, with the reason.
+    Unknown(String),
+}
+
+/// A process, and when it was started: a PID alone may be used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Its PID.
+    pub pid: u32,
+    /// When it was started, in clock ticks since boot.
+    pub started: u64,
+}
+
+/// A look that did not find it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    master: Process,
+    why: String,
+    at: Instant,
+}
+
+impl Missing {
+    /// From when on a second look proves something.
+    pub fn due(&self) -> Instant {
+        self.at + APART
+    }
+
+    /// Whether this look and the `earlier` one prove that the queue manager is gone.
+    fn confirms(&self, earlier: &Missing) -> bool {
+        self.is_of_same_master(earlier) && self.at >= earlier.due()
+    }
+
+    /// Whether both looks were at the same process of master.
+    pub fn is_of_same_master(&self, other: &Missing) -> bool {
+        self.master == other.master
+    }
+}
+
+impl QueueManager {
+    /// Looks for the queue manager of `instance`, whose master is `master`.
+    ///
+    /// Costs one file of /proc for master and one for each of its children. Never waits.
+    pub fn look(instance: &Instance, master: &Master) -> QueueManager {
+        match master {
+            Master::Running { pid: Some(pid) } => {
+                let name = instance.config_directory.as_deref();
+                let name = name.and_then(master_cf::queue_manager);
+                find(Path::new("/proc"), *pid, name.as_deref())
+                    .unwrap_or_else(QueueManager::Unknown)
+            }
+            Master::Running { pid: None } => {
+                QueueManager::Unknown("the kernel does not tell the process ID of master".into())
+            }
+            Master::Stopped => QueueManager::Unknown("master does not run".into()),
+            Master::Unknown(why) => QueueManager::Unknown(why.clone()),
+        }
+    }
+
+    /// What this look says together with the `earlier` one at which it was missing.
+    #[must_use]
+    pub fn after(self, earlier: &Missing) -> QueueManager {
+        match self {
+            QueueManager::Missing(again) if again.confirms(earlier) => {
+                QueueManager::Gone(again.why)
+            }
+            other => other,
+        }
+    }
+}
+
+/// One look, with `proc` instead of /proc in tests. `Err` is the reason for [`QueueManager::Unknown`].
+fn find(proc: &Path, master: u32, name: Option<&[u8]>) -> Result<QueueManager, String> {
+    let parent = status(proc, master).map_err(|cause| hidden(proc, master, &cause))?;
+    if !parent.is_alive() {
+        return Err(format!(
+            "master, process {master}, is stopped by a signal or has just ended"
+        ));
+    }
+    let at = Instant::now();
+    let is_manager = |found: &Status| {
+        let own = |name: &[u8]| name.get(..MAX_COMMAND).unwrap_or(name) == found.command;
+        PROGRAMS.into_iter().chain(name).any(own)
+    };
+    let mut stopped = None;
+    let mut among = |found: Status| {
+        if !is_manager(&found) {
+            return None;
+        }
+        if found.is_alive() {
+            return Some(QueueManager::Running(found.process));
+        }
+        // A dead one whose parent has not noticed yet is missing.
+        if found.state == b'T' {
+            stopped = Some(found.process.pid);
+        }
+        None
+    };
+    // The kernel may lack this list, and leaves out of it a child that follows one that ends meanwhile
+    // (get_children_pid() in its fs/proc/array.c).
+    let listed = children(proc, master).unwrap_or_default();
+    let mut listed = listed.into_iter().filter_map(|pid| status(proc, pid).ok());
+    if let Some(running) = listed.find_map(&mut among) {
+        return Ok(running);
+    }
+    for pid in processes(proc)? {
+        let found = match status(proc, pid) {
+            Ok(found) => found,
+            // It has ended since it was listed.
+            Err(cause) if is_gone(&cause) => continue,
+            Err(cause) => return Err(hidden(proc, pid, &cause)),
+        };
+        if found.parent == master {
+            if let Some(running) = among(found) {
+                return Ok(running);
+            }
+        }
+    }
+    // The children of a master that has ended meanwhile say nothing.
+    let still = status(proc, master).map_err(|cause| hidden(proc, master, &cause))?;
+    if still.process != parent.process {
+        return Err("master was started again meanwhile".into());
+    }
+    Ok(QueueManager::Missing(Missing {
+        master: parent.process,
+        why: match stopped {
+            Some(pid) => format!("process {pid} is stopped by a signal; kill -CONT {pid}"),
+            None => format!("no child of master, process {master}, is qmgr"),
+        },
+        at,
+    }))
+}
+
+/// What /proc/PID/stat says (proc_pid_stat(5)).
+#[derive(Debug)]
+struct Status {
+    process: Process,
+    parent: u32,
+    state: u8,
+    command: Vec<u8>,
+}
+
+impl Status {
+    /// Whether it can do its work: neither dead nor stopped by a signal. One that a debugger holds for a
+    /// moment can.
+    fn is_alive(&self) -> bool {
+        !matches!(self.state, b'Z' | b'X' | b'x' | b'T')
+    }
+}
+
+fn status(proc: &Path, pid: u32) -> io::Result<Status> {
+    let text = read(&proc.join(pid.to_string()).join("stat"))?;
+    parse_status(&text).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
+}
+
+/// `812 (master) S 1 ...`: the command may hold brackets and blanks; field 22 is the time of the start.
+fn parse_status(text: &[u8]) -> Option<Status> {
+    let opens = memchr::memchr(b'(', text)?;
+    let closes = memchr::memrchr(b')', text)?;
+    let command = text.get(opens + 1..closes)?.to_vec();
+    let pid = std::str::from_utf8(text.get(..opens)?).ok()?;
+    let rest = std::str::from_utf8(text.get(closes + 1..)?).ok()?;
+    let mut fields = rest.split_ascii_whitespace();
+    let state = *fields.next()?.as_bytes().first()?;
+    let parent = fields.next()?.parse().ok()?;
+    let started = fields.nth(17)?.parse().ok()?;
+    Some(Status {
+        process: Process {
+            pid: pid.trim().parse().ok()?,
+            started,
+        },
+        parent,
+        state,
+        command,
+    })
+}
+
+/// The children of `pid`, if the kernel lists them (CONFIG_PROC_CHILDREN).
+fn children(proc: &Path, pid: u32) -> io::Result<Vec<u32>> {
+    let pid = pid.to_string();
+    let text = read(&proc.join(&pid).join("task").join(&pid).join("children"))?;
+    let text = String::from_utf8_lossy(&text);
+    let pids = text.split_ascii_whitespace();
+    Ok(pids.filter_map(|pid| pid.parse().ok()).collect())
+}
+
+/// All processes that `proc` lists.
+fn processes(proc: &Path) -> Result<Vec<u32>, String> {
+    let unread = |cause: io::Error| why(proc, &cause);
+    let mut pids = Vec::new();
+    for (count, entry) in fs::read_dir(proc).map_err(unread)?.enumerate() {
+        if count >= MAX_ENTRIES {
+            return Err(format!("more than {MAX_ENTRIES} entries in /proc"));
+        }
+        let name = entry.map_err(unread)?.file_name();
+        pids.extend(name.to_str().and_then(|name| name.parse::<u32>().ok()));
+    }
+    Ok(pids)
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX);
+    File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Whether a process has ended: its files go, or reading them fails.
+fn is_gone(cause: &io::Error) -> bool {
+    cause.kind() == io::ErrorKind::NotFound || cause.raw_os_error() == Some(libc::ESRCH)
+}
+
+/// Why nothing is known where the entry of a process cannot be read.
+fn hidden(proc: &Path, pid: u32, cause: &io::Error) -> String {
+    let path = proc.join(pid.to_string());
+    match is_gone(cause) {
+        true => format!(
+            "{} is not shown to this user (hidepid, ProtectProc, a container) or has just ended",
+            escape::path(&path)
+        ),
+        false => why(&path.join("stat"), cause),
+    }
+}
+
+fn why(path: &Path, cause: &io::Error) -> String {
+    Error::io("read", path, cause).to_string()
+}
+
+/// When different queue managers of one spool were seen, in seconds since boot.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Starts(Vec<Start>);
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Start {
+    /// When it was seen last.
+    seen: f64,
+    /// When it was started, in clock ticks since boot.
+    started: u64,
+}
+
+impl Starts {
+    /// So many different ones are a restless queue manager: two are what a reload leaves.
+    const RESTLESS: usize = 3;
+
+    /// The starts that [`Starts::pairs`] gave.
+    pub fn from_pairs(pairs: impl Iterator<Item = (f64, u64)>) -> Starts {
+        let starts = pairs.map(|(seen, started)| Start { seen, started });
+        Starts(starts.take(Self::RESTLESS).collect())
+    }
+
+    /// When each was seen last, and when it was started.
+    pub fn pairs(&self) -> impl Iterator<Item = (f64, u64)> + '_ {
+        self.0.iter().map(|start| (start.seen, start.started))
+    }
+
+    /// Takes in that `process` is the queue manager at `now`.
+    pub fn note(&mut self, now: f64, process: Process) {
+        let started = process.started;
+        let recent = |start: &Start| (0.0..=RESTLESS_SPAN).contains(&(now - start.seen));
+        self.0
+            .retain(|start| recent(start) && start.started != started);
+        self.0.push(Start { seen: now, started });
+        let surplus = self.0.len().saturating_sub(Self::RESTLESS);
+        self.0.drain(..surplus);
+    }
+
+    /// Why the queue manager is restless, if [`Self::RESTLESS`] looks within [`RESTLESS_SPAN`] saw
+    /// different ones.
+    pub fn restless(&self) -> Option<String> {
+        let (first, last) = (self.0.first()?, self.0.last()?);
+        let span = Age((last.seen - first.seen) as i64);
+        (self.0.len() >= Self::RESTLESS).then(|| {
+            format!(
+                "{} looks within {span} saw a new process each time; the log says why it ends",
+                Self::RESTLESS
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tempfile::TempDir;
+
+    const MASTER: u32 = 812;
+
+    /// A made-up /proc.
+    struct Proc(TempDir);
+
+    impl Proc {
+        fn new() -> Proc {
+            let proc = Proc(tempfile::tempdir().unwrap());
+            proc.process(MASTER, "master", 'S', 1);
+            proc
+        }
+
+        fn process(&self, pid: u32, command: &str, state: char, parent: u32) {
+            let directory = self.0.path().join(pid.to_string());
+            fs::create_dir_all(&directory).unwrap();
+            let stat = format!(
+                "{pid} ({command}) {state} {parent} 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 {} 99 7\n",
+                u64::from(pid) * 10
+            );
+            fs::write(directory.join("stat"), stat).unwrap();
+        }
+
+        fn children(&self, pids: &str) {
+            let own = MASTER.to_string();
+            let directory = self.0.path().join(&own).join("task").join(&own);
+            fs::create_dir_all(&directory).unwrap();
+            fs::write(directory.join("children"), pids).unwrap();
+        }
+
+        fn look(&self, name: Option<&[u8]>) -> Result<QueueManager, String> {
+            find(self.0.path(), MASTER, name)
+        }
+    }
+
+    fn running(pid: u32) -> Result<QueueManager, String> {
+        let started = u64::from(pid) * 10;
+        Ok(QueueManager::Running(Process { pid, started }))
+    }
+
+    fn missing(look: Result<QueueManager, String>) -> Missing {
+        match look {
+            Ok(QueueManager::Missing(missing)) => missing,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_child_of_master_that_is_called_qmgr_is_it() {
+        for (command, state, name, found) in [
+            ("qmgr", 'S', None, true),
+            ("qmgr", 'R', None, true),
+            ("qmgr", 'D', None, true),
+            // A debugger holds it for a moment.
+            ("qmgr", 't', None, true),
+            ("oqmgr", 'S', None, true),
+            ("own-qmgr", 'S', Some(&b"own-qmgr"[..]), true),
+            (
+                "a-very-long-nam",
+                'S',
+                Some(b"a-very-long-name-of-mine"),
+                true,
+            ),
+            ("qmgr", 'Z', None, false),
+            ("qmgr", 'T', None, false),
+            ("own-qmgr", 'S', None, false),
+            ("pickup", 'S', None, false),
+            ("qmgr) S 812 (", 'S', None, false),
+        ] {
+            for listed in [true, false] {
+                let proc = Proc::new();
+                proc.process(900, command, state, MASTER);
+                proc.process(901, "qmgr", 'S', 4);
+                if listed {
+                    proc.children("899 900 ");
+                }
+                let look = proc.look(name);
+                match found {
+                    true => assert_eq!(look, running(900), "{command} {state}"),
+                    false => drop(missing(look)),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_child_that_the_list_leaves_out_is_found() {
+        let proc = Proc::new();
+        proc.children("900 ");
+        proc.process(900, "pickup", 'S', MASTER);
+        proc.process(902, "qmgr", 'S', MASTER);
+        assert_eq!(proc.look(None), running(902));
+    }
+
+    #[test]
+    fn two_looks_apart_at_the_same_master_prove_it_gone() {
+        let proc = Proc::new();
+        let first = missing(proc.look(None));
+        let at = |at: Instant, master: Process| {
+            QueueManager::Missing(Missing {
+                master,
+                at,
+                ..first.clone()
+            })
+            .after(&first)
+        };
+        let gone = "no child of master, process 812, is qmgr".to_owned();
+        assert_eq!(at(first.due(), first.master), QueueManager::Gone(gone));
+        let early = at(first.due() - Duration::from_millis(1), first.master);
+        assert!(matches!(early, QueueManager::Missing(_)));
+        let restarted = Process {
+            started: 5,
+            ..first.master
+        };
+        let other = at(first.due(), restarted);
+        assert!(matches!(other, QueueManager::Missing(_)));
+        proc.process(900, "qmgr", 'S', MASTER);
+        let back = proc.look(None).unwrap().after(&first);
+        assert_eq!(Ok(back), running(900));
+    }
+
+    #[test]
+    fn what_is_hidden_is_unknown() {
+        let proc = Proc::new();
+        fs::remove_dir_all(proc.0.path().join("812")).unwrap();
+        assert!(proc.look(None).unwrap_err().contains("is not shown"));
+
+        let proc = Proc::new();
+        proc.process(MASTER, "master", 'T', 1);
+        assert!(proc.look(None).unwrap_err().contains("stopped by a signal"));
+
+        let proc = Proc::new();
+        proc.process(900, "pickup", 'S', MASTER);
+        fs::remove_file(proc.0.path().join("900/stat")).unwrap();
+        fs::create_dir(proc.0.path().join("900/stat")).unwrap();
+        let why = proc.look(None).unwrap_err();
+        assert!(why.contains("900/stat"), "{why}");
+    }
+
+    #[test]
+    fn a_stopped_one_is_named() {
+        let proc = Proc::new();
+        proc.process(900, "qmgr", 'T', MASTER);
+        assert!(missing(proc.look(None)).why.contains("kill -CONT 900"));
+    }
+
+    #[test]
+    fn odd_stat_files_are_refused() {
+        for text in [
+            "",
+            "1",
+            "1 (",
+            "1 )(",
+            "1 (a) S",
+            "x (a) S 1",
+            "1 (a) S 1 2 3",
+        ] {
+            assert!(parse_status(text.as_bytes()).is_none(), "{text}");
+        }
+        assert!(parse_status(b"\xff(\xff)\xff").is_none());
+    }
+
+    #[test]
+    fn three_different_ones_in_ten_minutes_are_restless() {
+        let process = |started| Process { pid: 1, started };
+        let mut starts = Starts::default();
+        for (now, started, restless) in [
+            (0.0, 1, false),
+            (60.0, 2, false),
+            (120.0, 2, false),
+            (600.0, 3, true),
+            (650.0, 3, false),
+            // The second was seen last at 120.
+            (730.0, 3, false),
+            (760.0, 4, false),
+            (800.0, 5, true),
+            (1500.0, 5, false),
+        ] {
+            starts.note(now, process(started));
+            assert_eq!(starts.restless().is_some(), restless, "{now} {starts:?}");
+            let again = Starts::from_pairs(starts.pairs());
+            assert_eq!(again, starts);
+        }
+    }
+}
