@@ -23,6 +23,8 @@ const RESTLESS_SPAN: f64 = 600.0;
 /// The names of the queue manager's program: nqmgr is one of Postfix 1.1, oqmgr the older algorithm
 /// (qmgr(8), oqmgr(8)).
 const PROGRAMS: [&[u8]; 3] = [b"qmgr", b"oqmgr", b"nqmgr"];
+/// The name of master's program.
+const MASTER: &[u8] = b"master";
 /// Maximum length of a command name in /proc (TASK_COMM_LEN in the kernel, without its end).
 const MAX_COMMAND: usize = 15;
 /// Maximum bytes of a list of children or of a stat file: some 8,000 processes.
@@ -115,6 +117,13 @@ fn find(proc: &Path, master: u32, name: Option<&[u8]>) -> Result<QueueManager, S
     if !parent.is_alive() {
         return Err(format!(
             "master, process {master}, is stopped by a signal or has just ended"
+        ));
+    }
+    // Whatever else holds master's lock has no queue manager to lose.
+    if parent.command != MASTER {
+        return Err(format!(
+            "process {master}, which holds the lock of master, is {}",
+            escape::shown(&parent.command, MAX_COMMAND)
         ));
     }
     let at = Instant::now();
@@ -323,7 +332,7 @@ mod tests {
     use super::*;
     use tempfile::TempDir;
 
-    const MASTER: u32 = 812;
+    const PID: u32 = 812;
 
     /// A made-up /proc.
     struct Proc(TempDir);
@@ -331,7 +340,7 @@ mod tests {
     impl Proc {
         fn new() -> Proc {
             let proc = Proc(tempfile::tempdir().unwrap());
-            proc.process(MASTER, "master", 'S', 1);
+            proc.process(PID, "master", 'S', 1);
             proc
         }
 
@@ -346,14 +355,14 @@ mod tests {
         }
 
         fn children(&self, pids: &str) {
-            let own = MASTER.to_string();
+            let own = PID.to_string();
             let directory = self.0.path().join(&own).join("task").join(&own);
             fs::create_dir_all(&directory).unwrap();
             fs::write(directory.join("children"), pids).unwrap();
         }
 
         fn look(&self, name: Option<&[u8]>) -> Result<QueueManager, String> {
-            find(self.0.path(), MASTER, name)
+            find(self.0.path(), PID, name)
         }
     }
 
@@ -393,7 +402,7 @@ mod tests {
         ] {
             for listed in [true, false] {
                 let proc = Proc::new();
-                proc.process(900, command, state, MASTER);
+                proc.process(900, command, state, PID);
                 proc.process(901, "qmgr", 'S', 4);
                 if listed {
                     proc.children("899 900 ");
@@ -411,8 +420,8 @@ mod tests {
     fn a_child_that_the_list_leaves_out_is_found() {
         let proc = Proc::new();
         proc.children("900 ");
-        proc.process(900, "pickup", 'S', MASTER);
-        proc.process(902, "qmgr", 'S', MASTER);
+        proc.process(900, "pickup", 'S', PID);
+        proc.process(902, "qmgr", 'S', PID);
         assert_eq!(proc.look(None), running(902));
     }
 
@@ -438,7 +447,7 @@ mod tests {
         };
         let other = at(first.due(), restarted);
         assert!(matches!(other, QueueManager::Missing(_)));
-        proc.process(900, "qmgr", 'S', MASTER);
+        proc.process(900, "qmgr", 'S', PID);
         let back = proc.look(None).unwrap().after(&first);
         assert_eq!(Ok(back), running(900));
     }
@@ -450,11 +459,15 @@ mod tests {
         assert!(proc.look(None).unwrap_err().contains("is not shown"));
 
         let proc = Proc::new();
-        proc.process(MASTER, "master", 'T', 1);
+        proc.process(PID, "master", 'T', 1);
         assert!(proc.look(None).unwrap_err().contains("stopped by a signal"));
 
         let proc = Proc::new();
-        proc.process(900, "pickup", 'S', MASTER);
+        proc.process(PID, "other", 'S', 1);
+        assert!(proc.look(None).unwrap_err().ends_with(", is other"));
+
+        let proc = Proc::new();
+        proc.process(900, "pickup", 'S', PID);
         fs::remove_file(proc.0.path().join("900/stat")).unwrap();
         fs::create_dir(proc.0.path().join("900/stat")).unwrap();
         let why = proc.look(None).unwrap_err();
@@ -464,7 +477,7 @@ mod tests {
     #[test]
     fn a_stopped_one_is_named() {
         let proc = Proc::new();
-        proc.process(900, "qmgr", 'T', MASTER);
+        proc.process(900, "qmgr", 'T', PID);
         assert!(missing(proc.look(None)).why.contains("kill -CONT 900"));
     }
 

@@ -2,99 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::sync::OnceLock;
+use std::process::Command;
 
+use crate::support::c_program::{compile, libraries, must, private_libraries, root, run};
 use crate::support::spool::Spool;
-
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-
-fn root(path: &str) -> PathBuf {
-    Path::new(ROOT).join(path)
-}
-
-fn run(command: &mut Command, package: &str) -> Output {
-    command
-        .output()
-        .unwrap_or_else(|error| panic!("{command:?}: {error} (Debian package {package})"))
-}
-
-fn must(command: &mut Command, package: &str) -> String {
-    let output = run(command, package);
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success(),
-        "{command:?}: {}\n{text}{complaint}",
-        output.status
-    );
-    text
-}
-
-/// The directory with libqueuewatch.so and .a, built in the profile and place of these tests.
-fn libraries() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let directory = Path::new(env!("CARGO_BIN_EXE_check_postfix_queue"))
-            .parent()
-            .unwrap()
-            .to_owned();
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo
-            .args(["build", "--lib", "--quiet", "--locked", "--target-dir"])
-            .arg(directory.parent().unwrap())
-            .current_dir(ROOT);
-        if directory.ends_with("release") {
-            cargo.arg("--release");
-        }
-        must(&mut cargo, "none: it is cargo");
-        directory
-    })
-}
-
-/// What queuewatch.pc says to link after the static library.
-fn private_libraries() -> Vec<String> {
-    let text = fs::read_to_string(root("bindings/c/queuewatch.pc.in")).unwrap();
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix("Libs.private: "));
-    line.unwrap().split(' ').map(str::to_owned).collect()
-}
-
-/// Compiles a C program against the shared or the static library.
-fn compile(source: &str, folder: &Path, shared: bool) -> PathBuf {
-    let libraries = libraries();
-    let program = folder.join(Path::new(source).file_stem().unwrap());
-    let mut gcc = Command::new("gcc");
-    gcc.args([
-        "-std=c99",
-        "-g",
-        "-pedantic",
-        "-Wall",
-        "-Wextra",
-        "-Werror",
-        "-pthread",
-    ])
-    .arg("-I")
-    .arg(root("include"))
-    .arg(root(source))
-    .arg("-o")
-    .arg(&program);
-    if shared {
-        let name = folder.join("libqueuewatch.so.1");
-        if !name.exists() {
-            std::os::unix::fs::symlink(libraries.join("libqueuewatch.so"), name).unwrap();
-        }
-        gcc.arg("-L")
-            .arg(libraries)
-            .args(["-lqueuewatch", "-Wl,-rpath,$ORIGIN"]);
-    } else {
-        gcc.arg(libraries.join("libqueuewatch.a"))
-            .args(private_libraries());
-    }
-    must(&mut gcc, "gcc");
-    program
-}
 
 #[test]
 fn the_committed_header_is_the_generated_one() {
@@ -251,28 +162,6 @@ fn a_program_without_shared_libraries_runs() {
         "none",
     );
     assert_eq!(output.status.code(), Some(2), "{output:?}");
-}
-
-#[test]
-fn nothing_leaks_and_nothing_is_touched_that_is_not_ours() {
-    let spool = Spool::of_corpus("short-mixed");
-    let folder = tempfile::tempdir().unwrap();
-    let program = compile("tests/ffi/conformance.c", folder.path(), true);
-    let mut valgrind = Command::new("valgrind");
-    // Rust's own handle of a foreign thread is kept until that thread ends, and is "possibly lost".
-    valgrind
-        .args([
-            "--leak-check=full",
-            "--errors-for-leak-kinds=definite",
-            "--error-exitcode=99",
-        ])
-        .arg(program)
-        .arg(spool.path());
-    let output = run(&mut valgrind, "valgrind");
-    let report = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{report}");
-    assert!(report.contains("ERROR SUMMARY: 0 errors"), "{report}");
-    assert!(report.contains("definitely lost: 0 bytes"), "{report}");
 }
 
 #[test]

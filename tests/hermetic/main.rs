@@ -8,7 +8,7 @@ mod support;
 
 /// Queue directories that are absent, in every face.
 mod absent;
-/// The C ABI: header, libraries, every exported function, the C example. Needs gcc, g++, valgrind and abidiff.
+/// The C ABI: header, libraries, every exported function, the C example. Needs gcc, g++, binutils and abidiff.
 mod c_abi;
 /// Causes of delay reasons, against lists that were written apart from the table.
 mod causes;

@@ -11,6 +11,8 @@ mod support;
 mod big_host;
 /// Programs with rights that their caller does not have: a file capability, sudo.
 mod borrowed_rights;
+/// Every function of the C ABI under valgrind(1).
+mod c_tools;
 /// The plugin under the name `check_mailq`, beside the real `check_mailq` of the Monitoring Plugins.
 mod check_mailq;
 /// Postfix accepts every message that a drill makes.

@@ -194,7 +194,7 @@ fn one_that_starts_again_and_again_is_told() {
             let expected = if restless { 0.0 } else { 1.0 };
             assert_eq!(running(snapshot), Some(expected), "look {look}");
         }
-        let told = verdict.findings.iter().map(|finding| finding.text());
+        let told = verdict.findings.iter().map(queuewatch::Finding::text);
         let told: Vec<_> = told.filter(|text| text.contains("qmgr")).collect();
         assert_eq!(told.len(), usize::from(restless), "{told:?}");
         if restless {

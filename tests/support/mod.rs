@@ -5,6 +5,8 @@
     reason = "each test binary uses its own part"
 )]
 
+/// C programs against the library that the tests built.
+pub(crate) mod c_program;
 /// Queue files and defer logs that no Postfix would write, and that its showq(8) lists all the same.
 pub(crate) mod handmade;
 /// What a list makes of what postqueue prints: each recipient record once.
