@@ -449,6 +449,19 @@ typedef struct {
    * The earliest arrival among their messages, in seconds of the epoch; 0 if none is known.
    */
   int64_t oldest;
+  /**
+   * Its cause, such as filter or greylisted.
+   */
+  qw_bytes cause;
+  /**
+   * Who acts: us, them, nobody, both or unknown.
+   */
+  qw_bytes acts;
+  /**
+   * The server, socket or name that the reason is about, raw; empty if it names none. Of several the one
+   * that most recipients wait for.
+   */
+  qw_bytes next_hop;
 } qw_reason;
 
 /**

@@ -146,6 +146,9 @@ pub mod docs {
     #[doc = include_str!("docs/guide.md")]
     pub mod guide {}
 
+    #[doc = include_str!("docs/causes.md")]
+    pub mod causes {}
+
     #[doc = include_str!("docs/metrics.md")]
     pub mod metrics {}
 
@@ -244,6 +247,9 @@ pub mod files;
 
 #[doc(hidden)]
 pub mod doctor;
+
+#[doc(hidden)]
+pub mod explain;
 
 #[doc(hidden)]
 pub mod render;

@@ -32,6 +32,9 @@ pub struct Inode {
     pub size: u64,
     /// Modification time, in seconds since the epoch: for a deferred file the next retry.
     pub mtime: i64,
+    /// Time of the last change of the inode (ctime), in seconds of the epoch: of deferred mail the last
+    /// try, for qmgr(8) sets mtime then.
+    pub changed: i64,
 }
 
 impl From<rustix::fs::Stat> for Inode {
@@ -46,6 +49,7 @@ impl From<rustix::fs::Stat> for Inode {
             regular: FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile,
             size: u64::try_from(stat.st_size).unwrap_or(0),
             mtime: stat.st_mtime as i64,
+            changed: stat.st_ctime as i64,
         }
     }
 }

@@ -496,6 +496,9 @@ static SV *reason_sv(pTHX_ const qw_reason *row)
     put(aTHX_ fields, "reason", bytes_sv(aTHX_ row->reason));
     put(aTHX_ fields, "recipients", integer_sv(aTHX_ (int64_t)row->recipients));
     put(aTHX_ fields, "oldest", row->oldest == 0 ? newSV(0) : integer_sv(aTHX_ row->oldest));
+    put(aTHX_ fields, "cause", bytes_sv(aTHX_ row->cause));
+    put(aTHX_ fields, "acts", bytes_sv(aTHX_ row->acts));
+    put(aTHX_ fields, "next_hop", bytes_sv(aTHX_ row->next_hop));
     return sv_2mortal(newRV_noinc((SV *)fields));
 }
 

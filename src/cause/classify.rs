@@ -59,7 +59,7 @@ impl NextHop<'_> {
 }
 
 /// Judges reasons for one instance.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Classifier {
     next_hops: NextHops,
     user: UserTable,
@@ -71,16 +71,26 @@ impl Classifier {
         Classifier { next_hops, user }
     }
 
+    /// The same with another table of the user.
+    #[must_use]
+    pub fn with_user(&self, user: UserTable) -> Classifier {
+        Classifier {
+            next_hops: self.next_hops.clone(),
+            user,
+        }
+    }
+
     /// The judgement of a delay reason and the enhanced status code that the log gives with it.
     pub fn judge<'a>(&self, status: &[u8], reason: &'a [u8]) -> Judgement<'a> {
         let reason = reason.get(..MAX_REASON).unwrap_or(reason);
         let parts = parts::split(reason);
         let next_hop = next_hop(&parts);
-        let role = self.role(next_hop);
+        let configured = self.configured(next_hop);
+        let role = configured.or_else(|| place(next_hop));
         let cause = self
             .user
             .cause(status, parts.whole)
-            .unwrap_or_else(|| judge(status, &parts, role));
+            .unwrap_or_else(|| judge(status, &parts, role, configured.is_some()));
         let acts = match (cause, role) {
             // Nobody but us can repair the name or the way of our own next hop.
             (Cause::Dns | Cause::Unreachable, Some(_)) => Acts::Us,
@@ -94,17 +104,20 @@ impl Classifier {
         }
     }
 
-    /// What the next hop is for this host. A configured relay wins over loopback.
-    fn role(&self, next_hop: Option<NextHop<'_>>) -> Option<Role> {
+    /// What main.cf says that the next hop is for. It wins over loopback.
+    fn configured(&self, next_hop: Option<NextHop<'_>>) -> Option<Role> {
         match next_hop? {
-            NextHop::Peer(peer) => self.next_hops.role(&peer).or_else(|| place(&peer)),
+            NextHop::Peer(peer) => self.next_hops.role(&peer),
             NextHop::Name(name) => self.next_hops.role_of_name(name),
         }
     }
 }
 
 /// What a peer is by its address and port alone.
-fn place(peer: &Peer<'_>) -> Option<Role> {
+fn place(next_hop: Option<NextHop<'_>>) -> Option<Role> {
+    let Some(NextHop::Peer(peer)) = next_hop else {
+        return None;
+    };
     if peer.is_local() {
         return Some(Role::Service);
     }
@@ -117,20 +130,27 @@ fn place(peer: &Peer<'_>) -> Option<Role> {
 }
 
 /// The cause by peer, words and codes.
-fn judge(status: &[u8], parts: &Parts<'_>, role: Option<Role>) -> Cause {
+fn judge(status: &[u8], parts: &Parts<'_>, role: Option<Role>, configured: bool) -> Cause {
     let (reply_code, enhanced) = match parts.said {
         Said::Reply => parts::codes(parts.text),
         _ => (None, None),
     };
     // A reply without an enhanced code gets one from Postfix that says only its class (`4.0.0`).
     let code = enhanced.unwrap_or(status);
-    let by_words = by_words(parts, code);
-    let cause = by_words.or_else(|| by_code(parts.said, code, reply_code));
+    let found = by_words(parts, parts.said, code).or_else(|| {
+        // An administrator's `retry:` text, or what a command says, may be in the words of replies.
+        (parts.said == Said::Postfix).then(|| by_words(parts, Said::Reply, code))?
+    });
+    let cause = found.or_else(|| by_code(parts.said, code, reply_code));
     match role {
         // The space that another host has not is its own.
         None if cause == Some(Cause::Storage) && parts.said == Said::Reply => Cause::Busy,
+        // `Relay access denied` by an MX host: it does not know its domain. Postfix defers so by default.
+        None if cause == Some(Cause::Relay) => Cause::Blocked,
         None => cause.unwrap_or(Cause::Other),
-        Some(role) => of_own_hop(role, parts.said, by_words, cause),
+        // A tunnel on loopback that main.cf does not name passes on what a server elsewhere says.
+        Some(_) if !configured && found == Some(Cause::Throttled) => Cause::Throttled,
+        Some(role) => of_own_hop(role, parts.said, found, cause),
     }
 }
 
@@ -167,14 +187,13 @@ fn of_own_hop(role: Role, said: Said, by_words: Option<Cause>, cause: Option<Cau
     }
 }
 
-/// The first row of the table of words that fits.
-fn by_words(parts: &Parts<'_>, code: &[u8]) -> Option<Cause> {
+/// The first row of the table of words that fits, of those that `said` says.
+fn by_words(parts: &Parts<'_>, said: Said, code: &[u8]) -> Option<Cause> {
     let mut first = usize::MAX;
     let mut see = |place: usize| {
         if place < first {
             let fits = BY_WORDS.get(place).is_some_and(|row| {
-                row.said == parts.said
-                    && (row.code.is_empty() || has_code(code, row.code.as_bytes()))
+                row.said == said && (row.code.is_empty() || has_code(code, row.code.as_bytes()))
             });
             if fits {
                 first = place;

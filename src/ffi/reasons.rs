@@ -39,6 +39,13 @@ pub struct qw_reason {
     pub recipients: u64,
     /// The earliest arrival among their messages, in seconds of the epoch; 0 if none is known.
     pub oldest: i64,
+    /// Its cause, such as filter or greylisted.
+    pub cause: qw_bytes,
+    /// Who acts: us, them, nobody, both or unknown.
+    pub acts: qw_bytes,
+    /// The server, socket or name that the reason is about, raw; empty if it names none. Of several the one
+    /// that most recipients wait for.
+    pub next_hop: qw_bytes,
 }
 
 first_release_ends!(qw_reason, oldest: i64);
@@ -95,6 +102,9 @@ pub unsafe extern "C" fn qw_reasons_next(
             reason: qw_bytes::of(&one.reason),
             recipients: one.recipients,
             oldest: one.oldest.unwrap_or(0),
+            cause: qw_bytes::of(one.cause.name().as_bytes()),
+            acts: qw_bytes::of(one.acts.name().as_bytes()),
+            next_hop: qw_bytes::of(&one.next_hop),
         });
         reasons.next += 1;
         Ok(QW_OK)

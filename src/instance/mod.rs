@@ -20,7 +20,11 @@ use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use crate::cause::classify::Classifier;
+use crate::cause::next_hop::{NextHops, PARAMETERS};
+use crate::cause::user_table::UserTable;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape;
 use crate::postfix::main_cf::{MAX_BYTES, MainCf};
@@ -54,6 +58,8 @@ pub struct Instance {
     /// Whether its daemons should run. False for an instance with `multi_instance_enable = no` that was
     /// found through `multi_instance_directories`, because `postfix start` skips it (postmulti(1)).
     pub expected: bool,
+    /// What judges its delay reasons: it knows the next hops of its main.cf.
+    pub classifier: Arc<Classifier>,
     /// Problems that do not prevent a scan, one sentence each.
     pub warnings: Vec<String>,
 }
@@ -108,6 +114,7 @@ pub fn find(selection: &Selection, mail_config: Option<&OsStr>) -> Result<Vec<Re
             queue_directory: queue_directory.clone(),
             settings: Settings::default(),
             expected: true,
+            classifier: Arc::default(),
             warnings: Vec::new(),
         })]),
         Selection::QueueDirectory {
@@ -174,6 +181,17 @@ impl Found {
         })
     }
 
+    /// What judges delay reasons. A parameter that cannot be expanded names no next hop.
+    fn classifier(&self) -> Classifier {
+        let mut next_hops = NextHops::default();
+        for (name, _) in PARAMETERS {
+            if let Ok(value) = self.main_cf.text(name) {
+                next_hops.add(name, value.as_bytes());
+            }
+        }
+        Classifier::new(next_hops, UserTable::default())
+    }
+
     fn instance(&self) -> Result<Instance> {
         self.instance_on(None)
     }
@@ -222,6 +240,7 @@ impl Found {
             queue_directory,
             settings,
             expected: true,
+            classifier: Arc::new(self.classifier()),
             warnings,
         })
     }

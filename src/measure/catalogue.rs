@@ -26,6 +26,8 @@ pub enum Kind {
     TopClient,
     Client,
     Reason,
+    Cause,
+    Domains,
     Overdue,
     Expiring,
     Growth,
@@ -53,6 +55,8 @@ pub enum ArgumentKind {
     Name,
     /// An enhanced status code or a prefix of one.
     Code,
+    /// A cause, `ours` or `theirs`.
+    Cause,
 }
 
 /// One row of the catalogue.
@@ -82,6 +86,8 @@ const NO_TABLE: Wanted = Wanted {
     expiries: false,
     codes: false,
     reasons: false,
+    causes: false,
+    oldest: false,
 };
 const DOMAINS: Wanted = Wanted {
     domains: true,
@@ -108,6 +114,17 @@ const CODES: Wanted = Wanted {
     ..NO_TABLE
 };
 
+/// With the rows of reasons, which show how far a cause is spread.
+const CAUSES: Wanted = Wanted {
+    causes: true,
+    reasons: true,
+    ..NO_TABLE
+};
+const OLDEST: Wanted = Wanted {
+    oldest: true,
+    ..NO_TABLE
+};
+
 const fn row(
     spelling: &'static str,
     kind: Kind,
@@ -130,7 +147,7 @@ const fn row(
 
 /// Every measure, in the order of contract.md, "Measures".
 #[rustfmt::skip]
-pub const CATALOGUE: [Row; 28] = [
+pub const CATALOGUE: [Row; 30] = [
     row("QUEUE.messages", Kind::Messages, Unit::Count, Depth::Inodes, NO_TABLE, ArgumentKind::None,
         "messages"),
     row("QUEUE.recipients", Kind::Recipients, Unit::Count, Depth::Envelopes, NO_TABLE, ArgumentKind::None,
@@ -159,6 +176,10 @@ pub const CATALOGUE: [Row; 28] = [
         "messages from that client address or network NET/BITS"),
     row("QUEUE.reason(CODE)", Kind::Reason, Unit::Count, Depth::Reasons, CODES, ArgumentKind::Code,
         "recipients whose last delay reason has that enhanced status code or prefix"),
+    row("QUEUE.cause(NAME)", Kind::Cause, Unit::Count, Depth::Reasons, CAUSES, ArgumentKind::Cause,
+        "recipients whose last delay reason has that cause, or a cause that is ours or theirs"),
+    row("QUEUE.domains(AGE)", Kind::Domains, Unit::Count, Depth::Envelopes, OLDEST, ArgumentKind::Age,
+        "destination domains with a recipient older than AGE"),
     row("deferred.overdue", Kind::Overdue, Unit::Count, Depth::Inodes, NO_TABLE, ArgumentKind::None,
         "messages whose next retry is longer past than one queue_run_delay"),
     row("QUEUE.expiring(AGE)", Kind::Expiring, Unit::Count, Depth::Envelopes, EXPIRIES, ArgumentKind::Age,

@@ -1,9 +1,10 @@
 //! Evaluates each measure on a snapshot, and rates the quality of the figure.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use super::{Argument, Kind, Measure, Subject};
+use crate::cause::Cause;
 use crate::clock::Age;
 use crate::escape;
 use crate::instance::{Master, QueueManager};
@@ -15,7 +16,12 @@ use crate::postfix::queue::{Queue, QueueSet};
 use crate::scan::Depth;
 use crate::snapshot::name_counts::{Count, Names};
 use crate::snapshot::origins;
-use crate::snapshot::{InstanceSnapshot, Previous, QueueTables, Snapshot, Tally};
+use crate::snapshot::reasons::Reasons;
+use crate::snapshot::spread::Spread;
+use crate::snapshot::{
+    CauseCounts, InstanceSnapshot, Previous, QueueTables, Snapshot, Tally, Wanted,
+};
+use crate::snapshot::{Reason, Sample};
 use crate::spelling::option;
 use crate::sys::Disk;
 
@@ -44,6 +50,8 @@ pub struct Figure {
     /// Unknown only because there is no previous check. This is not a problem: the next check has the
     /// figure.
     pub pending: bool,
+    /// Taken from a sample of the delay reasons, which is no gap.
+    pub sampled: bool,
 }
 
 impl Figure {
@@ -54,6 +62,7 @@ impl Figure {
             detail: None,
             damaged: None,
             pending: false,
+            sampled: false,
         }
     }
 
@@ -64,6 +73,15 @@ impl Figure {
             detail: Some(why.into()),
             damaged: None,
             pending: false,
+            sampled: false,
+        }
+    }
+
+    /// Unknown, and nothing is wrong with that.
+    pub(crate) fn untold(why: &str) -> Self {
+        Figure {
+            pending: true,
+            ..Figure::unknown(why)
         }
     }
 
@@ -102,8 +120,11 @@ impl Measure {
             }
         }
         let queues = snapshot.excluded.iter().fold(queues, QueueSet::without);
+        let mut part = false;
         for taken in &instances {
-            if let Some(why) = self.not_read(taken, queues) {
+            if let (Kind::Cause, Some(sample)) = (self.kind, self.sample(taken)) {
+                part |= sample.messages < sample.of;
+            } else if let Some(why) = self.not_read(taken, queues) {
                 return Figure::unknown(why);
             }
         }
@@ -120,10 +141,14 @@ impl Measure {
                 queues.iter().all(|queue| match self.kind {
                     // This measure counts the read failures themselves.
                     Kind::Unreadable => !taken.tally(queue).cut,
-                    Kind::Reason if !taken.tally(queue).is_explained() => false,
+                    Kind::Reason | Kind::Cause if !taken.tally(queue).is_explained() => false,
                     _ => taken.tally(queue).is_whole() && self.hidden(taken.tally(queue)) == 0,
                 })
             });
+        if part {
+            figure.sampled = true;
+            figure.quality = Quality::AtLeast;
+        }
         if !whole && figure.quality == Quality::Exact {
             figure.quality = match self.subject {
                 Subject::Disk | Subject::Master | Subject::Qmgr if !broken => Quality::Exact,
@@ -148,8 +173,10 @@ impl Measure {
     /// The number of messages that damage hides from this measure.
     fn hidden(&self, tally: &Tally) -> u64 {
         match self.kind {
-            Kind::Oldest | Kind::Older | Kind::Expiring => tally.ageless,
-            Kind::Recipients | Kind::TopDomain | Kind::Domain | Kind::Reason => tally.torn,
+            Kind::Oldest | Kind::Older | Kind::Expiring | Kind::Domains => tally.ageless,
+            Kind::Recipients | Kind::TopDomain | Kind::Domain | Kind::Reason | Kind::Cause => {
+                tally.torn
+            }
             _ => 0,
         }
     }
@@ -167,6 +194,85 @@ impl Measure {
         damaged.into_iter().next()
     }
 
+    /// The sample that stands in for all delay reasons of deferred mail, if those were not read.
+    fn sample(&self, taken: &InstanceSnapshot) -> Option<Sample> {
+        let deferred = self.subject == Subject::Queue(Queue::Deferred);
+        taken
+            .sample
+            .filter(|_| deferred && !taken.reads_all_reasons())
+    }
+
+    /// Evaluates this measure of deferred mail from the delay reasons that are known, all or a sample, without
+    /// those of `causes`. For the kinds that the defaults use; nothing else is told.
+    pub(crate) fn evaluate_without(&self, snapshot: &Snapshot, causes: &[Cause]) -> Figure {
+        let queue = QueueSet::from(Queue::Deferred);
+        if snapshot.excluded.contains(Queue::Deferred) {
+            return Figure::unknown("deferred is excluded");
+        }
+        let of_instance = |taken: &&InstanceSnapshot| {
+            let name = &self.instance;
+            name.as_ref()
+                .is_none_or(|name| *name == taken.instance.name)
+        };
+        let instances = || snapshot.instances.iter().filter(of_instance);
+        let known = |taken: &InstanceSnapshot| {
+            taken.reads_all_reasons()
+                || taken.sample.is_some()
+                || taken.tally(Queue::Deferred).messages == 0
+        };
+        if !instances().all(known) {
+            return Figure::untold("no delay reasons were read");
+        }
+        let part = |taken: &InstanceSnapshot| {
+            taken
+                .sample
+                .is_some_and(|sample| sample.messages < sample.of)
+        };
+        let sampled = instances().any(part) || !snapshot.is_whole();
+        let names: Vec<&str> = causes.iter().map(|cause| cause.name()).collect();
+        let without = format!("without {}", names.join(", "));
+        let kept = |row: &&Reason| !causes.contains(&row.cause);
+        let mut figure = match self.kind {
+            Kind::Cause => {
+                let reasons = snapshot.sampled_reasons(queue);
+                let rows = reasons.rows.iter().filter(kept);
+                let ours = rows.filter(|row| row.acts.is_ours());
+                let count: u64 = ours.map(|row| row.recipients).sum();
+                let why = reasons.spreads.first().map(|spread| {
+                    let causes = spread.cause.name();
+                    format!("{causes} of {} unrelated domains", spread.destinations)
+                });
+                Figure {
+                    detail: why,
+                    ..Figure::exact(count as f64)
+                }
+            }
+            Kind::TopDomain => {
+                let reasons = snapshot.sampled_reasons(queue);
+                let mut sums: HashMap<&[u8], u64> = HashMap::new();
+                for row in reasons.rows.iter().filter(kept) {
+                    *sums.entry(&row.domain).or_default() += row.recipients;
+                }
+                most(sums)
+            }
+            Kind::TopSender => {
+                let mut sums: HashMap<&[u8], u64> = HashMap::new();
+                for taken in instances() {
+                    for (sender, count) in taken.impatient_senders.iter() {
+                        *sums.entry(sender).or_default() += count;
+                    }
+                }
+                most(sums)
+            }
+            _ => return Figure::untold(&without),
+        };
+        if sampled {
+            figure.sampled = true;
+            figure.quality = Quality::AtLeast;
+        }
+        figure
+    }
+
     /// Why the scan did not read the data for this measure.
     fn not_read(&self, taken: &InstanceSnapshot, queues: QueueSet) -> Option<String> {
         let row = self.row();
@@ -179,7 +285,15 @@ impl Measure {
         let shallow = queues
             .iter()
             .any(|queue| taken.plan.depth(queue).is_none_or(|read| read < depth));
-        if shallow || row.wanted.or(taken.wanted) != taken.wanted {
+        let wanted = match self.kind {
+            // A watch counts causes all the time, and their spread when it takes a whole snapshot.
+            Kind::Cause => Wanted {
+                reasons: false,
+                ..row.wanted
+            },
+            _ => row.wanted,
+        };
+        if shallow || wanted.or(taken.wanted) != taken.wanted {
             return Some("not read in this scan".to_owned());
         }
         None
@@ -201,6 +315,7 @@ impl Measure {
         }
     }
 
+    #[allow(clippy::too_many_lines)] // One arm for each kind.
     fn over(&self, instances: &[&InstanceSnapshot], queues: QueueSet, now: i64) -> Figure {
         let tallies = || {
             instances
@@ -217,6 +332,32 @@ impl Measure {
             Kind::Messages => sum(|tally| tally.messages),
             Kind::Recipients => sum(|tally| tally.recipients),
             Kind::Bytes => sum(|tally| tally.bytes),
+            Kind::Cause => {
+                let counts = tables().map(|table| &table.causes);
+                let count: u64 = match self.name() {
+                    whose @ ("ours" | "theirs") => {
+                        let spreads = spreads_of(instances, queues, now);
+                        let of = |counts: &CauseCounts| counts.whose(whose == "ours", &spreads);
+                        counts.map(of).sum()
+                    }
+                    name => match Cause::of_name(name.as_bytes()) {
+                        Some(cause) => counts.map(|counts| counts.of(cause)).sum(),
+                        None => 0,
+                    },
+                };
+                Figure::exact(count as f64)
+            }
+            Kind::Domains => {
+                let before = now.saturating_sub(self.seconds());
+                // A domain may wait in several queues.
+                let mut names = HashSet::new();
+                for table in tables() {
+                    let old = table.oldest.iter().filter(|(_, at)| at.0 < before);
+                    names.extend(old.map(|(name, _)| name));
+                }
+                let complete = tables().all(|table| table.oldest.is_complete());
+                bounded(names.len() as u64, complete)
+            }
             Kind::Overdue => sum(|tally| tally.overdue),
             Kind::Unreadable => sum(|tally| tally.unreadable),
             Kind::Damaged => sum(|tally| tally.damaged),
@@ -339,6 +480,17 @@ fn misowned(instances: &[&InstanceSnapshot], figure: Figure) -> Figure {
     }
 }
 
+/// The causes that are ours because many destinations of `queues` have them.
+fn spreads_of(instances: &[&InstanceSnapshot], queues: QueueSet, now: i64) -> Vec<Spread> {
+    let mut all = Names::default();
+    for taken in instances {
+        for queue in queues.iter() {
+            all.merge(&taken.tables[queue].reasons);
+        }
+    }
+    Reasons::of(&all, 0, now).spreads
+}
+
 /// The growth of `queues` since the previous check.
 fn growth(snapshot: &Snapshot, instances: &[&InstanceSnapshot], queues: QueueSet) -> Figure {
     if snapshot.previous == Previous::NotAsked {
@@ -435,6 +587,17 @@ fn top_origin(sums: &HashMap<&[u8], u64>, complete: bool) -> Figure {
     let mut figure = bounded(best.map_or(0, |(_, count)| *count), complete);
     figure.detail = best.map(|(name, _)| escape::printable(name, escape::MAX_SHOWN));
     figure
+}
+
+/// The name that has most, and its count.
+fn most(sums: HashMap<&[u8], u64>) -> Figure {
+    let best = sums
+        .into_iter()
+        .max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(a.0)));
+    Figure {
+        detail: best.map(|(name, _)| escape::printable(name, escape::MAX_SHOWN)),
+        ..Figure::exact(best.map_or(0.0, |(_, count)| count as f64))
+    }
 }
 
 fn fill(instances: &[&InstanceSnapshot]) -> Figure {

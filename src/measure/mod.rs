@@ -45,6 +45,15 @@ pub struct Measure {
 }
 
 impl Measure {
+    /// Returns true if it is taken from rows of single domains and reasons, not from sums.
+    pub(crate) fn needs_rows(&self) -> bool {
+        match (self.kind, &self.argument) {
+            (Kind::Domains, _) => true,
+            (Kind::Cause, Argument::Name(name)) => matches!(name.as_str(), "ours" | "theirs"),
+            _ => false,
+        }
+    }
+
     /// A measure without argument, over all instances.
     pub fn new(subject: Subject, kind: Kind) -> Self {
         Measure {

@@ -5,6 +5,7 @@ use std::fmt;
 use super::catalogue::{ArgumentKind, Kind, find, rows_of};
 use super::quantity::{self, Unit};
 use super::{Argument, Measure, Subject};
+use crate::cause::Cause;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape;
 use crate::postfix::origin::Network;
@@ -97,6 +98,10 @@ impl Measure {
                 Ok(code) => Argument::Name(code),
                 Err(error) => return Err(wrong(text, argument_at, &error.to_string())),
             },
+            (ArgumentKind::Cause, Some(name)) => match cause(name) {
+                Ok(name) => Argument::Name(name),
+                Err(what) => return Err(wrong(text, argument_at, &what)),
+            },
             (ArgumentKind::Name, Some(name)) => match named(row.kind, name) {
                 Ok(name) => Argument::Name(name),
                 Err(what) => return Err(wrong(text, argument_at, what)),
@@ -155,6 +160,19 @@ pub fn status_code(text: &str) -> Result<String> {
     ))
 }
 
+/// The name of a cause, `ours` or `theirs`.
+fn cause(name: &str) -> Result<String, String> {
+    if matches!(name, "ours" | "theirs") || Cause::of_name(name.as_bytes()).is_some() {
+        return Ok(name.to_owned());
+    }
+    let names: Vec<&str> = Cause::ALL.iter().map(|cause| cause.name()).collect();
+    Err(format!(
+        "there is no cause {}; there are {}, and ours and theirs",
+        quoted(name),
+        names.join(", ")
+    ))
+}
+
 /// Checks the argument of a measure; rejects a name that can match nothing.
 fn named(kind: Kind, name: &str) -> Result<String, &'static str> {
     match kind {
@@ -205,6 +223,7 @@ mod tests {
                 .spelling
                 .replace("QUEUE", "deferred")
                 .replace("AGE", "4h")
+                .replace("cause(NAME)", "cause(dns)")
                 .replace("NAME", "a.example")
                 .replace("ADDRESS", "192.0.2.0/24")
                 .replace("CODE", "4.7");

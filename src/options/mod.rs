@@ -10,8 +10,10 @@ mod shape;
 mod table;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cause::user_table::UserTable;
 use crate::clock::{self, Deadline};
 use crate::error::{Error, ErrorKind, Result};
 use crate::instance::{self, Instance, Selection};
@@ -44,6 +46,7 @@ pub struct Options {
     /// Whether the default rules stay beside those given.
     keep_defaults: bool,
     excluded: QueueSet,
+    causes: Option<UserTable>,
     counts: bool,
     measures: Vec<Measure>,
     timeout: Option<Duration>,
@@ -135,7 +138,13 @@ impl Options {
             (None, false) => config.map_or(Selection::Default, Selection::ConfigDirectory),
         };
         let mail_config = std::env::var_os("MAIL_CONFIG").filter(|_| rights::trusts_environment());
-        instance::find(&selection, mail_config.as_deref())
+        let mut found = instance::find(&selection, mail_config.as_deref())?;
+        if let Some(table) = &self.causes {
+            for instance in found.iter_mut().flatten() {
+                instance.classifier = Arc::new(instance.classifier.with_user(table.clone()));
+            }
+        }
+        Ok(found)
     }
 
     /// Scans the instances.

@@ -1,12 +1,15 @@
 //! How the value of each option is read, and what is said of one that cannot be.
 
 use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Options;
 use super::table::{OPTIONS, is_filter};
+use crate::cause::user_table::{MAX_BYTES, UserTable};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape;
 use crate::listing::pick::Grammar;
@@ -43,6 +46,7 @@ impl Options {
                 })?;
                 self.excluded = self.excluded.with(queue);
             }
+            "causes" => self.causes = Some(causes(name, value)?),
             "counts" => self.counts = switch(name, value)?,
             "measure" => {
                 let measure = Measure::parse(text(name, value)?)?;
@@ -132,6 +136,20 @@ fn directory(name: &str, value: &[u8]) -> Result<PathBuf> {
     Ok(PathBuf::from(OsStr::from_bytes(value)))
 }
 
+/// The user's table of causes in the file that `value` names.
+fn causes(name: &str, value: &[u8]) -> Result<UserTable> {
+    let path = directory(name, value).map_err(|_| bad(name, value, "name a file"))?;
+    let place = |error: Error| error.within(&escape::path(&path)).with_path(&path);
+    let file = File::open(&path).map_err(|cause| Error::io("open", &path, &cause))?;
+    let mut bytes = Vec::new();
+    // One byte more than the parser takes, so that it can tell.
+    let limit = MAX_BYTES as u64 + 1;
+    file.take(limit)
+        .read_to_end(&mut bytes)
+        .map_err(|cause| Error::io("read", &path, &cause))?;
+    UserTable::parse(&bytes).map_err(place)
+}
+
 fn switch(name: &str, value: &[u8]) -> Result<bool> {
     match value {
         b"" | b"yes" | b"true" | b"1" => Ok(true),
@@ -182,6 +200,7 @@ mod tests {
                 "exclude" => "hold",
                 "measure" => "deferred.messages",
                 "timeout" | "now" | "readers" | "poll" | "bucket-count" | "bucket-time" => "5",
+                "causes" => "/dev/null",
                 "all-instances" | "counts" | "defaults" | "gentle" | "linear" | "previous"
                 | "not" => "",
                 "reason" => "4.7",

@@ -6,7 +6,7 @@ use crate::measure::{Kind, Measure};
 use crate::postfix::queue::QueueSet;
 use crate::rules::{Rule, defaults};
 use crate::scan::{Depth, Plan};
-use crate::snapshot::{Request, Snapshot, Wanted};
+use crate::snapshot::{Request, Sampling, Snapshot, Wanted};
 use crate::spelling::option;
 use crate::sys;
 
@@ -61,6 +61,11 @@ impl Options {
         Ok(&self.rules)
     }
 
+    /// Returns true if a rule needs rows that a watch counts of a whole snapshot alone.
+    pub(crate) fn rules_ask_for_rows(&self) -> bool {
+        self.rules.iter().any(|rule| rule.measure.needs_rows())
+    }
+
     /// The rules of a check of `snapshot`: those given, else the defaults.
     pub(super) fn rules(&self, snapshot: &Snapshot) -> Result<Vec<Rule>> {
         let given = self.given_rules()?;
@@ -70,16 +75,15 @@ impl Options {
         let instances = || snapshot.instances.iter().map(|taken| &taken.instance);
         let live = instances().all(|instance| instance.config_directory.is_some())
             && instances().any(|instance| instance.expected);
-        let limits = instances().map(|instance| instance.settings.qmgr_message_active_limit);
         let mut rules = given.to_vec();
-        rules.extend(self.defaults(live, limits.min().unwrap_or(0)));
+        rules.extend(self.defaults(live));
         Ok(rules)
     }
 
     /// The defaults, but for what is excluded and what a given rule of the same measure and level
     /// replaces.
-    fn defaults(&self, live: bool, active_limit: u64) -> Vec<Rule> {
-        let mut rules = defaults(live, active_limit);
+    fn defaults(&self, live: bool) -> Vec<Rule> {
+        let mut rules = defaults(live);
         rules.retain(|rule| {
             let queues = rule.measure.queues();
             let told = !self.counts || rule.measure.kind == Kind::Messages;
@@ -115,9 +119,11 @@ impl Options {
                 Purpose::Check(tables) => {
                     let defaults = match given {
                         [_, ..] if !self.keep_defaults => Vec::new(),
-                        _ => self.defaults(true, 0),
+                        _ => self.defaults(true),
                     };
-                    let rules = given.iter().chain(&defaults).map(|rule| &rule.measure);
+                    // Defaults on causes look at a sample.
+                    let defaults = defaults.iter().filter(|rule| !rule.is_about_reasons());
+                    let rules = given.iter().chain(defaults).map(|rule| &rule.measure);
                     let (mut plan, wanted) = plan_for(rules, queues);
                     // Performance data always has the ages of all queues.
                     let depth = match tables.reasons {
@@ -133,6 +139,13 @@ impl Options {
                 }
             }
         };
+        let sample = match purpose {
+            Purpose::Check(_) if !self.counts => match given {
+                [] => Sampling::Always,
+                _ => Sampling::OnBreach,
+            },
+            _ => Sampling::Never,
+        };
         // A made-up present has no place in the time since boot.
         let since_boot = match self.now {
             None => sys::since_boot(),
@@ -146,6 +159,7 @@ impl Options {
             master: !self.counts,
             plan,
             wanted,
+            sample,
             readers: self.readers(),
             deadline: self.deadline(),
         })

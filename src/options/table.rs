@@ -82,7 +82,7 @@ pub fn is_filter(name: &str) -> bool {
 
 /// Those that are not about single messages.
 #[rustfmt::skip]
-const OWN: [OptionRow; 19] = [
+const OWN: [OptionRow; 20] = [
     OptionRow { name: "config-directory", takes: Takes::One("DIR"),
         help: "the instance whose main.cf is in DIR (default: $MAIL_CONFIG, else /etc/postfix)" },
     OptionRow { name: "queue-directory", takes: Takes::One("DIR"),
@@ -99,6 +99,8 @@ const OWN: [OptionRow; 19] = [
         help: "keep the default rules beside those given; one for the same measure and level replaces its default" },
     OptionRow { name: "exclude", takes: Takes::Many("QUEUE"),
         help: "leave QUEUE out of everything" },
+    OptionRow { name: "causes", takes: Takes::One("FILE"),
+        help: "a table of causes that is asked first: lines of CAUSE [CODE] PATTERN" },
     OptionRow { name: "counts", takes: Takes::Nothing,
         help: "count by names alone: the cheap probe for a queue of millions" },
     OptionRow { name: "measure", takes: Takes::Many("MEASURE"),

@@ -9,6 +9,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+use super::moment::moment;
+use crate::cause::Cause;
 use crate::error::{Error, errno_name};
 use crate::escape::json_text;
 use crate::instance::{Master, QueueManager, Settings};
@@ -19,6 +21,8 @@ use crate::scan::{Depth, Gap, GapKind};
 use crate::snapshot::name_counts::{Count, Names};
 use crate::snapshot::origins;
 use crate::snapshot::reasons::Reasons;
+use crate::snapshot::sample::CausesKnown;
+use crate::snapshot::spread::Spread;
 use crate::snapshot::{
     Earlier, InstanceSnapshot, QueueTables, RETRY_EDGES, Reason, Snapshot, Tally, Traffic,
 };
@@ -289,9 +293,15 @@ fn queue_sums(taken: &InstanceSnapshot, queue: Queue, now: i64) -> Value {
         sums["codes"] = most(&tables.codes, "code", "recipients");
     }
     if taken.wanted.reasons && depth >= Depth::Reasons {
-        let reasons = top_reasons(tables);
-        sums["reasons"] = reasons;
+        sums["reasons"] = top_reasons(tables);
         sums["without_reason"] = tables.unexplained.into();
+    }
+    if let Some(known) = CausesKnown::of(taken, queue) {
+        sums["causes"] = causes(tables);
+        sums["causes_sample"] = match known {
+            CausesKnown::All => Value::Null,
+            CausesKnown::Sample(sample) => json!({"messages": sample.messages, "of": sample.of}),
+        };
     }
     if taken.wanted.senders && depth >= Depth::Envelopes {
         sums["senders"] = tables.senders.len().into();
@@ -317,6 +327,9 @@ fn top_reasons(tables: &QueueTables) -> Value {
                 "domain": json_text(&reason.domain),
                 "code": json_text(&reason.code),
                 "reason": json_text(&reason.reason),
+                "cause": reason.cause.name(),
+                "acts": reason.acts.name(),
+                "next_hop": next_hop(&reason),
                 "recipients": reason.recipients,
                 "oldest_arrival": reason.oldest,
             })
@@ -333,8 +346,9 @@ fn retries(tally: &Tally) -> Value {
         .collect()
 }
 
-/// The document of `queuewatch reasons`.
-pub fn reasons(snapshot: &Snapshot, reasons: &Reasons) -> Value {
+/// The document of why mail waits at the second `now`: `rest` recipients are in rows that were cut off, and
+/// `whole` says whether all could be read.
+pub fn reasons(reasons: &Reasons, rest: u64, now: i64, whole: bool) -> Value {
     let rows: Vec<Value> = reasons
         .rows
         .iter()
@@ -343,19 +357,28 @@ pub fn reasons(snapshot: &Snapshot, reasons: &Reasons) -> Value {
                 "domain": json_text(&row.domain),
                 "code": json_text(&row.code),
                 "reason": json_text(&row.reason),
+                "cause": row.cause.name(),
+                "acts": row.acts.name(),
+                "next_hop": next_hop(row),
                 "recipients": row.recipients,
-                "oldest": row.oldest.map(|at| snapshot.now.saturating_sub(at).max(0)),
+                "oldest": row.oldest.map(|at| now.saturating_sub(at).max(0)),
                 "oldest_arrival": row.oldest,
             })
         })
         .collect();
     json!({
         "schema": SCHEMA,
-        "now": snapshot.now,
-        "complete": snapshot.is_whole() && reasons.unlisted == 0,
+        "now": now,
+        "complete": whole && reasons.unlisted == 0,
         "reasons": rows,
         "unlisted": reasons.unlisted,
+        "beyond_limit": rest,
         "without_reason": reasons.unexplained,
+        "spread": reasons
+            .spreads
+            .iter()
+            .map(|one| spread(one, now))
+            .collect::<Value>(),
     })
 }
 
@@ -367,6 +390,30 @@ fn most_of(sums: &HashMap<&[u8], u64>, what: &str) -> Value {
         .take(MOST)
         .map(|(name, count)| json!({ what: json_text(name), "messages": count }))
         .collect()
+}
+
+/// The next hop of a row; `null` if the reason names none.
+fn next_hop(reason: &Reason) -> Value {
+    match reason.next_hop.as_slice() {
+        b"" => Value::Null,
+        name => json_text(name).into(),
+    }
+}
+
+/// A cause that is ours because many destinations have it.
+fn spread(spread: &Spread, now: i64) -> Value {
+    json!({
+        "cause": spread.cause.name(),
+        "destinations": spread.destinations,
+        "last_answer": spread.last_answer,
+        "why": spread.sentence(|at| moment(at, now)),
+    })
+}
+
+/// Recipients by cause, with zeros.
+fn causes(tables: &QueueTables) -> Value {
+    let one = |cause: Cause| (cause.name().to_owned(), tables.causes.of(cause).into());
+    Value::Object(Cause::ALL.into_iter().map(one).collect())
 }
 
 fn most<C: Count>(names: &Names<C>, what: &str, counted: &str) -> Value {

@@ -4,7 +4,10 @@
 //! Renderings make no decisions: every figure comes from the catalogue of measures, every state from the
 //! verdict. Text from a spool passes through `escape`.
 
+mod blame;
 pub mod json;
+mod moment;
+mod next_step;
 pub mod openmetrics;
 mod perfdata;
 pub mod plugin;
@@ -12,3 +15,5 @@ pub mod postqueue;
 pub mod shape;
 pub mod status;
 pub mod watch;
+
+pub use moment::moment;

@@ -6,7 +6,10 @@
 
 use std::fmt::Write as _;
 
+use crate::cause::Cause;
 use crate::measure::{Figure, Kind, Measure, Quality, Subject, quantity};
+use crate::postfix::queue::Queue;
+use crate::snapshot::sample::CausesKnown;
 use crate::snapshot::{InstanceSnapshot, Snapshot};
 
 /// Families with one sample per queue: name, unit, help, figure.
@@ -111,6 +114,7 @@ pub fn exposition(snapshot: &Snapshot) -> String {
             }
         }
     }
+    causes(snapshot, &mut text);
     for (name, unit, help, subject, kind) in OF_SPOOLS {
         head(&mut text, name, unit, help);
         for (taken, complete) in snapshot.instances.iter().zip(&mut complete) {
@@ -159,6 +163,63 @@ fn of_instance(taken: &InstanceSnapshot) -> String {
 fn line(text: &mut String, name: &str, labels: &str, value: f64) {
     let value = quantity::plain(value);
     let _ = writeln!(text, "{name}{{{labels}}} {value}");
+}
+
+type OfKnown = fn(&InstanceSnapshot, Queue, CausesKnown) -> u64;
+
+/// Recipients by cause, with zeros. Of a sample, which is no gap, the two families after it say how much of
+/// the queue was looked at.
+fn causes(snapshot: &Snapshot, text: &mut String) {
+    let known = || {
+        snapshot.instances.iter().flat_map(|taken| {
+            let queues = taken.plan.queues().iter();
+            queues.filter_map(move |queue| Some((taken, queue, CausesKnown::of(taken, queue)?)))
+        })
+    };
+    let name = "postfix_spool_recipients_by_cause";
+    head(
+        text,
+        name,
+        "",
+        "Recipients by the cause of their delay reason.",
+    );
+    for (taken, queue, _) in known() {
+        let instance = label_value(&taken.instance.name);
+        for cause in Cause::ALL {
+            let count = taken.tables[queue].causes.of(cause);
+            let _ = writeln!(
+                text,
+                "{name}{{postfix_instance=\"{instance}\",queue=\"{queue}\",cause=\"{}\"}} {count}",
+                cause.name()
+            );
+        }
+    }
+    let messages: [(&str, &str, OfKnown); 2] = [
+        (
+            "postfix_spool_cause_messages_sampled",
+            "Messages whose delay reasons were read for the causes.",
+            |taken, queue, known| match known {
+                CausesKnown::All => taken.tally(queue).messages,
+                CausesKnown::Sample(sample) => sample.messages,
+            },
+        ),
+        (
+            "postfix_spool_cause_messages",
+            "Messages of the queue that the causes are about.",
+            |taken, queue, _| taken.tally(queue).messages,
+        ),
+    ];
+    for (name, help, of) in messages {
+        head(text, name, "", help);
+        for (taken, queue, known) in known() {
+            let instance = label_value(&taken.instance.name);
+            let value = of(taken, queue, known);
+            let _ = writeln!(
+                text,
+                "{name}{{postfix_instance=\"{instance}\",queue=\"{queue}\"}} {value}"
+            );
+        }
+    }
 }
 
 /// The OpenMetrics text of a scan that failed before it read a spool.

@@ -129,6 +129,16 @@ fn summary(snapshot: &Snapshot, verdict: &Verdict) -> String {
         room = room.saturating_sub(part.len() + 2);
         parts.push(part);
     }
+    let mut blamed = String::new();
+    if !breaches.is_empty() {
+        let length = text.len() + parts.join(", ").len() + 2;
+        if let Some(words) = super::blame::words(snapshot, &verdict.findings, length) {
+            blamed = format!("; {words}");
+        }
+    }
+    if let (false, Some(last)) = (blamed.is_empty(), parts.last_mut()) {
+        last.push_str(&blamed);
+    }
     // Omits delay reasons that were read for display only.
     let of_reasons = |finding: &&Finding| finding.rule.measure.kind == Kind::Reason;
     let logs = unknown.iter().any(of_reasons);
@@ -236,6 +246,12 @@ fn long_output(snapshot: &Snapshot, verdict: &Verdict, verbosity: u8) -> Vec<Str
     let mut lines = Vec::new();
     for finding in &verdict.findings {
         lines.push(format!("{}: {}", finding.state, finding.text()));
+        if finding.state != State::Unknown {
+            lines.push(super::next_step::line(snapshot, finding));
+        }
+    }
+    for spread in snapshot.sampled_reasons(QueueSet::TOTAL).spreads {
+        lines.push(spread.sentence(|at| super::moment::moment(at, snapshot.now)));
     }
     growth(snapshot, verdict, &mut lines);
     table(snapshot, &mut lines);

@@ -2,12 +2,14 @@
 
 use std::fmt::Write as _;
 
+use crate::cause::Cause;
 use crate::clock::Age;
 use crate::escape;
 use crate::instance::{Master, QueueManager};
 use crate::measure::Unit;
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::rules::Verdict;
+use crate::snapshot::sample::CausesKnown;
 use crate::snapshot::{InstanceSnapshot, RETRY_EDGES, Snapshot, Tally};
 
 /// Shown for an unknown figure.
@@ -92,6 +94,7 @@ fn instance(taken: &InstanceSnapshot, now: i64, text: &mut String) {
         row(queue.name(), tally, now, text);
     }
     row("total", &total, now, text);
+    causes(taken, text);
     settings(taken, text);
     for warning in &instance.warnings {
         let _ = writeln!(text, "{}", escape::shown(warning.as_bytes(), 400));
@@ -152,6 +155,40 @@ fn row(name: &str, tally: &Tally, now: i64, text: &mut String) {
         }
     }
     let _ = writeln!(text, "{}", line.trim_end_matches([' ', ',']));
+}
+
+/// Recipients by cause, and who acts.
+fn causes(taken: &InstanceSnapshot, text: &mut String) {
+    let mut parts = Vec::new();
+    let known: Vec<(Queue, CausesKnown)> = Queue::ALL
+        .into_iter()
+        .filter_map(|queue| Some((queue, CausesKnown::of(taken, queue)?)))
+        .collect();
+    for cause in Cause::ALL {
+        let counts = known.iter().map(|(queue, _)| &taken.tables[*queue].causes);
+        let count: u64 = counts.map(|counts| counts.of(cause)).sum();
+        if count > 0 {
+            parts.push(format!(
+                "{} {count} ({})",
+                cause.name(),
+                cause.acts().name()
+            ));
+        }
+    }
+    if parts.is_empty() {
+        return;
+    }
+    let _ = write!(text, "causes: {}", parts.join(", "));
+    for (_, known) in known {
+        if let CausesKnown::Sample(sample) = known {
+            let _ = write!(
+                text,
+                "; at least, from the {} of {} deferred messages tried last",
+                sample.messages, sample.of
+            );
+        }
+    }
+    text.push('\n');
 }
 
 fn settings(taken: &InstanceSnapshot, text: &mut String) {

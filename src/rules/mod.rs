@@ -1,11 +1,13 @@
 //! Thresholds: ranges, rules, and the verdict that they lead to.
 
+mod defaults;
 pub mod range;
 mod rule;
 mod state;
 mod verdict;
 
+pub use defaults::{Condition, DEFAULTS, Default, defaults};
 pub use range::Range;
-pub use rule::{Level, Rule, defaults};
+pub use rule::{Level, Rule};
 pub use state::State;
 pub use verdict::{Finding, Verdict};

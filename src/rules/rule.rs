@@ -5,6 +5,7 @@ use crate::escape;
 use crate::measure::{Kind, Measure, Subject};
 use crate::spelling::with_value;
 
+use super::defaults::Condition;
 use super::range::Range;
 use super::state::State;
 
@@ -47,9 +48,16 @@ pub struct Rule {
     /// Whether it is a built-in default. A default rule is silent if its measure is not available on
     /// this host; a rule of the user is then UNKNOWN.
     pub default: bool,
+    /// What a default leaves out, or what else must be so.
+    pub condition: Condition,
 }
 
 impl Rule {
+    /// Whether it judges delay reasons: a cause, or what remains without some causes.
+    pub(crate) fn is_about_reasons(&self) -> bool {
+        self.measure.kind == Kind::Cause || matches!(self.condition, Condition::Without(_))
+    }
+
     /// Parses `MEASURE=RANGE`, or a bare range for `total.messages`.
     ///
     /// # Errors
@@ -94,52 +102,13 @@ impl Rule {
             measure,
             range,
             default: false,
+            condition: Condition::None,
         })
     }
 }
 
 fn place(level: Level, text: &str) -> String {
     with_value(level.name(), &escape::shown(text.as_bytes(), 128))
-}
-
-/// The default rules: ages, shares and states that suit any host, and no counts. `live` says that the
-/// spool belongs to an instance with a main.cf, so that its master matters; `active_limit` is its
-/// `qmgr_message_active_limit`.
-pub fn defaults(live: bool, active_limit: u64) -> Vec<Rule> {
-    const RULES: [(Level, &str); 14] = [
-        (Level::Warning, "deferred.oldest=4h"),
-        (Level::Critical, "deferred.oldest=2d"),
-        (Level::Warning, "incoming.oldest=15m"),
-        (Level::Critical, "incoming.oldest=1h"),
-        (Level::Warning, "maildrop.oldest=15m"),
-        (Level::Critical, "maildrop.oldest=1h"),
-        (Level::Warning, "active.fill=80%"),
-        (Level::Critical, "active.fill=95%"),
-        (Level::Critical, "corrupt.messages=0"),
-        (Level::Warning, "spool.damaged=0"),
-        (Level::Warning, "spool.altered=0"),
-        (Level::Critical, "spool.misowned=0"),
-        (Level::Warning, "disk.free_bytes=512MiB:"),
-        (Level::Critical, "disk.free_bytes=64MiB:"),
-    ];
-    let running = ["master.running=1:", "qmgr.running=1:"];
-    let running = running.into_iter().filter(|_| live);
-    let running = running.map(|rule| (Level::Critical, rule));
-    // Without a main.cf nobody knows how deep the hash directories are to be.
-    let misplaced = live.then_some((Level::Warning, "spool.misplaced=0"));
-    // A tenth of qmgr's active limit.
-    let one_sender = format!("deferred.top_sender={}", active_limit / 10);
-    RULES
-        .into_iter()
-        .chain([(Level::Warning, one_sender.as_str())])
-        .chain(misplaced)
-        .chain(running)
-        .filter_map(|(level, text)| {
-            let mut rule = Rule::parse(level, text).ok()?;
-            rule.default = true;
-            Some(rule)
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -202,12 +171,5 @@ mod tests {
             assert_eq!(error.to_string(), message);
             assert_eq!(error.kind(), ErrorKind::Syntax);
         }
-    }
-
-    #[test]
-    fn every_default_is_a_rule() {
-        assert_eq!(defaults(true, 20_000).len(), 18);
-        assert_eq!(defaults(false, 20_000).len(), 15);
-        assert!(defaults(true, 20_000).iter().all(|rule| rule.default));
     }
 }

@@ -1,5 +1,6 @@
 //! Applies rules to a snapshot; findings are ordered worst first.
 
+use super::defaults;
 use super::rule::{Level, Rule};
 use super::state::State;
 use crate::measure::{Figure, Kind, Measure, Quality};
@@ -70,7 +71,7 @@ impl Verdict {
     pub fn new(snapshot: &Snapshot, rules: &[Rule]) -> Self {
         let mut findings: Vec<Finding> = Vec::new();
         for rule in rules {
-            let figure = rule.measure.evaluate(snapshot);
+            let figure = defaults::figure(rule, snapshot);
             let Some(state) = judge(rule, &figure) else {
                 continue;
             };
@@ -129,7 +130,7 @@ impl Verdict {
             .filter_map(|rule| {
                 let mut rule = rule.clone();
                 rule.measure.instance = Some(name.clone());
-                judge(&rule, &rule.measure.evaluate(snapshot))
+                judge(&rule, &defaults::figure(&rule, snapshot))
             })
             .fold(start, State::worse)
     }
@@ -156,9 +157,10 @@ fn judge(rule: &Rule, figure: &Figure) -> Option<State> {
     match figure.quality {
         Quality::Exact => rule.range.alerts(figure.value).then(|| rule.level.state()),
         Quality::AtLeast if rule.range.alerts_from(figure.value) => Some(rule.level.state()),
-        // If there are too many names, not all are stored, and a default rule on the top name is silent.
-        // Read failures make the check UNKNOWN separately.
-        Quality::AtLeast if rule.default && rule.measure.kind == Kind::TopSender => None,
+        // A default on causes, or on a name that has most, is silent if a lower bound does not prove it: a
+        // sample is no gap, too many names are none, and damage has a default of its own. Read failures make
+        // the check UNKNOWN separately.
+        Quality::AtLeast if rule.default && (figure.sampled || rule.is_about_reasons()) => None,
         Quality::AtLeast => Some(State::Unknown),
         Quality::Unknown => (!rule.default && !figure.pending).then_some(State::Unknown),
     }
@@ -178,6 +180,7 @@ mod tests {
             detail: None,
             damaged: None,
             pending: false,
+            sampled: false,
         };
         let critical = rule(Level::Critical, "deferred.messages=10");
         for (value, quality, state) in [
@@ -208,6 +211,7 @@ mod tests {
                     detail: detail.map(str::to_owned),
                     damaged: None,
                     pending: false,
+                    sampled: false,
                 },
             }
             .text()

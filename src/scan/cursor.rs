@@ -459,7 +459,7 @@ impl<T: Tell> Visitor for Rows<T> {
 }
 
 impl<T: Tell> Observer for Rows<T> {
-    fn envelope_begins(&mut self, _queue: Queue) {
+    fn envelope_begins(&mut self, _queue: Queue, _inode: &Inode) {
         self.heard.begin();
     }
 

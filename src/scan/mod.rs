@@ -16,6 +16,7 @@ pub(crate) mod directory;
 mod expected;
 pub(crate) mod gap;
 mod in_order;
+pub(crate) mod latest;
 mod log_dir;
 mod log_entries;
 
@@ -176,9 +177,9 @@ impl Message<'_> {
 /// Receives what a scan finds. The sender and recipients of a message come (see [`Visitor`]) between
 /// [`Observer::envelope_begins`] and [`Observer::message`]; a gap may come instead of the latter.
 pub trait Observer: Visitor + Send {
-    /// The envelope of a file of `queue` follows.
-    fn envelope_begins(&mut self, queue: Queue) {
-        let _ = queue;
+    /// The envelope of a file of `queue` with `inode` follows.
+    fn envelope_begins(&mut self, queue: Queue, inode: &Inode) {
+        let _ = (queue, inode);
     }
 
     /// An entry of a log about one recipient of the next message. Entries come in the order of the log, before

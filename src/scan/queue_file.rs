@@ -138,7 +138,7 @@ impl FileReader {
         if !is_ready(queue, inode) {
             return Ok(without_envelope(inode));
         }
-        observer.envelope_begins(queue);
+        observer.envelope_begins(queue, &inode);
         if depth == Depth::Reasons && queue != Queue::Corrupt {
             let logs = Arc::clone(&self.logs);
             for logs in logs.iter() {

@@ -302,7 +302,7 @@ pub(crate) fn reports_damage(queue: Queue) -> bool {
 
 /// Whether delay reasons of recipients in `queue` are counted.
 pub(crate) fn explains(plan: &Plan, wanted: Wanted, queue: Queue) -> bool {
-    (wanted.codes || wanted.reasons) && plan.depth(queue) == Some(Depth::Reasons)
+    (wanted.codes || wanted.reasons || wanted.causes) && plan.depth(queue) == Some(Depth::Reasons)
 }
 
 /// When a message of `queue` that was made at `born` expires, in seconds of the epoch. On hold nothing
@@ -327,6 +327,19 @@ pub(crate) fn expiry(
 pub(crate) fn fold_misowned(misowned: &mut Vec<Misowned>) {
     misowned.sort_by(|a, b| a.path.cmp(&b.path));
     misowned.truncate(MAX_EXAMPLES);
+}
+
+/// When a message that arrived at `arrival` was last tried, if its next retry is `next`. qmgr(8) sets the
+/// next retry to the age of the message after the try, within `minimal_backoff_time` and
+/// `maximal_backoff_time` (qmgr_active.c).
+pub(crate) fn last_try(next: i64, arrival: Option<i64>, settings: &Settings) -> Option<i64> {
+    let least = settings.minimal_backoff_time;
+    let most = settings.maximal_backoff_time;
+    let arrival = arrival?;
+    let span = next.checked_sub(arrival)?;
+    // Waited as long as it was old: it was tried in the middle.
+    let waited = (span / 2).min(most).max(least).min(span.max(0));
+    next.checked_sub(waited)
 }
 
 /// Sorts damaged files and keeps the first [`MAX_EXAMPLES`].
@@ -454,6 +467,21 @@ mod tests {
                 "active is not retried"
             );
         }
+    }
+
+    #[test]
+    fn the_last_try_follows_from_the_next() {
+        let settings = Settings::default();
+        for (next, arrival, tried) in [
+            (400, 100, Some(100)),
+            (1000, 0, Some(500)),
+            (100_000, 0, Some(96_000)),
+            (0, 100, Some(0)),
+        ] {
+            assert_eq!(last_try(next, Some(arrival), &settings), tried, "{next}");
+        }
+        assert_eq!(last_try(5, None, &settings), None);
+        assert_eq!(last_try(i64::MIN, Some(i64::MAX), &settings), None);
     }
 
     #[test]

@@ -3,22 +3,30 @@
 //! Sums stay with the thread. Tables of names would be kept once per thread, so a thread hands its
 //! own over to the common ones whenever it has added [`LOCAL_NAMES`] names.
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::ages::Ages;
 use super::contribution::{
-    Bounds, Contribution, EnvelopeFacts, FileFacts, Sign, expiry, explains, reports_damage,
+    Bounds, Contribution, EnvelopeFacts, FileFacts, Sign, expiry, explains, last_try,
+    reports_damage,
 };
 use super::destination::{DestinationReader, Lookup};
+use super::name_counts::Names;
 use super::origins::make_key;
-use super::{Damaged, MAX_EXAMPLES, Tables, Tally, Wanted, Why};
+use super::reasons::Mark;
+use super::{Damaged, Earliest, MAX_EXAMPLES, Tables, Tally, Wanted, Why};
+use crate::cause::Cause;
+use crate::cause::classify::Classifier;
 use crate::instance::Settings;
 use crate::postfix::address;
 use crate::postfix::defer_log::{Entry, Log};
 use crate::postfix::envelope::{Envelope, Visitor};
 use crate::postfix::origin::Origin;
 use crate::postfix::queue::Queue;
+use crate::scan::latest::Latest;
 use crate::scan::{Gap, Message, Misowned, Observer, Plan};
+use crate::sys::Inode;
 
 /// Names that a thread adds before it hands them over.
 const LOCAL_NAMES: usize = 4096;
@@ -29,9 +37,12 @@ pub(super) struct Common<'a> {
     pub(super) now: i64,
     pub(super) bounds: Bounds,
     pub(super) settings: &'a Settings,
+    pub(super) classifier: Arc<Classifier>,
     pub(super) wanted: Wanted,
     pub(super) plan: Plan,
     pub(super) tables: Mutex<Tables>,
+    /// How many of the messages tried last are kept in mind.
+    pub(super) latest: usize,
 }
 
 /// One thread's counts.
@@ -42,6 +53,7 @@ pub(super) struct Counter<'a> {
     pub(super) gaps: Vec<Gap>,
     pub(super) damaged: Vec<Damaged>,
     pub(super) misowned: Vec<Misowned>,
+    pub(super) latest: Latest,
     tables: Tables,
     added: usize,
     /// Of the message that is being read.
@@ -49,6 +61,16 @@ pub(super) struct Counter<'a> {
     one: Ages,
     arrival: i64,
     destinations: DestinationReader,
+    /// The cause that the first recipient with a reason waits for.
+    cause: Option<Cause>,
+    /// A message that waits for each cause.
+    pub(super) examples: Examples,
+    /// Whether a recipient waits for a cause that does not end by waiting.
+    impatient: bool,
+    /// Messages of deferred by sender, of those that wait for such a cause; counted with reasons.
+    pub(super) impatient_senders: Names<u64>,
+    /// The time of modification of its file: of deferred mail the next retry.
+    next_retry: i64,
     sender: Vec<u8>,
     origin: Origin,
     key: Vec<u8>,
@@ -62,12 +84,18 @@ impl<'a> Counter<'a> {
             gaps: Vec::new(),
             damaged: Vec::new(),
             misowned: Vec::new(),
+            latest: Latest::new(common.latest),
             tables: Tables::default(),
             added: 0,
             queue: Queue::Active,
             one: Ages::default(),
             arrival: i64::MAX,
-            destinations: DestinationReader::default(),
+            destinations: DestinationReader::new(Arc::clone(&common.classifier)),
+            cause: None,
+            examples: Examples::new(),
+            impatient: false,
+            impatient_senders: Names::default(),
+            next_retry: i64::MAX,
             sender: Vec::new(),
             origin: Origin::default(),
             key: Vec::new(),
@@ -100,6 +128,11 @@ impl<'a> Counter<'a> {
         }
     }
 
+    /// Whether senders of mail that does not end by waiting are counted: for the default rule on them.
+    fn counts_impatient(&self) -> bool {
+        self.common.wanted.reasons && self.queue == Queue::Deferred
+    }
+
     /// Adds a file to the sums of its queue.
     fn add(&mut self, queue: Queue, facts: &FileFacts) {
         let one = Contribution::of(queue, facts).tally(&self.common.bounds);
@@ -123,6 +156,17 @@ impl<'a> Counter<'a> {
     }
 }
 
+/// The queue ID of a message for each cause.
+pub(crate) type Examples = BTreeMap<Cause, Box<[u8]>>;
+
+/// Keeps the first ID in byte order, so that the order of reading does not matter.
+pub(super) fn keep_example(examples: &mut Examples, cause: Cause, queue_id: &[u8]) {
+    let kept = examples.entry(cause).or_insert_with(|| queue_id.into());
+    if queue_id < &**kept {
+        *kept = queue_id.into();
+    }
+}
+
 impl Visitor for Counter<'_> {
     fn arrival(&mut self, seconds: i64) {
         self.one = Ages::one(self.common.now.saturating_sub(seconds));
@@ -130,6 +174,9 @@ impl Visitor for Counter<'_> {
     }
 
     fn sender(&mut self, address: &[u8]) {
+        if self.counts_impatient() {
+            address::fold(address, &mut self.sender);
+        }
         if self.common.wanted.senders {
             address::fold(address, &mut self.sender);
             self.tables[self.queue].senders.add(&self.sender, &1);
@@ -146,43 +193,57 @@ impl Visitor for Counter<'_> {
     fn recipient(&mut self, address: &[u8], offset: u64) {
         let wanted = self.common.wanted;
         let lookup = match explains(&self.common.plan, wanted, self.queue) {
-            true if wanted.reasons => Lookup::Reason,
+            true if wanted.reasons || wanted.causes => Lookup::Reason,
             true => Lookup::Code,
             false => Lookup::Nothing,
         };
-        if lookup == Lookup::Nothing && !wanted.domains {
+        if lookup == Lookup::Nothing && !wanted.domains && !wanted.oldest {
             return;
         }
         let one = self.destinations.read(address, offset, lookup);
         let length = one.domain.len();
         let table = &mut self.tables[self.queue];
         if lookup != Lookup::Nothing {
-            let code = one.why.map(|why| why.code);
-            table.change_codes(code, 1, wanted, Sign::Add);
+            let why = one.why.map(|why| (why.code, why.reason));
+            table.change_why(why, 1, wanted, Sign::Add);
         }
         if let (true, Some(why)) = (wanted.reasons, one.why) {
-            let count = Why {
-                recipients: 1,
-                oldest: self.arrival,
+            let arrival = (self.arrival != i64::MAX).then_some(self.arrival);
+            // Only of deferred mail the time of modification is a next retry.
+            let tried = match self.queue {
+                Queue::Deferred => last_try(self.next_retry, arrival, self.common.settings),
+                _ => None,
             };
+            let count = Why::of(1, arrival, tried);
             table.reasons.add(why.reason, &count);
+            let mark = Mark::of_key(why.reason);
+            self.cause = self.cause.or(mark.map(|mark| mark.cause));
+            self.impatient |=
+                mark.is_none_or(|mark| !matches!(mark.cause, Cause::Throttled | Cause::Greylisted));
         }
         if wanted.domains {
             table.domains.add(one.domain, &self.one);
+        }
+        if wanted.oldest {
+            table.oldest.add(one.domain, &Earliest(self.arrival));
         }
         let explained = one.why.is_some();
         if explained {
             self.added(length);
         }
-        if wanted.domains {
+        if wanted.domains || wanted.oldest {
             self.added(length);
         }
     }
 }
 
 impl Observer for Counter<'_> {
-    fn envelope_begins(&mut self, queue: Queue) {
+    fn envelope_begins(&mut self, queue: Queue, inode: &Inode) {
         self.queue = queue;
+        self.next_retry = inode.mtime;
+        self.impatient = false;
+        self.cause = None;
+        self.sender.clear();
         // A file without an arrival time has no age; its recipients count as new.
         self.one = Ages::one(0);
         self.arrival = i64::MAX;
@@ -218,6 +279,15 @@ impl Observer for Counter<'_> {
                 path: message.path(),
                 fault,
             });
+        }
+        if let Some(cause) = self.cause {
+            keep_example(&mut self.examples, cause, message.queue_id);
+        }
+        if self.impatient && self.counts_impatient() && !self.sender.is_empty() {
+            self.impatient_senders.add(&self.sender, &1);
+        }
+        if queue == Queue::Deferred {
+            self.latest.see(message);
         }
         let Some(envelope) = &message.envelope else {
             return;

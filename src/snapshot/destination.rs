@@ -2,7 +2,10 @@
 //!
 //! The scan and the watch both name recipients here.
 
+use std::sync::Arc;
+
 use super::reasons::make_key;
+use crate::cause::classify::Classifier;
 use crate::postfix::address;
 use crate::postfix::defer_log::{Entry, Log};
 use crate::postfix::quote::quote_local;
@@ -40,12 +43,21 @@ pub(crate) enum Lookup {
 /// Names the recipients of one message after the other. Its memory is used again.
 #[derive(Debug, Default)]
 pub(crate) struct DestinationReader {
+    classifier: Arc<Classifier>,
     logged: LogEntries,
     domain: Vec<u8>,
     reason: Vec<u8>,
 }
 
 impl DestinationReader {
+    /// One that judges delay reasons with `classifier`.
+    pub(crate) fn new(classifier: Arc<Classifier>) -> Self {
+        DestinationReader {
+            classifier,
+            ..DestinationReader::default()
+        }
+    }
+
     /// Forgets the delay reasons of the message before.
     pub(crate) fn begin(&mut self) {
         self.logged.clear();
@@ -70,7 +82,14 @@ impl DestinationReader {
             if let Some(entry) = found {
                 self.reason.clear();
                 if lookup == Lookup::Reason {
-                    make_key(&self.domain, entry.status, entry.reason, &mut self.reason);
+                    let judgement = self.classifier.judge(entry.status, entry.reason);
+                    make_key(
+                        &self.domain,
+                        entry.status,
+                        &judgement,
+                        entry.reason,
+                        &mut self.reason,
+                    );
                 }
                 why = Some(WhyKey {
                     code: entry.status,

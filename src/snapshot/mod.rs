@@ -6,14 +6,17 @@
 pub mod ages;
 pub mod baseline;
 pub(crate) mod contribution;
-mod counter;
+pub(crate) mod counter;
 pub(crate) mod destination;
 pub mod histogram;
 mod messages;
 pub mod name_counts;
 pub mod origins;
+pub mod picked;
 mod problem;
 pub mod reasons;
+pub mod sample;
+pub mod spread;
 mod tables;
 mod tally;
 
@@ -26,7 +29,8 @@ pub use messages::SnapshotMessages;
 pub use name_counts::Names;
 pub use problem::{Problem, ProblemKind};
 pub use reasons::{Reason, Why};
-pub use tables::{QueueTables, Tables, Wanted};
+pub use sample::{Sample, Sampling};
+pub use tables::{CauseCounts, Earliest, QueueTables, Tables, Wanted};
 pub use tally::{RETRY_EDGES, Tally};
 
 use crate::clock::Deadline;
@@ -35,11 +39,12 @@ use crate::instance::{Instance, Master, QueueManager, Starts, master};
 use crate::listing::Pick;
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::postfix::record::Damage;
+use crate::scan::latest::Latest;
 use crate::scan::{Gap, Misowned, Plan, Spool, fold_gaps};
 use crate::sys::{Disk, SinceBoot};
 use crate::threads::{Readers, Thread, spawn};
 use contribution::{Bounds, fold_damaged, fold_misowned};
-use counter::{Common, Counter};
+use counter::{Common, Counter, Examples, keep_example};
 
 /// Gaps and damaged files of which a snapshot keeps the place; all are counted.
 pub const MAX_EXAMPLES: usize = 32;
@@ -85,6 +90,15 @@ pub struct InstanceSnapshot {
     pub misowned_directories: u64,
     /// Whether Postfix was never started on its spool.
     pub never_started: bool,
+    /// The deferred messages that were tried last, if a sample may be asked for.
+    pub(crate) latest: Latest,
+    /// Messages of deferred by sender, of those that wait for a cause which does not end by waiting; as
+    /// far as delay reasons were read.
+    pub(crate) impatient_senders: Names<u64>,
+    /// The queue ID of a message for each cause, as far as delay reasons were read.
+    pub(crate) examples: Examples,
+    /// What was sampled of delay reasons, if not all were read.
+    pub sample: Option<Sample>,
 }
 
 impl InstanceSnapshot {
@@ -98,9 +112,11 @@ impl InstanceSnapshot {
             now: request.now,
             bounds: Bounds::new(request.now, request.since, &instance.settings),
             settings: &instance.settings,
+            classifier: Arc::clone(&instance.classifier),
             wanted: request.wanted,
             plan: request.plan,
             tables: Mutex::default(),
+            latest: request.latest(),
         };
         let scan = || {
             spool.scan(&request.plan, request.readers, request.deadline, || {
@@ -116,6 +132,9 @@ impl InstanceSnapshot {
         let mut damaged = Vec::new();
         let mut misowned = spool.misowned(request.plan.queues());
         let misowned_directories = misowned.len() as u64;
+        let mut latest = Latest::new(request.latest());
+        let mut impatient_senders = Names::default();
+        let mut examples = Examples::new();
         for mut counter in counters {
             counter.hand_over();
             for (sum, own) in tallies.iter_mut().zip(&counter.tallies) {
@@ -124,6 +143,11 @@ impl InstanceSnapshot {
             gaps.append(&mut counter.gaps);
             damaged.append(&mut counter.damaged);
             misowned.append(&mut counter.misowned);
+            latest.merge(counter.latest);
+            impatient_senders.merge(&counter.impatient_senders);
+            for (cause, id) in &counter.examples {
+                keep_example(&mut examples, *cause, id);
+            }
         }
         fold_gaps(&mut gaps, MAX_EXAMPLES);
         fold_damaged(&mut damaged);
@@ -132,7 +156,7 @@ impl InstanceSnapshot {
             .tables
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
-        Ok(InstanceSnapshot {
+        let mut taken = InstanceSnapshot {
             plan: request.plan,
             wanted: request.wanted,
             tallies,
@@ -147,7 +171,15 @@ impl InstanceSnapshot {
             qmgr: daemons.qmgr,
             qmgr_starts: Starts::default(),
             instance,
-        })
+            latest,
+            impatient_senders,
+            examples,
+            sample: None,
+        };
+        if request.sample == Sampling::Always {
+            taken.take_sample(request.now, request.deadline);
+        }
+        Ok(taken)
     }
 
     /// The sums of `queue`.
@@ -253,6 +285,8 @@ pub struct Request {
     pub plan: Plan,
     /// Which tables to make.
     pub wanted: Wanted,
+    /// When to sample delay reasons.
+    pub sample: Sampling,
     /// How many threads may read at once, the caller's among them.
     pub readers: Readers,
     /// When to stop.
@@ -279,6 +313,20 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// One of no instance, for tests of words.
+    #[cfg(test)]
+    pub(crate) fn empty(now: i64) -> Snapshot {
+        Snapshot {
+            now,
+            since_boot: None,
+            previous: Previous::NotAsked,
+            excluded: QueueSet::NONE,
+            pick: Pick::default(),
+            instances: Vec::new(),
+            broken: Vec::new(),
+        }
+    }
+
     /// Scans `instances` side by side; a broken one never hides the others.
     pub fn take(
         instances: Vec<Result<Instance>>,

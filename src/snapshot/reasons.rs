@@ -1,12 +1,19 @@
 //! Why mail waits: recipients by destination domain, status code and reason.
 //!
-//! The table of a queue is keyed by those three in one name; here they are put together and taken
+//! The table of a queue is keyed by those three, the cause and the next hop in one name; here they are put together and taken
 //! apart. Reasons are normalised, so that what changes from message to message makes no new row.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ops::AddAssign;
 
 use super::name_counts::{Count, Names};
+use super::sample::CausesKnown;
+use super::spread::{Spread, promote, spreads};
 use super::{InstanceSnapshot, Snapshot};
+use crate::cause::classify::Judgement;
+use crate::cause::parts::unsuspended;
+use crate::cause::{Acts, Cause};
 use crate::error::{Error, ErrorKind, Result};
 use crate::postfix::delay_reason::normalise;
 use crate::postfix::queue::{Queue, QueueSet};
@@ -16,6 +23,11 @@ const MAX_DOMAIN: usize = 512;
 /// Bytes of a status code; RFC 3463 needs 9.
 const MAX_CODE: usize = 16;
 
+/// Bytes of a reason that is kept as it is; with the rest of a key it stays below the limit of a name.
+const MAX_RAW: usize = 340;
+/// Bytes of a next hop in a key.
+const MAX_NEXT_HOP: usize = 128;
+
 /// How many wait for one reason, and how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Why {
@@ -23,6 +35,10 @@ pub struct Why {
     pub recipients: u64,
     /// The earliest arrival among their messages, in seconds of the epoch; `i64::MAX` if none is known.
     pub oldest: i64,
+    /// The latest arrival among their messages; `i64::MIN` if none is known.
+    pub newest: i64,
+    /// When one of them was last tried; `i64::MIN` if that is not known.
+    pub tried: i64,
 }
 
 impl Default for Why {
@@ -30,6 +46,20 @@ impl Default for Why {
         Why {
             recipients: 0,
             oldest: i64::MAX,
+            newest: i64::MIN,
+            tried: i64::MIN,
+        }
+    }
+}
+
+impl Why {
+    /// So many recipients of a message that arrived and was last tried then.
+    pub(crate) fn of(recipients: u64, arrival: Option<i64>, tried: Option<i64>) -> Why {
+        Why {
+            recipients,
+            oldest: arrival.unwrap_or(i64::MAX),
+            newest: arrival.unwrap_or(i64::MIN),
+            tried: tried.unwrap_or(i64::MIN),
         }
     }
 }
@@ -38,6 +68,8 @@ impl AddAssign<&Why> for Why {
     fn add_assign(&mut self, other: &Why) {
         self.recipients += other.recipients;
         self.oldest = self.oldest.min(other.oldest);
+        self.newest = self.newest.max(other.newest);
+        self.tried = self.tried.max(other.tried);
     }
 }
 
@@ -47,13 +79,101 @@ impl Count for Why {
     }
 }
 
+/// What a key says of the cause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub(crate) cause: Cause,
+    pub(crate) acts: Acts,
+    /// Whether a server elsewhere answered.
+    pub(crate) answered: bool,
+}
+
+impl Mark {
+    const ACTS: [Acts; 5] = [
+        Acts::Us,
+        Acts::Them,
+        Acts::Nobody,
+        Acts::Both,
+        Acts::Unknown,
+    ];
+
+    fn write(self, key: &mut Vec<u8>) {
+        let acts = Mark::ACTS.iter().position(|acts| *acts == self.acts);
+        let acts = acts.unwrap_or(0) as u8 + if self.answered { 8 } else { 0 };
+        key.push(b'A' + self.cause.index() as u8);
+        key.push(b'A' + acts);
+    }
+
+    fn read(bytes: &[u8]) -> Option<Mark> {
+        let (cause, acts) = (bytes.first()?, bytes.get(1)?.checked_sub(b'A')?);
+        Some(Mark {
+            cause: *Cause::ALL.get(usize::from(cause.checked_sub(b'A')?))?,
+            acts: *Mark::ACTS.get(usize::from(acts & 7))?,
+            answered: acts & 8 != 0,
+        })
+    }
+
+    /// The mark in a key of the table of reasons.
+    pub(crate) fn of_key(key: &[u8]) -> Option<Mark> {
+        Mark::read(key.splitn(4, |byte| *byte == 0).nth(2)?)
+    }
+}
+
+/// How a reason is spelt in a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spelling {
+    /// With its changing parts replaced.
+    Normal,
+    /// As it is, cut.
+    Raw,
+}
+
 /// Puts the key of `domain`, `code` and `reason` (raw) together in `key`, which is cleared first.
-pub(crate) fn make_key(domain: &[u8], code: &[u8], reason: &[u8], key: &mut Vec<u8>) {
-    normalise(reason, key);
-    let mut head = Vec::with_capacity(code.len() + domain.len() + 2);
+pub(crate) fn make_key(
+    domain: &[u8],
+    code: &[u8],
+    judgement: &Judgement<'_>,
+    reason: &[u8],
+    key: &mut Vec<u8>,
+) {
+    make_key_as(Spelling::Normal, domain, code, judgement, reason, key);
+}
+
+/// The same with the reason as `spelling` says.
+pub(crate) fn make_key_as(
+    spelling: Spelling,
+    domain: &[u8],
+    code: &[u8],
+    judgement: &Judgement<'_>,
+    reason: &[u8],
+    key: &mut Vec<u8>,
+) {
+    match spelling {
+        Spelling::Normal => normalise(unsuspended(reason), key),
+        Spelling::Raw => {
+            key.clear();
+            let bytes = reason.iter().filter(|byte| **byte != 0);
+            key.extend(bytes.take(MAX_RAW));
+        }
+    }
+    let mut head = Vec::with_capacity(code.len() + domain.len() + MAX_NEXT_HOP);
     head.extend(code.iter().take(MAX_CODE).filter(|byte| **byte != 0));
     head.push(0);
     head.extend(domain.iter().take(MAX_DOMAIN).filter(|byte| **byte != 0));
+    head.push(0);
+    let mark = Mark {
+        cause: judgement.cause,
+        acts: judgement.acts,
+        answered: judgement.is_answered_from_outside(),
+    };
+    mark.write(&mut head);
+    if let Some(hop) = judgement.next_hop {
+        let mut name = Vec::new();
+        hop.write(&mut name);
+        name.truncate(MAX_NEXT_HOP);
+        name.retain(|byte| *byte != 0);
+        head.append(&mut name);
+    }
     head.push(0);
     key.splice(..0, head);
 }
@@ -65,39 +185,87 @@ pub struct Reason {
     pub domain: Vec<u8>,
     /// The enhanced status code that the log gives, such as `4.4.1`.
     pub code: Vec<u8>,
-    /// The reason, with its changing parts replaced (see [`crate::postfix::delay_reason`]).
+    /// The reason, with its changing parts replaced (see [`crate::postfix::delay_reason`]) and without
+    /// `delivery temporarily suspended:`.
     pub reason: Vec<u8>,
+    /// Its cause.
+    pub cause: Cause,
+    /// Who acts.
+    pub acts: Acts,
+    /// The server, socket or name that it is about; empty if it names none. Of several the one that most
+    /// recipients wait for.
+    pub next_hop: Vec<u8>,
+    /// Whether a server elsewhere answered.
+    pub answered: bool,
     /// Recipients that wait for it.
     pub recipients: u64,
     /// The earliest arrival among their messages, in seconds of the epoch, if any is known.
     pub oldest: Option<i64>,
+    /// The latest arrival among them.
+    pub newest: Option<i64>,
+    /// When one of them was last tried.
+    pub tried: Option<i64>,
+}
+
+impl Default for Reason {
+    fn default() -> Self {
+        Reason::of(b"", &Why::default())
+    }
 }
 
 impl Reason {
     /// The row of a key of [`super::QueueTables::reasons`].
     pub fn of(key: &[u8], why: &Why) -> Reason {
-        let mut parts = key.splitn(3, |byte| *byte == 0);
-        let mut part = || parts.next().unwrap_or_default().to_vec();
-        let (code, domain, reason) = (part(), part(), part());
+        let mut parts = key.splitn(4, |byte| *byte == 0);
+        let mut part = || parts.next().unwrap_or_default();
+        let (code, domain, marked, reason) = (part(), part(), part(), part());
+        let mark = Mark::read(marked).unwrap_or(Mark {
+            cause: Cause::Other,
+            acts: Acts::Unknown,
+            answered: false,
+        });
         Reason {
-            domain,
-            code,
-            reason,
+            domain: domain.to_vec(),
+            code: code.to_vec(),
+            reason: reason.to_vec(),
+            cause: mark.cause,
+            acts: mark.acts,
+            next_hop: marked.get(2..).unwrap_or_default().to_vec(),
+            answered: mark.answered,
             recipients: why.recipients,
             oldest: (why.oldest != i64::MAX).then_some(why.oldest),
+            newest: (why.newest != i64::MIN).then_some(why.newest),
+            tried: (why.tried != i64::MIN).then_some(why.tried),
         }
+    }
+
+    /// Takes in `other`, which is alike but for its next hop.
+    fn take_in(&mut self, other: &Reason) {
+        fn pick(a: Option<i64>, b: Option<i64>, of: fn(i64, i64) -> i64) -> Option<i64> {
+            match (a, b) {
+                (Some(a), Some(b)) => Some(of(a, b)),
+                (a, b) => a.or(b),
+            }
+        }
+        self.recipients += other.recipients;
+        self.answered |= other.answered;
+        self.oldest = pick(self.oldest, other.oldest, i64::min);
+        self.newest = pick(self.newest, other.newest, i64::max);
+        self.tried = pick(self.tried, other.tried, i64::max);
     }
 }
 
-/// Why mail of some queues waits.
+/// Why the mail of some queues waits.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reasons {
-    /// The rows, most recipients first, then by domain, code and reason.
+    /// Most recipients first, equal ones by name.
     pub rows: Vec<Reason>,
-    /// Recipients that wait for reasons that did not fit in the table.
+    /// Recipients whose reason is in no row, since the tables are bounded.
     pub unlisted: u64,
     /// Recipients without a reason on record.
     pub unexplained: u64,
+    /// The causes that are ours because many destinations have them.
+    pub spreads: Vec<Spread>,
 }
 
 impl Snapshot {
@@ -117,26 +285,151 @@ impl Snapshot {
         .with_remedy("leave out the options measure and counts"))
     }
 
-    /// Why the mail of `queues` waits, over all instances that read it.
+    /// Why the mail of `queues` waits, over all instances that read it, most recipients first. Servers of
+    /// one destination that gave one reason make one row.
     pub fn reasons(&self, queues: QueueSet) -> Reasons {
+        let mut reasons = self.reasons_by_next_hop(queues);
+        reasons.fold();
+        reasons
+    }
+
+    /// Why the mail of `queues` waits as far as it was read or sampled, with a row for each next hop.
+    pub(crate) fn sampled_reasons(&self, queues: QueueSet) -> Reasons {
         let mut all = Names::<Why>::default();
-        let mut reasons = Reasons::default();
+        for taken in &self.instances {
+            for queue in queues.iter() {
+                if CausesKnown::of(taken, queue).is_some() || is_read(taken, queue) {
+                    all.merge(&taken.tables[queue].reasons);
+                }
+            }
+        }
+        Reasons::of(&all, 0, self.now)
+    }
+
+    /// The same as [`Snapshot::reasons`] with a row for each next hop.
+    pub fn reasons_by_next_hop(&self, queues: QueueSet) -> Reasons {
+        let mut all = Names::<Why>::default();
+        let mut unexplained = 0;
         for taken in &self.instances {
             for queue in queues.iter().filter(|queue| is_read(taken, *queue)) {
                 let table = &taken.tables[queue];
                 all.merge(&table.reasons);
-                reasons.unexplained += table.unexplained;
+                unexplained += table.unexplained;
             }
         }
-        reasons.unlisted = all.others.recipients;
-        reasons.rows = all.iter().map(|(key, why)| Reason::of(key, why)).collect();
-        reasons.rows.sort_by(|a, b| {
-            let name = |row: &Reason| (row.domain.clone(), row.code.clone(), row.reason.clone());
+        Reasons::of(&all, unexplained, self.now)
+    }
+}
+
+/// What rows are put together by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// The destination domain.
+    Domain,
+    /// The server, socket or name that the reason is about.
+    NextHop,
+    /// The cause.
+    Cause,
+}
+
+impl Reasons {
+    /// Rows that have the same domain, next hop or cause as one; with `None` those that differ by the next
+    /// hop alone. What the rows of one do not share is that of the one with most recipients, or empty.
+    #[must_use]
+    pub fn by(mut self, by: Option<By>) -> Reasons {
+        let Some(by) = by else {
+            self.fold();
+            return self;
+        };
+        let mut places: HashMap<Vec<u8>, usize> = HashMap::new();
+        let mut together: Vec<Reason> = Vec::new();
+        for row in std::mem::take(&mut self.rows) {
+            let name = match by {
+                By::Domain => row.domain.clone(),
+                By::NextHop => row.next_hop.clone(),
+                By::Cause => vec![row.cause.index() as u8],
+            };
+            match places.entry(name) {
+                Entry::Occupied(place) => {
+                    let sum = &mut together[*place.get()];
+                    if sum.domain != row.domain {
+                        sum.domain.clear();
+                    }
+                    if sum.next_hop != row.next_hop {
+                        sum.next_hop.clear();
+                    }
+                    sum.take_in(&row);
+                }
+                Entry::Vacant(place) => {
+                    place.insert(together.len());
+                    together.push(row);
+                }
+            }
+        }
+        self.rows = together;
+        self.sort();
+        self
+    }
+
+    /// Keeps the first `most` rows, and returns the recipients of the others.
+    pub fn cut(&mut self, most: usize) -> u64 {
+        let rest = self.rows.iter().skip(most);
+        let rest = rest.map(|row| row.recipients).sum();
+        self.rows.truncate(most);
+        rest
+    }
+
+    /// The rows of a table of reasons, most recipients first, at the second `now`.
+    pub(crate) fn of(table: &Names<Why>, unexplained: u64, now: i64) -> Reasons {
+        let mut rows: Vec<Reason> = table
+            .iter()
+            .map(|(key, why)| Reason::of(key, why))
+            .collect();
+        let spreads = spreads(&rows, now);
+        promote(&mut rows, &spreads);
+        let mut reasons = Reasons {
+            rows,
+            unlisted: table.others.recipients,
+            unexplained,
+            spreads,
+        };
+        reasons.sort();
+        reasons
+    }
+
+    fn sort(&mut self) {
+        self.rows.sort_by(|a, b| {
+            fn name(row: &Reason) -> [&[u8]; 4] {
+                [&row.domain, &row.code, &row.reason, &row.next_hop]
+            }
             b.recipients
                 .cmp(&a.recipients)
                 .then_with(|| name(a).cmp(&name(b)))
         });
-        reasons
+    }
+
+    /// Puts rows together that differ by the next hop alone.
+    fn fold(&mut self) {
+        let mut places: HashMap<_, usize> = HashMap::new();
+        let mut folded: Vec<Reason> = Vec::new();
+        // The first of several has most recipients, and its next hop stays.
+        for row in std::mem::take(&mut self.rows) {
+            let alike = (
+                row.domain.clone(),
+                row.code.clone(),
+                row.reason.clone(),
+                (row.cause, row.acts),
+            );
+            match places.entry(alike) {
+                Entry::Occupied(place) => folded[*place.get()].take_in(&row),
+                Entry::Vacant(place) => {
+                    place.insert(folded.len());
+                    folded.push(row);
+                }
+            }
+        }
+        self.rows = folded;
+        self.sort();
     }
 }
 
@@ -147,26 +440,42 @@ fn is_read(taken: &InstanceSnapshot, queue: Queue) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cause::classify::NextHop;
+    use crate::cause::parts::Said;
 
     #[test]
     fn a_key_comes_apart_as_it_was_put_together() {
         let mut key = Vec::new();
-        make_key(b"x.example", b"4.2.2", b"<a@x.example>: full", &mut key);
-        let why = Why {
-            recipients: 3,
-            oldest: 7,
+        let judgement = Judgement {
+            cause: Cause::Mailbox,
+            acts: Acts::Them,
+            said: Said::Reply,
+            next_hop: Some(NextHop::Name(b"mx.x.example")),
         };
+        let text = b"<a@x.example>: full";
+        make_key(b"x.example", b"4.2.2", &judgement, text, &mut key);
+        let why = Why::of(3, Some(7), Some(9));
         let reason = Reason::of(&key, &why);
         assert_eq!(reason.domain, b"x.example");
         assert_eq!(reason.code, b"4.2.2");
         assert_eq!(reason.reason, b"ADDRESS: full");
         assert_eq!((reason.recipients, reason.oldest), (3, Some(7)));
+        assert_eq!((reason.newest, reason.tried), (Some(7), Some(9)));
+        assert_eq!((reason.cause, reason.acts), (Cause::Mailbox, Acts::Them));
+        assert_eq!(reason.next_hop, b"mx.x.example");
     }
 
     #[test]
     fn a_hostile_name_cannot_shift_the_parts() {
         let mut key = Vec::new();
-        make_key(&[b'd'; 5000], b"4\x00.4", &[0; 9000], &mut key);
+        let judgement = Judgement {
+            cause: Cause::Other,
+            acts: Acts::Unknown,
+            said: Said::Postfix,
+            next_hop: Some(NextHop::Name(&[0; 200])),
+        };
+        let domain = [b'd'; 5000];
+        make_key(&domain, b"4\x00.4", &judgement, &[0; 9000], &mut key);
         assert!(key.len() <= crate::snapshot::name_counts::MAX_NAME);
         let reason = Reason::of(&key, &Why::default());
         assert_eq!(reason.code, b"4.4");

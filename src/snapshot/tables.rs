@@ -1,12 +1,14 @@
 //! The tables of one queue: names and seconds, with what is counted for each.
 
-use std::ops::{Index, IndexMut};
+use std::ops::{AddAssign, Index, IndexMut};
 
 use super::ages::Ages;
 use super::contribution::Sign;
 use super::histogram::Seconds;
-use super::name_counts::Names;
-use super::reasons::Why;
+use super::name_counts::{Count, Names};
+use super::reasons::{Mark, Why};
+use super::spread::Spread;
+use crate::cause::{Acts, CAUSES, Cause};
 use crate::postfix::queue::Queue;
 
 /// Tables that somebody asked for.
@@ -24,8 +26,12 @@ pub struct Wanted {
     pub expiries: bool,
     /// Recipients by the status code of their delay reason.
     pub codes: bool,
-    /// Recipients by destination domain, status code and delay reason.
+    /// Recipients by destination domain, status code, cause and delay reason.
     pub reasons: bool,
+    /// Recipients by cause.
+    pub causes: bool,
+    /// The oldest message by destination domain.
+    pub oldest: bool,
 }
 
 impl Wanted {
@@ -38,6 +44,8 @@ impl Wanted {
         expiries: true,
         codes: true,
         reasons: true,
+        causes: true,
+        oldest: true,
     };
 
     /// The tables that a JSON document of a snapshot lists.
@@ -58,6 +66,8 @@ impl Wanted {
             expiries: self.expiries || other.expiries,
             codes: self.codes || other.codes,
             reasons: self.reasons || other.reasons,
+            causes: self.causes || other.causes,
+            oldest: self.oldest || other.oldest,
         }
     }
 }
@@ -77,30 +87,123 @@ pub struct QueueTables {
     pub expiries: Seconds,
     /// Recipients by the enhanced status code of their last delay reason.
     pub codes: Names<u64>,
-    /// Recipients by destination domain, status code and normalised reason: see [`Reason`](crate::snapshot::Reason).
+    /// Recipients by destination domain, status code, cause, next hop and normalised reason: see
+    /// [`Reason`](super::Reason).
     pub reasons: Names<Why>,
+    /// When the oldest message to a destination domain arrived.
+    pub oldest: Names<Earliest>,
+    /// Recipients by the cause of their delay reason, before any promotion by spread.
+    pub causes: CauseCounts,
     /// Recipients without a delay reason on record: not tried yet, being tried now, or on hold.
     pub unexplained: u64,
 }
 
 impl QueueTables {
-    /// Counts recipients by the status `code` of their delay reason; `None` if none is on record.
-    pub(crate) fn change_codes(
+    /// Counts recipients by the status code of their delay reason and by the cause in its key; `None` if
+    /// none is on record.
+    pub(crate) fn change_why(
         &mut self,
-        code: Option<&[u8]>,
+        why: Option<(&[u8], &[u8])>,
         recipients: u64,
         wanted: Wanted,
         sign: Sign,
     ) {
-        match code {
-            Some(code) if wanted.codes => self.codes.change(Some(code), &recipients, sign),
-            Some(_) => {}
+        match why {
+            Some((code, key)) => {
+                if wanted.codes {
+                    self.codes.change(Some(code), &recipients, sign);
+                }
+                if let (true, Some(mark)) = (wanted.causes, Mark::of_key(key)) {
+                    self.causes.change(mark, recipients, sign);
+                }
+            }
             None => {
                 self.unexplained = match sign {
                     Sign::Add => self.unexplained.saturating_add(recipients),
                     Sign::Remove => self.unexplained.saturating_sub(recipients),
                 }
             }
+        }
+    }
+}
+
+/// The earliest second of several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Earliest(pub i64);
+
+impl Default for Earliest {
+    fn default() -> Self {
+        Earliest(i64::MAX)
+    }
+}
+
+impl AddAssign<&Earliest> for Earliest {
+    fn add_assign(&mut self, other: &Earliest) {
+        self.0 = self.0.min(other.0);
+    }
+}
+
+impl Count for Earliest {
+    /// 1 if there is a second, so that what is beyond a full table is seen.
+    fn total(&self) -> u64 {
+        u64::from(self.0 != i64::MAX)
+    }
+}
+
+/// Recipients by cause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CauseCounts {
+    /// Those whose next hop is ours, whatever the cause says in general.
+    own: [u64; CAUSES],
+    /// All others.
+    plain: [u64; CAUSES],
+}
+
+impl CauseCounts {
+    fn change(&mut self, mark: Mark, recipients: u64, sign: Sign) {
+        let counts = match mark.acts == mark.cause.acts() {
+            true => &mut self.plain,
+            false => &mut self.own,
+        };
+        if let Some(count) = counts.get_mut(mark.cause.index()) {
+            *count = match sign {
+                Sign::Add => count.saturating_add(recipients),
+                Sign::Remove => count.saturating_sub(recipients),
+            };
+        }
+    }
+
+    /// Recipients that wait for `cause`.
+    pub fn of(&self, cause: Cause) -> u64 {
+        self.own[cause.index()] + self.plain[cause.index()]
+    }
+
+    /// Recipients for whom we act (`ours`), or who wait for the other side; with the causes that
+    /// are ours by spread.
+    pub fn whose(&self, ours: bool, spreads: &[Spread]) -> u64 {
+        let count = |cause: Cause| {
+            let promoted = spreads.iter().any(|spread| spread.cause == cause);
+            let acts = match promoted {
+                true => Acts::Us,
+                false => cause.acts(),
+            };
+            let (own, plain) = (self.own[cause.index()], self.plain[cause.index()]);
+            match ours {
+                true => own + if acts.is_ours() { plain } else { 0 },
+                false if acts.is_theirs() => plain,
+                false => 0,
+            }
+        };
+        Cause::ALL.into_iter().map(count).sum()
+    }
+}
+
+impl AddAssign<&CauseCounts> for CauseCounts {
+    fn add_assign(&mut self, other: &CauseCounts) {
+        let own = self.own.iter_mut().zip(other.own);
+        let plain = self.plain.iter_mut().zip(other.plain);
+        for (sum, count) in own.chain(plain) {
+            *sum = sum.saturating_add(count);
         }
     }
 }
@@ -120,6 +223,8 @@ impl Tables {
             sum.expiries.merge(&own.expiries);
             sum.codes.merge(&own.codes);
             sum.reasons.merge(&own.reasons);
+            sum.oldest.merge(&own.oldest);
+            sum.causes += &own.causes;
             sum.unexplained += own.unexplained;
             // The memory goes too: sixteen threads would each keep room for what only one needs.
             *own = QueueTables::default();

@@ -366,6 +366,7 @@ impl Ledger {
                 regular: true,
                 size: 0,
                 mtime: 0,
+                changed: 0,
             },
             ready: false,
             envelope: None,
@@ -623,6 +624,7 @@ mod tests {
                 regular: true,
                 size: 10,
                 mtime: 5,
+                changed: 0,
             },
             ready: true,
             envelope: Some(Envelope {

@@ -435,14 +435,18 @@ impl Watch {
     }
 
     /// Returns the verdict of this moment by the rules of `options`: those of the watch, or others that need no
-    /// more data. It costs the same for any number of messages. Its long output lacks the tables by domain,
-    /// which only [`Watch::snapshot`] has.
+    /// more data. It costs the same for any number of messages, unless a rule is about `domains`, `ours` or
+    /// `theirs`. Its long output lacks the tables by domain, which only [`Watch::snapshot`] has.
     ///
     /// # Errors
     /// As [`Watch::dispatch`], or if a rule contradicts another option.
     pub fn check(&mut self, options: &Options) -> Result<(Snapshot, Verdict)> {
         self.catch_up()?;
-        let snapshot = self.take(Taken::ForRules);
+        let taken = match options.rules_ask_for_rows() {
+            true => Taken::Whole,
+            false => Taken::ForRules,
+        };
+        let snapshot = self.take(taken);
         let verdict = options.check(&snapshot)?;
         Ok((snapshot, verdict))
     }

@@ -1,5 +1,8 @@
 //! Captures what is kept of one queue file: the observer of a watch.
 
+use std::sync::Arc;
+
+use crate::cause::classify::Classifier;
 use crate::postfix::address;
 use crate::postfix::defer_log::{Entry, Log};
 use crate::postfix::envelope::{Envelope, Visitor};
@@ -114,7 +117,7 @@ pub(super) struct FileCapture {
 }
 
 impl FileCapture {
-    pub(super) fn new(plan: Plan, wanted: Wanted) -> Self {
+    pub(super) fn new(plan: Plan, wanted: Wanted, classifier: Arc<Classifier>) -> Self {
         FileCapture {
             plan,
             wanted,
@@ -122,7 +125,7 @@ impl FileCapture {
             sender: None,
             origin: Origin::default(),
             parts: Vec::new(),
-            destinations: DestinationReader::default(),
+            destinations: DestinationReader::new(classifier),
             log_gap: None,
             found: None,
         }
@@ -184,7 +187,8 @@ impl Visitor for FileCapture {
             true => Lookup::Reason,
             false => Lookup::Nothing,
         };
-        if lookup == Lookup::Nothing && !self.wanted.domains {
+        let wanted = self.wanted;
+        if lookup == Lookup::Nothing && !wanted.domains && !wanted.oldest {
             return;
         }
         let one = self.destinations.read(address, offset, lookup);
@@ -204,7 +208,7 @@ impl Visitor for FileCapture {
 }
 
 impl Observer for FileCapture {
-    fn envelope_begins(&mut self, queue: Queue) {
+    fn envelope_begins(&mut self, queue: Queue, _inode: &Inode) {
         self.forget();
         self.queue = queue;
     }

@@ -256,6 +256,7 @@ mod tests {
                 regular: true,
                 size: 10,
                 mtime: 5,
+                changed: 0,
             },
             ready: true,
             envelope: Some(Envelope {

@@ -12,8 +12,11 @@ use super::tracked::{Tracked, TrackedSpool};
 use super::watch_set::DirectoryKind;
 use super::{GROWTH_SPAN, Watch};
 use crate::postfix::queue::Queue;
+use crate::scan::latest::Latest;
 use crate::scan::{Gap, Misowned, fold_gaps};
+use crate::snapshot::Names;
 use crate::snapshot::contribution::{Bounds, fold_damaged, fold_misowned, reports_damage};
+use crate::snapshot::counter::Examples;
 use crate::snapshot::{Damaged, Earlier, InstanceSnapshot, MAX_EXAMPLES, Previous, Snapshot};
 
 /// How much of a snapshot is taken.
@@ -103,6 +106,7 @@ impl Watch {
 }
 
 /// Takes the snapshot of one spool, whose number is `number`.
+#[allow(clippy::too_many_lines)] // One field after the other.
 fn instance(
     tracked: &Tracked,
     number: usize,
@@ -190,12 +194,15 @@ fn instance(
     let tables = match taken {
         Taken::Whole => spool
             .totals
-            .whole_tables(ledger, now, |entry| of_instance(entry.directory_id)),
+            .whole_tables(ledger, now, &spool.instance.settings, |entry| {
+                of_instance(entry.directory_id)
+            }),
         Taken::ForRules => spool.totals.tables(),
     };
     let mut wanted = spool.totals.wanted;
     // Only a whole snapshot has the rows of these tables.
     wanted.reasons &= taken == Taken::Whole;
+    wanted.oldest &= taken == Taken::Whole;
     InstanceSnapshot {
         plan: spool.totals.plan,
         wanted,
@@ -211,5 +218,9 @@ fn instance(
         qmgr: seen.qmgr,
         qmgr_starts: seen.qmgr_starts,
         instance: spool.instance.clone(),
+        latest: Latest::new(0),
+        impatient_senders: Names::default(),
+        examples: Examples::default(),
+        sample: None,
     }
 }

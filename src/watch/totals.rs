@@ -11,8 +11,8 @@ use crate::instance::Settings;
 use crate::postfix::queue::Queue;
 use crate::scan::Plan;
 use crate::snapshot::ages::Ages;
-use crate::snapshot::contribution::{Bounds, Contribution, Sign, Sums, expiry, explains};
-use crate::snapshot::{QueueTables, Seconds, Tables, Tally, Wanted, Why};
+use crate::snapshot::contribution::{Bounds, Contribution, Sign, Sums, expiry, explains, last_try};
+use crate::snapshot::{Earliest, QueueTables, Seconds, Tables, Tally, Wanted, Why};
 
 /// The sums of the queues of an instance.
 #[derive(Debug)]
@@ -99,8 +99,7 @@ impl Totals {
                 table.domains.change(one.domain, &count, sign);
             }
             if explains {
-                let code = one.why.map(|(code, _)| code);
-                table.change_codes(code, one.recipients, wanted, sign);
+                table.change_why(one.why, one.recipients, wanted, sign);
             }
         });
     }
@@ -128,6 +127,7 @@ impl Totals {
         &self,
         ledger: &Ledger,
         now: i64,
+        settings: &Settings,
         queue_of: impl Fn(&Entry) -> Option<Queue>,
     ) -> Arc<Tables> {
         let mut tables = Tables::default();
@@ -140,11 +140,12 @@ impl Totals {
                 expiries: from.expiries.clone(),
                 codes: from.codes.clone(),
                 unexplained: from.unexplained,
+                causes: from.causes,
                 ..QueueTables::default()
             };
         }
         let wanted = self.wanted;
-        if !wanted.domains && !wanted.reasons {
+        if !wanted.domains && !wanted.reasons && !wanted.oldest {
             return Arc::new(tables);
         }
         for id in ledger.ids() {
@@ -161,11 +162,16 @@ impl Totals {
                     let count = one.times(destination.recipients);
                     table.domains.change(destination.domain, &count, Sign::Add);
                 }
+                if let (true, Some(domain)) = (wanted.oldest, destination.domain) {
+                    let at = arrival.unwrap_or(i64::MAX);
+                    table.oldest.add(domain, &Earliest(at));
+                }
                 if let (true, Some((_, reason))) = (explains, destination.why) {
-                    let why = Why {
-                        recipients: destination.recipients,
-                        oldest: arrival.unwrap_or(i64::MAX),
+                    let tried = match queue {
+                        Queue::Deferred => last_try(i64::from(entry.mtime), arrival, settings),
+                        _ => None,
                     };
+                    let why = Why::of(destination.recipients, arrival, tried);
                     table.reasons.add(reason, &why);
                 }
             });

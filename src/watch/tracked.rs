@@ -41,7 +41,7 @@ impl TrackedSpool {
     pub(super) fn new(instance: Instance, spool: Spool, plan: Plan, wanted: Wanted) -> Self {
         TrackedSpool {
             identity: identity(&instance.queue_directory),
-            capture: FileCapture::new(plan, wanted),
+            capture: FileCapture::new(plan, wanted, Arc::clone(&instance.classifier)),
             totals: Totals::new(plan, wanted),
             instance,
             spool,

@@ -315,6 +315,7 @@ static void reasons(qw_snapshot *snapshot)
     WORKS(qw_reasons_open(snapshot, "deferred", QW_NUL, &reasons, &err));
     while ((status = qw_reasons_next(reasons, &row, sizeof row, &err)) == QW_OK) {
         CHECK(row.recipients > 0 && row.code.len > 0 && row.reason.len > 0 && row.oldest > 0);
+        CHECK(row.cause.len > 0 && row.acts.len > 0);
         recipients += row.recipients;
     }
     CHECK(status == QW_END);
@@ -449,7 +450,7 @@ static void every_option(const char *spool)
     static const struct { const char *name, *value; } all[] = {
         { "config-directory", "/etc/postfix" }, { "queue-directory", "" }, { "all-instances", "" },
         { "instance", "postfix-out" }, { "warning", "deferred.oldest=4h" }, { "critical", "hold.messages=900" },
-        { "defaults", "no" }, { "exclude", "corrupt" }, { "counts", "no" }, { "measure", "deferred.oldest" }, { "timeout", "60" },
+        { "defaults", "no" }, { "exclude", "corrupt" }, { "causes", "/dev/null" }, { "counts", "no" }, { "measure", "deferred.oldest" }, { "timeout", "60" },
         { "now", "1795461304" }, { "previous", "" }, { "readers", "2" }, { "gentle", "no" }, { "poll", "5" },
         { "bucket-count", "4" }, { "bucket-time", "5" }, { "linear", "yes" },
         { "not", "" }, { "recipient", "nobody@none.example" }, { "sender", "<>" }, { "domain", "none.example" },

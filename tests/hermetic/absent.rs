@@ -128,6 +128,7 @@ fn the_tool_prints_what_is_there_and_says_that_not_all_is() {
         assert_eq!(code, 4, "{command}: {error}");
         assert!(error.contains("deferred"), "{command}: {error}");
     }
+    // The doctor says what is wrong, and that is exit code 1.
     let (code, text, _) = run(TOOL, &["doctor"], &path, &[]);
     assert_eq!(code, 1, "{text}");
     assert!(

@@ -679,7 +679,14 @@ fn json_and_openmetrics_say_the_same() {
     assert_eq!(deferred["top_domains"][0]["recipients"], 10);
 
     let (code, text) = check(&spool, &["--format", "openmetrics"]);
-    assert_eq!(code, 1);
+    assert_eq!(code, 0);
+    for (cause, recipients) in [("filter", 0), ("unreachable", 0)] {
+        let line = format!(
+            "postfix_spool_recipients_by_cause{{postfix_instance=\"postfix\",queue=\"deferred\",\
+             cause=\"{cause}\"}} {recipients}"
+        );
+        assert!(text.lines().any(|one| one == line), "{line} in {text}");
+    }
     for line in [
         "postfix_spool_messages{postfix_instance=\"postfix\",queue=\"deferred\"} 5",
         "postfix_spool_recipients{postfix_instance=\"postfix\",queue=\"deferred\"} 15",

@@ -117,7 +117,7 @@ fn every_default_is_in_the_guide_and_no_other() {
     let written: BTreeSet<String> = first_cells(&guide(), "\n### Without rules\n")
         .into_iter()
         .collect();
-    let ours: BTreeSet<String> = defaults(true, 20_000)
+    let ours: BTreeSet<String> = defaults(true)
         .iter()
         .map(|rule| {
             let (level, range) = (rule.level.name(), rule.range.spelling());
@@ -160,7 +160,7 @@ fn help_names_every_option_measure_and_default() {
     for row in &CATALOGUE {
         assert!(help.contains(row.spelling), "{}", row.spelling);
     }
-    for rule in defaults(true, 20_000) {
+    for rule in defaults(true) {
         assert!(help.contains(&format!("{}={}", rule.measure, rule.range.spelling())));
     }
 }

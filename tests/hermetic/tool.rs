@@ -74,9 +74,10 @@ fn reasons_are_counted_by_destination_and_code() {
     let (code, text, error) = told(&mut command(&spool, &["reasons"]));
     assert_eq!((code, error.as_str()), (0, ""));
     let wanted = "\
-recipients  oldest   domain       code     reason
-         2  2h       one.example  4.4.1    connect to HOST[IP]:25: Connection refused
-         1  1m       two.example  4.7.1    host HOST[IP] said: 450 4.7.1 Greylisted for N seconds
+recipients  oldest  cause        acts    domain       code   next hop         reason
+         2  2h      unreachable  them    one.example  4.4.1  mx1.one.example  connect to HOST[IP]:25: Connection refused
+         1  1m      greylisted   nobody  two.example  4.7.1  mx.two.example   host HOST[IP] said: 450 4.7.1 Greylisted for N seconds
+         3  in all
          1  have no delay reason on record: not tried yet, being tried now, or on hold
 ";
     assert_eq!(text, wanted);
@@ -84,8 +85,64 @@ recipients  oldest   domain       code     reason
     assert_eq!(code, 0);
     let json: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(json["schema"], "queuewatch/1");
+    let first = &json["reasons"][0];
+    assert_eq!(first["cause"], "unreachable");
+    assert_eq!(first["acts"], "them");
+    assert_eq!(first["next_hop"], "mx1.one.example");
     let (code, text, _) = told(&mut command(&spool, &["reasons", "hold"]));
     assert_eq!((code, text.as_str()), (0, "no mail waits\n"));
+}
+
+#[test]
+fn reasons_are_put_together_cut_and_left_as_they_are() {
+    let spool = sick();
+    let json = |words: &[&str]| -> Value {
+        let words = [&["reasons", "--json"], words].concat();
+        let (code, text, error) = told(&mut command(&spool, &words));
+        assert_eq!((code, error.as_str()), (0, ""));
+        serde_json::from_str(&text).expect("JSON")
+    };
+    let by = json(&["--by", "cause"]);
+    let causes: Vec<&str> = by["reasons"]
+        .as_array()
+        .expect("rows")
+        .iter()
+        .map(|row| row["cause"].as_str().expect("a cause"))
+        .collect();
+    assert_eq!(causes, ["unreachable", "greylisted"]);
+    let hops = json(&["--by", "next-hop", "--limit", "1"]);
+    assert_eq!(hops["reasons"][0]["next_hop"], "mx1.one.example");
+    assert_eq!(hops["reasons"].as_array().expect("rows").len(), 1);
+    assert_eq!(hops["beyond_limit"], 1);
+    let raw = json(&["--raw"]);
+    assert_eq!(raw["reasons"][0]["reason"], REFUSED);
+    assert_eq!(raw["without_reason"], 1);
+    let table = spool.path().join("causes");
+    std::fs::write(&table, "# ours\nrelay 4.4.1 connect to *\n").expect("a table");
+    let table = table.to_str().expect("a name");
+    let ours = json(&["--causes", table]);
+    assert_eq!(ours["reasons"][0]["cause"], "relay");
+    let (code, _, error) = told(&mut command(&spool, &["reasons", "--by", "size"]));
+    assert_eq!(code, 2, "{error}");
+}
+
+#[test]
+fn a_runbook_is_printed_without_a_spool() {
+    let spool = Spool::empty();
+    for name in [
+        "filter",
+        "deferred.cause(filter)",
+        "deferred.cause(filter)=0",
+    ] {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_queuewatch"));
+        let (code, text, error) = told(command.args(["explain", name]).current_dir(spool.path()));
+        assert_eq!((code, error.as_str()), (0, ""), "{name}");
+        assert!(text.contains("* Never: "), "{text}");
+    }
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_queuewatch"));
+    let (code, _, error) = told(command.args(["explain", "nothing"]));
+    assert_eq!(code, 1, "{error}");
+    assert!(error.contains("greylisted"), "{error}");
 }
 
 #[test]
@@ -241,7 +298,10 @@ fn a_log_that_is_a_link_is_not_followed_but_told() {
         error.contains("defer/C/C00001X") && error.contains("(ELOOP)"),
         "{error}"
     );
-    assert!(text.contains("         2  2h       one.example"), "{text}");
+    assert!(
+        text.contains("         2  2h      unreachable  them    one.example"),
+        "{text}"
+    );
     let (code, text, _) = told(&mut command(&spool, &["list", "--domain", "three.example"]));
     assert_eq!(code, 4);
     assert!(
@@ -379,11 +439,11 @@ fn logs_are_found_at_any_depth_where_no_main_cf_tells() {
     let (code, text, error) = told(&mut command(&spool, &["reasons"]));
     assert_eq!((code, error.as_str()), (0, ""));
     assert!(
-        text.contains("         2  2h       one.example  4.4.1"),
+        text.contains("         2  2h      unreachable  them    one.example  4.4.1"),
         "{text}"
     );
     assert!(
-        text.contains("         1  1m       two.example  4.7.1"),
+        text.contains("         1  1m      greylisted   nobody  two.example  4.7.1"),
         "{text}"
     );
     // Links where the hash directories were: nothing is known, and the output says so.

@@ -13,6 +13,8 @@ mod big_host;
 mod borrowed_rights;
 /// Every function of the C ABI under valgrind(1).
 mod c_tools;
+/// The default rules on hosts that a real Postfix makes sick, and on hosts that are well.
+mod causes;
 /// The plugin under the name `check_mailq`, beside the real `check_mailq` of the Monitoring Plugins.
 mod check_mailq;
 /// Postfix accepts every message that a drill makes.

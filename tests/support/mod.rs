@@ -19,5 +19,7 @@ pub(crate) mod postfix;
 pub(crate) mod rights;
 /// The client's half of SMTP.
 pub(crate) mod smtp;
+/// The server's half of SMTP, which says what a test wants.
+pub(crate) mod smtp_server;
 /// Spools: those of the corpus, and ones made by hand.
 pub(crate) mod spool;

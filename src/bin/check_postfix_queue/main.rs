@@ -20,7 +20,6 @@ use flags::flags;
 use queuewatch::error::{Error, ErrorKind, Result};
 use queuewatch::files::state::StateFile;
 use queuewatch::files::status::Status;
-use queuewatch::instance::Settings;
 use queuewatch::measure::CATALOGUE;
 use queuewatch::options::{Options, Purpose};
 use queuewatch::render::{json, openmetrics, plugin};
@@ -168,9 +167,14 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
         Some(path) => Some(StateFile::load(path, &mut options)?),
         None => None,
     };
+    let deadline = options.deadline();
     let judged = rights::raised(|| {
-        let snapshot = options.scan(Purpose::Check(tables))?;
+        let mut snapshot = options.scan(Purpose::Check(tables))?;
         let verdict = options.check(&snapshot)?;
+        // Why, for whom, who acts: read only if a rule alerts.
+        if matches!(verdict.state, State::Warning | State::Critical) {
+            snapshot.take_samples(deadline);
+        }
         Ok((snapshot, verdict))
     });
     rights::give_up();
@@ -241,8 +245,7 @@ fn help(flags: &[Flag]) -> String {
         let _ = writeln!(text, "  {:<22} {}", row.spelling, row.help);
     }
     text.push_str("\nWithout rules:\n");
-    let active_limit = Settings::default().qmgr_message_active_limit;
-    for rule in defaults(true, active_limit) {
+    for rule in defaults(true) {
         let _ = writeln!(
             text,
             "  --{} {}={}",

@@ -5,6 +5,7 @@
 mod args;
 mod doctor;
 mod drill;
+mod explain;
 mod generate;
 mod list;
 mod notify;
@@ -47,6 +48,7 @@ Usage: queuewatch COMMAND [OPTIONS] [QUEUE ...]
   list      the messages, as postqueue -j and -p print them, without a daemon
   reasons   why mail waits: destination, status code and reason
   origins   where mail comes from: login, client, local user
+  explain   what a measure, a cause or a rule means, and what to do
   watch     the queues live: what comes and goes, and every change of the state
   doctor    what keeps us from reading a spool, and the least that mends it
   drill     rehearse an alert on made-up mail
@@ -63,7 +65,7 @@ struct Command {
     run: fn(Vec<Word>) -> Result<ExitCode>,
 }
 
-const COMMANDS: [Command; 8] = [
+const COMMANDS: [Command; 9] = [
     Command {
         name: "status",
         help: status::HELP,
@@ -93,6 +95,12 @@ const COMMANDS: [Command; 8] = [
         help: origins::HELP,
         flags: origins::flags,
         run: origins::run,
+    },
+    Command {
+        name: "explain",
+        help: explain::HELP,
+        flags: Vec::new,
+        run: explain::run,
     },
     Command {
         name: "watch",

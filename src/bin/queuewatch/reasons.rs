@@ -6,53 +6,109 @@ use std::process::ExitCode;
 use queuewatch::clock::Age;
 use queuewatch::error::Result;
 use queuewatch::escape;
+use queuewatch::listing::{Pick, Request};
 use queuewatch::options::{Options, Purpose, Takes};
 use queuewatch::postfix::queue::{Queue, QueueSet};
-use queuewatch::render::json;
+use queuewatch::render::{json, moment};
 use queuewatch::rights;
-use queuewatch::snapshot::reasons::Reasons;
-use queuewatch::snapshot::{Snapshot, Wanted};
+use queuewatch::snapshot::Wanted;
+use queuewatch::snapshot::picked::reasons_picked;
+use queuewatch::snapshot::reasons::{By, Reason, Reasons};
 
-use crate::args::{Flag, Word};
-use crate::{WHICH, of_library, print, queues_named, tell_unread_of};
+use crate::args::{self, Flag, Word};
+use crate::{WHICH, of_library, print, queues_named, tell_unread, tell_unread_of};
 
 pub(crate) const HELP: &str = "\
 Usage: queuewatch reasons [OPTIONS] [QUEUE ...]
 
 Prints for whom mail waits and why: recipients by destination domain, enhanced status code and the
-last delay reason, in which ADDRESS, HOST, IP, URL, ID, TIME and N stand for what changes; most
-recipients first, with the age of the oldest message. Without QUEUE: deferred, active, incoming, hold.
+last delay reason, in which ADDRESS, HOST, IP, URL, ID, TIME and N stand for what changes; with the
+cause and who acts; most recipients first, with the age of the oldest message. Without QUEUE:
+deferred, active, incoming, hold.
 ";
 
-const JSON: Flag = Flag {
-    short: Some('j'),
-    name: "json",
-    takes: Takes::Nothing,
-    help: "print JSON",
-};
+#[rustfmt::skip]
+const FLAGS: [Flag; 4] = [
+    Flag { short: Some('j'), name: "json", takes: Takes::Nothing,
+        help: "print JSON" },
+    Flag { short: None, name: "by", takes: Takes::One("WHAT"),
+        help: "one row for each domain, next-hop (relay, MX host or socket) or cause" },
+    Flag { short: None, name: "limit", takes: Takes::One("N"),
+        help: "at most N rows; the rest is added up" },
+    Flag { short: None, name: "raw", takes: Takes::Nothing,
+        help: "reasons as Postfix wrote them" },
+];
 
 pub(crate) fn flags() -> Vec<Flag> {
-    let mut flags = vec![JSON];
+    let mut flags = FLAGS.to_vec();
+    flags.extend(of_library(&["causes"]));
     flags.extend(of_library(&WHICH));
     flags
 }
 
+/// What the words of the command line ask for.
+#[derive(Default)]
+struct Asked {
+    options: Options,
+    json: bool,
+    by: Option<By>,
+    limit: Option<usize>,
+    raw: bool,
+    queues: QueueSet,
+}
+
+impl Asked {
+    fn set(&mut self, name: &'static str, value: &[u8]) -> Result<()> {
+        match name {
+            "json" => self.json = true,
+            "raw" => self.raw = true,
+            "by" => {
+                self.by = Some(match value {
+                    b"domain" => By::Domain,
+                    b"next-hop" => By::NextHop,
+                    b"cause" => By::Cause,
+                    _ => return Err(args::usage("--by wants domain, next-hop or cause")),
+                });
+            }
+            "limit" => {
+                let number = std::str::from_utf8(value).ok();
+                let number = number.and_then(|text| text.parse().ok());
+                let number = number.filter(|number| *number > 0);
+                self.limit =
+                    Some(number.ok_or_else(|| args::usage("--limit wants a number above 0"))?);
+            }
+            _ => self.options.set(name, value)?,
+        }
+        Ok(())
+    }
+}
+
 pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
-    let mut options = Options::default();
-    let mut json = false;
-    let mut queues = QueueSet::NONE;
+    let mut asked = Asked::default();
     for word in words {
         match word {
-            Word::Flag("json", _) => json = true,
-            Word::Flag(name, value) => options.set(name, &value)?,
+            Word::Flag(name, value) => asked.set(name, &value)?,
             Word::Plain(word) => {
-                queues = queues.or(queues_named(&word)?);
+                asked.queues = asked.queues.or(queues_named(&word)?);
             }
         }
     }
-    if queues.is_empty() {
-        queues = QueueSet::TOTAL.without(Queue::Maildrop);
+    if asked.queues.is_empty() {
+        asked.queues = QueueSet::TOTAL.without(Queue::Maildrop);
     }
+    match asked.raw {
+        true => picked(&asked),
+        false => counted(asked),
+    }
+}
+
+/// All of the queues, from the tables of a scan.
+fn counted(asked: Asked) -> Result<ExitCode> {
+    let Asked {
+        mut options,
+        queues,
+        ..
+    } = asked;
     for queue in QueueSet::ALL
         .iter()
         .filter(|queue| !queues.contains(*queue))
@@ -61,63 +117,138 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     }
     let tables = Wanted {
         reasons: true,
+        causes: true,
         ..Wanted::default()
     };
     let snapshot = rights::raised(|| options.scan(Purpose::Check(tables)))?;
-    let reasons = snapshot.reasons(queues);
-    if json {
-        print(&format!("{}\n", json::reasons(&snapshot, &reasons)))?;
-    } else {
-        let text = table(&snapshot, &reasons);
-        // What could not be read is no empty queue.
-        match text.is_empty() && snapshot.is_whole() {
-            true => print("no mail waits\n")?,
-            false => print(&text)?,
-        };
-    }
+    let reasons = snapshot.reasons_by_next_hop(queues);
+    let asked = Asked { options, ..asked };
+    tell(&asked, reasons, snapshot.now, snapshot.is_whole())?;
     Ok(tell_unread_of(&snapshot))
 }
 
-fn table(snapshot: &Snapshot, reasons: &Reasons) -> String {
+/// The messages that are picked, one by one.
+fn picked(asked: &Asked) -> Result<ExitCode> {
+    let options = &asked.options;
+    let request = Request {
+        queues: asked.queues,
+        pick: Pick::default(),
+        sort: None,
+        limit: None,
+        reasons: true,
+        bounces: false,
+        now: options.now(),
+        readers: options.readers(),
+        deadline: options.deadline(),
+    };
+    let (reasons, outcome) =
+        rights::raised(|| reasons_picked(options.instances()?, &request, asked.raw))?;
+    let whole = outcome.unreadable == 0 && !outcome.cut;
+    tell(asked, reasons, request.now, whole)?;
+    Ok(tell_unread(
+        outcome.gaps.iter(),
+        outcome.unreadable,
+        outcome.cut,
+    ))
+}
+
+fn tell(asked: &Asked, reasons: Reasons, now: i64, whole: bool) -> Result<ExitCode> {
+    let mut reasons = reasons.by(asked.by);
+    let rest = match asked.limit {
+        Some(limit) => reasons.cut(limit),
+        None => 0,
+    };
+    if asked.json {
+        return print(&format!("{}\n", json::reasons(&reasons, rest, now, whole)));
+    }
+    let text = table(&reasons, rest, now);
+    // What could not be read is no empty queue.
+    match text.is_empty() && whole {
+        true => print("no mail waits\n"),
+        false => print(&text),
+    }
+}
+
+const HEADS: [&str; 7] = [
+    "recipients",
+    "oldest",
+    "cause",
+    "acts",
+    "domain",
+    "code",
+    "next hop",
+];
+
+fn table(reasons: &Reasons, rest: u64, now: i64) -> String {
     let mut text = String::new();
-    let domain = |bytes: &[u8]| escape::domain::printable(bytes, 64);
-    let width = |of: usize, head: &str| of.max(head.len());
-    let domains = reasons.rows.iter().map(|row| domain(&row.domain).len());
-    let domain_width = width(domains.max().unwrap_or(0), "domain");
-    if !reasons.rows.is_empty() {
-        let _ = writeln!(
-            text,
-            "recipients  oldest   {:<domain_width$}  code     reason",
-            "domain"
-        );
-    }
-    for row in &reasons.rows {
-        let age = row.oldest.map_or_else(
+    let hop = |row: &Reason| match row.next_hop.as_slice() {
+        b"" => "-".to_owned(),
+        name => escape::printable(name, 64),
+    };
+    let cells = |row: &Reason| {
+        let oldest = row.oldest.map_or_else(
             || "-".to_owned(),
-            |at| Age(snapshot.now.saturating_sub(at).max(0)).to_string(),
+            |at| Age(now.saturating_sub(at).max(0)).to_string(),
         );
-        let _ = writeln!(
-            text,
-            "{:>10}  {age:<7}  {:<domain_width$}  {:<7}  {}",
-            row.recipients,
-            domain(&row.domain),
+        let domain = match row.domain.as_slice() {
+            b"" => "-".to_owned(),
+            name => escape::domain::printable(name, 64),
+        };
+        [
+            row.recipients.to_string(),
+            oldest,
+            row.cause.name().to_owned(),
+            row.acts.name().to_owned(),
+            domain,
             escape::printable(&row.code, 16),
-            escape::printable(&row.reason, 240),
-        );
+            hop(row),
+        ]
+    };
+    let rows: Vec<_> = reasons.rows.iter().map(|row| (cells(row), row)).collect();
+    let widths: [usize; 7] = std::array::from_fn(|column| {
+        let cells = rows.iter().map(|(cells, _)| cells[column].len());
+        cells.max().unwrap_or(0).max(HEADS[column].len())
+    });
+    let mut line = |cells: [&str; 7], last: &str| {
+        for (column, cell) in cells.iter().enumerate() {
+            let width = widths[column];
+            let _ = match column {
+                0 => write!(text, "{cell:>width$}  "),
+                _ => write!(text, "{cell:<width$}  "),
+            };
+        }
+        text.push_str(last);
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+    };
+    if !rows.is_empty() {
+        line(HEADS, "reason");
     }
-    if reasons.unlisted > 0 {
-        let _ = writeln!(
-            text,
-            "{:>10}  wait for reasons beyond the most that are held",
-            reasons.unlisted
-        );
+    for (cells, row) in &rows {
+        let cells: [&str; 7] = std::array::from_fn(|column| cells[column].as_str());
+        line(cells, &escape::printable(&row.reason, 240));
     }
-    if reasons.unexplained > 0 {
-        let _ = writeln!(
-            text,
-            "{:>10}  have no delay reason on record: not tried yet, being tried now, or on hold",
-            reasons.unexplained
-        );
+    let total: u64 = reasons.rows.iter().map(|row| row.recipients).sum();
+    if !rows.is_empty() {
+        let _ = writeln!(text, "{:>10}  in all", total + rest);
+    }
+    for (count, what) in [
+        (rest, "of these in rows beyond the limit"),
+        (
+            reasons.unlisted,
+            "wait for reasons beyond the most that are held",
+        ),
+        (
+            reasons.unexplained,
+            "have no delay reason on record: not tried yet, being tried now, or on hold",
+        ),
+    ] {
+        if count > 0 {
+            let _ = writeln!(text, "{count:>10}  {what}");
+        }
+    }
+    for spread in &reasons.spreads {
+        let _ = writeln!(text, "{}", spread.sentence(|at| moment(at, now)));
     }
     text
 }

@@ -183,6 +183,9 @@ class qw_reason(Structure):
         ("reason", qw_bytes),
         ("recipients", c_uint64),
         ("oldest", c_int64),
+        ("cause", qw_bytes),
+        ("acts", qw_bytes),
+        ("next_hop", qw_bytes),
     )
 
 

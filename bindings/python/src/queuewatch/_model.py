@@ -153,6 +153,12 @@ class Reason:
     recipients: int
     oldest: int | None
     """Second of the epoch in which the oldest of their messages arrived."""
+    cause: str
+    """Such as `filter` or `greylisted`."""
+    acts: str
+    """Who acts: `us`, `them`, `nobody`, `both` or `unknown`."""
+    next_hop: bytes
+    """The server, socket or name that the reason is about; empty if it names none."""
 
     @property
     def domain_text(self) -> str:

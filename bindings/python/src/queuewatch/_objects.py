@@ -186,6 +186,9 @@ class Snapshot(_Closable):
                     reason=_words(row.reason),
                     recipients=row.recipients,
                     oldest=row.oldest or None,
+                    cause=_words(row.cause),
+                    acts=_words(row.acts),
+                    next_hop=_abi.copied(row.next_hop) or b"",
                 )
             )
         return tuple(rows)

@@ -89,7 +89,9 @@ A L<Postfix::QueueWatch::Messages> over a queue, over C<backlog> or C<total>, or
 
 Why the mail of a queue (or of C<backlog>, C<total>, or all) waits: a list of hash references, most recipients first,
 with C<domain>, C<code> (the enhanced status code), C<reason> (in which C<ADDRESS>, C<HOST>, C<IP>, C<URL>, C<ID>, C<TIME>
-and C<N> stand for what changes), C<recipients>, and C<oldest>, a second of the epoch.
+and C<N> stand for what changes), C<recipients>, C<oldest>, a second of the epoch, C<cause>,
+C<acts> (C<us>, C<them>, C<nobody>, C<both> or C<unknown>), and C<next_hop>, the server, socket or name that
+the reason is about.
 
 =head2 json
 

@@ -1,0 +1,161 @@
+//! The rules of a check that was given none, each with its reason.
+//!
+//! They fit any host. Residue is quiet: mistyped domains, forged senders and full mailboxes of five days,
+//! greylisting, a provider that limits a newsletter, mail on hold, a large mailing on its way. Trouble
+//! of our own is loud within minutes. So rules look at causes, ages and states, not at counts of messages.
+
+use super::rule::{Level, Rule};
+use crate::cause::Cause;
+use crate::measure::{Figure, Kind, Measure, Subject};
+use crate::postfix::queue::Queue;
+use crate::snapshot::Snapshot;
+
+/// What a default leaves out of its figure, or what else must be so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Nothing more.
+    None,
+    /// Recipients that wait for one of these causes do not count.
+    Without(&'static [Cause]),
+    /// It alerts only while qmgr has room for more mail in active.
+    ActiveHasRoom,
+}
+
+/// One default.
+#[derive(Clone, Copy, Debug)]
+pub struct Default {
+    /// Its level.
+    pub level: Level,
+    /// The rule, as it is written.
+    pub rule: &'static str,
+    /// What it leaves out, or what else must be so.
+    pub condition: Condition,
+    /// Why it is one.
+    pub why: &'static str,
+}
+
+/// Causes that end by waiting, or that no destination can repair faster.
+const PATIENT: &[Cause] = &[Cause::Throttled, Cause::Greylisted];
+/// Causes that are about single recipients, or that end by waiting.
+const OF_RECIPIENTS: &[Cause] = &[
+    Cause::Throttled,
+    Cause::Greylisted,
+    Cause::Mailbox,
+    Cause::Recipient,
+];
+/// Causes that have a rule of their own, or that one of two sides has.
+const TOLD_APART: &[Cause] = &[
+    Cause::Filter,
+    Cause::Delivery,
+    Cause::Configuration,
+    Cause::Storage,
+    Cause::Authentication,
+    Cause::Relay,
+    Cause::Blocked,
+    Cause::Tls,
+];
+/// Above this share of `qmgr_message_active_limit`, in percent, new mail waits in incoming by design.
+const ROOM: f64 = 90.0;
+
+const fn critical(rule: &'static str, why: &'static str) -> Default {
+    default(Level::Critical, rule, Condition::None, why)
+}
+
+const fn warning(rule: &'static str, why: &'static str) -> Default {
+    default(Level::Warning, rule, Condition::None, why)
+}
+
+const fn default(
+    level: Level,
+    rule: &'static str,
+    condition: Condition,
+    why: &'static str,
+) -> Default {
+    Default {
+        level,
+        rule,
+        condition,
+        why,
+    }
+}
+
+/// All defaults, in the order of the guide.
+#[rustfmt::skip]
+pub const DEFAULTS: &[Default] = &[
+    critical("deferred.cause(filter)=0", "all mail passes the content filter or the LMTP server, and no destination can be the cause"),
+    critical("deferred.cause(configuration)=0", "a transport that master.cf does not have keeps all of its mail, and only we can end that"),
+    critical("deferred.cause(storage)=0", "mail cannot be written on this host"),
+    critical("deferred.cause(authentication)=0", "the relay refuses our login, so nothing leaves through it"),
+    critical("deferred.cause(relay)=0", "the configured relay is the only way out"),
+    warning("deferred.cause(delivery)=4", "one user's mailbox or .forward is his own affair, several are ours"),
+    warning("deferred.cause(blocked)=9", "one picky destination is residue, ten recipients are a reputation"),
+    critical("deferred.cause(blocked)=99", "a blocklist that many destinations ask has us"),
+    default(Level::Warning, "deferred.cause(ours)=9", Condition::Without(TOLD_APART),
+        "many unrelated destinations cannot be looked up or reached: the resolver, the route or port 25; causes with a rule of their own are left out"),
+    default(Level::Critical, "deferred.cause(ours)=24", Condition::Without(TOLD_APART),
+        "the same for more mail"),
+    default(Level::Warning, "deferred.top_domain=99", Condition::Without(OF_RECIPIENTS),
+        "one big destination is stuck; what it limits, greylists, or refuses for single recipients is left out"),
+    default(Level::Warning, "deferred.top_sender=499", Condition::Without(PATIENT),
+        "one sender has that much undelivered mail, which a stolen account has and a newsletter has not; throttled and greylisted mail is left out"),
+    default(Level::Warning, "incoming.oldest=5m", Condition::ActiveHasRoom,
+        "qmgr takes new mail within a second unless active is full, so it stands still"),
+    default(Level::Critical, "incoming.oldest=15m", Condition::ActiveHasRoom,
+        "nothing has left for a quarter of an hour"),
+    warning("incoming.oldest=2h", "active has been full that long: slow destinations hold up all others"),
+    warning("maildrop.oldest=5m", "pickup wakes at least each minute, so it stands still"),
+    critical("maildrop.oldest=15m", "pickup does not run, or cleanup takes no mail"),
+    critical("corrupt.messages=0", "Postfix has set mail aside that it could not read: somebody's mail"),
+    warning("spool.damaged=0", "Postfix will set it aside when it reads it"),
+    warning("spool.altered=0", "mail that Postfix will bounce or retry at once, by postsuper -e, postqueue -i, or by accident"),
+    critical("spool.misowned=0", "qmgr dies again and again: a file or directory has another owner, or a mode that keeps the mail owner out"),
+    warning("spool.misplaced=0", "mail that is never delivered: Postfix looks in another hash directory; left out with `--queue-directory`, where the depth is not known"),
+    warning("disk.free_bytes=512MiB:", "logs and mail fill the rest within hours"),
+    critical("disk.free_bytes=64MiB:", "smtpd refuses mail when free space is near 1.5 times message_size_limit"),
+    critical("master.running=1:", "nothing moves; left out with `--queue-directory`, which may be a copy"),
+    critical("qmgr.running=1:", "master runs and its queue manager does not: mail arrives and is not delivered; left out with `--queue-directory`"),
+];
+
+/// The defaults as rules. `live`: the spool is that of an instance with a main.cf, so that its daemons
+/// matter.
+pub fn defaults(live: bool) -> Vec<Rule> {
+    DEFAULTS
+        .iter()
+        .filter_map(|row| {
+            let mut rule = Rule::parse(row.level, row.rule).ok()?;
+            rule.default = true;
+            rule.condition = row.condition;
+            // Without a main.cf nothing says how deep the hash directories are, or that a daemon is to run.
+            let of_instance =
+                matches!(rule.measure.kind, Kind::Running | Kind::Misplaced);
+            (live || !of_instance).then_some(rule)
+        })
+        .collect()
+}
+
+/// The figure that `rule` judges: that of its measure, with the condition of a default.
+pub(super) fn figure(rule: &Rule, snapshot: &Snapshot) -> Figure {
+    match rule.condition {
+        Condition::None => rule.measure.evaluate(snapshot),
+        Condition::Without(causes) => rule.measure.evaluate_without(snapshot, causes),
+        Condition::ActiveHasRoom => {
+            let fill = Measure::new(Subject::Queue(Queue::Active), Kind::Fill).evaluate(snapshot);
+            match fill.known() {
+                Some(share) if share >= ROOM => Figure::untold("active is full"),
+                _ => rule.measure.evaluate(snapshot),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_is_a_rule() {
+        assert_eq!(defaults(true).len(), DEFAULTS.len());
+        assert_eq!(defaults(false).len(), DEFAULTS.len() - 3);
+        assert!(defaults(true).iter().all(|rule| rule.default));
+    }
+}

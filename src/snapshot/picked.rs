@@ -1,0 +1,70 @@
+//! Why the mail waits that somebody picks, message by message: for `queuewatch reasons` with filters, or with
+//! the reasons as they are.
+
+use std::sync::{Mutex, PoisonError};
+
+use super::contribution::last_try;
+use super::name_counts::Names;
+use super::reasons::{Reasons, Spelling, Why, make_key_as};
+use crate::error::Result;
+use crate::instance::Instance;
+use crate::listing::told::in_order;
+use crate::listing::{Outcome, Request, list};
+use crate::postfix::address::destination_domain;
+use crate::postfix::queue::Queue;
+use crate::scan::{Logged, MessageRow};
+
+/// Why the messages that `request` picks wait, and how the reading went; a row for each next hop. With `raw`
+/// reasons keep what changes from message to message.
+///
+/// # Errors
+/// If no spool can be entered.
+pub fn reasons_picked(
+    instances: Vec<Result<Instance>>,
+    request: &Request,
+    raw: bool,
+) -> Result<(Reasons, Outcome)> {
+    let spelling = match raw {
+        true => Spelling::Raw,
+        false => Spelling::Normal,
+    };
+    let sums = Mutex::new((Names::<Why>::default(), 0_u64));
+    let count = |instance: &Instance, row: &MessageRow, _: &mut Vec<u8>| {
+        let arrival = Some(row.arrival()).filter(|at| *at > 0);
+        let next = row.inode.map_or(i64::MIN, |inode| inode.mtime);
+        let tried = match row.queue {
+            Some(Queue::Deferred) => last_try(next, arrival, &instance.settings),
+            _ => None,
+        };
+        let (mut domain, mut key) = (Vec::new(), Vec::new());
+        let entries: Vec<Logged<'_>> = row.logged().collect();
+        for told in in_order(row, &entries, false) {
+            let Some(recipient) = told.record.and_then(|place| row.recipient(place)) else {
+                continue;
+            };
+            let delay = told.entry.and_then(|place| entries.get(place));
+            let mut sums = sums.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(entry) = delay else {
+                sums.1 += 1;
+                continue;
+            };
+            destination_domain(recipient, &mut domain);
+            let judgement = instance.classifier.judge(entry.status, entry.reason);
+            make_key_as(
+                spelling,
+                &domain,
+                entry.status,
+                &judgement,
+                entry.reason,
+                &mut key,
+            );
+            sums.0.add(&key, &Why::of(1, arrival, tried));
+        }
+    };
+    let outcome = list(instances, request, &count, &mut |_: &[u8]| Ok(()))?;
+    let outcome = outcome.map_err(|error| {
+        crate::error::Error::new(crate::error::ErrorKind::Io, error.to_string())
+    })?;
+    let (names, unexplained) = sums.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok((Reasons::of(&names, unexplained, request.now), outcome))
+}
