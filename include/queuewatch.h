@@ -865,6 +865,7 @@ QW_API QW_WARN_UNUSED qw_status qw_options_new(qw_options **out, qw_error **err)
  *   critical RULE ...: CRITICAL when RULE alerts
  *   defaults: keep the default rules beside those given; one for the same measure and level replaces its default
  *   exclude QUEUE ...: leave QUEUE out of everything
+ *   causes FILE: a table of causes that is asked first: lines of CAUSE [CODE] PATTERN
  *   counts: count by names alone: the cheap probe for a queue of millions
  *   measure MEASURE ...: read only what these measures and the rules need
  *   timeout SECONDS: stop then, and report what is known as at least

@@ -217,20 +217,20 @@ mod tests {
                 &options.request(Purpose::Check(Wanted::default())).unwrap(),
             );
             let rules = options.rules(&snapshot).unwrap();
-            let of_deferred = rules
+            let of_disk = rules
                 .iter()
-                .filter(|rule| rule.measure.to_string() == "deferred.oldest");
-            of_deferred
+                .filter(|rule| rule.measure.to_string() == "disk.free_bytes");
+            of_disk
                 .map(|rule| format!("{}={}", rule.level.name(), rule.range.spelling()))
                 .collect()
         };
-        let warning = ("warning", "deferred.oldest=1h");
-        assert_eq!(levels(&[]), ["warning=4h", "critical=2d"]);
-        assert_eq!(levels(&[warning]), ["warning=1h"]);
-        let both = ["warning=1h", "critical=2d"];
+        let warning = ("warning", "disk.free_bytes=1GiB:");
+        assert_eq!(levels(&[]), ["warning=512MiB:", "critical=64MiB:"]);
+        assert_eq!(levels(&[warning]), ["warning=1GiB:"]);
+        let both = ["warning=1GiB:", "critical=64MiB:"];
         assert_eq!(levels(&[warning, ("defaults", "")]), both);
         let other = levels(&[("warning", "deferred.messages=5"), ("defaults", "")]);
-        assert_eq!(other, ["warning=4h", "critical=2d"]);
+        assert_eq!(other, ["warning=512MiB:", "critical=64MiB:"]);
     }
 
     #[test]
