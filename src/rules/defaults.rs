@@ -126,8 +126,10 @@ pub fn defaults(live: bool) -> Vec<Rule> {
             rule.default = true;
             rule.condition = row.condition;
             // Without a main.cf nothing says how deep the hash directories are, or that a daemon is to run.
-            let of_instance =
-                matches!(rule.measure.kind, Kind::Running | Kind::Misplaced);
+            let of_instance = matches!(
+                rule.measure.kind,
+                Kind::Running | Kind::QmgrRunning | Kind::Misplaced
+            );
             (live || !of_instance).then_some(rule)
         })
         .collect()

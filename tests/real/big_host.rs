@@ -16,11 +16,10 @@ fn a_big_host_with_100000_messages_on_their_way_is_well() {
     let folder = tempfile::tempdir().expect("a folder");
     let queues = Queue::ALL.map(|queue| match queue {
         Queue::Active => 84,
-        // A drill defers mail for the reasons of a sick host.
-        Queue::Deferred => 0,
         Queue::Incoming => 10,
         Queue::Hold | Queue::Maildrop => 3,
-        Queue::Corrupt => 0,
+        // A drill defers mail for the reasons of a sick host.
+        Queue::Deferred | Queue::Corrupt => 0,
     });
     let plan = Plan {
         messages: 100_000,
