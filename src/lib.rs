@@ -143,6 +143,9 @@ pub mod docs {
     #[doc = include_str!("docs/design.md")]
     pub mod design {}
 
+    #[doc = include_str!("docs/install.md")]
+    pub mod install {}
+
     #[doc = include_str!("docs/guide.md")]
     pub mod guide {}
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::c_program::{compile, libraries, must, private_libraries, root, run};
+use crate::support::is_checkout;
 use crate::support::spool::Spool;
 
 #[test]
@@ -297,6 +298,34 @@ fn the_versions_are_in_step() {
     says(header, &format!("#define QW_VERSION_MAJOR {major}\n"));
     says(header, &format!("#define QW_VERSION_MINOR {minor}\n"));
     says(header, &format!("#define QW_VERSION_PATCH {patch}\n"));
+    if is_checkout() {
+        the_bindings_are_in_step(version);
+    }
+    says("CHANGELOG.md", &format!("\n## {version}"));
+    // That of the ABI stands by itself.
+    let abi = queuewatch::ffi::QW_ABI_VERSION;
+    says(header, &format!("#define QW_ABI_VERSION {abi}\n"));
+    assert_eq!(
+        Command::new(env!("CARGO_BIN_EXE_queuewatch"))
+            .arg("--version")
+            .output()
+            .unwrap()
+            .stdout,
+        format!("queuewatch {version}\n").into_bytes()
+    );
+}
+
+/// The versions that the bindings name: the library's, and that of the ABI.
+fn the_bindings_are_in_step(version: &str) {
+    let parts: Vec<u32> = version
+        .split('.')
+        .map(|part| part.parse().unwrap())
+        .collect();
+    let (major, minor, patch) = (parts[0], parts[1], parts[2]);
+    let says = |path: &str, text: &str| {
+        let page = fs::read_to_string(root(path)).unwrap();
+        assert!(page.contains(text), "{path} does not say {text}");
+    };
     let python = format!("QW_VERSION = \"{version}\"");
     says("bindings/python/src/queuewatch/_abi.py", &python);
     says(
@@ -323,10 +352,7 @@ fn the_versions_are_in_step() {
         "bindings/perl/Changes",
         &format!("\n{major}.{minor:03}{patch:03}"),
     );
-    says("CHANGELOG.md", &format!("\n## {version}"));
-    // That of the ABI stands by itself, and in each binding.
     let abi = queuewatch::ffi::QW_ABI_VERSION;
-    says(header, &format!("#define QW_ABI_VERSION {abi}\n"));
     let bindings = "bindings/python/src/queuewatch";
     says(
         &format!("{bindings}/_abi.py"),
@@ -335,13 +361,5 @@ fn the_versions_are_in_step() {
     says(
         &format!("{bindings}/_library.py"),
         &format!("libqueuewatch.so.{abi}"),
-    );
-    assert_eq!(
-        Command::new(env!("CARGO_BIN_EXE_queuewatch"))
-            .arg("--version")
-            .output()
-            .unwrap()
-            .stdout,
-        format!("queuewatch {version}\n").into_bytes()
     );
 }

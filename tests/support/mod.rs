@@ -23,3 +23,11 @@ pub(crate) mod smtp;
 pub(crate) mod smtp_server;
 /// Spools: those of the corpus, and ones made by hand.
 pub(crate) mod spool;
+
+/// Whether the tests run in a checkout. The crate that cargo packs, for which it writes Cargo.toml.orig, has neither the
+/// bindings nor the benchmarks: a test that compares one of them with the library has only its other half there.
+pub(crate) fn is_checkout() -> bool {
+    !std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("Cargo.toml.orig")
+        .exists()
+}

@@ -174,4 +174,9 @@ system; C<scan> returns when its own threads have ended.
 L<Postfix::QueueWatch::Snapshot>, L<Postfix::QueueWatch::Messages>, L<Postfix::QueueWatch::Shape>,
 L<Postfix::QueueWatch::Verdict>, L<Postfix::QueueWatch::Watch>, L<Postfix::QueueWatch::Error>, C<queuewatch.h>
 
+=head1 COPYRIGHT AND LICENSE
+
+This software is Copyright (c) 2026 by the queuewatch contributors. You may use it under the MIT (X11) License, or under
+the Apache License, Version 2.0, January 2004, as you choose. The file F<LICENSE> has both texts.
+
 =cut
