@@ -141,8 +141,8 @@ impl Options {
         };
         let sample = match purpose {
             Purpose::Check(_) if !self.counts => match given {
-                [] => Sampling::Always,
-                _ => Sampling::OnBreach,
+                [_, ..] if !self.keep_defaults => Sampling::OnBreach,
+                _ => Sampling::Always,
             },
             _ => Sampling::Never,
         };

@@ -3,9 +3,9 @@
 
 use std::fmt::Write as _;
 
-use crate::measure::{Argument, Kind, Measure, Subject, Unit, quantity};
+use crate::measure::{Argument, Figure, Kind, Measure, Subject, Unit, quantity};
 use crate::postfix::queue::Queue;
-use crate::rules::{Level, Rule, Verdict};
+use crate::rules::{self, Condition, Level, Rule, Verdict};
 use crate::snapshot::Snapshot;
 
 /// The queues whose oldest age is always included.
@@ -152,13 +152,33 @@ fn hash(bytes: &[u8]) -> u32 {
     (hash >> 32) as u32 ^ hash as u32
 }
 
+/// The figure of `measure` that its thresholds are about: a default may leave some causes out.
+fn judged(measure: &Measure, snapshot: &Snapshot, rules: &[Shown<'_>]) -> Figure {
+    let mut own = rules.iter().filter(|shown| shown.measure == *measure);
+    let first = own.next().map(|shown| shown.rule);
+    let alike = first.is_some_and(|first| own.all(|shown| shown.rule.condition == first.condition));
+    match first {
+        Some(rule) if alike && matches!(rule.condition, Condition::Without(_)) => {
+            let measure = measure.clone();
+            rules::figure(
+                &Rule {
+                    measure,
+                    ..rule.clone()
+                },
+                snapshot,
+            )
+        }
+        _ => measure.evaluate(snapshot),
+    }
+}
+
 fn item(
     label: &str,
     measure: &Measure,
     snapshot: &Snapshot,
     rules: &[Shown<'_>],
 ) -> Option<String> {
-    let value = measure.evaluate(snapshot).known()?;
+    let value = judged(measure, snapshot, rules).known()?;
     let unit = measure.unit();
     let mut text = String::new();
     let plain = label

@@ -136,7 +136,7 @@ pub fn defaults(live: bool) -> Vec<Rule> {
 }
 
 /// The figure that `rule` judges: that of its measure, with the condition of a default.
-pub(super) fn figure(rule: &Rule, snapshot: &Snapshot) -> Figure {
+pub(crate) fn figure(rule: &Rule, snapshot: &Snapshot) -> Figure {
     match rule.condition {
         Condition::None => rule.measure.evaluate(snapshot),
         Condition::Without(causes) => rule.measure.evaluate_without(snapshot, causes),

@@ -6,6 +6,7 @@ mod rule;
 mod state;
 mod verdict;
 
+pub(crate) use defaults::figure;
 pub use defaults::{Condition, DEFAULTS, Default, defaults};
 pub use range::Range;
 pub use rule::{Level, Rule};

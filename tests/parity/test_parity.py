@@ -26,6 +26,7 @@ ARGUMENTS = {
     "CODE": ["4", "4.7", "4.4.1", "5"],
     "ADDRESS": ["127.0.0.1", "127.0.0.0/8", "192.0.2.1"],
 }
+CAUSES = ["filter", "greylisted", "ours", "theirs"]
 
 
 def measures() -> list[str]:
@@ -38,7 +39,8 @@ def measures() -> list[str]:
         for queue in QUEUES if spelling.startswith("QUEUE.") else [""]:
             name = spelling.replace("QUEUE.", f"{queue}.")
             argument = re.search(r"\((\w+)\)", name)
-            for value in ARGUMENTS[argument[1]] if argument else [""]:
+            values = ARGUMENTS[argument[1]] if argument else [""]
+            for value in CAUSES if ".cause(" in spelling else values:
                 found.append(name.replace(f"({argument[1]})", f"({value})") if argument else name)
     return [*found, "postfix/deferred.oldest"]
 

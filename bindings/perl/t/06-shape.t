@@ -41,8 +41,9 @@ my $q = Postfix::QueueWatch->scan(queue_directory => $spool, now => $Corpus::NOW
 is($all_total->{total} - 1, $q->measure('total.recipients'), 'with all, what the scan counts');
 
 my ($reason) = $q->reasons('deferred');
-is($reason->{code}, '4.7.1', 'the commonest code');
-is($reason->{reason}, 'Greylisted, please try again in N seconds', 'and reason');
+is($reason->{code}, '4.4.1', 'the commonest code, with the twins that begin with "delivery temporarily suspended"');
+is($reason->{reason}, 'connect to IP[IP]:1: Connection refused', 'and reason');
+is($reason->{cause}, 'filter', 'and cause');
 my $sum = 0;
 $sum += $_->{recipients} for $q->reasons('deferred');
 my $measured = $q->measure('deferred.reason(4)') + $q->measure('deferred.reason(5)');
