@@ -231,6 +231,9 @@ pub mod listing;
 pub mod origins;
 
 #[doc(hidden)]
+pub mod show;
+
+#[doc(hidden)]
 pub mod snapshot;
 
 #[doc(hidden)]

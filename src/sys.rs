@@ -37,6 +37,19 @@ pub struct Inode {
     pub changed: i64,
 }
 
+impl Inode {
+    /// The inode of nothing.
+    pub const NONE: Inode = Inode {
+        number: 0,
+        mode: 0,
+        owner: 0,
+        group: 0,
+        regular: false,
+        size: 0,
+        mtime: 0,
+    };
+}
+
 impl From<rustix::fs::Stat> for Inode {
     // stat's fields have different widths on different architectures.
     #[allow(clippy::unnecessary_cast, clippy::useless_conversion)]

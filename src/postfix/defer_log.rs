@@ -128,13 +128,15 @@ fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((name, line.get(equal + 1..)?.trim_ascii()))
 }
 
-/// One of the two logs.
+/// Which of the logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Log {
     /// `defer`: recipients that will be tried again.
     Defer,
     /// `bounce`: recipients that were given up. Postfix reports them to the sender after all others are done.
     Bounce,
+    /// `trace`: deliveries that the sender asked to be told of. Only `queuewatch show` reads it.
+    Trace,
 }
 
 impl Log {
@@ -143,6 +145,7 @@ impl Log {
         match self {
             Log::Defer => "defer",
             Log::Bounce => "bounce",
+            Log::Trace => "trace",
         }
     }
 
@@ -151,6 +154,7 @@ impl Log {
         match self {
             Log::Defer => b"4.0.0",
             Log::Bounce => b"5.0.0",
+            Log::Trace => b"",
         }
     }
 }

@@ -51,6 +51,12 @@ pub trait Visitor {
         let _ = record;
     }
 
+    /// A record that adds no recipient: one done with (`D`) or deleted by a milter (`/`), a content filter
+    /// (`L`), the time of the delay warning (`W`), and so on, with the offset of the record in bytes.
+    fn other(&mut self, kind: u8, data: &[u8], offset: u64) {
+        let _ = (kind, data, offset);
+    }
+
     /// Returns true if [`Visitor::header`] is to receive the header section, which is part of the content.
     fn wants_headers(&self) -> bool {
         false
@@ -278,8 +284,14 @@ impl Reading {
                     self.damaged(DamageKind::RecipientBeforeSender, record.offset);
                 }
             }
-            b'D' => envelope.done = envelope.done.saturating_add(1),
-            b'/' => envelope.canceled = envelope.canceled.saturating_add(1),
+            b'D' => {
+                envelope.done = envelope.done.saturating_add(1);
+                visitor.other(record.kind, record.data, record.offset);
+            }
+            b'/' => {
+                envelope.canceled = envelope.canceled.saturating_add(1);
+                visitor.other(record.kind, record.data, record.offset);
+            }
             b'O' => visitor.original_recipient(record.data),
             b'S' => {
                 // Only the first of several sender records counts.
@@ -304,7 +316,7 @@ impl Reading {
             // Attributes that change none of our figures: filter, full name, inspect, warning time, killed,
             // VERP, return addresses, priority, old create time.
             b'L' | b'F' | b'I' | b'W' | b'K' | b'V' | b'r' | b'e' | b'P' | b'c' | b'i' | b'o'
-            | b'n' | b'<' | b'B' => {}
+            | b'n' | b'<' | b'B' => visitor.other(record.kind, record.data, record.offset),
             _ => self.unexpected(record)?,
         }
         Ok(())

@@ -212,6 +212,22 @@ mod tests {
         }
 
         #[test]
+        fn headers_are_bounded_and_lose_nothing_within_the_bound(
+            lines in proptest::collection::vec(
+                (proptest::collection::vec(any::<u8>(), 0..200), any::<bool>()), 0..60)
+        ) {
+            let mut unfold = Unfold::default();
+            let mut told = Vec::new();
+            for (line, begins) in &lines {
+                unfold.line(line, *begins, |header| told.push(header.to_vec()));
+            }
+            unfold.end(|header| told.push(header.to_vec()));
+            let all: usize = lines.iter().map(|(line, _)| line.len()).sum();
+            prop_assert!(told.iter().all(|header| (1..=MAX_HEADER).contains(&header.len())));
+            prop_assert!(told.iter().map(Vec::len).sum::<usize>() <= all);
+        }
+
+        #[test]
         fn marks_of_words_in_any_order_end(value in "[=?qQbButf8A_ -]{0,40}") {
             prop_assert!(decoded(value.as_bytes()).len() <= value.len().saturating_mul(3));
         }

@@ -28,6 +28,7 @@
 )]
 
 pub mod address;
+pub mod body;
 mod buffered;
 pub mod defer_log;
 pub mod delay_reason;

@@ -13,6 +13,7 @@ mod perfdata;
 pub mod plugin;
 pub mod postqueue;
 pub mod shape;
+pub mod show;
 pub mod status;
 pub mod watch;
 

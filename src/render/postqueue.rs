@@ -69,6 +69,7 @@ pub fn json_line(row: &MessageRow, style: Style<'_>, instance: Option<&str>, out
             let key = match recipient.log {
                 Log::Defer => "delay_reason",
                 Log::Bounce => "bounce_reason",
+                Log::Trace => "other_reason",
             };
             let _ = write!(out, ", \"{key}\": \"");
             json_mailq_text(recipient.reason, out);

@@ -303,6 +303,25 @@ impl Heard {
         self.unfold.forget();
     }
 
+    /// One that hears all headers, for one message.
+    pub(super) fn of_all_headers() -> Self {
+        Heard {
+            wants_headers: Headers::All,
+            ..Heard::default()
+        }
+    }
+
+    /// The message that was heard.
+    pub(super) fn into_row(self) -> MessageRow {
+        self.row
+    }
+
+    /// The address before expansion that was told for the recipient that comes next.
+    pub(super) fn take_original(&mut self) -> Option<Vec<u8>> {
+        let row = &mut self.row;
+        std::mem::take(&mut row.has_original).then(|| row.original.clone())
+    }
+
     fn headers_end(&mut self) {
         let row = &mut self.row;
         self.unfold.end(|header| row.push_header(header));

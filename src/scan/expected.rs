@@ -118,6 +118,11 @@ impl Expected {
         }
     }
 
+    /// How many levels of hash directories `queue` has.
+    pub(super) fn levels(&self, queue: Queue) -> usize {
+        self.levels[queue.index()]
+    }
+
     /// Returns true if Postfix looks for the message `name` elsewhere than in `directory`. In corrupt it looks
     /// for no message.
     pub(crate) fn is_misplaced(&self, directory: &Directory, name: &[u8]) -> bool {

@@ -22,7 +22,7 @@ use crate::source::Until;
 use crate::sys::{self, EntryKind, Identity, Noatime, OpenFile};
 
 /// How many levels of hash directories are searched if main.cf is not known.
-const MAX_LEVELS: usize = 8;
+pub(super) const MAX_LEVELS: usize = 8;
 /// How many entries of one message's log are reported: more recipients than Postfix accepts at once.
 const MAX_ENTRIES: usize = 1 << 20;
 /// How many bytes of texts of one message's log are reported.
@@ -176,6 +176,21 @@ impl Logs {
             }
         }
         Ok(Identity::NONE)
+    }
+
+    /// Whether these are the logs called `log`.
+    pub(super) fn is_of(&self, log: Log) -> bool {
+        self.log == log
+    }
+
+    /// When the log of `queue_id` was written last, in seconds of the epoch, if there is one.
+    pub(super) fn written(&self, queue_id: &[u8], reader: &mut LogReader) -> Option<i64> {
+        let directory = self.fd.as_ref()?;
+        self.levels.to_try().find_map(|levels| {
+            let path = path_of(queue_id, levels, &mut reader.name);
+            let inode = sys::inode_at(directory.as_fd(), path).ok()?;
+            Some(inode.mtime)
+        })
     }
 
     fn gap(&self, queue: Queue, path: &CStr, errno: Errno) -> Gap {

@@ -14,6 +14,7 @@
 mod cursor;
 pub(crate) mod directory;
 mod expected;
+mod find;
 pub(crate) mod gap;
 mod in_order;
 pub(crate) mod latest;
@@ -40,6 +41,7 @@ pub use cursor::{MessageRow, Messages, Reread, Rows, Tell};
 pub(crate) use directory::{Bundle, Directory, Policy};
 pub(crate) use expected::Expected;
 pub use expected::{Misowned, OwnerFault};
+pub use find::{Finder, Found, MAX_OTHERS, Other};
 pub use gap::{Gap, GapKind};
 pub(crate) use gap::{fold_gaps, is_repeated};
 pub use log_entries::{LogEntries, Logged};
@@ -54,6 +56,9 @@ use crate::postfix::defer_log::{Entry, Log};
 use crate::postfix::envelope::{Envelope, Visitor};
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::sys::{self, Inode, Noatime};
+
+/// How many logs Postfix keeps of messages.
+const LOGS: usize = 3;
 
 const WHICH_SPOOL: &str = "name the queue_directory, such as /var/spool/postfix";
 
@@ -236,10 +241,11 @@ pub trait Observer: Visitor + Send {
 pub struct Spool {
     fd: OwnedFd,
     path: PathBuf,
-    log_levels: Option<(usize, usize)>,
+    /// How many levels of hash directories each log has, by its place in [`Log`], if main.cf is known.
+    log_levels: Option<[usize; LOGS]>,
     /// The greatest depth of each log directory, if it had to be searched for. All scans of one opened spool
     /// use it until a new directory appears.
-    levels_seen: [OnceLock<usize>; 2],
+    levels_seen: [OnceLock<usize>; LOGS],
     expected: Arc<Expected>,
 }
 
@@ -291,7 +297,7 @@ impl Spool {
                 true => settings.hash_queue_depth,
                 false => 0,
             };
-            spool.log_levels = Some((levels(Log::Defer), levels(Log::Bounce)));
+            spool.log_levels = Some([Log::Defer, Log::Bounce, Log::Trace].map(levels));
         }
         spool.expected = Arc::new(Expected::of(instance, spool.fd.as_fd()));
         Ok(spool)
@@ -303,11 +309,8 @@ impl Spool {
         let mut open = Vec::new();
         let wanted = [(Log::Defer, plan.reads_logs()), (Log::Bounce, plan.bounces)];
         for (log, _) in wanted.into_iter().filter(|(_, wanted)| *wanted) {
-            let levels = self.log_levels.map(|levels| match log {
-                Log::Defer => levels.0,
-                Log::Bounce => levels.1,
-            });
-            let seen = &self.levels_seen[usize::from(log == Log::Bounce)];
+            let levels = self.log_levels.map(|levels| levels[log as usize]);
+            let seen = &self.levels_seen[log as usize];
             match Logs::open(self.fd.as_fd(), &self.path, log, levels, seen, noatime) {
                 Ok(logs) => open.push(logs),
                 Err(errno) => {

@@ -62,8 +62,26 @@ def test_every_document_is_of_the_schema(spool: str, tmp_path: Path) -> None:
     validated(told(CHECK, *at, "--format", "json", "--exclude", "hold", "-w", "deferred.older(1h)=0"))
     validated(told(TOOL, "status", *at, "--json"))
     validated(told(TOOL, "reasons", *at, "--json"))
+    for by in ("login", "client", "network", "user", "sender", "sender-domain", "helo", "subject"):
+        validated(told(TOOL, "origins", *at, "--json", "--by", by))
+    assert validated(told(TOOL, "origins", *at, "--json"))["complete"] in (True, False)
     for words in (["deferred"], ["-s", "--all", "hold", "maildrop"], ["-b", "2", "-p", "deferred"]):
         validated(told(TOOL, "shape", "--json", *at, *words))
+
+
+def test_every_message_is_shown_by_the_schema(spool: str) -> None:
+    at = ("--queue-directory", spool)
+    names = set()
+    for queue in ("maildrop", "incoming", "active", "deferred", "hold", "corrupt"):
+        files = [path for path in (Path(spool) / queue).rglob("*") if path.is_file() and not path.is_symlink()]
+        names |= {path.name for path in files if path.name.isascii() and path.name.isalnum()}
+    ids = sorted(names)[:200]
+    if not ids:
+        assert validated(told(TOOL, "show", *at, "--json", "ABCDEF"))["missing"] == ["ABCDEF"]
+        return
+    document = validated(told(TOOL, "show", *at, "--json", "--headers", "--body", "500", "--walk", *ids))
+    assert document["missing"] == []
+    assert {message["queue_id"] for message in document["messages"]} == set(ids)
 
 
 def test_what_a_watch_tells_is_of_the_schema(tmp_path: Path) -> None:

@@ -38,6 +38,8 @@ mod plugin;
 mod readme;
 /// The default rules on healthy and on sick hosts.
 mod scenarios;
+/// All about single messages, as `queuewatch show` tells it.
+mod show;
 /// Threads end with the call that started them.
 mod threads;
 /// `queuewatch shape`, `list`, `reasons` and `doctor` as a person or a script runs them.

@@ -35,5 +35,7 @@ mod postsuper_recipe;
 mod qmgr;
 /// `queuewatch shape` against the real qshape(1).
 mod shape_qshape;
+/// `queuewatch show` against the real postcat(1).
+mod show_postcat;
 /// A watch on a Postfix under load.
 mod watch_postfix;

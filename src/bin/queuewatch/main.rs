@@ -14,6 +14,7 @@ mod origins;
 mod plugin_flags;
 mod reasons;
 mod shape;
+mod show;
 mod status;
 mod watch;
 
@@ -48,6 +49,7 @@ Usage: queuewatch COMMAND [OPTIONS] [QUEUE ...]
   list      the messages, as postqueue -j and -p print them, without a daemon
   reasons   why mail waits: destination, status code and reason
   origins   where mail comes from: login, client, local user
+  show      all about single messages, by queue ID
   explain   what a measure, a cause or a rule means, and what to do
   watch     the queues live: what comes and goes, and every change of the state
   doctor    what keeps us from reading a spool, and the least that mends it
@@ -65,7 +67,7 @@ struct Command {
     run: fn(Vec<Word>) -> Result<ExitCode>,
 }
 
-const COMMANDS: [Command; 9] = [
+const COMMANDS: [Command; 10] = [
     Command {
         name: "status",
         help: status::HELP,
@@ -95,6 +97,12 @@ const COMMANDS: [Command; 9] = [
         help: origins::HELP,
         flags: origins::flags,
         run: origins::run,
+    },
+    Command {
+        name: "show",
+        help: show::HELP,
+        flags: show::flags,
+        run: show::run,
     },
     Command {
         name: "explain",

@@ -1,0 +1,125 @@
+//! `queuewatch show`: all about single messages.
+
+use std::process::ExitCode;
+
+use queuewatch::error::Result;
+use queuewatch::escape::shown;
+use queuewatch::options::{Options, Takes};
+use queuewatch::postfix::queue_id;
+use queuewatch::render::show::{json, text};
+use queuewatch::show::{Request, tell};
+
+use crate::args::{self, Flag, Word};
+use crate::{FAILED, of_library, print, tell_unread};
+
+pub(crate) const HELP: &str = "\
+Usage: queuewatch show [OPTIONS] QUEUE_ID ...
+
+Prints all about each message: where it is, when it arrived and from whom, its recipients with what was
+tried last, the cause and who acts, the next try, when it expires, and its headers. A message is found in
+any queue by the path that Postfix computes from its queue ID, without listing a directory.
+
+Exit code 1 if there is no such message.
+";
+
+#[rustfmt::skip]
+const FLAGS: [Flag; 4] = [
+    Flag { short: Some('j'), name: "json", takes: Takes::Nothing,
+        help: "print JSON" },
+    Flag { short: None, name: "headers", takes: Takes::Nothing,
+        help: "print all headers" },
+    Flag { short: None, name: "body", takes: Takes::One("BYTES"),
+        help: "print at most BYTES of the text behind the headers (1 to 1048576), as it is in the queue file" },
+    Flag { short: None, name: "walk", takes: Takes::Nothing,
+        help: "list every directory for a message that is not where Postfix looks for it" },
+];
+
+/// The options that say which spool and when.
+const WHICH: [&str; 6] = [
+    "config-directory",
+    "queue-directory",
+    "all-instances",
+    "instance",
+    "now",
+    "timeout",
+];
+/// The most bytes of text.
+const MAX_BODY: usize = 1 << 20;
+
+pub(crate) fn flags() -> Vec<Flag> {
+    let mut flags = FLAGS.to_vec();
+    flags.extend(of_library(&WHICH));
+    flags
+}
+
+pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
+    let mut options = Options::default();
+    let mut request = Request::default();
+    let mut as_json = false;
+    let mut queue_ids = Vec::new();
+    for word in words {
+        match word {
+            Word::Flag("json", _) => as_json = true,
+            Word::Flag("headers", _) => request.all_headers = true,
+            Word::Flag("walk", _) => request.walk = true,
+            Word::Flag("body", value) => {
+                let bytes = args::positive("body", &value)?;
+                if bytes > MAX_BODY {
+                    let most = format!("--body takes at most {MAX_BODY} bytes");
+                    return Err(args::usage(&most));
+                }
+                request.body = Some(bytes);
+            }
+            Word::Flag(name, value) => options.set(name, &value)?,
+            Word::Plain(word) => {
+                use std::os::unix::ffi::OsStringExt as _;
+                let queue_id = word.into_vec();
+                if !queue_id::is_valid(&queue_id) {
+                    return Err(args::usage(&format!(
+                        "\"{}\" is no queue ID, which has 1 to {} letters, digits and underscores",
+                        shown(&queue_id, 64),
+                        queue_id::MAX_LENGTH
+                    )));
+                }
+                if !queue_ids.contains(&queue_id) {
+                    queue_ids.push(queue_id);
+                }
+            }
+        }
+    }
+    if queue_ids.is_empty() {
+        return Err(args::usage("the queue ID is missing"));
+    }
+    request.now = options.now();
+    request.deadline = options.deadline();
+    let instances = options.instances()?;
+    let several = instances.len() > 1;
+    let stories = tell(instances, &queue_ids, &request)?;
+    if as_json {
+        print(&format!("{}\n", json(&stories, request.now)))?;
+    } else {
+        let screens: Vec<String> = stories
+            .found
+            .iter()
+            .map(|story| text(story, several))
+            .collect();
+        print(&screens.join("\n"))?;
+    }
+    let outcome = &stories.outcome;
+    for queue_id in &stories.missing {
+        let hint = match request.walk {
+            true => "",
+            false => "; it may be delivered; --walk looks in every directory",
+        };
+        eprintln!(
+            "queuewatch: there is no message {} in any queue{hint}",
+            shown(queue_id, 255)
+        );
+    }
+    let unread = tell_unread(outcome.gaps.iter(), outcome.unreadable, outcome.cut);
+    // Where not all could be looked at, it may still be there.
+    match stories.missing.is_empty() || unread != ExitCode::SUCCESS {
+        true => Ok(unread),
+        false => Ok(ExitCode::from(FAILED)),
+    }
+}

@@ -1,0 +1,234 @@
+//! All about single messages: where each is, who sent it, what was tried for each recipient, and what
+//! happens to it next.
+//!
+//! In go queue IDs and spools; out come [`Story`]s, plain values that a rendering prints. Judgements of
+//! causes are the instance's own.
+
+mod fate;
+mod recipients;
+
+use std::path::PathBuf;
+
+use crate::clock::Deadline;
+use crate::error::Result;
+use crate::instance::Instance;
+use crate::listing::pick::Context;
+use crate::listing::{Outcome, opened};
+use crate::postfix::body::Body;
+use crate::postfix::header;
+use crate::postfix::origin::Origin;
+use crate::postfix::queue::Queue;
+use crate::postfix::record::Damage;
+use crate::scan::{Finder, Found, MAX_OTHERS, OwnerFault};
+use crate::sys::Inode;
+
+pub use fate::{Fate, Next};
+pub use recipients::{Recipient, State, Tried};
+
+/// The headers that are told unless all are asked for.
+pub const HEADERS: [&str; 8] = [
+    "From",
+    "To",
+    "Subject",
+    "Message-ID",
+    "Date",
+    "List-Id",
+    "X-Originating-IP",
+    "X-PHP-Originating-Script",
+];
+
+/// What to tell of a message.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Request {
+    /// All headers, not only [`HEADERS`].
+    pub all_headers: bool,
+    /// Bytes of its text.
+    pub body: Option<usize>,
+    /// Whether to list every directory for a message that is not where Postfix looks for it.
+    pub walk: bool,
+    /// The second of the epoch that ages count from.
+    pub now: i64,
+    /// When to stop.
+    pub deadline: Deadline,
+}
+
+/// A header, its value decoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Its name as the message spells it.
+    pub name: Vec<u8>,
+    /// Its value, unfolded, with encoded words decoded.
+    pub value: Vec<u8>,
+}
+
+/// All about one message. Texts are raw bytes: they are escaped where they are printed.
+#[derive(Clone, Debug)]
+pub struct Story {
+    /// The name of its instance.
+    pub instance: String,
+    /// Its queue.
+    pub queue: Queue,
+    /// The path of its queue file.
+    pub path: PathBuf,
+    /// Its queue ID.
+    pub queue_id: Vec<u8>,
+    /// What its inode says.
+    pub inode: Inode,
+    /// Whether it is complete: Postfix may still be writing it.
+    pub ready: bool,
+    /// Whether Postfix looks for it in another directory.
+    pub misplaced: bool,
+    /// Why its owner stops Postfix, if it does.
+    pub fault: Option<OwnerFault>,
+    /// What is wrong with the queue file, if anything.
+    pub damage: Option<Damage>,
+    /// When it arrived, in seconds of the epoch.
+    pub arrival: i64,
+    /// The size that mailq prints, in bytes.
+    pub size: u64,
+    /// The envelope sender; empty for the null sender, `None` if the file has none.
+    pub sender: Option<Vec<u8>>,
+    /// Where it came from.
+    pub origin: Origin,
+    /// The address that a REDIRECT action sends it to.
+    pub redirect: Option<Vec<u8>>,
+    /// The content filter that a FILTER action or `content_filter` chose for it.
+    pub filter: Option<Vec<u8>>,
+    /// Its recipients: those that wait, then those given up, done with and deleted.
+    pub recipients: Vec<Recipient>,
+    /// How many wait.
+    pub waiting: u64,
+    /// How many are done with: delivered or given up.
+    pub done: u64,
+    /// How many a milter deleted.
+    pub deleted: u64,
+    /// Headers, in the order of the message.
+    pub headers: Vec<Header>,
+    /// Whether there are more headers than are read.
+    pub headers_cut: bool,
+    /// A piece of its text.
+    pub body: Option<Body>,
+    /// What becomes of it.
+    pub fate: Fate,
+}
+
+/// What was found of the queue IDs that were asked for.
+#[derive(Debug, Default)]
+pub struct Stories {
+    /// The messages, in the order of the queue IDs, then of instances.
+    pub found: Vec<Story>,
+    /// Queue IDs of no message.
+    pub missing: Vec<Vec<u8>>,
+    /// What could not be looked at.
+    pub outcome: Outcome,
+}
+
+/// Tells all about the messages called `queue_ids` in `instances`.
+///
+/// # Errors
+/// If no spool can be entered. A broken instance beside others is in the outcome.
+pub fn tell(
+    instances: Vec<Result<Instance>>,
+    queue_ids: &[Vec<u8>],
+    request: &Request,
+) -> Result<Stories> {
+    let mut stories = Stories::default();
+    let spools = opened(instances, &mut stories.outcome)?;
+    let mut finders: Vec<(Finder<'_>, Context, &Instance)> = spools
+        .iter()
+        .map(|(spool, instance)| {
+            let finder = Finder::new(spool, request.body, request.deadline);
+            (finder, Context::of(instance, request.now), instance)
+        })
+        .collect();
+    for queue_id in queue_ids {
+        let before = stories.found.len();
+        for (finder, context, instance) in &mut finders {
+            for found in finder.find(queue_id, request.walk) {
+                let story = Story::of(&found, instance, context, request.all_headers);
+                stories.found.push(story);
+            }
+        }
+        if stories.found.len() == before {
+            stories.missing.push(queue_id.clone());
+        }
+    }
+    for (finder, ..) in finders {
+        let (gaps, cut) = finder.finish();
+        let unreadable = gaps.len() as u64;
+        stories.outcome.take_in(gaps, unreadable, cut);
+    }
+    Ok(stories)
+}
+
+impl Story {
+    fn of(found: &Found, instance: &Instance, context: &Context, all_headers: bool) -> Story {
+        let row = &found.row;
+        let envelope = &row.envelope;
+        let name = std::ffi::OsStr::new(std::str::from_utf8(&row.queue_id).unwrap_or_default());
+        let filter = found.others.iter().rfind(|other| other.kind == b'L');
+        Story {
+            instance: instance.name.clone(),
+            queue: row.queue.unwrap_or(Queue::Deferred),
+            path: row.directory.join(name),
+            queue_id: row.queue_id.clone(),
+            inode: row.inode.unwrap_or(Inode::NONE),
+            ready: found.ready,
+            misplaced: found.misplaced,
+            fault: found.fault,
+            // What is still being written ends somewhere.
+            damage: envelope.damage.filter(|_| found.ready),
+            arrival: row.arrival(),
+            size: row.size,
+            sender: envelope.has_sender.then(|| row.sender.clone()),
+            origin: row.origin.clone(),
+            redirect: found.redirect.clone(),
+            filter: filter.map(|filter| filter.data.clone()),
+            recipients: recipients::of(found, &context.classifier),
+            waiting: envelope.recipients,
+            done: envelope.done,
+            deleted: envelope.canceled,
+            headers: headers(found, all_headers),
+            headers_cut: found.headers_cut,
+            body: found.body.clone(),
+            fate: Fate::of(found, context),
+        }
+    }
+
+    /// Whether Postfix returns it at its next attempt (`postsuper -e`).
+    pub fn is_forced_expire(&self) -> bool {
+        self.queue != Queue::Maildrop && self.inode.mode & 0o010 != 0
+    }
+
+    /// Whether its mode has bits that Postfix takes for a command, or that nobody but an administrator sets.
+    pub fn is_altered(&self) -> bool {
+        self.queue != Queue::Maildrop && self.inode.mode & 0o077 != 0
+    }
+
+    /// How many recipients are not among [`Story::recipients`].
+    pub fn unlisted(&self) -> u64 {
+        let all = self.waiting + self.done + self.deleted;
+        match self.done + self.deleted > MAX_OTHERS as u64 {
+            true => all.saturating_sub(self.recipients.len() as u64),
+            false => 0,
+        }
+    }
+}
+
+fn headers(found: &Found, all: bool) -> Vec<Header> {
+    let lines = found.row.headers();
+    let split = lines.filter_map(|line| {
+        let colon = memchr::memchr(b':', line)?;
+        let (name, value) = line.split_at(colon);
+        Some(Header {
+            name: name.trim_ascii().to_vec(),
+            value: header::decoded(value.get(1..).unwrap_or_default().trim_ascii()),
+        })
+    });
+    let wanted = |header: &Header| {
+        all || HEADERS
+            .iter()
+            .any(|name| header.name.eq_ignore_ascii_case(name.as_bytes()))
+    };
+    split.filter(wanted).collect()
+}

@@ -1,0 +1,158 @@
+//! The recipients of one message: each with its state, and what its logs say of the last try.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::cause::classify::Classifier;
+use crate::cause::{Acts, Cause};
+use crate::listing::told::in_order;
+use crate::postfix::defer_log::Log;
+use crate::scan::{Found, Logged, MAX_OTHERS};
+
+/// How far a recipient is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// It is still to be delivered.
+    Waiting,
+    /// It was given up; the sender is told at the end of this try.
+    Bounced,
+    /// It is done with: delivered, or given up and the sender was told.
+    Done,
+    /// A milter deleted it.
+    Deleted,
+}
+
+impl State {
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            State::Waiting => "waiting",
+            State::Bounced => "bounced",
+            State::Done => "done",
+            State::Deleted => "deleted",
+        }
+    }
+}
+
+/// What a log says of the last try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tried {
+    /// Which log.
+    pub log: Log,
+    /// The enhanced status code.
+    pub code: Vec<u8>,
+    /// The reason.
+    pub reason: Vec<u8>,
+    /// Its cause, if it is about a delay or a failure.
+    pub cause: Option<(Cause, Acts)>,
+    /// The next hop that it is about; empty if it names none.
+    pub next_hop: Vec<u8>,
+}
+
+/// One recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recipient {
+    /// Its address: raw from the queue file, or as a log writes it where the file has none.
+    pub address: Vec<u8>,
+    /// The address before expansion, if that is another.
+    pub original: Option<Vec<u8>>,
+    /// How far it is.
+    pub state: State,
+    /// What the last try came to, as far as a log tells.
+    pub tried: Option<Tried>,
+}
+
+/// All recipients of `found` that are held: those that wait, given up, done with, deleted, each in the order
+/// of the file.
+pub(super) fn of(found: &Found, classifier: &Classifier) -> Vec<Recipient> {
+    let row = &found.row;
+    let entries: Vec<Logged<'_>> = row.logged().collect();
+    let mut all: Vec<Recipient> = Vec::new();
+    let mut told = in_order(row, &entries, false);
+    // An address that only the log has is where redirected mail goes: it comes last.
+    told.sort_by_key(|one| one.record.unwrap_or(usize::MAX));
+    for one in told {
+        let entry = one.entry.map(|place| &entries[place]);
+        let record = one.record.and_then(|place| row.recipient(place));
+        let original = one.record.and_then(|place| row.original(place));
+        all.push(recipient(
+            record.or(entry.map(|entry| entry.address)),
+            original,
+            State::Waiting,
+            entry.map(|entry| tried(entry, classifier)),
+        ));
+    }
+    // The last entry of a record counts, as in the defer log.
+    let ended = |entry: &&Logged<'_>| entry.log != Log::Defer;
+    let by_offset: HashMap<u64, &Logged<'_>> = entries
+        .iter()
+        .filter(ended)
+        .filter_map(|entry| Some((entry.offset?, entry)))
+        .collect();
+    let mut used: HashSet<u64> = HashSet::new();
+    let mut finished = Vec::new();
+    for other in &found.others {
+        let state = match other.kind {
+            b'D' => State::Done,
+            b'/' => State::Deleted,
+            _ => continue,
+        };
+        used.insert(other.offset);
+        let entry = by_offset.get(&other.offset).copied();
+        let state = match entry {
+            Some(entry) if entry.log == Log::Bounce => State::Bounced,
+            _ => state,
+        };
+        finished.push(recipient(
+            Some(&other.data),
+            other.original.as_deref(),
+            state,
+            entry.map(|entry| tried(entry, classifier)),
+        ));
+    }
+    for entry in &entries {
+        // Redirected mail bounces under an address that the file does not have.
+        let is_told = entry.offset.is_some_and(|offset| used.contains(&offset));
+        if entry.log == Log::Bounce && !is_told && found.others.len() < MAX_OTHERS {
+            let address = Some(entry.address);
+            let tried = Some(tried(entry, classifier));
+            finished.push(recipient(address, None, State::Bounced, tried));
+        }
+    }
+    finished.sort_by_key(|recipient| recipient.state);
+    all.append(&mut finished);
+    all
+}
+
+fn recipient(
+    address: Option<&[u8]>,
+    original: Option<&[u8]>,
+    state: State,
+    tried: Option<Tried>,
+) -> Recipient {
+    let address = address.unwrap_or_default().to_vec();
+    let original = original.filter(|original| !original.is_empty() && *original != address);
+    Recipient {
+        original: original.map(<[u8]>::to_vec),
+        address,
+        state,
+        tried,
+    }
+}
+
+fn tried(entry: &Logged<'_>, classifier: &Classifier) -> Tried {
+    let mut next_hop = Vec::new();
+    let judged = (entry.log != Log::Trace).then(|| {
+        let judgement = classifier.judge(entry.status, entry.reason);
+        if let Some(hop) = &judgement.next_hop {
+            hop.write(&mut next_hop);
+        }
+        (judgement.cause, judgement.acts)
+    });
+    Tried {
+        log: entry.log,
+        code: entry.status.to_vec(),
+        reason: entry.reason.to_vec(),
+        cause: judged,
+        next_hop,
+    }
+}
