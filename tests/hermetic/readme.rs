@@ -227,6 +227,10 @@ fn every_command_of_readme_and_guide_runs() {
     let main_cf = format!("queue_directory = {}\n", spool.display());
     fs::write(etc.join("main.cf"), main_cf).unwrap();
 
+    let mut mail = fs::read_dir(spool.join("active")).unwrap();
+    let queue_id = mail.next().expect("mail").unwrap().file_name();
+    let queue_id = queue_id.into_string().unwrap();
+
     let mut seen = BTreeSet::new();
     for line in commands(&(page("README.md") + &guide())) {
         let name = line.split(' ').next().unwrap().to_owned();
@@ -245,6 +249,7 @@ fn every_command_of_readme_and_guide_runs() {
         let command = places
             .iter()
             .fold(line.clone(), |line, place| line.replace(place, &inside))
+            .replace("QUEUE_ID", &queue_id)
             .replacen(&name, program, 1);
         let output = Command::new("sh")
             .args(["-c", &command])
@@ -268,7 +273,9 @@ fn every_command_of_readme_and_guide_runs() {
         }
         seen.insert(format!("{name} {what}"));
     }
-    for wanted in ["status", "doctor", "shape", "list", "reasons", "drill"] {
+    for wanted in [
+        "status", "doctor", "shape", "list", "reasons", "show", "drill",
+    ] {
         assert!(seen.contains(&format!("queuewatch {wanted}")), "{seen:?}");
     }
     assert!(seen.len() > 8, "{seen:?}");
