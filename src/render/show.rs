@@ -296,9 +296,9 @@ fn tries(fate: &Fate) -> String {
         (0, _) => {
             "the first, or a later one: Postfix keeps no count and no log while it tries".to_owned()
         }
-        (least, most) if least >= most => format!("at least {least}{last}"),
-        (least, most) => format!(
-            "{least} to {most} by its backoff, more if the queue was flushed (Postfix keeps no count){last}"
+        (some, most) if some >= most => format!("at least {some}{last}"),
+        (some, most) => format!(
+            "{some} to {most} by its backoff, more if the queue was flushed (Postfix keeps no count){last}"
         ),
     }
 }

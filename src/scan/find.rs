@@ -111,6 +111,14 @@ struct Place {
     inode: Inode,
 }
 
+/// What came of opening a name.
+struct Opened {
+    queue: Queue,
+    directory: PathBuf,
+    misplaced: bool,
+    file: Result<OwnedFd, Errno>,
+}
+
 impl<'s> Finder<'s> {
     /// Opens the queues and logs of `spool`; `body` bytes are read of the text of each message.
     pub fn new(spool: &'s Spool, body: Option<usize>, deadline: Deadline) -> Self {
@@ -199,35 +207,30 @@ impl<'s> Finder<'s> {
                 let Ok(path) = CString::new([below.as_bytes(), queue_id].concat()) else {
                     return places;
                 };
-                let opened = self.noatime.open_below(directory.fd(), &path);
-                let misplaced = level != expected && directory.queue != Queue::Corrupt;
                 let folder = match below.strip_suffix('/') {
                     Some(below) => directory.path.join(below),
                     None => directory.path.clone(),
                 };
-                self.take(
-                    directory.queue,
-                    folder,
-                    misplaced,
-                    opened,
-                    &path,
-                    &mut places,
-                );
+                let opened = Opened {
+                    queue: directory.queue,
+                    directory: folder,
+                    misplaced: level != expected && directory.queue != Queue::Corrupt,
+                    file: self.noatime.open_below(directory.fd(), &path),
+                };
+                self.take(queue_id, opened, &mut places);
             }
         }
         places
     }
 
-    fn take(
-        &mut self,
-        queue: Queue,
-        directory: PathBuf,
-        misplaced: bool,
-        opened: Result<OwnedFd, Errno>,
-        path: &CStr,
-        places: &mut Vec<Place>,
-    ) {
-        let opened = opened.and_then(|file| Ok((sys::inode(file.as_fd())?, file)));
+    fn take(&mut self, queue_id: &[u8], opened: Opened, places: &mut Vec<Place>) {
+        let Opened {
+            queue,
+            directory,
+            misplaced,
+            file,
+        } = opened;
+        let opened = file.and_then(|file| Ok((sys::inode(file.as_fd())?, file)));
         match opened {
             Ok((inode, file)) if inode.regular => {
                 // It moved on to this queue while it was looked for.
@@ -243,11 +246,10 @@ impl<'s> Finder<'s> {
             // A directory or a FIFO of that name is no mail; nor is a link.
             Ok(_) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NXIO) => {}
             Err(errno) => {
-                let name = path.to_bytes().rsplit(|byte| *byte == b'/').next();
                 let gap = Gap {
                     queue,
                     kind: GapKind::File,
-                    path: directory.join(name_of(name.unwrap_or_default())),
+                    path: directory.join(name_of(queue_id)),
                     errno: errno.raw_os_error(),
                 };
                 if !self.gaps.contains(&gap) {
@@ -279,8 +281,8 @@ impl<'s> Finder<'s> {
         }
         self.gaps.append(&mut looking.gaps);
         let mut places = Vec::new();
-        for (queue, folder, misplaced, name, opened) in looking.opened {
-            self.take(queue, folder, misplaced, opened, &name, &mut places);
+        for opened in looking.opened {
+            self.take(queue_id, opened, &mut places);
         }
         places
     }
@@ -360,19 +362,19 @@ struct Looking<'q> {
     queue_id: &'q [u8],
     expected: &'q Expected,
     noatime: Noatime,
-    /// Queue, directory, whether it is the wrong one, name, and what came of opening it.
-    opened: Vec<(Queue, PathBuf, bool, CString, Result<OwnedFd, Errno>)>,
+    opened: Vec<Opened>,
     gaps: Vec<Gap>,
 }
 
 impl Looking<'_> {
     fn open(&mut self, directory: &Directory, name: &CStr) {
         if name.to_bytes() == self.queue_id {
-            let opened = self.noatime.open_file(directory.fd(), name);
-            let misplaced = self.expected.is_misplaced(directory, name.to_bytes());
-            let folder = directory.path.clone();
-            self.opened
-                .push((directory.queue, folder, misplaced, name.to_owned(), opened));
+            self.opened.push(Opened {
+                queue: directory.queue,
+                directory: directory.path.clone(),
+                misplaced: self.expected.is_misplaced(directory, self.queue_id),
+                file: self.noatime.open_file(directory.fd(), name),
+            });
         }
     }
 }
