@@ -119,7 +119,7 @@ fn scheduled(begun: i64, until: i64, backoff: (i64, i64)) -> u64 {
     let until = until.saturating_sub(begun);
     while tries < MAX_TRIES {
         age = age.saturating_add(age.clamp(least, most));
-        if age > until {
+        if age > until || age == i64::MAX {
             break;
         }
         tries += 1;
