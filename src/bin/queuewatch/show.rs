@@ -7,6 +7,7 @@ use queuewatch::escape::shown;
 use queuewatch::options::{Options, Takes};
 use queuewatch::postfix::queue_id;
 use queuewatch::render::show::{json, text};
+use queuewatch::rights;
 use queuewatch::show::{Request, tell};
 
 use crate::args::{self, Flag, Word};
@@ -92,9 +93,9 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     }
     request.now = options.now();
     request.deadline = options.deadline();
-    let instances = options.instances()?;
+    let instances = rights::raised(|| options.instances())?;
     let several = instances.len() > 1;
-    let stories = tell(instances, &queue_ids, &request)?;
+    let stories = rights::raised(|| tell(instances, &queue_ids, &request))?;
     if as_json {
         print(&format!("{}\n", json(&stories, request.now)))?;
     } else {
