@@ -234,6 +234,9 @@ pub mod origins;
 pub mod show;
 
 #[doc(hidden)]
+pub mod anonymize;
+
+#[doc(hidden)]
 pub mod snapshot;
 
 #[doc(hidden)]

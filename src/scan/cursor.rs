@@ -197,6 +197,62 @@ impl MessageRow {
     }
 }
 
+/// Replaces the texts of a message.
+pub trait Rewrite {
+    /// Returns what stands for an address.
+    fn address(&self, address: &[u8]) -> Vec<u8>;
+
+    /// Returns what stands for a delay reason.
+    fn text(&self, text: &[u8]) -> Vec<u8>;
+
+    /// Returns what stands for an enhanced status code.
+    fn code(&self, code: &[u8]) -> Vec<u8>;
+
+    /// Replaces all that an origin names.
+    fn origin(&self, origin: &mut Origin);
+}
+
+impl MessageRow {
+    /// Returns the same message with all of its texts replaced, and without headers.
+    #[must_use]
+    pub fn rewritten(&self, with: &impl Rewrite) -> MessageRow {
+        let mut row = MessageRow {
+            queue: self.queue,
+            directory: self.directory.clone(),
+            queue_id: self.queue_id.clone(),
+            inode: self.inode,
+            envelope: self.envelope,
+            size: self.size,
+            sender: with.address(&self.sender),
+            origin: self.origin.clone(),
+            ..MessageRow::default()
+        };
+        with.origin(&mut row.origin);
+        for (index, recipient) in self.recipients().enumerate() {
+            if let Some(original) = self.original(index) {
+                row.set_original(&with.address(original));
+            }
+            row.push_recipient(&with.address(recipient), self.recipients[index].offset);
+        }
+        for logged in self.logged() {
+            let original = match logged.original {
+                b"" => Vec::new(),
+                original => with.address(original),
+            };
+            let entry = Entry {
+                address: with.address(logged.address),
+                original,
+                offset: logged.offset,
+                status: with.code(logged.status),
+                reason: with.text(logged.reason),
+            };
+            row.logged.push(logged.log, &entry);
+        }
+        row.logged.seal();
+        row
+    }
+}
+
 /// A cursor over the messages of one spool, in the order of its directories.
 #[derive(Debug)]
 pub struct Messages {

@@ -37,7 +37,7 @@ use rustix::io::Errno;
 use crate::threads::pool::Readers;
 use log_dir::Logs;
 
-pub use cursor::{MessageRow, Messages, Reread, Rows, Tell};
+pub use cursor::{MessageRow, Messages, Reread, Rewrite, Rows, Tell};
 pub(crate) use directory::{Bundle, Directory, Policy};
 pub(crate) use expected::Expected;
 pub use expected::{Misowned, OwnerFault};

@@ -8,6 +8,8 @@ mod support;
 
 /// Queue directories that are absent, in every face.
 mod absent;
+/// `--anonymize` in every command that prints mail.
+mod anonymize;
 /// The C ABI: header, libraries, every exported function, the C example. Needs gcc, g++, binutils and abidiff.
 mod c_abi;
 /// Causes of delay reasons, against lists that were written apart from the table.

@@ -16,6 +16,7 @@ use queuewatch::rights;
 use queuewatch::scan::MessageRow;
 use queuewatch::sys;
 
+use crate::anonymize;
 use crate::args::{self, Flag, Word};
 use crate::{WHICH, filters, of_library, queues_named, tell_unread};
 
@@ -51,6 +52,7 @@ const FLAGS: [Flag; 6] = [
 
 pub(crate) fn flags() -> Vec<Flag> {
     let mut flags = FLAGS.to_vec();
+    flags.extend(anonymize::FLAGS);
     flags.extend(filters());
     flags.extend(of_library(&WHICH));
     flags
@@ -67,6 +69,7 @@ struct Asked {
     sort: Option<Sort>,
     limit: Option<u64>,
     ids: bool,
+    anonymize: anonymize::Asked,
     text: bool,
     keys: Keys,
     queues: QueueSet,
@@ -93,6 +96,7 @@ impl Asked {
                         args::usage("--sort wants arrival, size, retry or queue_id")
                     })?);
             }
+            _ if self.anonymize.take(name, value)? => {}
             _ => self.options.set(name, value)?,
         }
         Ok(())
@@ -105,6 +109,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         sort: None,
         limit: None,
         ids: false,
+        anonymize: anonymize::Asked::default(),
         text: false,
         keys: Keys::V3_5,
         queues: QueueSet::NONE,
@@ -138,10 +143,12 @@ fn print(asked: Asked) -> Result<ExitCode> {
         sort,
         limit,
         ids,
+        anonymize,
         text,
         keys,
         queues,
     } = asked;
+    let anonymizer = anonymize.anonymizer()?;
     let instances = rights::raised(|| options.instances())?;
     let several = instances.len() > 1;
     if ids && several {
@@ -172,6 +179,8 @@ fn print(asked: Asked) -> Result<ExitCode> {
             b"" => MAILER_DAEMON,
             given => given,
         };
+        let anonymous = anonymizer.as_ref().map(|anonymizer| anonymizer.row(row));
+        let row = anonymous.as_ref().unwrap_or(row);
         let style = Style {
             utf8,
             keys,

@@ -1,6 +1,7 @@
 //! queuewatch: the operator's tool. Words to options, text to standard output, exit codes; one file
 //! for each command.
 
+mod anonymize;
 #[path = "../args.rs"]
 mod args;
 mod doctor;

@@ -15,6 +15,7 @@ use queuewatch::render::json::SCHEMA;
 use queuewatch::rights;
 use serde_json::{Value, json};
 
+use crate::anonymize;
 use crate::args::{self, Flag, Word};
 use crate::{WHICH, filters, of_library, print, queues_named, tell_unread};
 
@@ -41,6 +42,7 @@ const FLAGS: [Flag; 3] = [
 
 pub(crate) fn flags() -> Vec<Flag> {
     let mut flags = FLAGS.to_vec();
+    flags.extend(anonymize::FLAGS);
     flags.extend(filters());
     flags.extend(of_library(&WHICH));
     flags
@@ -54,6 +56,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     let mut as_json = false;
     let mut by = By::Best;
     let mut limit = None;
+    let mut anonymize = anonymize::Asked::default();
     let mut queues = QueueSet::NONE;
     for word in words {
         match word {
@@ -68,6 +71,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
                 })?;
             }
             Word::Flag("limit", value) => limit = Some(args::positive("limit", &value)?),
+            Word::Flag(name, value) if anonymize.take(name, &value)? => {}
             Word::Flag(name, value) => options.set(name, &value)?,
             Word::Plain(word) => queues = queues.or(queues_named(&word)?),
         }
@@ -75,6 +79,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     if queues.is_empty() {
         queues = QueueSet::TOTAL;
     }
+    let anonymizer = anonymize.anonymizer()?;
     let request = Request {
         queues,
         pick: options.pick()?.clone(),
@@ -87,13 +92,23 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         deadline: options.deadline(),
     };
     let (table, outcome) = rights::raised(|| take(options.instances()?, &request, by))?;
+    let name_of = |kind: u8, name: &[u8]| match &anonymizer {
+        Some(anonymizer) => anonymizer.origin(by, kind, name),
+        None => name.to_vec(),
+    };
     let complete = outcome.unreadable == 0 && !outcome.cut;
     if as_json {
         let limit = limit.unwrap_or(usize::MAX);
-        let document = document(&table, by, request.now, limit, complete);
+        let document = document(&table, by, &name_of, (request.now, limit, complete));
         print(&format!("{document}\n"))?;
     } else {
-        print(&text(&table, by, request.now, limit.unwrap_or(ROWS)))?;
+        print(&text(
+            &table,
+            by,
+            &name_of,
+            request.now,
+            limit.unwrap_or(ROWS),
+        ))?;
     }
     Ok(tell_unread(
         outcome.gaps.iter(),
@@ -105,8 +120,16 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
 /// The longest name in the table, in bytes.
 const MAX_NAME: usize = 60;
 
-/// The document: at most `limit` rows; `complete` says whether all was read.
-fn document(table: &Table, by: By, now: i64, limit: usize, complete: bool) -> Value {
+/// What is printed of a kind and a name.
+type NameOf<'n> = &'n dyn Fn(u8, &[u8]) -> Vec<u8>;
+
+/// The document as of `now`: at most `limit` rows; `complete` says whether all was read.
+fn document(
+    table: &Table,
+    by: By,
+    name_of: NameOf<'_>,
+    (now, limit, complete): (i64, usize, bool),
+) -> Value {
     let rows: Vec<Value> = table
         .rows()
         .into_iter()
@@ -114,7 +137,7 @@ fn document(table: &Table, by: By, now: i64, limit: usize, complete: bool) -> Va
         .map(|(kind, name, row)| {
             json!({
                 "by": by.kind_name(kind),
-                "name": json_text(name),
+                "name": json_text(&name_of(kind, name)),
                 "messages": row.messages,
                 "recipients": row.recipients,
                 "senders": row.senders(),
@@ -136,7 +159,7 @@ fn document(table: &Table, by: By, now: i64, limit: usize, complete: bool) -> Va
 }
 
 /// The table: at most `limit` rows, and what it leaves out.
-fn text(table: &Table, by: By, now: i64, limit: usize) -> String {
+fn text(table: &Table, by: By, name_of: NameOf<'_>, now: i64, limit: usize) -> String {
     let rows = table.rows();
     if rows.is_empty() && table.unlisted == 0 {
         return "no mail\n".to_owned();
@@ -147,7 +170,8 @@ fn text(table: &Table, by: By, now: i64, limit: usize) -> String {
     let age = |arrival: i64| Age(now.saturating_sub(arrival).max(0)).to_string();
     for (kind, name, row) in rows.iter().take(limit) {
         let share = row.messages as f64 * 100.0 / table.messages.max(1) as f64;
-        let name = match (by.kind_name(*kind), *name) {
+        let name = name_of(*kind, name);
+        let name = match (by.kind_name(*kind), name.as_slice()) {
             ("unknown", _) => "unknown".to_owned(),
             (what, b"") => format!("no {what} on record"),
             (what @ ("sender" | "sender-domain"), name) => {

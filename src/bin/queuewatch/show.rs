@@ -10,6 +10,7 @@ use queuewatch::render::show::{json, text};
 use queuewatch::rights;
 use queuewatch::show::{Request, tell};
 
+use crate::anonymize;
 use crate::args::{self, Flag, Word};
 use crate::{FAILED, of_library, print, tell_unread};
 
@@ -49,6 +50,7 @@ const MAX_BODY: usize = 1 << 20;
 
 pub(crate) fn flags() -> Vec<Flag> {
     let mut flags = FLAGS.to_vec();
+    flags.extend(anonymize::FLAGS);
     flags.extend(of_library(&WHICH));
     flags
 }
@@ -58,6 +60,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     let mut request = Request::default();
     let mut as_json = false;
     let mut queue_ids = Vec::new();
+    let mut anonymize = anonymize::Asked::default();
     for word in words {
         match word {
             Word::Flag("json", _) => as_json = true,
@@ -71,6 +74,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
                 }
                 request.body = Some(bytes);
             }
+            Word::Flag(name, value) if anonymize.take(name, &value)? => {}
             Word::Flag(name, value) => options.set(name, &value)?,
             Word::Plain(word) => {
                 use std::os::unix::ffi::OsStringExt as _;
@@ -91,11 +95,22 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     if queue_ids.is_empty() {
         return Err(args::usage("the queue ID is missing"));
     }
+    if anonymize.is_asked() && request.body.is_some() {
+        return Err(args::usage(
+            "--body prints the text as it is, so it does not go with --anonymize",
+        ));
+    }
+    let anonymizer = anonymize.anonymizer()?;
     request.now = options.now();
     request.deadline = options.deadline();
     let instances = rights::raised(|| options.instances())?;
     let several = instances.len() > 1;
-    let stories = rights::raised(|| tell(instances, &queue_ids, &request))?;
+    let mut stories = rights::raised(|| tell(instances, &queue_ids, &request))?;
+    if let Some(anonymizer) = &anonymizer {
+        for story in &mut stories.found {
+            anonymizer.story(story);
+        }
+    }
     if as_json {
         print(&format!("{}\n", json(&stories, request.now)))?;
     } else {
