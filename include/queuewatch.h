@@ -403,6 +403,30 @@ typedef struct {
    * 1 if it is marked for expiry (`postsuper -e`, or an altered mode).
    */
   int32_t forced_expire;
+  /**
+   * What its origin is known by: login, client, user or unknown.
+   */
+  qw_bytes origin_by;
+  /**
+   * The SASL login; absent if there is none.
+   */
+  qw_bytes login;
+  /**
+   * The address of the client; absent if none is on record.
+   */
+  qw_bytes client;
+  /**
+   * The name of the client; absent if none is on record.
+   */
+  qw_bytes client_name;
+  /**
+   * What the client said in HELO or EHLO; absent if nothing is on record.
+   */
+  qw_bytes helo;
+  /**
+   * The local user who submitted it; -1 if none is on record.
+   */
+  int64_t user;
 } qw_message;
 
 /**
@@ -565,6 +589,27 @@ typedef struct {
    * 0.
    */
   int32_t reserved;
+  /**
+   * The envelope sender; empty for the null sender. Absent, as the fields below, if the message could not
+   * be read.
+   */
+  qw_bytes sender;
+  /**
+   * The first recipient that waits; absent if none does.
+   */
+  qw_bytes recipient;
+  /**
+   * What its origin is known by: login, client, user or unknown.
+   */
+  qw_bytes origin_by;
+  /**
+   * That login, client address or user ID; empty if nothing is on record.
+   */
+  qw_bytes origin;
+  /**
+   * Why its first recipient waits, by the name of the cause; absent unless it is deferred with a reason.
+   */
+  qw_bytes cause;
 } qw_event;
 
 /**

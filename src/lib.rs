@@ -19,7 +19,7 @@
 //! | [`Measure`], [`Figure`], [`Quality`] | one figure of a snapshot, and how far it can be trusted |
 //! | [`Verdict`], [`Finding`], [`State`] | a snapshot judged by rules |
 //! | [`Messages`], [`MessageRow`] | the messages of a queue, one by one |
-//! | [`Watch`], [`Event`], [`EventKind`] | the live state, kept by inotify |
+//! | [`Watch`], [`Event`], [`EventKind`], [`About`] | the live state, kept by inotify |
 //! | [`Queue`], [`QueueSet`] | Postfix's queues |
 //! | [`Gap`] | what could not be read, and why |
 //! | [`Error`], [`ErrorKind`], [`Result`] | what went wrong, where, and the remedy |
@@ -178,7 +178,7 @@ pub use postfix::queue::{Queue, QueueSet};
 pub use rules::{Finding, State, Verdict};
 pub use scan::{Gap, MessageRow, Messages};
 pub use snapshot::{InstanceSnapshot, Snapshot};
-pub use watch::{Event, EventKind, Watch};
+pub use watch::{About, Event, EventKind, Watch};
 
 // A room uses only rooms before it (`tests/hermetic/layers.rs`); this is their order.
 

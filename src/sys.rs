@@ -47,6 +47,7 @@ impl Inode {
         regular: false,
         size: 0,
         mtime: 0,
+        changed: 0,
     };
 }
 

@@ -418,6 +418,12 @@ static SV *message_sv(pTHX_ qw_messages *messages, const qw_message *row)
     put(aTHX_ fields, "mode", newSVuv(row->mode));
     put(aTHX_ fields, "damaged", newSViv(row->damaged));
     put(aTHX_ fields, "forced_expire", newSViv(row->forced_expire));
+    put(aTHX_ fields, "origin_by", bytes_sv(aTHX_ row->origin_by));
+    put(aTHX_ fields, "login", bytes_sv(aTHX_ row->login));
+    put(aTHX_ fields, "client", bytes_sv(aTHX_ row->client));
+    put(aTHX_ fields, "client_name", bytes_sv(aTHX_ row->client_name));
+    put(aTHX_ fields, "helo", bytes_sv(aTHX_ row->helo));
+    put(aTHX_ fields, "user", row->user < 0 ? newSV(0) : integer_sv(aTHX_ row->user));
     if (row->recipients > 0)
         av_extend(recipients, (SSize_t)row->recipients - 1);
     for (index = 0; index < row->recipients; index++) {
@@ -484,6 +490,11 @@ static SV *event_sv(pTHX_ const qw_event *row)
     put(aTHX_ fields, "size", integer_sv(aTHX_ (int64_t)row->size));
     put(aTHX_ fields, "arrival", row->arrival == 0 ? newSV(0) : integer_sv(aTHX_ row->arrival));
     put(aTHX_ fields, "reason", bytes_sv(aTHX_ row->reason));
+    put(aTHX_ fields, "sender", bytes_sv(aTHX_ row->sender));
+    put(aTHX_ fields, "recipient", bytes_sv(aTHX_ row->recipient));
+    put(aTHX_ fields, "origin_by", bytes_sv(aTHX_ row->origin_by));
+    put(aTHX_ fields, "origin", bytes_sv(aTHX_ row->origin));
+    put(aTHX_ fields, "cause", bytes_sv(aTHX_ row->cause));
     return sv_2mortal(newRV_noinc((SV *)fields));
 }
 

@@ -55,6 +55,18 @@ pub struct qw_message {
     pub damaged: i32,
     /// 1 if it is marked for expiry (`postsuper -e`, or an altered mode).
     pub forced_expire: i32,
+    /// What its origin is known by: login, client, user or unknown.
+    pub origin_by: qw_bytes,
+    /// The SASL login; absent if there is none.
+    pub login: qw_bytes,
+    /// The address of the client; absent if none is on record.
+    pub client: qw_bytes,
+    /// The name of the client; absent if none is on record.
+    pub client_name: qw_bytes,
+    /// What the client said in HELO or EHLO; absent if nothing is on record.
+    pub helo: qw_bytes,
+    /// The local user who submitted it; -1 if none is on record.
+    pub user: i64,
 }
 
 first_release_ends!(qw_message, forced_expire: i32);
@@ -133,6 +145,7 @@ pub unsafe extern "C" fn qw_messages_next(
 
 fn filled(cursor: &SnapshotMessages) -> Option<qw_message> {
     let (taken, row) = cursor.row()?;
+    let known = |text: &[u8]| qw_bytes::of_option((!text.is_empty()).then_some(text));
     let mode = row.inode.map_or(0, |inode| inode.mode);
     let deferred = row.queue == Some(Queue::Deferred);
     Some(qw_message {
@@ -151,6 +164,12 @@ fn filled(cursor: &SnapshotMessages) -> Option<qw_message> {
         mode,
         damaged: i32::from(row.envelope.damage.is_some()),
         forced_expire: i32::from(row.is_forced_expire()),
+        origin_by: qw_bytes::of(row.origin.kind().name().as_bytes()),
+        login: known(&row.origin.login),
+        client: known(&row.origin.client),
+        client_name: known(&row.origin.client_name),
+        helo: known(&row.origin.helo),
+        user: row.origin.user.map_or(-1, i64::from),
     })
 }
 

@@ -15,7 +15,7 @@ use super::{QW_END, QW_OK, QW_QUEUE_NONE, qw_queue, qw_status};
 use crate::options::Purpose;
 use crate::postfix::queue::Queue;
 use crate::spelling::Spelling;
-use crate::watch::{Event, EventKind, Watch};
+use crate::watch::{About, Event, EventKind, Watch};
 
 /// The live state of the queues. One thread at a time.
 pub struct qw_watch {
@@ -75,6 +75,17 @@ pub struct qw_event {
     pub from_queue: qw_queue,
     /// 0.
     pub reserved: i32,
+    /// The envelope sender; empty for the null sender. Absent, as the fields below, if the message could not
+    /// be read.
+    pub sender: qw_bytes,
+    /// The first recipient that waits; absent if none does.
+    pub recipient: qw_bytes,
+    /// What its origin is known by: login, client, user or unknown.
+    pub origin_by: qw_bytes,
+    /// That login, client address or user ID; empty if nothing is on record.
+    pub origin: qw_bytes,
+    /// Why its first recipient waits, by the name of the cause; absent unless it is deferred with a reason.
+    pub cause: qw_bytes,
 }
 
 first_release_ends!(qw_event, reserved: i32);
@@ -180,6 +191,9 @@ pub unsafe extern "C" fn qw_watch_next(
 }
 
 fn row_of(event: &Event) -> qw_event {
+    let of = |field: &dyn Fn(&About) -> Option<&[u8]>| {
+        qw_bytes::of_option(event.about.as_ref().and_then(field))
+    };
     let number = |queue: Option<Queue>| queue.map_or(QW_QUEUE_NONE, |queue| queue as qw_queue);
     qw_event {
         instance: qw_bytes::of(event.instance.as_bytes()),
@@ -200,6 +214,11 @@ fn row_of(event: &Event) -> qw_event {
         queue: number(event.queue),
         from_queue: number(event.from),
         reserved: 0,
+        sender: of(&|about| Some(&about.sender)),
+        recipient: of(&|about| about.recipient.as_deref()),
+        origin_by: of(&|about| Some(about.origin_by.as_bytes())),
+        origin: of(&|about| Some(&about.origin)),
+        cause: of(&|about| Some(about.cause?.name().as_bytes())),
     }
 }
 

@@ -3,10 +3,10 @@
 //! A message is picked if, of each kind of filter given, at least one holds, and no filter after `not` holds.
 //! The table of options has the names and help texts of the filters.
 
+use std::sync::Arc;
+
 use crate::cause::Cause;
 use crate::cause::classify::Classifier;
-use crate::cause::next_hop::{NextHops, PARAMETERS};
-use crate::cause::user_table::UserTable;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::domain::to_ascii;
 use crate::escape::{mailq_text, shown};
@@ -14,7 +14,6 @@ use crate::instance::{Instance, Settings};
 use crate::postfix::address::{self, MAILER_DAEMON};
 use crate::postfix::defer_log::Log;
 use crate::postfix::delay_reason::has_code;
-use crate::postfix::main_cf::MainCf;
 use crate::postfix::origin::{Network, address_of};
 use crate::postfix::queue::Queue;
 use crate::postfix::quote::quote_local;
@@ -259,7 +258,7 @@ pub struct Context {
     /// Its settings.
     pub settings: Settings,
     /// Finds the causes of its delay reasons.
-    pub classifier: Classifier,
+    pub classifier: Arc<Classifier>,
     /// The second of the epoch from which ages count.
     pub now: i64,
 }
@@ -269,30 +268,11 @@ impl Context {
     pub fn of(instance: &Instance, now: i64) -> Self {
         let settings = instance.settings.clone();
         Context {
-            classifier: Classifier::new(next_hops(instance), UserTable::default()),
+            classifier: Arc::clone(&instance.classifier),
             settings,
             now,
         }
     }
-}
-
-/// Returns the next hops in the main.cf of `instance`. A value that cannot be expanded adds none.
-fn next_hops(instance: &Instance) -> NextHops {
-    let mut next_hops = NextHops::default();
-    let Some(directory) = &instance.config_directory else {
-        return next_hops;
-    };
-    // The file was parsed when the instance was opened, so it is sound.
-    let bytes = std::fs::read(directory.join("main.cf")).unwrap_or_default();
-    if let Ok(main_cf) = MainCf::parse(&bytes) {
-        let main_cf = main_cf.with_config_directory(directory);
-        for (name, _) in PARAMETERS {
-            if let Ok(value) = main_cf.text(name) {
-                next_hops.add(name, value.as_bytes());
-            }
-        }
-    }
-    next_hops
 }
 
 fn cause_named(name: &str) -> Option<Cause> {

@@ -1,15 +1,19 @@
 //! Output of a watch: lines and JSON of events and states, and passive results.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use super::plugin;
+use crate::cause::Cause;
 use crate::escape;
+use crate::escape::domain::printable_address;
 use crate::files::status::Status;
 use crate::postfix::queue::Queue;
 use crate::rules::{State, Verdict};
 use crate::snapshot::Snapshot;
 use crate::snapshot::baseline::SCHEMA;
-use crate::watch::Event;
+use crate::watch::{About, Event};
 
 /// Maximum bytes of one passive result: a pipe accepts this much atomically (pipe(7), PIPE_BUF).
 pub const MAX_PASSIVE: usize = 4096;
@@ -28,10 +32,34 @@ pub fn event_line(event: &Event) -> String {
     let id = escape::printable(&event.queue_id, 64);
     let instance = escape::printable(event.instance.as_bytes(), 64);
     let plural = if event.recipients == 1 { "" } else { "s" };
+    let about = event.about.as_ref().map_or(String::new(), about_text);
     format!(
-        "{name} {instance}/{id} {place}, {} recipient{plural}, {} bytes",
+        "{name} {instance}/{id} {place}, {} recipient{plural}, {} bytes{about}",
         event.recipients, event.size
     )
+}
+
+/// What a line says of its message, behind the figures.
+fn about_text(about: &About) -> String {
+    let address = |address: &[u8]| printable_address(address, escape::MAX_SHOWN);
+    let mut text = match about.sender.as_slice() {
+        b"" => ", from the null sender".to_owned(),
+        sender => format!(", from {}", address(sender)),
+    };
+    if let Some(recipient) = &about.recipient {
+        text.push_str(" to ");
+        text.push_str(&address(recipient));
+    }
+    if !about.origin.is_empty() {
+        let origin = escape::printable(&about.origin, escape::MAX_SHOWN);
+        // Writing into a String cannot fail.
+        let _ = write!(text, ", {} {origin}", about.origin_by);
+    }
+    if let Some(cause) = about.cause {
+        text.push_str(", ");
+        text.push_str(cause.name());
+    }
+    text
 }
 
 /// An event as a JSON object; `at` is its time in seconds since the epoch.
@@ -50,6 +78,12 @@ pub fn event(event: &Event, at: i64) -> Value {
         "size": event.size,
         "arrival": event.arrival,
         "reason": (!event.reason.is_empty()).then_some(&event.reason),
+        "sender": event.about.as_ref().map(|about| escape::json_text(&about.sender)),
+        "recipient": event.about.as_ref().and_then(|about| about.recipient.as_deref().map(escape::json_text)),
+        "origin": event.about.as_ref().map(|about| {
+            json!({ "by": about.origin_by, "name": escape::json_text(&about.origin) })
+        }),
+        "cause": event.about.as_ref().and_then(|about| about.cause).map(Cause::name),
     })
 }
 

@@ -3,7 +3,7 @@
 //! Listings and hosts use them. A cursor uses only the caller's thread. It holds the names in one directory
 //! buffer, so that a queue of any length streams.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -194,6 +194,19 @@ impl MessageRow {
             quote_local(&self.text[recipient.start..recipient.end], &mut quoted);
             quoted
         })
+    }
+}
+
+impl FileReader {
+    /// Returns the message `name` of `directory` with its delay reasons; `None` if it is gone, cannot be read, or
+    /// is none yet.
+    pub(crate) fn row(&mut self, directory: &Directory, name: &CStr) -> Option<MessageRow> {
+        let mut heard = Heard {
+            wants_headers: Headers::Local,
+            ..Heard::default()
+        };
+        self.read(directory, name, Depth::Reasons, &mut heard);
+        heard.found.then_some(heard.row)
     }
 }
 

@@ -9,7 +9,7 @@ use super::{InstanceSnapshot, Snapshot};
 use crate::error::Result;
 use crate::listing::pick::Context;
 use crate::postfix::queue::QueueSet;
-use crate::scan::{Depth, MessageRow, Messages, Spool};
+use crate::scan::{Depth, Headers, MessageRow, Messages, Spool};
 
 /// A cursor over messages; uses the caller's thread alone, and memory for one message.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl SnapshotMessages {
             self.next += 1;
             let spool = Spool::of(&taken.instance)?;
             let messages = Messages::new(&spool, self.queues, self.depth)
-                .with_headers(self.snapshot.pick.needs_headers());
+                .with_headers(self.snapshot.pick.needs_headers().max(Headers::Local));
             let context = Context::of(&taken.instance, self.snapshot.now);
             self.present = Some((messages, context));
         }

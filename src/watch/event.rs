@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::about::About;
 use super::ledger::{EntryId, Ledger};
 use crate::postfix::queue::Queue;
 
@@ -63,6 +64,8 @@ pub struct Event {
     pub size: u64,
     /// The arrival time, in seconds of the epoch, if it is known.
     pub arrival: Option<i64>,
+    /// What the message says, if it could be read when the event was pulled.
+    pub about: Option<About>,
     /// The reason of an event that is about no message. It is safe to print.
     pub reason: String,
 }
@@ -79,6 +82,7 @@ impl Event {
             recipients: 0,
             size: 0,
             arrival: None,
+            about: None,
             reason,
         }
     }
@@ -101,6 +105,7 @@ impl Event {
             recipients: ledger.recipients(id),
             size: entry.size,
             arrival: entry.arrival(),
+            about: None,
             reason: String::new(),
         }
     }

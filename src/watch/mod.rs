@@ -17,6 +17,7 @@
 //! every [`SETTLE`] while it is busy: most mail is gone by then, and its files need not be read. No call
 //! leaves a thread behind.
 
+mod about;
 mod access;
 mod event;
 mod hold_down;
@@ -36,11 +37,13 @@ mod translate;
 mod wakeup;
 mod watch_set;
 
+use std::ffi::CString;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use ::inotify::Inotify;
 
+pub use about::About;
 pub use event::{Event, EventKind, MAX_EVENTS};
 pub use hold_down::HoldDown;
 pub use wakeup::{SETTLE, TICK};
@@ -114,6 +117,7 @@ pub struct Watch {
     tracked: Tracked,
     pending: Pending,
     events: event::Events,
+    abouts: about::Abouts,
     /// The reason for a full rescan, if one is necessary.
     reload: Option<String>,
     /// The time of the last full read or rescan.
@@ -144,6 +148,7 @@ impl Watch {
             tracked: Tracked::new(None, None),
             pending: Pending::default(),
             events: event::Events::default(),
+            abouts: about::Abouts::default(),
             reload: None,
             looked: Moment::now(),
             told_blind: false,
@@ -419,9 +424,43 @@ impl Watch {
         self.spools.push(spool);
     }
 
-    /// Returns the next event that the host has not read. Only [`Watch::dispatch`] adds events.
+    /// Returns the next event that the host has not read. Only [`Watch::dispatch`] adds events. Reads the
+    /// message that the event is about.
     pub fn next_event(&mut self) -> Option<Event> {
+        let mut event = self.events.pop()?;
+        if !event.queue_id.is_empty() {
+            event.about = self.about(&event);
+        }
+        Some(event)
+    }
+
+    /// Returns the next event without reading its message: [`Event::about`] is `None`.
+    pub fn next_bare_event(&mut self) -> Option<Event> {
         self.events.pop()
+    }
+
+    /// Returns what is known of the message of `event`: what its file says now, or said last.
+    fn about(&mut self, event: &Event) -> Option<About> {
+        let name = CString::new(event.queue_id.as_slice()).ok()?;
+        for id in self.tracked.ledger.named(&event.queue_id) {
+            let directory_id = self.tracked.ledger.entry(id).directory_id;
+            let row = self.tracked.directories.row(directory_id);
+            let DirectoryKind::Queue(directory) = &row.what else {
+                continue;
+            };
+            let Some(spool) = self.spools.get_mut(row.instance) else {
+                continue;
+            };
+            if spool.instance.name != event.instance {
+                continue;
+            }
+            if let Some(about) = spool.about(directory, &name) {
+                self.abouts
+                    .keep(&event.instance, &event.queue_id, about.clone());
+                return Some(about);
+            }
+        }
+        self.abouts.take(&event.instance, &event.queue_id)
     }
 
     /// Returns the snapshot of this moment, the same that a scan with these options would take. It processes

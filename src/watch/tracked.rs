@@ -9,13 +9,14 @@ use std::time::Instant;
 
 use inotify::Inotify;
 
+use super::about::About;
 use super::ledger::{DirectoryId, EntryId, Ledger};
 use super::observer::{Facts, FileCapture};
 use super::totals::Totals;
 use super::watch_set::{self, Blindness, DirectoryKind, WatchSet};
 use crate::instance::Instance;
-use crate::postfix::queue::Queue;
-use crate::scan::{Directory, FileReader, Gap, Plan, Spool};
+use crate::postfix::queue::{Queue, QueueSet};
+use crate::scan::{Depth, Directory, FileReader, Gap, Plan, Spool};
 use crate::snapshot::Wanted;
 use crate::snapshot::contribution::Sign;
 use crate::sys::{self, Noatime};
@@ -28,6 +29,8 @@ pub(super) struct TrackedSpool {
     pub(super) totals: Totals,
     pub(super) files: FileReader,
     pub(super) capture: FileCapture,
+    /// What reads the messages of events, once there is one.
+    describing: Option<FileReader>,
     /// Device and inode of its queue directory when it was opened.
     pub(super) identity: Option<(u64, u64)>,
     /// Gaps from directories that could not be opened.
@@ -42,6 +45,7 @@ impl TrackedSpool {
         TrackedSpool {
             identity: identity(&instance.queue_directory),
             capture: FileCapture::new(plan, wanted, Arc::clone(&instance.classifier)),
+            describing: None,
             totals: Totals::new(plan, wanted),
             instance,
             spool,
@@ -59,6 +63,7 @@ impl TrackedSpool {
     /// Opens its delay logs and queue directories. Records what cannot be opened.
     pub(super) fn open(&mut self) -> Vec<Arc<Directory>> {
         let plan = self.totals.plan;
+        self.describing = None;
         let (files, mut gaps) = self.spool.reader(&plan);
         let mut noatime = Noatime::default();
         let directories = self
@@ -67,6 +72,16 @@ impl TrackedSpool {
         self.files = files;
         self.gaps = gaps;
         directories
+    }
+
+    /// Returns what the message `name` of `directory` says; `None` if it is gone or is none yet.
+    pub(super) fn about(&mut self, directory: &Directory, name: &CStr) -> Option<About> {
+        let files = self.describing.get_or_insert_with(|| {
+            let plan = Plan::new(QueueSet::ALL, Depth::Reasons);
+            self.spool.reader(&plan).0
+        });
+        let row = files.row(directory, name)?;
+        Some(About::of(&row, &self.instance.classifier))
     }
 }
 

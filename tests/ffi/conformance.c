@@ -180,6 +180,8 @@ static void rows(qw_snapshot *snapshot)
         count++;
         recipients += row.recipients;
         CHECK(row.queue == QW_QUEUE_DEFERRED && row.queue_id.len > 5 && row.arrival > 1700000000);
+        CHECK(row.origin_by.data != NULL && row.origin_by.len >= 4 && row.user >= -1);
+        CHECK((row.login.data != NULL) == (row.origin_by.len == 5 && memcmp(row.origin_by.data, "login", 5) == 0));
         for (i = 0; i < row.recipients; i++) {
             WORKS(qw_messages_recipient(messages, i, &recipient, &err));
             CHECK(recipient.data != NULL);
@@ -676,6 +678,8 @@ static void watches(const char *spool)
         CHECK(larger.event.queue == (way == 0 ? QW_QUEUE_ACTIVE : QW_QUEUE_HOLD));
         CHECK(larger.event.queue_id.len == strlen(name));
         CHECK(memcmp(larger.event.queue_id.data, name, strlen(name)) == 0);
+        CHECK(larger.event.sender.data != NULL && larger.event.recipient.len > 0);
+        CHECK(larger.event.origin_by.len > 0 && larger.event.cause.data == NULL);
         CHECK(qw_watch_next(watch, &event, sizeof event, NULL) == QW_END);
         WORKS(qw_watch_snapshot(watch, &snapshot, &err));
         CHECK(measure(snapshot, "hold.messages") == (way == 0 ? hold - 1 : hold));

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use queuewatch::drill::{self, Delay, QueueFile};
+
 use crate::support::rights::{PublicProgram, as_nobody};
 use crate::support::spool::Spool;
 use serde_json::Value;
@@ -153,6 +155,124 @@ fn a_program_gets_an_event_a_line() {
         )
     );
     assert!(moved["recipients"].as_u64().unwrap() > 0);
+}
+
+/// A spool with one message that waits in deferred.
+fn waiting() -> Spool {
+    let spool = Spool::empty();
+    let built = QueueFile::cleanup(1_795_461_304, 0)
+        .attribute("sasl_username", "anna")
+        .attribute("log_client_address", "192.0.2.7")
+        .sender(b"anna@send.example")
+        .todo(b"bob@dest.example")
+        .todo(b"carol@dest.example")
+        .content(b"Subject: x\n\n")
+        .build();
+    spool.write("deferred/A/A000001", &built.bytes, 0o700);
+    let delay = Delay {
+        status: "4.7.1".into(),
+        reason: "host mx.dest.example[192.0.2.9] said: 450 4.7.1 Greylisted".into(),
+        reply: None,
+        server: None,
+    };
+    let mut log = Vec::new();
+    drill::push_entry(
+        &mut log,
+        "bob@dest.example",
+        None,
+        built.recipient_offsets[0],
+        &delay,
+    );
+    spool.write("defer/A/A000001", &log, 0o600);
+    spool
+}
+
+#[test]
+fn an_event_says_from_whom_to_whom_and_why() {
+    let spool = waiting();
+    let (deferred, active) = (
+        spool.path().join("deferred/A/A000001"),
+        spool.path().join("active/A000001"),
+    );
+    let mut running = Running::on(&spool, &["--exclude", "corrupt"]);
+    let state = running.told();
+    assert!(state.starts_with("state "), "{state}");
+    let who = "from anna@send.example to bob@dest.example, login anna";
+    fs::rename(&deferred, &active).unwrap();
+    let moved = running.told();
+    assert!(moved.ends_with(&format!(" bytes, {who}")), "{moved}");
+    fs::rename(&active, &deferred).unwrap();
+    let moved = running.told();
+    assert!(
+        moved.ends_with(&format!(" bytes, {who}, greylisted")),
+        "{moved}"
+    );
+    // Its file is gone, so what was read before is told.
+    fs::remove_file(&deferred).unwrap();
+    let left = running.told();
+    assert!(left.starts_with("left ") && left.contains(who), "{left}");
+    drop(running);
+
+    let spool = waiting();
+    let mut running = Running::on(&spool, &["--json", "--exclude", "corrupt"]);
+    running.line();
+    let place = |queue: &str| spool.path().join(queue).join("A000001");
+    fs::rename(place("deferred/A"), place("active")).unwrap();
+    let moved: Value = serde_json::from_str(&running.line()).unwrap();
+    assert_eq!(moved["sender"], "anna@send.example");
+    assert_eq!(moved["recipient"], "bob@dest.example");
+    assert_eq!(moved["recipients"], 2);
+    assert_eq!(
+        moved["origin"],
+        serde_json::json!({"by": "login", "name": "anna"})
+    );
+    assert_eq!(moved["cause"], Value::Null);
+}
+
+#[test]
+fn a_flush_is_some_lines_and_not_thousands() {
+    let spool = Spool::empty();
+    let built = QueueFile::cleanup(1_795_461_304, 0)
+        .sender(b"a@x.example")
+        .todo(b"b@x.example")
+        .content(b"\n")
+        .build();
+    let all = 2000;
+    for number in 0..all {
+        spool.write(&format!("hold/A{number:06}"), &built.bytes, 0o700);
+    }
+    let words = ["--json", "--summary", "--exclude", "corrupt"];
+    let mut running = Running::on(&spool, &words);
+    running.line();
+    for number in 0..all {
+        let place = |queue: &str| spool.path().join(format!("{queue}/A{number:06}"));
+        fs::rename(place("hold"), place("active")).unwrap();
+    }
+    let (mut lines, mut moved) = (0, 0);
+    while moved < all {
+        let line: Value = serde_json::from_str(&running.line()).unwrap();
+        if line["event"] != "summary" {
+            assert_eq!(line["event"], "state", "{line}");
+            continue;
+        }
+        lines += 1;
+        for way in line["moved"].as_array().unwrap() {
+            assert_eq!(
+                (&way["from"], &way["to"]),
+                (&"hold".into(), &"active".into())
+            );
+            moved += way["messages"].as_u64().unwrap();
+        }
+    }
+    assert_eq!(moved, all);
+    assert!(lines < 200, "{lines} lines");
+    drop(running);
+
+    let spool = waiting();
+    let mut running = Running::on(&spool, &["--summary", "--exclude", "corrupt"]);
+    running.told();
+    fs::remove_file(spool.path().join("deferred/A/A000001")).unwrap();
+    assert_eq!(running.told(), "summary: 1 left");
 }
 
 #[test]

@@ -17,6 +17,8 @@ while (my $message = $cursor->next) {
     like($message->{queue_id}, qr/\A[0-9A-F]+\z/, 'a queue ID') if $messages == 1;
     ok(!utf8::is_utf8($message->{sender}), 'bytes')             if $messages == 1;
     is($message->{queue}, 'deferred', 'its queue') if $messages == 1;
+    is_deeply([@{$message}{qw(origin_by client client_name helo user login)}],
+        ['client', '127.0.0.1', 'localhost', 'client.example', undef, undef], 'its origin') if $messages == 1;
 }
 is($cursor->next, undef, 'the end stays the end');
 is($messages,   $q->measure('deferred.messages'),   'messages');

@@ -170,6 +170,28 @@ def test_a_queue_picks_its_messages(snap: queuewatch.Snapshot) -> None:
         assert next(held, None) is None
 
 
+def test_a_message_has_its_origin(snap: queuewatch.Snapshot) -> None:
+    by = {message.origin_by for message in snap.messages()}
+    assert by <= {"login", "client", "user", "unknown"}
+    for message in snap.messages():
+        assert (message.login is not None) == (message.origin_by == "login")
+        if message.origin_by == "client":
+            assert message.client == b"127.0.0.1"
+        if message.origin_by == "user":
+            assert message.user is not None
+    assert "client" in by
+
+
+def test_filters_pick_messages_by_option_name(spool: Path) -> None:
+    every = queuewatch.scan(queue_directory=spool, now=NOW)
+    some = queuewatch.scan(queue_directory=spool, now=NOW, client="127.0.0.1", older="1h")
+    wanted = {m.queue_id for m in every.messages() if m.client == b"127.0.0.1" and NOW - (m.arrival or NOW) > 3600}
+    assert {m.queue_id for m in some.messages()} == wanted
+    assert 0 < len(wanted) < len(list(every.messages()))
+    # A snapshot sums up all messages, whatever filters pick.
+    assert every["total.messages"] == some["total.messages"]
+
+
 def test_a_message_is_bytes_and_text(snap: queuewatch.Snapshot) -> None:
     for message in snap.messages(queue="deferred"):
         assert isinstance(message.sender, bytes)

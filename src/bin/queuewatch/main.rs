@@ -17,6 +17,7 @@ mod reasons;
 mod shape;
 mod show;
 mod status;
+mod summary;
 mod watch;
 
 use std::ffi::{OsStr, OsString};

@@ -20,6 +20,7 @@ use queuewatch::watch::{HoldDown, RESCAN, TICK, Watch};
 
 use crate::args::{self, Flag, Word};
 use crate::notify::Supervisor;
+use crate::summary::Summary;
 use crate::{WHICH, of_library};
 
 pub(crate) const HELP: &str = "\
@@ -39,11 +40,13 @@ const PACE: Duration = Duration::from_secs(1);
 const REPEAT: Duration = Duration::from_secs(60);
 
 #[rustfmt::skip]
-const FLAGS: [Flag; 9] = [
+const FLAGS: [Flag; 10] = [
     Flag { short: Some('j'), name: "json", takes: Takes::Nothing,
         help: "print an event a line as JSON (schema queuewatch/1)" },
     Flag { short: Some('s'), name: "states", takes: Takes::Nothing,
         help: "print changes of the state alone" },
+    Flag { short: None, name: "summary", takes: Takes::Nothing,
+        help: "one line a second for all that happened to messages in it" },
     Flag { short: None, name: "for", takes: Takes::One("DURATION"),
         help: "a change of the state counts once it has lasted so long, such as 5m (default 0)" },
     Flag { short: None, name: "status", takes: Takes::One("FILE"),
@@ -79,6 +82,7 @@ pub(crate) fn flags() -> Vec<Flag> {
 struct Outputs {
     json: bool,
     states_only: bool,
+    summary: Option<Summary>,
     status: Option<PathBuf>,
     openmetrics: Option<PathBuf>,
     nagios: Option<Nagios>,
@@ -106,6 +110,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         match word {
             Word::Flag("json", _) => outputs.json = true,
             Word::Flag("states", _) => outputs.states_only = true,
+            Word::Flag("summary", _) => outputs.summary = Some(Summary::default()),
             Word::Flag("for", value) => lasting = duration(&value)?,
             Word::Flag("status", value) => outputs.status = Some(args::file("status", value)?),
             Word::Flag("openmetrics", value) => {
@@ -161,9 +166,15 @@ fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<
         if let Err(error) = rights::raised(|| watch.dispatch()) {
             outputs.complain("spool", &error.to_string());
         }
-        while let Some(event) = watch.next_event() {
+        // A reader who wants each event is told what its message says, which is read from its file.
+        let bare = outputs.states_only || outputs.summary.is_some();
+        let next = |watch: &mut Watch| match bare {
+            true => watch.next_bare_event(),
+            false => rights::raised(|| watch.next_event()),
+        };
+        while let Some(event) = next(&mut watch) {
             news = true;
-            if outputs.states_only {
+            if outputs.states_only || outputs.summary.as_mut().is_some_and(|all| all.add(&event)) {
                 continue;
             }
             let now = clock::now();
@@ -180,6 +191,9 @@ fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<
         if (news || lasted) && since >= PACE || since >= TICK {
             judged = Some(Instant::now());
             news = false;
+            if !outputs.summarize() {
+                return Ok(ExitCode::SUCCESS);
+            }
             match rights::raised(|| watch.check(options)) {
                 Ok((snapshot, mut verdict)) => {
                     if let (None, Some(why)) = (options.poll(), watch.blind()) {
@@ -209,6 +223,19 @@ fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<
 }
 
 impl Outputs {
+    /// Prints the line of this second, if something happened. Returns false if standard output is closed.
+    fn summarize(&mut self) -> bool {
+        let Some(summary) = self.summary.as_mut().filter(|summary| !summary.is_empty()) else {
+            return true;
+        };
+        let summary = std::mem::take(summary);
+        let now = clock::now();
+        match self.json {
+            true => print(&summary.document(now).to_string()),
+            false => print(&stamped(now, &summary.line())),
+        }
+    }
+
     /// Writes the present verdict to every output that was asked for. Returns false if standard output is closed.
     fn report(&mut self, change: Option<State>, snapshot: &Snapshot, verdict: &Verdict) -> bool {
         if let Some(before) = change {

@@ -165,6 +165,12 @@ class qw_message(Structure):
         ("mode", c_uint32),
         ("damaged", c_int32),
         ("forced_expire", c_int32),
+        ("origin_by", qw_bytes),
+        ("login", qw_bytes),
+        ("client", qw_bytes),
+        ("client_name", qw_bytes),
+        ("helo", qw_bytes),
+        ("user", c_int64),
     )
 
 
@@ -227,6 +233,11 @@ class qw_event(Structure):
         ("queue", c_int32),
         ("from_queue", c_int32),
         ("reserved", c_int32),
+        ("sender", qw_bytes),
+        ("recipient", qw_bytes),
+        ("origin_by", qw_bytes),
+        ("origin", qw_bytes),
+        ("cause", qw_bytes),
     )
 
 

@@ -207,6 +207,17 @@ class Message:
     """Permission bits of the file."""
     damaged: bool
     forced_expire: bool
+    origin_by: str = "unknown"
+    """What its origin is known by: login, client, user or unknown."""
+    login: bytes | None = None
+    """The SASL login."""
+    client: bytes | None = None
+    """The address of the client."""
+    client_name: bytes | None = None
+    helo: bytes | None = None
+    """What the client said in HELO or EHLO."""
+    user: int | None = None
+    """The local user who submitted it."""
 
     @property
     def sender_text(self) -> str:
@@ -240,6 +251,16 @@ class Event:
     """Second of the epoch."""
     reason: str
     """Why; of events that are about no message."""
+    sender: bytes | None = None
+    """Empty for the null sender; None, as the fields below, if the message could not be read."""
+    recipient: bytes | None = None
+    """The first one that waits."""
+    origin_by: str | None = None
+    """What its origin is known by: login, client, user or unknown."""
+    origin: bytes | None = None
+    """That login, client address or user ID; empty if nothing is on record."""
+    cause: str | None = None
+    """Why its first recipient waits, if it is deferred with a reason."""
 
     def __str__(self) -> str:
         place = f"{self.moved_from} to {self.queue}" if self.moved_from else self.queue

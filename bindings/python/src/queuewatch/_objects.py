@@ -271,6 +271,12 @@ class Messages(_Closable, Iterator[Message]):
             mode=row.mode,
             damaged=bool(row.damaged),
             forced_expire=bool(row.forced_expire),
+            origin_by=_words(row.origin_by),
+            login=_abi.copied(row.login),
+            client=_abi.copied(row.client),
+            client_name=_abi.copied(row.client_name),
+            helo=_abi.copied(row.helo),
+            user=row.user if row.user >= 0 else None,
         )
 
     @property

@@ -87,6 +87,11 @@ class Watch(_Closable):
                     size=row.size,
                     arrival=row.arrival or None,
                     reason=_words(row.reason),
+                    sender=_abi.copied(row.sender),
+                    recipient=_abi.copied(row.recipient),
+                    origin_by=_words(row.origin_by) or None,
+                    origin=_abi.copied(row.origin),
+                    cause=_words(row.cause) or None,
                 )
             )
         return tuple(events)

@@ -76,6 +76,11 @@ Permission bits of the file.
 
 1 or 0: whether it is no valid queue file, and whether it is marked for expiry.
 
+=item origin_by, login, client, client_name, helo, user
+
+Where it came from: what that is known by (C<login>, C<client>, C<user> or C<unknown>), the SASL login, the address and name
+of the client, what it said in HELO, and the number of the local user; C<undef> where nothing is on record.
+
 =back
 
 =head2 unreadable

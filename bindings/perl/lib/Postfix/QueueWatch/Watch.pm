@@ -71,8 +71,9 @@ Waits for that descriptor, at most so many seconds (without any: for ever), and 
 
 Takes in what has happened, and returns it: a list of hash references with C<kind> (C<arrived>, C<moved>, C<left> or
 C<changed>, of a message; C<rescanned>, C<blind> or C<dropped>, of the watch itself), C<instance>, C<queue>, C<from>
-(where a moved message was before), C<queue_id>, C<recipients>, C<size>, C<arrival>, and C<reason> (of what is about no
-message). It never waits for anything but the disk.
+(where a moved message was before), C<queue_id>, C<recipients>, C<size>, C<arrival>, C<reason> (of what is about no
+message), and of the message C<sender>, C<recipient> (the first that waits), C<origin_by>, C<origin> and C<cause>; C<undef> if it
+could not be read. It never waits for anything but the disk.
 
 =head2 snapshot
 
