@@ -264,6 +264,15 @@ impl Measure {
                 }
                 most(sums)
             }
+            Kind::TopLogin => {
+                let mut sums: HashMap<&[u8], u64> = HashMap::new();
+                for taken in instances() {
+                    for (login, count) in taken.logins.iter() {
+                        *sums.entry(login).or_default() += count;
+                    }
+                }
+                most(sums)
+            }
             _ => return Figure::untold(&without),
         };
         if sampled {

@@ -96,6 +96,8 @@ pub const DEFAULTS: &[Default] = &[
         "the same for more mail"),
     default(Level::Warning, "deferred.top_domain=99", Condition::Without(OF_RECIPIENTS),
         "one big destination is stuck; what it limits, greylists, or refuses for single recipients is left out"),
+    default(Level::Warning, "deferred.top_login=499", Condition::Without(PATIENT),
+        "one login has that much undelivered mail; throttled and greylisted mail is left out, unless the login uses 10 senders or clients, which a stolen one does"),
     default(Level::Warning, "deferred.top_sender=499", Condition::Without(PATIENT),
         "one sender has that much undelivered mail, which a stolen account has and a newsletter has not; throttled and greylisted mail is left out"),
     default(Level::Warning, "incoming.oldest=5m", Condition::ActiveHasRoom,

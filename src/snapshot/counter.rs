@@ -12,6 +12,7 @@ use super::contribution::{
     reports_damage,
 };
 use super::destination::{DestinationReader, Lookup};
+use super::logins::Logins;
 use super::name_counts::Names;
 use super::origins::make_key;
 use super::reasons::Mark;
@@ -69,6 +70,8 @@ pub(super) struct Counter<'a> {
     impatient: bool,
     /// Messages of deferred by sender, of those that wait for such a cause; counted with reasons.
     pub(super) impatient_senders: Names<u64>,
+    /// The logins of that mail, with what is patient.
+    pub(super) logins: Logins,
     /// The time of modification of its file: of deferred mail the next retry.
     next_retry: i64,
     sender: Vec<u8>,
@@ -95,6 +98,7 @@ impl<'a> Counter<'a> {
             examples: Examples::new(),
             impatient: false,
             impatient_senders: Names::default(),
+            logins: Logins::default(),
             next_retry: i64::MAX,
             sender: Vec::new(),
             origin: Origin::default(),
@@ -185,7 +189,7 @@ impl Visitor for Counter<'_> {
     }
 
     fn attribute(&mut self, record: &[u8]) {
-        if self.common.wanted.origins {
+        if self.common.wanted.origins || self.counts_impatient() {
             self.origin.attribute(record);
         }
     }
@@ -283,8 +287,15 @@ impl Observer for Counter<'_> {
         if let Some(cause) = self.cause {
             keep_example(&mut self.examples, cause, message.queue_id);
         }
-        if self.impatient && self.counts_impatient() && !self.sender.is_empty() {
-            self.impatient_senders.add(&self.sender, &1);
+        if self.counts_impatient() {
+            if self.impatient && !self.sender.is_empty() {
+                self.impatient_senders.add(&self.sender, &1);
+            }
+            if !self.origin.login.is_empty() && self.cause.is_some() {
+                let origin = &self.origin;
+                self.logins
+                    .add(&origin.login, &self.sender, &origin.client, self.impatient);
+            }
         }
         if queue == Queue::Deferred {
             self.latest.see(message);

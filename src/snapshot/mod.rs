@@ -9,6 +9,7 @@ pub(crate) mod contribution;
 pub(crate) mod counter;
 pub(crate) mod destination;
 pub mod histogram;
+pub mod logins;
 mod messages;
 pub mod name_counts;
 pub mod origins;
@@ -25,6 +26,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub use baseline::{Change, Earlier, Previous, Traffic};
 pub use histogram::Seconds;
+use logins::Logins;
 pub use messages::SnapshotMessages;
 pub use name_counts::Names;
 pub use problem::{Problem, ProblemKind};
@@ -95,6 +97,8 @@ pub struct InstanceSnapshot {
     /// Messages of deferred by sender, of those that wait for a cause which does not end by waiting; as
     /// far as delay reasons were read.
     pub(crate) impatient_senders: Names<u64>,
+    /// Logins of deferred mail, as far as delay reasons were read.
+    pub(crate) logins: Logins,
     /// The queue ID of a message for each cause, as far as delay reasons were read.
     pub(crate) examples: Examples,
     /// What was sampled of delay reasons, if not all were read.
@@ -134,6 +138,7 @@ impl InstanceSnapshot {
         let misowned_directories = misowned.len() as u64;
         let mut latest = Latest::new(request.latest());
         let mut impatient_senders = Names::default();
+        let mut logins = Logins::default();
         let mut examples = Examples::new();
         for mut counter in counters {
             counter.hand_over();
@@ -145,6 +150,7 @@ impl InstanceSnapshot {
             misowned.append(&mut counter.misowned);
             latest.merge(counter.latest);
             impatient_senders.merge(&counter.impatient_senders);
+            logins.merge(std::mem::take(&mut counter.logins));
             for (cause, id) in &counter.examples {
                 keep_example(&mut examples, *cause, id);
             }
@@ -173,6 +179,7 @@ impl InstanceSnapshot {
             instance,
             latest,
             impatient_senders,
+            logins,
             examples,
             sample: None,
         };

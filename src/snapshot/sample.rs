@@ -89,6 +89,7 @@ impl InstanceSnapshot {
             .read(&spool, Queue::Deferred, deadline, &mut counter);
         counter.hand_over();
         let senders = std::mem::take(&mut counter.impatient_senders);
+        self.logins = std::mem::take(&mut counter.logins);
         self.examples = std::mem::take(&mut counter.examples);
         let looked = counter.tallies[Queue::Deferred.index()].messages;
         drop(counter);

@@ -17,6 +17,7 @@ use crate::scan::{Gap, Misowned, fold_gaps};
 use crate::snapshot::Names;
 use crate::snapshot::contribution::{Bounds, fold_damaged, fold_misowned, reports_damage};
 use crate::snapshot::counter::Examples;
+use crate::snapshot::logins::Logins;
 use crate::snapshot::{Damaged, Earlier, InstanceSnapshot, MAX_EXAMPLES, Previous, Snapshot};
 
 /// How much of a snapshot is taken.
@@ -220,6 +221,7 @@ fn instance(
         instance: spool.instance.clone(),
         latest: Latest::new(0),
         impatient_senders: Names::default(),
+        logins: Logins::default(),
         examples: Examples::default(),
         sample: None,
     }

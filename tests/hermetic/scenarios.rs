@@ -53,35 +53,63 @@ impl Host {
     /// Adds `count` messages to `queue` that are `age` seconds old.
     fn mail(&mut self, queue: &str, count: u32, age: i64, sender: &str, domain: &str) {
         for _ in 0..count {
-            self.messages += 1;
-            let id = format!("{:06X}7F", self.messages);
             let start = match queue {
                 "maildrop" => QueueFile::maildrop(NOW - age, 0),
                 _ => QueueFile::cleanup(NOW - age, 0),
             };
-            let sender = sender.replace("{}", &self.messages.to_string());
-            let recipient = format!("user{}@{domain}", self.messages);
-            let file = start
-                .sender(sender.as_bytes())
-                .todo(recipient.as_bytes())
-                .content(b"Subject: x\n\nHello\n")
-                .build();
-            let mode = if queue == "maildrop" { 0o744 } else { 0o700 };
-            let hash = if queue == "deferred" { "0/" } else { "" };
-            self.spool
-                .write(&format!("{queue}/{hash}{id}"), &file.bytes, mode);
-            if queue == "deferred" {
-                let delay = Delay {
-                    status: "4.4.1".into(),
-                    reason: format!("connect to mx.{domain}[192.0.2.1]:25: Connection timed out"),
-                    reply: None,
-                    server: None,
-                };
-                let mut log = Vec::new();
-                let offset = file.recipient_offsets[0];
-                drill::push_entry(&mut log, &recipient, None, offset, &delay);
-                self.spool.write(&format!("defer/0/{id}"), &log, 0o600);
-            }
+            let reason = format!("connect to mx.{domain}[192.0.2.1]:25: Connection timed out");
+            self.message(queue, start, sender, domain, "4.4.1", &reason);
+        }
+    }
+
+    /// Adds `count` messages of the SASL login `login` that a provider throttles. `{}` in the sender and the client
+    /// is the number of the message.
+    fn throttled(&mut self, count: u32, login: &str, sender: &str, client: &str) {
+        for _ in 0..count {
+            let number = (self.messages % 200).to_string();
+            let start = QueueFile::cleanup(NOW - 10 * MINUTE, 0)
+                .attribute("log_client_address", &client.replace("{}", &number))
+                .attribute("sasl_username", login);
+            let reason = "host mx.big.example[192.0.2.1] said: 421 4.7.28 unusual rate of mail, it is \
+                          rate limited (in reply to MAIL FROM command)";
+            self.message("deferred", start, sender, "big.example", "4.7.28", reason);
+        }
+    }
+
+    /// Adds the message that begins with `start`; in deferred with a delay reason.
+    fn message(
+        &mut self,
+        queue: &str,
+        start: QueueFile,
+        sender: &str,
+        domain: &str,
+        status: &str,
+        reason: &str,
+    ) {
+        self.messages += 1;
+        let id = format!("{:06X}7F", self.messages);
+        let sender = sender.replace("{}", &self.messages.to_string());
+        let recipient = format!("user{}@{domain}", self.messages);
+        let file = start
+            .sender(sender.as_bytes())
+            .todo(recipient.as_bytes())
+            .content(b"Subject: x\n\nHello\n")
+            .build();
+        let mode = if queue == "maildrop" { 0o744 } else { 0o700 };
+        let hash = if queue == "deferred" { "0/" } else { "" };
+        self.spool
+            .write(&format!("{queue}/{hash}{id}"), &file.bytes, mode);
+        if queue == "deferred" {
+            let delay = Delay {
+                status: status.to_owned().into(),
+                reason: reason.to_owned(),
+                reply: None,
+                server: None,
+            };
+            let mut log = Vec::new();
+            let offset = file.recipient_offsets[0];
+            drill::push_entry(&mut log, &recipient, None, offset, &delay);
+            self.spool.write(&format!("defer/0/{id}"), &log, 0o600);
         }
     }
 
@@ -221,6 +249,25 @@ fn a_hacked_account_is_told_by_name() {
         State::Warning,
         "deferred.top_sender is 600 (hacked@client.example) (warning 499)",
     );
+}
+
+#[test]
+fn a_newsletter_that_is_throttled_is_quiet() {
+    let mut host = Host::healthy("");
+    host.throttled(600, "news", "news+{}=to@shop.example", "198.51.100.7");
+    host.throttled(600, "shop", "orders@shop.example", "198.51.100.7");
+    host.is_quiet();
+}
+
+#[test]
+fn a_stolen_login_is_told_although_providers_throttle_it() {
+    let part = "deferred.top_login is 600 (anna) (warning 499)";
+    let mut host = Host::healthy("");
+    host.throttled(600, "anna", "forged{}@client.example", "198.51.100.7");
+    host.tells(State::Warning, part);
+    let mut host = Host::healthy("");
+    host.throttled(600, "anna", "anna@client.example", "198.51.100.{}");
+    host.tells(State::Warning, part);
 }
 
 #[test]
