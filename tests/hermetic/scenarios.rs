@@ -101,7 +101,7 @@ impl Host {
             .write(&format!("{queue}/{hash}{id}"), &file.bytes, mode);
         if queue == "deferred" {
             let delay = Delay {
-                status: status.to_owned().into(),
+                status: status.to_owned(),
                 reason: reason.to_owned(),
                 reply: None,
                 server: None,
