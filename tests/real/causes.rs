@@ -2,6 +2,7 @@
 //! what is wrong, quiet on the second.
 
 use std::fs;
+use std::net::{Ipv4Addr, UdpSocket};
 use std::process::Command;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -216,8 +217,71 @@ fn deferred_with(reason: &str) -> [String; 2] {
 const NO_NAME: &str = "4.4.3 Host or domain name not found. Name service error for name=dest.example type=MX: Host not found, try again";
 const NO_ANSWER: &str = "4.4.1 connect to mx.dest.example[192.0.2.5]:25: Connection timed out";
 
+/// A resolver on loopback that takes questions and answers none.
 #[test]
 fn a_resolver_that_answers_nothing() {
+    let address = Ipv4Addr::new(127, 53, 15, 1);
+    let _silent = UdpSocket::bind((address, 53)).expect("port 53 of a loopback address");
+    let postfix = Postfix::start(&Options {
+        main_cf: [
+            "relayhost =",
+            "default_transport = smtp:",
+            "disable_dns_lookups = no",
+            "smtp_host_lookup = dns",
+            "smtp_dns_support_level = enabled",
+            "ignore_mx_lookup_error = no",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+        resolv_conf: Some(format!(
+            "nameserver {address}\noptions timeout:1 attempts:1\n"
+        )),
+        ..Options::default()
+    });
+    for number in 0..12 {
+        let sender = format!("user{number}@send.example");
+        let recipient = format!("to@dest{number}.example");
+        postfix.send(&sender, &[recipient], "Subject: causes\n", "Hello\n");
+    }
+    postfix.wait_quiet();
+    let (code, words) = check(&postfix);
+    assert_eq!(code, 1, "{words}\n{:?}", postfix.postqueue_j());
+    let part = "deferred.cause(ours) is 12 (dns of 12 unrelated domains) (warning 9)";
+    assert!(words.contains(part), "{words}");
+    assert!(
+        words.contains("ours: the names of 12 unrelated domains"),
+        "{words}"
+    );
+}
+
+#[test]
+fn a_file_system_that_is_full() {
+    let postfix = Postfix::start(&Options {
+        main_cf: relay("450 4.7.1 Greylisted").to_vec(),
+        // smtpd refuses mail below 1.5 times message_size_limit: 31 MB.
+        tmpfs: Some(48 * 1024),
+        ..Options::default()
+    });
+    postfix.send(
+        "a@send.example",
+        &["b@dest.example"],
+        "Subject: x\n",
+        "Hello\n",
+    );
+    postfix.wait_quiet();
+    let (code, words) = check(&postfix);
+    assert_eq!(code, 2, "{words}");
+    assert!(words.contains("disk.free_bytes is "), "{words}");
+    // The rest of it: now Postfix itself complains.
+    let fill = postfix.queue_directory().join("fill");
+    let _ = fs::write(&fill, vec![0; 64 << 20]);
+    let (code, words) = check(&postfix);
+    assert_eq!(code, 2, "{words}");
+    assert!(words.contains("disk.free_bytes is 0 B"), "{words}");
+}
+
+#[test]
+fn names_that_many_servers_do_not_find() {
     let part = "deferred.cause(ours) is 30 (dns of 30 unrelated domains) (critical 24)";
     let postfix = host(&deferred_with(NO_NAME), 30);
     let (code, words) = check(&postfix);

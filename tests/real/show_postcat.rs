@@ -132,6 +132,7 @@ fn it_says_what_postcat_says() {
             queue_ids,
             hash_queue_depth,
             main_cf: vec!["hash_queue_names = deferred, defer, bounce, hold, active".to_owned()],
+            ..Options::default()
         });
         let greylisted = format!("a@{GREYLISTED}");
         let rejected = format!("b@{REJECTED}");

@@ -107,6 +107,10 @@ pub(crate) struct Options {
     pub(crate) hash_queue_depth: u32,
     /// Lines added at the end of main.cf: the last setting of a name wins.
     pub(crate) main_cf: Vec<String>,
+    /// The queue directory is a tmpfs of so many KiB.
+    pub(crate) tmpfs: Option<u32>,
+    /// What Postfix sees as /etc/resolv.conf.
+    pub(crate) resolv_conf: Option<String>,
 }
 
 impl Default for Options {
@@ -115,6 +119,8 @@ impl Default for Options {
             queue_ids: QueueIds::Short,
             hash_queue_depth: 1,
             main_cf: Vec::new(),
+            tmpfs: None,
+            resolv_conf: None,
         }
     }
 }
@@ -131,6 +137,12 @@ impl Postfix {
     /// Starts an instance, and returns when it takes mail.
     pub(crate) fn start(options: &Options) -> Self {
         let folder = Folder::new();
+        if let Some(size) = options.tmpfs {
+            mount_tmpfs(&folder.path.join("queue"), size);
+        }
+        if let Some(text) = &options.resolv_conf {
+            fs::write(folder.path.join(RESOLV_CONF), text).expect("a file in our own folder");
+        }
         let unresponsive = listen_on_loopback();
         write_main_cf(&folder, options, port_of(&unresponsive));
         let mut postfix = Postfix {
@@ -468,6 +480,18 @@ impl Postfix {
         let out = fs::File::create(&path).expect("a file in our own folder");
         let err = out.try_clone().expect("a second handle on our own file");
         let mut command = self.command("postfix", "-c");
+        let resolv_conf = self.folder.path.join(RESOLV_CONF);
+        if resolv_conf.exists() {
+            // A mount namespace of its own, which ends with its last daemon.
+            let inside = "mount --bind \"$1\" /etc/resolv.conf && shift && exec \"$@\"";
+            command = Command::new("unshare");
+            command.args(["--mount", "sh", "-c", inside, "sh"]);
+            command.arg(&resolv_conf);
+            command.arg(postfix_program("postfix")).arg("-c");
+            command.arg(self.config_directory());
+            command.env_remove("MAIL_CONFIG").env("LC_ALL", "C");
+            command.stdin(Stdio::null());
+        }
         command.arg("start").stdout(out).stderr(err);
         let status = self.spawn(&mut command).wait();
         match status {
@@ -528,6 +552,24 @@ struct Folder {
     keeper: Child,
 }
 
+/// The file in the folder of an instance that is its resolv.conf.
+const RESOLV_CONF: &str = "resolv.conf";
+
+fn mount_tmpfs(directory: &Path, kibibytes: u32) {
+    let status = Command::new("mount")
+        .args([
+            "-t",
+            "tmpfs",
+            "-o",
+            &format!("mode=755,size={kibibytes}k"),
+            "tmpfs",
+        ])
+        .arg(directory)
+        .status()
+        .expect("mount(8) runs");
+    assert!(status.success(), "mount(8): {status}");
+}
+
 /// Reads until our end of the pipe closes, stops what runs in `$1`, and removes `$1`. `postfix stop` itself kills
 /// what has not ended in five seconds; children that end a moment after master may still make files.
 const KEEPER: &str = r#"
@@ -536,6 +578,9 @@ cat >/dev/null
 cd /
 if [ -s "$1/queue/pid/master.pid" ]; then
     timeout -k 5 20 "$2" -c "$1/config" stop >/dev/null 2>&1
+fi
+if mountpoint -q "$1/queue"; then
+    umount "$1/queue" || umount -l "$1/queue"
 fi
 for wait in 0.1 0.2 0.4 0.8 1.6 0; do
     rm -rf "$1" 2>/dev/null && exit 0
