@@ -12,6 +12,7 @@ pub mod openmetrics;
 mod perfdata;
 pub mod plugin;
 pub mod postqueue;
+pub mod report;
 pub mod shape;
 pub mod show;
 pub mod status;

@@ -38,6 +38,8 @@ mod placement;
 mod plugin;
 /// README and the guide: tables as in the code, commands that run; figures as in the results of the benchmarks.
 mod readme;
+/// The HTML page.
+mod report;
 /// The default rules on healthy and on sick hosts.
 mod scenarios;
 /// All about single messages, as `queuewatch show` tells it.

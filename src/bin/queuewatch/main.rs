@@ -14,6 +14,7 @@ mod origins;
 #[path = "../check_postfix_queue/flags.rs"]
 mod plugin_flags;
 mod reasons;
+mod report;
 mod shape;
 mod show;
 mod status;
@@ -53,6 +54,7 @@ Usage: queuewatch COMMAND [OPTIONS] [QUEUE ...]
   origins   where mail comes from: login, client, local user
   show      all about single messages, by queue ID
   explain   what a measure, a cause or a rule means, and what to do
+  report    one HTML page to look at or to send
   watch     the queues live: what comes and goes, and every change of the state
   doctor    what keeps us from reading a spool, and the least that mends it
   drill     rehearse an alert on made-up mail
@@ -69,7 +71,7 @@ struct Command {
     run: fn(Vec<Word>) -> Result<ExitCode>,
 }
 
-const COMMANDS: [Command; 10] = [
+const COMMANDS: [Command; 11] = [
     Command {
         name: "status",
         help: status::HELP,
@@ -111,6 +113,12 @@ const COMMANDS: [Command; 10] = [
         help: explain::HELP,
         flags: Vec::new,
         run: explain::run,
+    },
+    Command {
+        name: "report",
+        help: report::HELP,
+        flags: report::flags,
+        run: report::run,
     },
     Command {
         name: "watch",

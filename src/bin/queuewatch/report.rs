@@ -1,0 +1,115 @@
+//! `queuewatch report`: one HTML page about the queues, to look at or to send.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Mutex;
+
+use queuewatch::error::{Error, Result};
+use queuewatch::files::atomic;
+use queuewatch::instance::Instance;
+use queuewatch::listing::{Outcome, Request, Sort, list};
+use queuewatch::options::{Options, Purpose, Takes};
+use queuewatch::postfix::queue::QueueSet;
+use queuewatch::render::report::{OLDEST, OldMessage, oldest_message, page};
+use queuewatch::rights;
+use queuewatch::scan::MessageRow;
+
+use crate::args::{self, Flag, Word};
+use crate::{WHICH, of_library, print, tell_unread, tell_unread_of};
+
+pub(crate) const HELP: &str = "\
+Usage: queuewatch report [OPTIONS]
+
+Prints one HTML page that needs nothing else: the verdict by the rules given, else by the defaults of
+check_postfix_queue, and what to do; queues, destinations by age, causes by next hop, origins, retries and
+expiries to come, the oldest messages, settings, and what could not be read. It loads nothing.
+";
+
+/// Mode of a page that names people: for its owner alone.
+const MODE: u32 = 0o600;
+
+const FLAGS: [Flag; 1] = [Flag {
+    short: Some('o'),
+    name: "output",
+    takes: Takes::One("FILE"),
+    help: "replace FILE by the page (default: print it)",
+}];
+
+pub(crate) fn flags() -> Vec<Flag> {
+    let mut flags = FLAGS.to_vec();
+    flags.extend(of_library(&[
+        "warning", "critical", "defaults", "exclude", "causes",
+    ]));
+    flags.extend(of_library(&WHICH));
+    flags
+}
+
+pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
+    let mut options = Options::default();
+    let mut output: Option<PathBuf> = None;
+    for word in words {
+        match word {
+            Word::Flag("output", value) => output = Some(args::file("output", value)?),
+            Word::Flag(name, value) => options.set(name, &value)?,
+            Word::Plain(word) => {
+                let text = format!("{} is no option of report", word.to_string_lossy());
+                return Err(args::usage(&text));
+            }
+        }
+    }
+    let read: Result<_> = rights::raised(|| {
+        let snapshot = options.scan(Purpose::Everything)?;
+        let verdict = options.check(&snapshot)?;
+        Ok((snapshot, verdict, oldest(&options)?))
+    });
+    rights::give_up();
+    let (snapshot, verdict, (oldest, outcome)) = read?;
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname");
+    let host = host.map_or("this host".to_owned(), |name| name.trim().to_owned());
+    let text = page(&snapshot, &verdict, &oldest, &host);
+    match output {
+        Some(path) => atomic::replace(&path, text.as_bytes(), MODE)?,
+        None => {
+            print(&text)?;
+        }
+    }
+    let code = tell_unread_of(&snapshot);
+    match code == ExitCode::SUCCESS {
+        true => Ok(tell_unread(
+            outcome.gaps.iter(),
+            outcome.unreadable,
+            outcome.cut,
+        )),
+        false => Ok(code),
+    }
+}
+
+/// The oldest messages of all queues, with their delay reasons.
+fn oldest(options: &Options) -> Result<(Vec<OldMessage>, Outcome)> {
+    let request = Request {
+        queues: options.queues().and(QueueSet::TOTAL),
+        pick: options.pick()?.clone(),
+        sort: Some(Sort::Arrival),
+        limit: Some(OLDEST as u64),
+        reasons: true,
+        bounces: false,
+        now: options.now(),
+        readers: options.readers(),
+        deadline: options.deadline(),
+    };
+    let found = Mutex::new(Vec::new());
+    let take = |instance: &Instance, row: &MessageRow, _: &mut Vec<u8>| {
+        let message = oldest_message(instance, row);
+        let mut found = found
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        found.push(message);
+    };
+    let outcome = list(options.instances()?, &request, &take, &mut |_| Ok(()))?
+        .map_err(|error| Error::io("list messages of", Path::new("the queues"), &error))?;
+    let mut found = found
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    found.sort_by_key(OldMessage::arrival);
+    Ok((found, outcome))
+}
