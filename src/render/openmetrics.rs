@@ -14,11 +14,13 @@ use crate::snapshot::{InstanceSnapshot, Snapshot};
 
 /// Families with one sample per queue: name, unit, help, figure.
 #[rustfmt::skip]
-const OF_QUEUES: [(&str, &str, &str, Kind); 4] = [
+const OF_QUEUES: [(&str, &str, &str, Kind); 6] = [
     ("postfix_spool_messages", "", "Messages in the queue.", Kind::Messages),
     ("postfix_spool_recipients", "", "Recipients still to be delivered.", Kind::Recipients),
     ("postfix_spool_size_bytes", "bytes", "Sum of the message sizes that mailq prints.", Kind::Bytes),
     ("postfix_spool_oldest_message_age_seconds", "seconds", "Age of the oldest message since it arrived.", Kind::Oldest),
+    ("postfix_spool_top_login_messages", "", "Messages of the SASL login that has most, without its name.", Kind::TopLogin),
+    ("postfix_spool_top_client_messages", "", "Messages of the client that has most, without its address.", Kind::TopClient),
 ];
 
 /// Families with one sample per instance: name, unit, help, figure.

@@ -55,6 +55,19 @@ impl Wanted {
         ..Wanted::ALL
     };
 
+    /// The tables that OpenMetrics need beside what rules do: the count of the top login and client.
+    pub const METRICS: Wanted = Wanted {
+        domains: false,
+        senders: false,
+        origins: true,
+        arrivals: false,
+        expiries: false,
+        codes: false,
+        reasons: false,
+        causes: false,
+        oldest: false,
+    };
+
     /// The tables of both.
     #[must_use]
     pub fn or(self, other: Wanted) -> Wanted {

@@ -137,6 +137,11 @@ fn commands() -> Vec<Vec<&'static str>> {
         &["show", "A000001", "B000001", "--json", "--headers"],
         &["origins"],
         &["origins", "--json"],
+        &["reasons"],
+        &["reasons", "--json"],
+        &["reasons", "--raw"],
+        &["reasons", "--raw", "--json"],
+        &["reasons", "--by", "next-hop"],
     ]
     .map(<[&str]>::to_vec)
     .to_vec();

@@ -211,3 +211,25 @@ fn rules_name_the_login_and_the_client() {
         }
     }
 }
+
+#[test]
+fn metrics_count_the_top_login_and_the_top_client_and_name_none() {
+    let spool = mixed();
+    let output = Command::new(PROGRAM)
+        .args(["status", "--openmetrics", "--queue-directory"])
+        .arg(spool.path())
+        .args(["--now", &NOW.to_string()])
+        .output()
+        .expect("it runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    for wanted in [
+        "postfix_spool_top_login_messages{postfix_instance=\"postfix\",queue=\"deferred\"} 4\n",
+        "postfix_spool_top_client_messages{postfix_instance=\"postfix\",queue=\"active\"} 1\n",
+        "postfix_spool_top_login_messages{postfix_instance=\"postfix\",queue=\"hold\"} 0\n",
+    ] {
+        assert!(text.contains(wanted), "{wanted} is missing: {text}");
+    }
+    for name in ["anna", "2001:db8", "198.51.100"] {
+        assert!(!text.contains(name), "{name}: {text}");
+    }
+}

@@ -157,11 +157,12 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
     }
     let tables = match format {
         Format::Json => Wanted::DOCUMENT,
+        Format::OpenMetrics => Wanted::METRICS,
         _ if verbosity > 0 => Wanted {
             origins: false,
             ..Wanted::DOCUMENT
         },
-        _ => Wanted::default(),
+        Format::Plugin => Wanted::default(),
     };
     let state = match state {
         Some(path) => Some(StateFile::load(path, &mut options)?),

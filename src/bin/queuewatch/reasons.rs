@@ -15,6 +15,7 @@ use queuewatch::snapshot::Wanted;
 use queuewatch::snapshot::picked::reasons_picked;
 use queuewatch::snapshot::reasons::{By, Reason, Reasons};
 
+use crate::anonymize;
 use crate::args::{self, Flag, Word};
 use crate::{WHICH, of_library, print, queues_named, tell_unread, tell_unread_of};
 
@@ -41,6 +42,7 @@ const FLAGS: [Flag; 4] = [
 
 pub(crate) fn flags() -> Vec<Flag> {
     let mut flags = FLAGS.to_vec();
+    flags.extend(anonymize::FLAGS);
     flags.extend(of_library(&["causes"]));
     flags.extend(of_library(&WHICH));
     flags
@@ -54,6 +56,7 @@ struct Asked {
     by: Option<By>,
     limit: Option<usize>,
     raw: bool,
+    anonymize: anonymize::Asked,
     queues: QueueSet,
 }
 
@@ -77,6 +80,7 @@ impl Asked {
                 self.limit =
                     Some(number.ok_or_else(|| args::usage("--limit wants a number above 0"))?);
             }
+            _ if self.anonymize.take(name, value)? => {}
             _ => self.options.set(name, value)?,
         }
         Ok(())
@@ -158,6 +162,14 @@ fn tell(asked: &Asked, reasons: Reasons, now: i64, whole: bool) -> Result<ExitCo
         Some(limit) => reasons.cut(limit),
         None => 0,
     };
+    if let Some(anonymizer) = asked.anonymize.anonymizer()? {
+        for row in &mut reasons.rows {
+            row.domain = anonymizer.domain(&row.domain);
+            row.code = anonymizer.code(&row.code);
+            row.reason = anonymizer.text(&row.reason);
+            row.next_hop = anonymizer.text(&row.next_hop);
+        }
+    }
     if asked.json {
         return print(&format!("{}\n", json::reasons(&reasons, rest, now, whole)));
     }

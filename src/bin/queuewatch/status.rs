@@ -66,7 +66,8 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     }
     let tables = match format {
         Format::Json => Wanted::DOCUMENT,
-        _ => Wanted::default(),
+        Format::OpenMetrics => Wanted::METRICS,
+        Format::Text => Wanted::default(),
     };
     let judged = rights::raised(|| {
         let snapshot = options.scan(Purpose::Check(tables))?;

@@ -155,7 +155,11 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
 
 /// Watches until the process is ended or nobody reads what is printed.
 fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<ExitCode> {
-    let mut watch = rights::raised(|| Watch::open(options, Purpose::Check(Wanted::default())))?;
+    let tables = match outputs.openmetrics {
+        Some(_) => Wanted::METRICS,
+        None => Wanted::default(),
+    };
+    let mut watch = rights::raised(|| Watch::open(options, Purpose::Check(tables)))?;
     let supervisor = Supervisor::from_environment();
     let mut changes = HoldDown::new(lasting);
     let mut judged: Option<Instant> = None;
