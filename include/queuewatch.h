@@ -146,6 +146,16 @@
 #define QW_PROBLEM_INSTANCE 3
 
 /**
+ * Kind of a problem: the owner or mode of a file or directory stops Postfix.
+ */
+#define QW_PROBLEM_MISOWNED 4
+
+/**
+ * Kind of a problem: a message lies where Postfix does not look for it.
+ */
+#define QW_PROBLEM_MISPLACED 5
+
+/**
  * Flag of qw_shape_scan: count what qshape leaves out, too.
  */
 #define QW_SHAPE_ALL 1
@@ -1033,9 +1043,9 @@ qw_status qw_snapshot_measure_detail(const qw_snapshot *snapshot,
                                      qw_error **err);
 
 /**
- * Returns the number of problems that the snapshot keeps: what could not be read, what is damaged, which
- * instances could not be scanned. It keeps a limited number, the first ones; the measures spool.unreadable and
- * spool.damaged count all. 0 for NULL. Since 0.1.
+ * Returns the number of problems that the snapshot keeps: what could not be read, what is damaged, misowned or
+ * misplaced, which instances could not be scanned. It keeps a limited number of each, the first ones; the measures
+ * of `spool` count all. 0 for NULL. Since 0.1.
  */
 QW_API
 size_t qw_snapshot_problem_count(const qw_snapshot *snapshot);
@@ -1460,8 +1470,8 @@ QW_API
 const char *qw_event_name(int32_t kind);
 
 /**
- * Returns the name of a problem's kind: directory, file, damaged, instance; `?` for an unknown number.
- * Since 0.1.
+ * Returns the name of a problem's kind: directory, file, damaged, instance, misowned, misplaced; `?` for an
+ * unknown number. Since 0.1.
  */
 QW_API
 const char *qw_problem_name(int32_t kind);

@@ -99,6 +99,8 @@ static SV *kind_sv(pTHX_ int32_t kind)
     case QW_PROBLEM_FILE:      return newSVpvs("file");
     case QW_PROBLEM_DAMAGED:   return newSVpvs("damaged");
     case QW_PROBLEM_INSTANCE:  return newSVpvs("instance");
+    case QW_PROBLEM_MISOWNED:  return newSVpvs("misowned");
+    case QW_PROBLEM_MISPLACED: return newSVpvs("misplaced");
     default:                   return newSViv(kind);
     }
 }

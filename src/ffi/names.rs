@@ -8,6 +8,7 @@ use super::guard::fallible;
 use super::input::first_release_ends;
 use super::snapshot::{
     QW_PROBLEM_DAMAGED, QW_PROBLEM_DIRECTORY, QW_PROBLEM_FILE, QW_PROBLEM_INSTANCE,
+    QW_PROBLEM_MISOWNED, QW_PROBLEM_MISPLACED,
 };
 use super::watch::{
     QW_EVENT_ARRIVED, QW_EVENT_BLIND, QW_EVENT_CHANGED, QW_EVENT_DROPPED, QW_EVENT_LEFT,
@@ -110,8 +111,8 @@ pub extern "C" fn qw_event_name(kind: i32) -> *const c_char {
     )
 }
 
-/// Returns the name of a problem's kind: directory, file, damaged, instance; `?` for an unknown number.
-/// Since 0.1.
+/// Returns the name of a problem's kind: directory, file, damaged, instance, misowned, misplaced; `?` for an
+/// unknown number. Since 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn qw_problem_name(kind: i32) -> *const c_char {
     name!(kind,
@@ -119,6 +120,8 @@ pub extern "C" fn qw_problem_name(kind: i32) -> *const c_char {
         QW_PROBLEM_FILE => c"file",
         QW_PROBLEM_DAMAGED => c"damaged",
         QW_PROBLEM_INSTANCE => c"instance",
+        QW_PROBLEM_MISOWNED => c"misowned",
+        QW_PROBLEM_MISPLACED => c"misplaced",
     )
 }
 

@@ -45,6 +45,11 @@ pub const QW_PROBLEM_DAMAGED: i32 = 2;
 /// Kind of a problem: an instance could not be scanned at all.
 pub const QW_PROBLEM_INSTANCE: i32 = 3;
 
+/// Kind of a problem: the owner or mode of a file or directory stops Postfix.
+pub const QW_PROBLEM_MISOWNED: i32 = 4;
+/// Kind of a problem: a message lies where Postfix does not look for it.
+pub const QW_PROBLEM_MISPLACED: i32 = 5;
+
 /// A problem. The bytes live as long as the snapshot.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -194,9 +199,9 @@ pub unsafe extern "C" fn qw_snapshot_measure_detail(
     )
 }
 
-/// Returns the number of problems that the snapshot keeps: what could not be read, what is damaged, which
-/// instances could not be scanned. It keeps a limited number, the first ones; the measures spool.unreadable and
-/// spool.damaged count all. 0 for NULL. Since 0.1.
+/// Returns the number of problems that the snapshot keeps: what could not be read, what is damaged, misowned or
+/// misplaced, which instances could not be scanned. It keeps a limited number of each, the first ones; the measures
+/// of `spool` count all. 0 for NULL. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
@@ -233,6 +238,8 @@ pub unsafe extern "C" fn qw_snapshot_problem(
                 ProblemKind::File => QW_PROBLEM_FILE,
                 ProblemKind::Damaged => QW_PROBLEM_DAMAGED,
                 ProblemKind::Instance => QW_PROBLEM_INSTANCE,
+                ProblemKind::Misowned => QW_PROBLEM_MISOWNED,
+                ProblemKind::Misplaced => QW_PROBLEM_MISPLACED,
             },
             queue: problem
                 .queue

@@ -53,6 +53,8 @@ pub struct Instance {
     pub config_directory: Option<PathBuf>,
     /// Its spool; absolute unless the caller gave a relative path.
     pub queue_directory: PathBuf,
+    /// Whether the spool was named in place of the one in its main.cf, as that of a container is.
+    pub relocated: bool,
     /// The settings of its main.cf, or Postfix's defaults.
     pub settings: Settings,
     /// Whether its daemons should run. False for an instance with `multi_instance_enable = no` that was
@@ -112,6 +114,7 @@ pub fn find(selection: &Selection, mail_config: Option<&OsStr>) -> Result<Vec<Re
             name: DEFAULT_NAME.to_owned(),
             config_directory: None,
             queue_directory: queue_directory.clone(),
+            relocated: false,
             settings: Settings::default(),
             expected: true,
             classifier: Arc::default(),
@@ -221,9 +224,13 @@ impl Found {
                 ))
         };
         let name = self.name().map_err(place)?;
-        let queue_directory = match given {
-            Some(given) => given.clone(),
-            None => self.queue_directory().map_err(place)?,
+        let (queue_directory, relocated) = match given {
+            Some(given) => {
+                let own = self.queue_directory();
+                let own = own.is_ok_and(|own| same_directory(&own, given));
+                (given.clone(), !own)
+            }
+            None => (self.queue_directory().map_err(place)?, false),
         };
         let mut warnings = self.main_cf.warnings().to_vec();
         let settings = Settings::from_main_cf(&self.main_cf, &mut warnings);
@@ -238,6 +245,7 @@ impl Found {
             name,
             config_directory: Some(self.directory.clone()),
             queue_directory,
+            relocated,
             settings,
             expected: true,
             classifier: Arc::new(self.classifier()),

@@ -192,6 +192,10 @@ fn instance(taken: &InstanceSnapshot, snapshot: &Snapshot) -> Value {
             "path": path(&one.path),
             "fault": one.fault.to_string(),
         })).collect::<Vec<_>>(),
+        "misplaced": taken.misplaced.iter().map(|one| json!({
+            "queue": one.queue.name(),
+            "path": path(&one.path),
+        })).collect::<Vec<_>>(),
         "complete": taken.is_whole(),
         "queues": queues,
         "unreadable": taken.unreadable(),

@@ -274,6 +274,13 @@ fn long_output(snapshot: &Snapshot, verdict: &Verdict, verbosity: u8) -> Vec<Str
             let path = escape::path(&damaged.path);
             lines.push(format!("damaged: {path}: {}", damaged.damage));
         }
+        for misowned in &taken.misowned {
+            let path = escape::path(&misowned.path);
+            lines.push(format!("misowned: {path}: {}", misowned.fault));
+        }
+        for misplaced in &taken.misplaced {
+            lines.push(format!("misplaced: {misplaced}"));
+        }
         if verbosity > 1 {
             details(taken, snapshot.now, &mut lines);
         }

@@ -110,6 +110,13 @@ fn instance(taken: &InstanceSnapshot, now: i64, text: &mut String) {
             damaged.damage
         );
     }
+    for misowned in &taken.misowned {
+        let path = escape::path(&misowned.path);
+        let _ = writeln!(text, "misowned: {path}: {}", misowned.fault);
+    }
+    for misplaced in &taken.misplaced {
+        let _ = writeln!(text, "misplaced: {misplaced}");
+    }
 }
 
 /// The queue manager of a master that runs.

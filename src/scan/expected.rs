@@ -98,7 +98,9 @@ impl Misowned {
 
 impl Expected {
     /// Reads the settings of `instance` about its spool, which is open as `spool`. Without a main.cf, or if its
-    /// mail_owner is not a local user, the owner of most queue directories counts.
+    /// mail_owner is not a local user, the owner of most queue directories counts. It also counts for a spool
+    /// that was named in place of the one in main.cf, if no queue directory is the mail owner's: in a container
+    /// the same names have other numbers.
     pub(super) fn of(instance: &Instance, spool: BorrowedFd<'_>) -> Self {
         let settings = &instance.settings;
         let mut levels = [0; Queue::ALL.len()];
@@ -109,11 +111,15 @@ impl Expected {
             }
         }
         let configured = instance.config_directory.is_some();
-        let owner = configured.then(|| local_user(&settings.mail_owner));
-        let group = configured.then(|| local_group(&settings.setgid_group));
+        let owner = configured
+            .then(|| local_user(&settings.mail_owner))
+            .flatten();
+        let owners = owners(spool);
+        let foreign = instance.relocated && !owner.is_some_and(|owner| owners.contains(&owner));
+        let group = (configured && !foreign).then(|| local_group(&settings.setgid_group));
         Expected {
             levels,
-            owner: owner.flatten().or_else(|| majority(spool)),
+            owner: owner.filter(|_| !foreign).or_else(|| majority(&owners)),
             setgid_group: group.flatten(),
         }
     }
@@ -213,11 +219,15 @@ fn mode_fault(inode: Inode, needed: u32) -> Option<OwnerFault> {
     })
 }
 
+/// Returns the owners of the queue directories.
+fn owners(spool: BorrowedFd<'_>) -> Vec<u32> {
+    let inodes = Queue::ALL.map(|queue| sys::target_inode_at(spool.as_fd(), queue.name()).ok());
+    inodes.iter().flatten().map(|inode| inode.owner).collect()
+}
+
 /// Returns the user who owns most of the queue directories. Among several it is the least number that is not
 /// root's.
-fn majority(spool: BorrowedFd<'_>) -> Option<u32> {
-    let owners = Queue::ALL.map(|queue| sys::target_inode_at(spool.as_fd(), queue.name()).ok());
-    let owners: Vec<u32> = owners.iter().flatten().map(|inode| inode.owner).collect();
+fn majority(owners: &[u32]) -> Option<u32> {
     let count = |owner: u32| owners.iter().filter(|other| **other == owner).count();
     owners
         .iter()

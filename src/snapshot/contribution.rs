@@ -8,7 +8,7 @@
 //! file and those of a whole queue have the same type, and one function judges both.
 
 use super::histogram::Seconds;
-use super::{Damaged, MAX_EXAMPLES, RETRY_EDGES, Tally, Wanted};
+use super::{Damaged, MAX_EXAMPLES, Misplaced, RETRY_EDGES, Tally, Wanted};
 use crate::instance::Settings;
 use crate::postfix::queue::Queue;
 use crate::scan::{Depth, Misowned, Plan};
@@ -340,6 +340,12 @@ pub(crate) fn last_try(next: i64, arrival: Option<i64>, settings: &Settings) -> 
     // Waited as long as it was old: it was tried in the middle.
     let waited = (span / 2).min(most).max(least).min(span.max(0));
     next.checked_sub(waited)
+}
+
+/// Sorts what is misplaced by path and keeps the first [`MAX_EXAMPLES`].
+pub(crate) fn fold_misplaced(misplaced: &mut Vec<Misplaced>) {
+    misplaced.sort_by(|a, b| a.path.cmp(&b.path));
+    misplaced.truncate(MAX_EXAMPLES);
 }
 
 /// Sorts damaged files and keeps the first [`MAX_EXAMPLES`].

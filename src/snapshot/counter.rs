@@ -16,7 +16,7 @@ use super::logins::Logins;
 use super::name_counts::Names;
 use super::origins::make_key;
 use super::reasons::Mark;
-use super::{Damaged, Earliest, MAX_EXAMPLES, Tables, Tally, Wanted, Why};
+use super::{Damaged, Earliest, MAX_EXAMPLES, Misplaced, Tables, Tally, Wanted, Why};
 use crate::cause::Cause;
 use crate::cause::classify::Classifier;
 use crate::instance::Settings;
@@ -55,6 +55,7 @@ pub(super) struct Counter<'a> {
     pub(super) damaged: Vec<Damaged>,
     pub(super) misowned: Vec<Misowned>,
     pub(super) latest: Latest,
+    pub(super) misplaced: Vec<Misplaced>,
     tables: Tables,
     added: usize,
     /// Of the message that is being read.
@@ -88,6 +89,7 @@ impl<'a> Counter<'a> {
             damaged: Vec::new(),
             misowned: Vec::new(),
             latest: Latest::new(common.latest),
+            misplaced: Vec::new(),
             tables: Tables::default(),
             added: 0,
             queue: Queue::Active,
@@ -299,6 +301,12 @@ impl Observer for Counter<'_> {
         }
         if queue == Queue::Deferred {
             self.latest.see(message);
+        }
+        if message.misplaced && self.misplaced.len() < MAX_EXAMPLES {
+            self.misplaced.push(Misplaced {
+                queue,
+                path: message.path(),
+            });
         }
         let Some(envelope) = &message.envelope else {
             return;

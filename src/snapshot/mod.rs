@@ -21,6 +21,7 @@ pub mod spread;
 mod tables;
 mod tally;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -45,7 +46,7 @@ use crate::scan::latest::Latest;
 use crate::scan::{Gap, Misowned, Plan, Spool, fold_gaps};
 use crate::sys::{Disk, SinceBoot};
 use crate::threads::{Readers, Thread, spawn};
-use contribution::{Bounds, fold_damaged, fold_misowned};
+use contribution::{Bounds, fold_damaged, fold_misowned, fold_misplaced};
 use counter::{Common, Counter, Examples, keep_example};
 
 /// Gaps and damaged files of which a snapshot keeps the place; all are counted.
@@ -60,6 +61,27 @@ pub struct Damaged {
     pub path: PathBuf,
     /// The first thing wrong with it.
     pub damage: Damage,
+}
+
+/// A message where Postfix does not look for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misplaced {
+    /// Its queue.
+    pub queue: Queue,
+    /// Its full path.
+    pub path: PathBuf,
+}
+
+impl Misplaced {
+    /// The remedy.
+    pub const REMEDY: &str = "postsuper -s moves it to where Postfix looks";
+}
+
+impl fmt::Display for Misplaced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = crate::escape::path(&self.path);
+        write!(f, "{path} lies where Postfix does not look")
+    }
 }
 
 /// One instance's queues at one moment.
@@ -90,6 +112,8 @@ pub struct InstanceSnapshot {
     pub misowned: Vec<Misowned>,
     /// How many directories of queues, logs and sockets are among them.
     pub misowned_directories: u64,
+    /// The first [`MAX_EXAMPLES`] messages where Postfix does not look for them, by path.
+    pub misplaced: Vec<Misplaced>,
     /// Whether Postfix was never started on its spool.
     pub never_started: bool,
     /// The deferred messages that were tried last, if a sample may be asked for.
@@ -140,6 +164,7 @@ impl InstanceSnapshot {
         let mut impatient_senders = Names::default();
         let mut logins = Logins::default();
         let mut examples = Examples::new();
+        let mut misplaced = Vec::new();
         for mut counter in counters {
             counter.hand_over();
             for (sum, own) in tallies.iter_mut().zip(&counter.tallies) {
@@ -154,10 +179,12 @@ impl InstanceSnapshot {
             for (cause, id) in &counter.examples {
                 keep_example(&mut examples, *cause, id);
             }
+            misplaced.append(&mut counter.misplaced);
         }
         fold_gaps(&mut gaps, MAX_EXAMPLES);
         fold_damaged(&mut damaged);
         fold_misowned(&mut misowned);
+        fold_misplaced(&mut misplaced);
         let tables = common
             .tables
             .into_inner()
@@ -172,6 +199,7 @@ impl InstanceSnapshot {
             disk: spool.disk(),
             misowned,
             misowned_directories,
+            misplaced,
             never_started: spool.never_started(),
             master: daemons.master,
             qmgr: daemons.qmgr,

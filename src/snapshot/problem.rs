@@ -1,11 +1,11 @@
-//! What is wrong with a snapshot, as one list: what could not be read, what is damaged, which
-//! instances are broken.
+//! What is wrong with a snapshot, as one list: what could not be read, what is damaged, which owners and
+//! modes stop Postfix, which files lie where it does not look, which instances are broken.
 
 use std::os::unix::ffi::OsStrExt;
 
-use super::Snapshot;
+use super::{Misplaced, Snapshot};
 use crate::postfix::queue::Queue;
-use crate::scan::GapKind;
+use crate::scan::{GapKind, Misowned};
 
 /// The kinds of [`Problem`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,10 @@ pub enum ProblemKind {
     Damaged,
     /// An instance that could not be scanned at all.
     Instance,
+    /// A queue file or directory whose owner or mode stops Postfix.
+    Misowned,
+    /// A message where Postfix does not look for it.
+    Misplaced,
 }
 
 /// One thing wrong, in words.
@@ -39,7 +43,7 @@ pub struct Problem {
 
 impl Snapshot {
     /// All that is wrong of which the place was kept: broken instances, then by instance what could
-    /// not be read, then what is damaged.
+    /// not be read, then what is damaged, misowned and misplaced.
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         for error in &self.broken {
@@ -76,6 +80,27 @@ impl Snapshot {
                     path: Some(damaged.path.as_os_str().as_bytes().into()),
                     message: format!("{shown}: {}", damaged.damage),
                     remedy: None,
+                    errno: None,
+                });
+            }
+            for misowned in &taken.misowned {
+                let shown = crate::escape::path(&misowned.path);
+                problems.push(Problem {
+                    kind: ProblemKind::Misowned,
+                    queue: misowned.queue,
+                    path: Some(misowned.path.as_os_str().as_bytes().into()),
+                    message: format!("{shown}: {}", misowned.fault),
+                    remedy: Some(Misowned::REMEDY.to_owned()),
+                    errno: None,
+                });
+            }
+            for misplaced in &taken.misplaced {
+                problems.push(Problem {
+                    kind: ProblemKind::Misplaced,
+                    queue: Some(misplaced.queue),
+                    path: Some(misplaced.path.as_os_str().as_bytes().into()),
+                    message: misplaced.to_string(),
+                    remedy: Some(Misplaced::REMEDY.to_owned()),
                     errno: None,
                 });
             }

@@ -4,7 +4,7 @@
 //! domain, code and reason, and lists of those. Rare properties (damage, gaps, long names, a creation time)
 //! are in separate maps.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
@@ -148,6 +148,8 @@ pub(super) struct Ledger {
     pub(super) log_gaps: HashMap<EntryId, Gap>,
     pub(super) damage: HashMap<EntryId, Damage>,
     pub(super) faults: HashMap<EntryId, OwnerFault>,
+    /// Messages where Postfix does not look for them.
+    pub(super) misplaced: HashSet<EntryId>,
     names: Interner,
     /// Domain, code and reason, each an [`Id`].
     causes: Interner,
@@ -441,6 +443,7 @@ impl Ledger {
         }
         if file.ready && file.misplaced {
             flags |= MISPLACED;
+            self.misplaced.insert(id);
         }
         if let Some(fault) = file.fault.filter(|_| file.ready) {
             flags |= MISOWNED;
@@ -562,6 +565,9 @@ impl Ledger {
         }
         if flags & MISOWNED != 0 {
             self.faults.remove(&id);
+        }
+        if flags & MISPLACED != 0 {
+            self.misplaced.remove(&id);
         }
         if flags & DAMAGED != 0 {
             self.damage.remove(&id);

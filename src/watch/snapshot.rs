@@ -15,10 +15,14 @@ use crate::postfix::queue::Queue;
 use crate::scan::latest::Latest;
 use crate::scan::{Gap, Misowned, fold_gaps};
 use crate::snapshot::Names;
-use crate::snapshot::contribution::{Bounds, fold_damaged, fold_misowned, reports_damage};
+use crate::snapshot::contribution::{
+    Bounds, fold_damaged, fold_misowned, fold_misplaced, reports_damage,
+};
 use crate::snapshot::counter::Examples;
 use crate::snapshot::logins::Logins;
-use crate::snapshot::{Damaged, Earlier, InstanceSnapshot, MAX_EXAMPLES, Previous, Snapshot};
+use crate::snapshot::{
+    Damaged, Earlier, InstanceSnapshot, MAX_EXAMPLES, Misplaced, Previous, Snapshot,
+};
 
 /// How much of a snapshot is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,6 +196,17 @@ fn instance(
         }
     }
     fold_misowned(&mut misowned);
+    let mut misplaced = Vec::new();
+    for id in &ledger.misplaced {
+        let row = tracked.directories.row(ledger.entry(*id).directory_id);
+        if let (DirectoryKind::Queue(directory), true) = (&row.what, row.instance == number) {
+            misplaced.push(Misplaced {
+                queue: directory.queue,
+                path: directory.path.join(OsStr::from_bytes(ledger.name(*id))),
+            });
+        }
+    }
+    fold_misplaced(&mut misplaced);
     let tables = match taken {
         Taken::Whole => spool
             .totals
@@ -214,6 +229,7 @@ fn instance(
         disk: spool.spool.disk(),
         misowned,
         misowned_directories,
+        misplaced,
         never_started: spool.spool.never_started(),
         master: seen.master,
         qmgr: seen.qmgr,

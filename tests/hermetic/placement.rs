@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use crate::support::spool::Spool;
 use queuewatch::drill::QueueFile;
 use queuewatch::options::{Options, Purpose};
+use queuewatch::postfix::queue::Queue;
+use queuewatch::snapshot::{Problem, ProblemKind};
 use queuewatch::watch::Watch;
 use serde_json::Value;
 
@@ -36,6 +38,22 @@ fn message() -> Vec<u8> {
         .todo(b"b@one.example")
         .content(b"Subject: x\n\nHello\n");
     file.build().bytes
+}
+
+/// The problems of a scan, which are those of a watch too.
+fn problems(spool: &Spool) -> Vec<Problem> {
+    let mut options = Options::default();
+    let path = spool.path();
+    options
+        .set("queue-directory", path.as_os_str().as_bytes())
+        .expect("a directory");
+    let scanned = options
+        .scan(Purpose::Everything)
+        .expect("a scan")
+        .problems();
+    let mut watch = Watch::open(&options, Purpose::Everything).expect("a watch");
+    assert_eq!(watch.snapshot().expect("a snapshot").problems(), scanned);
+    scanned
 }
 
 /// The figure of `measure`, which must be exact.
@@ -91,8 +109,28 @@ fn a_message_is_misplaced_where_its_name_does_not_lead() {
         text.contains("deferred/A/B00004 lies where Postfix does not look"),
         "{text}"
     );
+    let problems = problems(&spool);
+    let told: Vec<_> = problems.iter().map(|one| one.kind).collect();
+    assert_eq!(told, [ProblemKind::Misplaced; 4]);
+    let path = spool.path().join("deferred/A/0/A00005");
+    assert_eq!(
+        problems[0].path.as_deref(),
+        Some(path.as_os_str().as_bytes())
+    );
+    assert_eq!(problems[0].queue, Some(Queue::Deferred));
+    let (_, text) = run(PLUGIN, &[], &spool, &["-v"]);
+    let line = format!(
+        "\nmisplaced: {} lies where Postfix does not look\n",
+        path.display()
+    );
+    assert!(text.contains(&line), "{text}");
+    let (_, text) = run(TOOL, &["status"], &spool, &[]);
+    assert!(text.contains(&line), "{text}");
     let (_, text) = run(PLUGIN, &[], &spool, &["--format", "json"]);
     let document: Value = serde_json::from_str(&text).expect("JSON");
+    let paths = &document["instances"][0]["misplaced"];
+    assert_eq!(paths[0]["path"], path.to_str().expect("UTF-8"));
+    assert_eq!(paths.as_array().map(Vec::len), Some(4));
     assert_eq!(
         document["instances"][0]["queues"]["deferred"]["misplaced"],
         3
@@ -162,6 +200,15 @@ fn a_directory_without_its_owner_bits_is_critical() {
             text.contains(&told) && text.contains("postfix set-permissions"),
             "{text}"
         );
+        let problems = problems(&spool);
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert_eq!(problems[0].kind, ProblemKind::Misowned);
+        assert_eq!(problems[0].message, told);
+        assert!(problems[0].remedy.is_some());
+        for (program, first, more) in [(PLUGIN, &[][..], &["-v"][..]), (TOOL, &["status"], &[])] {
+            let (_, text) = run(program, first, &spool, more);
+            assert!(text.contains(&format!("\nmisowned: {told}\n")), "{text}");
+        }
         set(name, 0o700);
     }
 }
@@ -223,4 +270,71 @@ fn what_another_user_owns_is_critical_and_a_watch_sees_it() {
     // Files in maildrop belong to who sent them.
     give("maildrop/C00003", 12_345);
     assert_eq!(figure(&spool, "spool.misowned"), "0");
+}
+
+/// A container's spool in a volume: the configuration names a mail owner who has another number there.
+#[test]
+fn a_spool_of_a_container_has_the_owner_of_its_directories() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let spool = Spool::empty();
+    spool.write("deferred/A/A00001", &message(), 0o700);
+    let all = ["deferred/A/A00001", "deferred/A"];
+    let top = fs::read_dir(spool.path()).expect("a spool");
+    let top: Vec<_> = top.map(|entry| entry.expect("an entry").path()).collect();
+    let give_all = |owner| {
+        let below = all.iter().map(|name| spool.path().join(name));
+        for path in below.chain(top.iter().cloned()) {
+            chown(path, Some(owner), None).expect("root may");
+        }
+    };
+    let config = tempfile::tempdir().expect("a temporary folder");
+    let settings = |queue_directory: &str| {
+        // The mail owner here is root; in the container it is 12345.
+        let text = format!("queue_directory = {queue_directory}\nmail_owner = root\n");
+        fs::write(config.path().join("main.cf"), text).expect("a file");
+    };
+    let check = |more: &[&str]| {
+        let output = Command::new(PLUGIN)
+            .arg("--config-directory")
+            .arg(config.path())
+            .args(more)
+            .args(["--now", &NOW.to_string(), "-c", "spool.misowned=0"])
+            .output()
+            .expect("it runs");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let path = spool.path();
+    let named = path.to_str().expect("UTF-8");
+    let volume = ["--queue-directory", named];
+    settings("/var/spool/elsewhere");
+    give_all(12_345);
+    let text = check(&volume);
+    assert!(text.starts_with("POSTFIX QUEUE OK"), "{text}");
+    // One file of root stops that container's Postfix.
+    chown(spool.path().join(all[0]), Some(0), None).expect("root may");
+    let text = check(&volume);
+    assert!(
+        text.contains("its owner is user 0, not the mail owner 12345"),
+        "{text}"
+    );
+    // Where the numbers are alike, the configuration counts: a directory of another user is wrong.
+    give_all(0);
+    chown(spool.path().join("active"), Some(12_345), None).expect("root may");
+    let text = check(&volume);
+    assert!(
+        text.contains("its owner is user 12345, not the mail owner 0"),
+        "{text}"
+    );
+    // The spool of the configuration itself has its mail owner, whoever owns it.
+    settings(named);
+    give_all(12_345);
+    for more in [&[][..], &volume] {
+        let text = check(more);
+        assert!(
+            text.contains("its owner is user 12345, not the mail owner 0"),
+            "{text}"
+        );
+    }
 }

@@ -83,7 +83,7 @@ class Problem:
     remedy: str | None
     path: str | None
     kind: str
-    """directory, file, damaged or instance."""
+    """directory, file, damaged, instance, misowned or misplaced."""
     queue: str | None
     errno: int | None
 
@@ -289,6 +289,8 @@ PROBLEM_KINDS = {
     _abi.QW_PROBLEM_FILE: "file",
     _abi.QW_PROBLEM_DAMAGED: "damaged",
     _abi.QW_PROBLEM_INSTANCE: "instance",
+    _abi.QW_PROBLEM_MISOWNED: "misowned",
+    _abi.QW_PROBLEM_MISPLACED: "misplaced",
 }
 
 

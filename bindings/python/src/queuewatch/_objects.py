@@ -139,7 +139,7 @@ class Snapshot(_Closable):
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What could not be read, damaged queue files, and instances that are broken."""
+        """What could not be read, damaged, misowned and misplaced files, and instances that are broken."""
         handle = self._handle
         count = lib.qw_snapshot_problem_count(handle)
         return tuple(self._problem(handle, index) for index in range(count))

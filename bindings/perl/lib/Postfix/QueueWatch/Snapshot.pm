@@ -71,8 +71,8 @@ The second of the epoch that ages count from.
 
 =head2 problems
 
-What could not be read, damaged queue files, and instances that are broken: a list of hash references with C<message>,
-C<remedy>, C<path>, C<kind> (C<directory>, C<file>, C<damaged> or C<instance>), C<queue> (a name or C<undef>), C<errno>.
+What could not be read, damaged, misowned and misplaced queue files, and instances that are broken: a list of hash references with C<message>,
+C<remedy>, C<path>, C<kind> (C<directory>, C<file>, C<damaged>, C<instance>, C<misowned> or C<misplaced>), C<queue> (a name or C<undef>), C<errno>.
 
 =head2 instances
 
