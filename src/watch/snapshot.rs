@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use super::ledger::{DirectoryId, EntryId};
@@ -185,28 +186,8 @@ fn instance(
             misowned.extend(found);
         }
     }
-    for (id, fault) in &ledger.faults {
-        let row = tracked.directories.row(ledger.entry(*id).directory_id);
-        if let (DirectoryKind::Queue(directory), true) = (&row.what, row.instance == number) {
-            misowned.push(Misowned {
-                queue: Some(directory.queue),
-                path: directory.path.join(OsStr::from_bytes(ledger.name(*id))),
-                fault: *fault,
-            });
-        }
-    }
+    misowned.extend(misowned_files(tracked, number));
     fold_misowned(&mut misowned);
-    let mut misplaced = Vec::new();
-    for id in &ledger.misplaced {
-        let row = tracked.directories.row(ledger.entry(*id).directory_id);
-        if let (DirectoryKind::Queue(directory), true) = (&row.what, row.instance == number) {
-            misplaced.push(Misplaced {
-                queue: directory.queue,
-                path: directory.path.join(OsStr::from_bytes(ledger.name(*id))),
-            });
-        }
-    }
-    fold_misplaced(&mut misplaced);
     let tables = match taken {
         Taken::Whole => spool
             .totals
@@ -229,7 +210,7 @@ fn instance(
         disk: spool.spool.disk(),
         misowned,
         misowned_directories,
-        misplaced,
+        misplaced: misplaced(tracked, number),
         never_started: spool.spool.never_started(),
         master: seen.master,
         qmgr: seen.qmgr,
@@ -241,4 +222,38 @@ fn instance(
         examples: Examples::default(),
         sample: None,
     }
+}
+
+/// The queue and the path of a queue file of the spool `number`; `None` if it is of another one.
+fn place(tracked: &Tracked, number: usize, id: EntryId) -> Option<(Queue, PathBuf)> {
+    let ledger = &tracked.ledger;
+    let row = tracked.directories.row(ledger.entry(id).directory_id);
+    match &row.what {
+        DirectoryKind::Queue(directory) if row.instance == number => {
+            let name = OsStr::from_bytes(ledger.name(id));
+            Some((directory.queue, directory.path.join(name)))
+        }
+        _ => None,
+    }
+}
+
+fn misowned_files(tracked: &Tracked, number: usize) -> impl Iterator<Item = Misowned> {
+    tracked.ledger.faults.iter().filter_map(move |(id, fault)| {
+        let (queue, path) = place(tracked, number, *id)?;
+        Some(Misowned {
+            queue: Some(queue),
+            path,
+            fault: *fault,
+        })
+    })
+}
+
+fn misplaced(tracked: &Tracked, number: usize) -> Vec<Misplaced> {
+    let ids = tracked.ledger.misplaced.iter();
+    let places = ids.filter_map(|id| place(tracked, number, *id));
+    let mut misplaced = places
+        .map(|(queue, path)| Misplaced { queue, path })
+        .collect();
+    fold_misplaced(&mut misplaced);
+    misplaced
 }

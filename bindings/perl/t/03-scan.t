@@ -24,12 +24,31 @@ my $spool = Corpus::spool();
 open my $file, '>', "$spool/active/DAMAGED1" or die "$!\n";
 close $file;
 chmod oct 700, "$spool/active/DAMAGED1" or die "$!\n";
+# Its owner is that of its queue, who may be another than root.
+my (undef, undef, undef, undef, $uid, $gid) = stat "$spool/active";
+chown $uid, $gid, "$spool/active/DAMAGED1" or die "$!\n";
 my @problems = Postfix::QueueWatch->scan(queue_directory => $spool)->problems;
 is(scalar @problems, 1, 'one problem');
 is($problems[0]{path}, "$spool/active/DAMAGED1", 'its path');
 like($problems[0]{message}, qr/empty file at byte 0/, 'its text');
 is($problems[0]{queue}, 'active', 'its queue');
 is($problems[0]{kind}, 'damaged', 'its kind');
+
+# So are a directory that its owner cannot write to, and a message where Postfix does not look.
+mkdir "$spool/active/D" or die "$!\n";
+chmod oct 700, "$spool/active/D" or die "$!\n";
+chown $uid, $gid, "$spool/active/D" or die "$!\n";
+rename "$spool/active/DAMAGED1", "$spool/active/D/DAMAGED1" or die "$!\n";
+chmod oct 500, "$spool/hold" or die "$!\n";
+@problems = Postfix::QueueWatch->scan(queue_directory => $spool)->problems;
+is_deeply([map { $_->{kind} } @problems], [qw(damaged misowned misplaced)], 'their kinds');
+like($problems[1]{message}, qr/its mode is 0500 and lacks 0200/, 'what is misowned');
+like($problems[1]{remedy}, qr/postfix set-permissions/, 'its remedy');
+is($problems[2]{path}, "$spool/active/D/DAMAGED1", 'what is misplaced');
+like($problems[2]{remedy}, qr/postsuper -s/, 'its remedy');
+chmod oct 700, "$spool/hold" or die "$!\n";
+rename "$spool/active/D/DAMAGED1", "$spool/active/DAMAGED1" or die "$!\n";
+rmdir "$spool/active/D" or die "$!\n";
 chmod oct 0, "$spool/active/DAMAGED1" or die "$!\n";
 
 my @instances = $q->instances;

@@ -11,6 +11,7 @@ import json
 import os
 import pickle
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import CORPUS, NOW, ROOT, Run
+from conftest import CORPUS, NOW, ROOT, Run, unpacked
 
 import queuewatch
 from queuewatch import Message, Quality, State
@@ -108,16 +109,38 @@ def test_a_lower_bound_is_no_value(closed_spool: Path, as_nobody: Run) -> None:
     assert str(error).startswith("deferred.messages is at least 0; ")
     assert held == 7
     assert state is not State.OK
-    (problem,) = problems
-    assert (problem.path, problem.kind, problem.queue) == (
-        str(closed_spool / "deferred"),
-        "directory",
-        "deferred",
-    )
+    # Whoever looks cannot list it, and Postfix cannot either.
+    problem, misowned = problems
+    place = (str(closed_spool / "deferred"), "deferred")
+    assert (problem.kind, problem.path, problem.queue) == ("directory", *place)
+    assert (misowned.kind, misowned.path, misowned.queue) == ("misowned", *place)
+    assert "postfix set-permissions" in misowned.remedy
     assert problem.errno == 13
     assert "permission denied (EACCES)" in problem.message
     assert "CAP_DAC_READ_SEARCH" in problem.remedy
     assert str(problem).endswith(problem.remedy)
+
+
+def test_what_is_misowned_or_misplaced_is_a_problem(tmp_path: Path) -> None:
+    spool = unpacked(tmp_path)
+    (spool / "hold").chmod(0o500)
+    name = "9999999A"
+    message = next(file for file in (spool / "active").iterdir() if file.is_file())
+    misplaced = spool / "active" / "A" / name
+    misplaced.parent.mkdir(mode=0o700)
+    owner = message.stat()
+    shutil.copy(message, misplaced)
+    misplaced.chmod(0o700)
+    for made in (misplaced, misplaced.parent):
+        os.chown(made, owner.st_uid, owner.st_gid)
+    problems = queuewatch.scan(queue_directory=spool, now=NOW).problems
+    assert [(one.kind, one.queue, one.path) for one in problems] == [
+        ("misowned", "hold", str(spool / "hold")),
+        ("misplaced", "active", str(misplaced)),
+    ]
+    assert "its mode is 0500 and lacks 0200" in problems[0].message
+    assert "postfix set-permissions" in problems[0].remedy
+    assert "postsuper -s" in problems[1].remedy
 
 
 def test_messages_are_those_of_postqueue(snap: queuewatch.Snapshot, listing: list[dict[str, Any]]) -> None:
