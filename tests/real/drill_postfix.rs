@@ -82,7 +82,6 @@ impl Instance {
         };
         let made = make(&spool, &plan, &mut |_, _| {}).unwrap();
         Instance {
-            relocated: false,
             _home: home,
             config,
             plan,
