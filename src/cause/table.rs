@@ -244,6 +244,20 @@ pub const BY_WORDS: &[Row] = &[
     reply("poor reputation", Blocked, "IronPort"),
     reply("too many spams | too many errors from your ip", Blocked, "Free"),
 
+    // Codes of mail that lacks authentication: Gmail limits its rate, and only authentication ends that.
+    coded("4.7.20", "", Blocked, "no passing DKIM signature, RFC 7372"),
+    coded("4.7.21", "", Blocked, "no acceptable DKIM signature, RFC 7372"),
+    coded("4.7.22", "", Blocked, "no DKIM signature that fits the author, RFC 7372"),
+    coded("4.7.23", "", Blocked, "SPF validation failed, RFC 7372; Gmail: no PTR record"),
+    coded("4.7.24", "", Blocked, "SPF validation error, RFC 7372"),
+    coded("4.7.25", "", Blocked, "reverse DNS validation failed, RFC 7372"),
+    coded("4.7.26", "", Blocked, "multiple authentication checks failed, RFC 7372, Gmail"),
+    coded("4.7.27", "", Blocked, "Gmail: SPF; RFC 7505"),
+    coded("4.7.30", "", Blocked, "Gmail: DKIM"),
+    coded("4.7.32", "", Blocked, "Gmail: author and domain do not fit"),
+    coded("4.7.40", "", Blocked, "Gmail: DMARC"),
+    coded("4.7.29", "", Tls, "Gmail: no TLS"),
+
     // Replies about our rate.
     reply("rate limit", Throttled, "Gmail, Outlook, Barracuda"),
     reply("rate-limit | unusual amount | too many concurrent connections from", Throttled, "several servers"),
