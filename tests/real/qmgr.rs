@@ -20,16 +20,12 @@ use crate::support::postfix::{GREYLISTED, Options, Postfix, PublicProgram, as_no
 /// master(8) starts again what has failed after 60 s.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-fn tool(name: &str) -> PublicProgram {
-    PublicProgram::copy(match name {
-        "queuewatch" => env!("CARGO_BIN_EXE_queuewatch"),
-        _ => env!("CARGO_BIN_EXE_check_postfix_queue"),
-    })
-}
+const PLUGIN: &str = env!("CARGO_BIN_EXE_check_postfix_queue");
+const QUEUEWATCH: &str = env!("CARGO_BIN_EXE_queuewatch");
 
 /// Standard output of `program` for the instance, whatever its exit code.
-fn output(program: &PublicProgram, postfix: &Postfix, arguments: &[&str]) -> String {
-    let mut command = program.command();
+fn output(program: &str, postfix: &Postfix, arguments: &[&str]) -> String {
+    let mut command = Command::new(program);
     command.args(arguments).arg("--config-directory");
     let output = command.arg(postfix.config_directory()).output();
     String::from_utf8(output.expect("it runs").stdout).expect("UTF-8")
@@ -37,7 +33,7 @@ fn output(program: &PublicProgram, postfix: &Postfix, arguments: &[&str]) -> Str
 
 /// The check by its defaults.
 fn check(postfix: &Postfix) -> String {
-    output(&tool("check_postfix_queue"), postfix, &[])
+    output(PLUGIN, postfix, &[])
 }
 
 fn asked(postfix: &Postfix) -> Asked {
@@ -92,9 +88,8 @@ fn every_face_says_whether_it_lives() {
     let text = check(&postfix);
     assert!(!text.contains("qmgr.running is"), "{text}");
     assert!(text.contains(" qmgr_running=1;;1:;0"), "{text}");
-    let (queuewatch, json) = (tool("queuewatch"), ["status", "--json"]);
-    let document: Value =
-        serde_json::from_str(&output(&queuewatch, &postfix, &json)).expect("JSON");
+    let json = ["status", "--json"];
+    let document: Value = serde_json::from_str(&output(QUEUEWATCH, &postfix, &json)).expect("JSON");
     let of_qmgr = &document["instances"][0]["qmgr"];
     assert_eq!(of_qmgr["pid"], process.as_raw_nonzero().get());
     assert_eq!(of_qmgr["running"], true);
@@ -115,16 +110,15 @@ fn every_face_says_whether_it_lives() {
         text.contains("qmgr.running is 0 (no child of master, process "),
         "{text}"
     );
-    let document: Value =
-        serde_json::from_str(&output(&queuewatch, &postfix, &json)).expect("JSON");
+    let document: Value = serde_json::from_str(&output(QUEUEWATCH, &postfix, &json)).expect("JSON");
     assert_eq!(document["instances"][0]["qmgr"]["running"], false);
     assert_eq!(document["instances"][0]["master"]["running"], true);
-    let metrics = output(&queuewatch, &postfix, &["status", "--openmetrics"]);
+    let metrics = output(QUEUEWATCH, &postfix, &["status", "--openmetrics"]);
     let sample = "postfix_spool_qmgr_running{postfix_instance=\"postfix-queuewatch\"} 0\n";
     assert!(metrics.contains(sample), "{metrics}");
-    let status = output(&queuewatch, &postfix, &["status"]);
+    let status = output(QUEUEWATCH, &postfix, &["status"]);
     assert!(status.contains("qmgr does not run"), "{status}");
-    let doctor = output(&queuewatch, &postfix, &["doctor"]);
+    let doctor = output(QUEUEWATCH, &postfix, &["doctor"]);
     assert!(
         doctor.contains("the queue manager does not run, so no mail is delivered"),
         "{doctor}"
@@ -133,14 +127,12 @@ fn every_face_says_whether_it_lives() {
 
     // A deadline that leaves no second decides nothing: a default is silent then, a given rule is not.
     let hurried = ["--timeout", "0.5", "--critical", "qmgr.running=1:"];
-    let text = output(&tool("check_postfix_queue"), &postfix, &hurried);
+    let text = output(PLUGIN, &postfix, &hurried);
     assert!(text.starts_with("POSTFIX QUEUE UNKNOWN"), "{text}");
     assert!(text.contains("qmgr.running is unknown: one look"), "{text}");
 
     // A copy of a spool has no queue manager, and no default asks for one.
-    let plugin = tool("check_postfix_queue");
-    let spool = plugin
-        .command()
+    let spool = Command::new(PLUGIN)
         .arg("--queue-directory")
         .arg(postfix.queue_directory())
         .output()
@@ -274,7 +266,7 @@ fn seen(command: &mut Command) -> Value {
 fn whoever_is_not_shown_it_says_unknown() {
     let postfix = Postfix::start(&Options::default());
     wait_for_qmgr(&postfix);
-    let program = tool("queuewatch");
+    let program = PublicProgram::copy(QUEUEWATCH);
     let mut status = program.command();
     status.args(["status", "--json", "--config-directory"]);
     status.arg(postfix.config_directory());

@@ -21,8 +21,14 @@ impl PublicProgram {
         let path = folder
             .path()
             .join(program.file_name().expect("a program has a name"));
-        fs::copy(program, &path).unwrap_or_else(|error| panic!("{}: {error}", program.display()));
-        set_mode(&path, 0o755);
+        // By another process: while this one had the copy open for writing, a child that another test starts would
+        // hold it too until its exec, and to run the copy would fail as busy (ETXTBSY).
+        let status = Command::new("install")
+            .args(["-m", "755"])
+            .args([program, &path])
+            .status()
+            .expect("install(1) runs");
+        assert!(status.success(), "{}", program.display());
         PublicProgram {
             path,
             _folder: folder,
