@@ -208,7 +208,9 @@ def test_a_message_has_its_origin(snap: queuewatch.Snapshot) -> None:
 def test_filters_pick_messages_by_option_name(spool: Path) -> None:
     every = queuewatch.scan(queue_directory=spool, now=NOW)
     some = queuewatch.scan(queue_directory=spool, now=NOW, client="127.0.0.1", older="1h")
-    wanted = {m.queue_id for m in every.messages() if m.client == b"127.0.0.1" and NOW - (m.arrival or NOW) > 3600}
+    wanted = {
+        m.queue_id for m in every.messages() if m.client == b"127.0.0.1" and NOW - (m.arrival or NOW) > 3600
+    }
     assert {m.queue_id for m in some.messages()} == wanted
     assert 0 < len(wanted) < len(list(every.messages()))
     # A snapshot sums up all messages, whatever filters pick.
