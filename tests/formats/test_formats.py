@@ -73,7 +73,9 @@ def test_every_message_is_shown_by_the_schema(spool: str) -> None:
     at = ("--queue-directory", spool)
     names = set()
     for queue in ("maildrop", "incoming", "active", "deferred", "hold", "corrupt"):
-        files = [path for path in (Path(spool) / queue).rglob("*") if path.is_file() and not path.is_symlink()]
+        files = [
+            path for path in (Path(spool) / queue).rglob("*") if path.is_file() and not path.is_symlink()
+        ]
         names |= {path.name for path in files if path.name.isascii() and path.name.isalnum()}
     ids = sorted(names)[:200]
     if not ids:

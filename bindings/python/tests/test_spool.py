@@ -139,8 +139,8 @@ def test_what_is_misowned_or_misplaced_is_a_problem(tmp_path: Path) -> None:
         ("misplaced", "active", str(misplaced)),
     ]
     assert "its mode is 0500 and lacks 0200" in problems[0].message
-    assert "postfix set-permissions" in problems[0].remedy
-    assert "postsuper -s" in problems[1].remedy
+    assert "postfix set-permissions" in (problems[0].remedy or "")
+    assert "postsuper -s" in (problems[1].remedy or "")
 
 
 def test_messages_are_those_of_postqueue(snap: queuewatch.Snapshot, listing: list[dict[str, Any]]) -> None:
@@ -256,7 +256,9 @@ def test_a_verdict_has_state_words_and_findings(snap: queuewatch.Snapshot) -> No
     first = verdict.findings[0]
     assert (first.measure, first.range, first.value) == ("deferred.oldest", "2d", 500000)
     assert (first.state, first.quality) == (State.CRITICAL, Quality.EXACT)
-    assert verdict.summary == "POSTFIX QUEUE CRITICAL: " + ", ".join(map(str, verdict.findings))
+    findings = ", ".join(map(str, verdict.findings))
+    # Who acts, and on what, follows the findings.
+    assert verdict.summary.startswith(f"POSTFIX QUEUE CRITICAL: {findings}; ours: ")
     assert verdict.output() == f"{verdict.summary} | {verdict.perfdata}\n"
     assert verdict.output(1).startswith(verdict.summary)
     assert len(verdict.output(1)) > len(verdict.output(0))

@@ -7,8 +7,8 @@
 >>> verdict = snap.check(warning=["deferred.oldest=4h"], critical=["deferred.oldest=2d", "hold.messages=5"])
 >>> print(verdict.state, int(verdict.state))
 CRITICAL 2
->>> print(verdict.summary)
-POSTFIX QUEUE CRITICAL: deferred.oldest is 5d 18h (critical 2d), hold.messages is 7 (critical 5)
+>>> print(", ".join(str(finding) for finding in verdict.findings))
+deferred.oldest is 5d 18h (critical 2d), hold.messages is 7 (critical 5)
 >>> for message in snap.messages(queue="hold"):
 ...     if len(message.recipients) > 2:
 ...         print(message.queue_id, message.sender_text, *message.recipients_text)
@@ -16,8 +16,8 @@ POSTFIX QUEUE CRITICAL: deferred.oldest is 5d 18h (critical 2d), hold.messages i
 
 >>> for reason in snap.reasons("deferred")[:2]:
 ...     print(reason.recipients, reason.domain_text, reason.code, reason.reason)
+95 alpha.example 4.4.1 connect to IP[IP]:1: Connection refused
 83 greylist.example 4.7.1 Greylisted, please try again in N seconds
-76 alpha.example 4.4.1 delivery temporarily suspended: connect to IP[IP]:1: Connection refused
 >>> shape = queuewatch.shape(queue_directory="spool", now=1795461304)
 >>> [row.total for row in shape.rows("deferred") if row.domain == b"TOTAL"]
 [1922]

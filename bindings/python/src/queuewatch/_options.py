@@ -19,6 +19,7 @@ Value = Union[Path, int, float, datetime, timedelta]
 Option = Union[Value, Sequence[Value], None]
 Texts = Union[str, bytes, Sequence[Union[str, bytes]], None]
 Rules = Union[str, bytes, int, float, Sequence[Union[str, bytes, int, float]], None]
+Ages = Union[str, int, float, timedelta, Sequence[Union[str, int, float, timedelta]], None]
 Duration = Union[str, int, float, timedelta, None]
 
 
@@ -44,6 +45,19 @@ class ScanOptions(RuleOptions, total=False):
     previous: str | bytes | None
     readers: int | None
     gentle: bool | None
+    causes: Path | None
+    recipient: Texts
+    sender: Texts
+    domain: Texts
+    reason: Texts
+    cause: Texts
+    login: Texts
+    client: Texts
+    subject: Texts
+    older: Ages
+    younger: Ages
+    expiring: Ages
+    larger: Rules
 
 
 class WatchOptions(ScanOptions, total=False):
