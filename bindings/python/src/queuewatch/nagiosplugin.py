@@ -8,8 +8,8 @@
 >>> check()
 >>> print(check.name, check.state)
 POSTFIX QUEUE critical
->>> print(*check.results, sep="; ")
-deferred.oldest is 5d 18h (critical 2d); hold.messages is 7 (outside range 0:5)
+>>> [str(result).split(" (")[0] for result in check.results]
+['deferred.oldest is 5d 18h', 'hold.messages is 7']
 
 A plugin calls `check.main()`. For the queues alone the ready program check_postfix_queue is the better one.
 
