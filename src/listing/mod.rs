@@ -1,7 +1,7 @@
 //! Lists the messages of some spools one by one: those that the filters pick, in the order of the directories
 //! or sorted.
 //!
-//! [`pick`] selects messages, `stream` and [`sort`] define their order, [`recipients`] selects their
+//! [`pick`] selects messages, `stream` and [`sort`] define their order, `told` selects their
 //! recipients. The caller formats the text of a message.
 
 pub mod pick;

@@ -20,7 +20,7 @@ pub const MAX_KEPT: usize = 1 << 20;
 /// What qshape does with a file.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Outcome {
-    /// The file counts. [`Addresses`] holds sender and recipients.
+    /// The file counts. [`Kept`] holds sender and recipients.
     Accepted {
         /// The arrival time, in seconds of the epoch, as a Perl number.
         time: f64,
