@@ -172,8 +172,9 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
     let judged = rights::raised(|| {
         let mut snapshot = options.scan(Purpose::Check(tables))?;
         let verdict = options.check(&snapshot)?;
-        // Why, for whom, who acts: read only if a rule alerts.
-        if matches!(verdict.state, State::Warning | State::Critical) {
+        // Why, for whom, who acts: words of the first line, read only if a rule alerts.
+        let has_words = format == Format::Plugin && !options.counts();
+        if has_words && matches!(verdict.state, State::Warning | State::Critical) {
             snapshot.take_samples(deadline);
         }
         Ok((snapshot, verdict))
