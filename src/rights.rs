@@ -11,9 +11,9 @@
 use std::cell::Cell;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use once_cell::race::OnceBox;
 use rustix::process::{DumpableBehavior, Gid, Uid};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sys;
 
 /// Set once, by [`begin`], if the rights are borrowed.
-static LOAN: OnceLock<Loan> = OnceLock::new();
+static LOAN: OnceBox<Loan> = OnceBox::new();
 /// Set by [`give_up`].
 static GIVEN_UP: AtomicBool = AtomicBool::new(false);
 
@@ -69,7 +69,7 @@ pub fn begin() -> Result<()> {
         return Ok(());
     };
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(refused)?;
-    let loan = LOAN.get_or_init(|| loan);
+    let loan = LOAN.get_or_init(|| Box::new(loan));
     loan.suspend().map_err(refused)
 }
 

@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-use once_cell::sync::Lazy;
+use once_cell::race::OnceBox;
 
 use super::Anonymizer;
 use crate::cause::table::{BY_WORDS, Row};
@@ -16,7 +16,12 @@ use crate::postfix::delay_reason::is_status_code;
 use crate::postfix::origin::address_of;
 
 /// Words that name nobody, in lower case.
-static WORDS: Lazy<HashSet<&'static str>> = Lazy::new(|| {
+fn words() -> &'static HashSet<&'static str> {
+    static WORDS: OnceBox<HashSet<&'static str>> = OnceBox::new();
+    WORDS.get_or_init(|| Box::new(common_words()))
+}
+
+fn common_words() -> HashSet<&'static str> {
     let listed = include_str!("words.txt").split_whitespace();
     let phrases = BY_WORDS.iter().flat_map(Row::phrases);
     let parts =
@@ -24,7 +29,7 @@ static WORDS: Lazy<HashSet<&'static str>> = Lazy::new(|| {
     listed
         .chain(parts.filter(|part| !part.is_empty()))
         .collect()
-});
+}
 
 /// The longest number that stays, in digits: seconds, ports, sizes.
 const MAX_DIGITS: usize = 5;
@@ -133,7 +138,7 @@ fn is_known(word: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(word) else {
         return false;
     };
-    is_short_number(word) || WORDS.contains(text.to_ascii_lowercase().as_str())
+    is_short_number(word) || words().contains(text.to_ascii_lowercase().as_str())
 }
 
 fn is_short_number(word: &[u8]) -> bool {

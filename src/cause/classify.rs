@@ -5,7 +5,7 @@
 //! so the time does not grow with the table.
 
 use aho_corasick::{AhoCorasick, MatchKind};
-use once_cell::sync::Lazy;
+use once_cell::race::OnceBox;
 
 use super::next_hop::{NextHops, Peer, Role};
 use super::parts::{self, Parts, Said};
@@ -200,7 +200,7 @@ fn by_words(parts: &Parts<'_>, said: Said, code: &[u8]) -> Option<Cause> {
             }
         }
     };
-    let words = &*WORDS;
+    let words = Words::get();
     for found in words.finder.find_overlapping_iter(parts.text) {
         if let Some(place) = words.rows.get(found.pattern().as_usize()) {
             see(*place);
@@ -230,32 +230,41 @@ struct Words {
     wordless: Vec<usize>,
 }
 
-static WORDS: Lazy<Words> = Lazy::new(|| {
-    let mut phrases = Vec::new();
-    let mut rows = Vec::new();
-    let mut wordless = Vec::new();
-    for (place, row) in BY_WORDS.iter().enumerate() {
-        for phrase in row.phrases() {
-            if phrase.is_empty() {
-                wordless.push(place);
-            } else {
-                phrases.push(phrase);
-                rows.push(place);
+impl Words {
+    /// Those of the table, built once. No thread waits for another that builds them: a child forked
+    /// meanwhile would wait for ever.
+    fn get() -> &'static Words {
+        static WORDS: OnceBox<Words> = OnceBox::new();
+        WORDS.get_or_init(|| Box::new(Words::of_table()))
+    }
+
+    fn of_table() -> Words {
+        let mut phrases = Vec::new();
+        let mut rows = Vec::new();
+        let mut wordless = Vec::new();
+        for (place, row) in BY_WORDS.iter().enumerate() {
+            for phrase in row.phrases() {
+                if phrase.is_empty() {
+                    wordless.push(place);
+                } else {
+                    phrases.push(phrase);
+                    rows.push(place);
+                }
             }
         }
+        let finder = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .match_kind(MatchKind::Standard)
+            .build(phrases);
+        // The table is fixed and far below the limits of the builder; a test builds it.
+        let finder = finder.unwrap_or_else(|error| unreachable!("the table of causes: {error}"));
+        Words {
+            finder,
+            rows,
+            wordless,
+        }
     }
-    let finder = AhoCorasick::builder()
-        .ascii_case_insensitive(true)
-        .match_kind(MatchKind::Standard)
-        .build(phrases);
-    // The table is fixed and far below the limits of the builder; a test builds it.
-    let finder = finder.unwrap_or_else(|error| unreachable!("the table of causes: {error}"));
-    Words {
-        finder,
-        rows,
-        wordless,
-    }
-});
+}
 
 /// What stands before the name in Postfix's own texts (dns_lookup.c, smtp_addr.c, smtp_proto.c).
 const BEFORE: [&[u8]; 7] = [

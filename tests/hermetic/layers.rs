@@ -102,3 +102,30 @@ fn every_test_file_is_a_module_of_a_binary() {
         }
     }
 }
+
+/// A child that was forked while another thread filled such a static would wait for it for ever.
+#[test]
+fn no_static_makes_a_thread_wait_for_another() {
+    let mut files = Vec::new();
+    sources(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+        &mut files,
+    );
+    let waits = ["Lazy", "OnceLock", "OnceCell", "Once<", "Mutex", "RwLock"];
+    let mut statics = 0;
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        let code = text.split("\nmod tests").next().unwrap_or(&text);
+        for line in code.lines().map(str::trim_start) {
+            let line = line.strip_prefix("pub ").unwrap_or(line);
+            if !line.starts_with("static ") {
+                continue;
+            }
+            statics += 1;
+            let kind = line.split('=').next().unwrap_or(line);
+            let blocking = waits.iter().find(|name| kind.contains(*name));
+            assert_eq!(blocking, None, "{}: {line}", file.display());
+        }
+    }
+    assert!(statics > 5, "{statics} statics");
+}
