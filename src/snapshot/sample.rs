@@ -53,9 +53,10 @@ impl InstanceSnapshot {
         self.wanted.reasons && self.plan.depth(Queue::Deferred) == Some(Depth::Reasons)
     }
 
-    /// Reads the sample, unless all reasons are known or one was read already.
+    /// Reads the sample, unless all reasons are known, one was read already, or only names were counted.
     pub(crate) fn take_sample(&mut self, now: i64, deadline: Deadline) {
-        if self.sample.is_some() || self.reads_all_reasons() {
+        let only_names = self.plan.depth(Queue::Deferred) == Some(Depth::Names);
+        if only_names || self.sample.is_some() || self.reads_all_reasons() {
             return;
         }
         if self.latest.len() == 0 {

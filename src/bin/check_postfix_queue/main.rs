@@ -173,8 +173,8 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
         let mut snapshot = options.scan(Purpose::Check(tables))?;
         let verdict = options.check(&snapshot)?;
         // Why, for whom, who acts: words of the first line, read only if a rule alerts.
-        let has_words = format == Format::Plugin && !options.counts();
-        if has_words && matches!(verdict.state, State::Warning | State::Critical) {
+        let breached = matches!(verdict.state, State::Warning | State::Critical);
+        if breached && format == Format::Plugin {
             snapshot.take_samples(deadline);
         }
         Ok((snapshot, verdict))
