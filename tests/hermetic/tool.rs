@@ -127,6 +127,32 @@ fn reasons_are_put_together_cut_and_left_as_they_are() {
 }
 
 #[test]
+fn reasons_of_the_messages_that_filters_pick() {
+    let spool = sick();
+    // The commands that an alert says to run next have these filters.
+    let cases: [(&[&str], &[&str]); 5] = [
+        (&["--domain", "two.example"], &["two.example"]),
+        (&["--cause", "unreachable"], &["one.example"]),
+        (&["--not", "--cause", "unreachable"], &["two.example"]),
+        (&["--older", "1h", "deferred"], &["one.example"]),
+        (&["--domain", "none.example"], &[]),
+    ];
+    for (words, expected) in cases {
+        let words = [&["reasons", "--json"], words].concat();
+        let (code, text, error) = told(&mut command(&spool, &words));
+        assert_eq!((code, error.as_str()), (0, ""), "{words:?}");
+        let json: Value = serde_json::from_str(&text).expect("JSON");
+        let rows = json["reasons"].as_array().expect("rows").iter();
+        let domains: Vec<&str> = rows
+            .map(|row| row["domain"].as_str().expect("a domain"))
+            .collect();
+        assert_eq!(domains, expected, "{words:?}");
+    }
+    let (code, _, error) = told(&mut command(&spool, &["reasons", "--not"]));
+    assert_eq!(code, 2, "{error}");
+}
+
+#[test]
 fn a_runbook_is_printed_without_a_spool() {
     let spool = Spool::empty();
     for name in [

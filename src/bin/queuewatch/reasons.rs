@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use queuewatch::clock::Age;
 use queuewatch::error::Result;
 use queuewatch::escape;
-use queuewatch::listing::{Pick, Request};
+use queuewatch::listing::Request;
 use queuewatch::options::{Options, Purpose, Takes};
 use queuewatch::postfix::queue::{Queue, QueueSet};
 use queuewatch::render::{json, moment};
@@ -17,7 +17,7 @@ use queuewatch::snapshot::reasons::{By, Reason, Reasons};
 
 use crate::anonymize;
 use crate::args::{self, Flag, Word};
-use crate::{WHICH, of_library, print, queues_named, tell_unread, tell_unread_of};
+use crate::{WHICH, filters, of_library, print, queues_named, tell_unread, tell_unread_of};
 
 pub(crate) const HELP: &str = "\
 Usage: queuewatch reasons [OPTIONS] [QUEUE ...]
@@ -26,6 +26,8 @@ Prints for whom mail waits and why: recipients by destination domain, enhanced s
 last delay reason, in which ADDRESS, HOST, IP, URL, ID, TIME and N stand for what changes; with the
 cause and who acts; most recipients first, with the age of the oldest message. Without QUEUE:
 deferred, active, incoming, hold.
+
+Filters pick messages: any of one kind, all of the kinds that are given; --not before one turns it.
 ";
 
 #[rustfmt::skip]
@@ -44,6 +46,7 @@ pub(crate) fn flags() -> Vec<Flag> {
     let mut flags = FLAGS.to_vec();
     flags.extend(anonymize::FLAGS);
     flags.extend(of_library(&["causes"]));
+    flags.extend(filters());
     flags.extend(of_library(&WHICH));
     flags
 }
@@ -100,7 +103,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     if asked.queues.is_empty() {
         asked.queues = QueueSet::TOTAL.without(Queue::Maildrop);
     }
-    match asked.raw {
+    match asked.raw || !asked.options.pick()?.is_empty() {
         true => picked(&asked),
         false => counted(asked),
     }
@@ -136,7 +139,7 @@ fn picked(asked: &Asked) -> Result<ExitCode> {
     let options = &asked.options;
     let request = Request {
         queues: asked.queues,
-        pick: Pick::default(),
+        pick: options.pick()?.clone(),
         sort: None,
         limit: None,
         reasons: true,
