@@ -35,15 +35,7 @@ fn a_queue_file_of_root_ends_qmgr() {
     let text = check(&postfix);
     assert!(text.starts_with("POSTFIX QUEUE CRITICAL"), "{text}");
     assert!(text.contains("spool.misowned is 1"), "{text}");
-    let flush = |postfix: &Postfix| {
-        let status = Command::new("postqueue")
-            .arg("-c")
-            .arg(postfix.config_directory())
-            .arg("-f")
-            .status();
-        assert!(status.expect("postqueue runs").success());
-    };
-    flush(&postfix);
+    postfix.request_flush();
     postfix.wait_until("qmgr ends at the file of root", PATIENCE, |postfix| {
         let log = postfix.maillog();
         log.contains("/qmgr[") && log.contains("fatal: ") && log.contains(&id)

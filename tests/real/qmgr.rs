@@ -71,12 +71,7 @@ fn restart_qmgr(postfix: &Postfix) {
     let before = wait_for_qmgr(postfix);
     kill_process(before, Signal::KILL).expect("root may");
     postfix.wait_until("another qmgr runs", PATIENCE, |postfix| {
-        let output = Command::new("postqueue")
-            .arg("-c")
-            .arg(postfix.config_directory())
-            .arg("-f")
-            .output();
-        assert!(output.expect("postqueue runs").status.success());
+        postfix.request_flush();
         qmgr(postfix).is_some_and(|now| now != before)
     });
 }
@@ -239,12 +234,7 @@ fn one_that_dies_of_a_file_of_root_is_told() {
     postfix.wait_quiet();
     let file = postfix.queue_file(&id);
     chown(&file, Some(0), None).expect("root may");
-    let status = Command::new("postqueue")
-        .arg("-c")
-        .arg(postfix.config_directory())
-        .arg("-f")
-        .status();
-    assert!(status.expect("postqueue runs").success());
+    postfix.request_flush();
     postfix.wait_until("qmgr is gone", PATIENCE, |postfix| {
         let text = check(postfix);
         text.contains("qmgr.running is 0") && text.contains("spool.misowned is 1")

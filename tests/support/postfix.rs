@@ -250,11 +250,16 @@ impl Postfix {
         self.postsuper("-d", queue_id);
     }
 
-    /// `postqueue -f`, and waits until qmgr has taken up every message that was in deferred.
-    pub(crate) fn flush(&self) {
-        let before = self.files("deferred");
+    /// `postqueue -f`, which starts a queue manager where none runs.
+    pub(crate) fn request_flush(&self) {
         let mut command = self.command("postqueue", "-c");
         self.run(command.arg("-f"));
+    }
+
+    /// [`Self::request_flush`], and waits until qmgr has taken up every message that was in deferred.
+    pub(crate) fn flush(&self) {
+        let before = self.files("deferred");
+        self.request_flush();
         // A retry renames the queue file, which sets its ctime even where it comes back under the same name.
         self.wait_until("every deferred message is retried", PATIENCE, |postfix| {
             let now = postfix.files("deferred");
