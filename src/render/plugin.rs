@@ -10,8 +10,7 @@ use crate::escape;
 use crate::measure::{Kind, Measure, Quality, Subject, Unit, quantity};
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::rules::{Finding, Level, Range, State, Verdict};
-use crate::snapshot::ages::{self, Ages};
-use crate::snapshot::name_counts::Names;
+use crate::snapshot::ages;
 use crate::snapshot::{InstanceSnapshot, Snapshot, Traffic};
 use crate::spelling::option;
 
@@ -337,23 +336,7 @@ fn growth(snapshot: &Snapshot, verdict: &Verdict, lines: &mut Vec<String>) {
 
 /// Recipients by domain and age, over all queues except corrupt, laid out like qshape.
 fn table(snapshot: &Snapshot, lines: &mut Vec<String>) {
-    let mut domains = Names::<Ages>::default();
-    let mut all = Ages::default();
-    for taken in snapshot
-        .instances
-        .iter()
-        .filter(|taken| taken.wanted.domains)
-    {
-        for queue in Queue::ALL {
-            if queue != Queue::Corrupt {
-                domains.merge(&taken.tables[queue].domains);
-            }
-        }
-    }
-    for (_, ages) in domains.iter() {
-        all += ages;
-    }
-    all += &domains.others;
+    let (domains, all) = snapshot.ages_by_domain();
     if all.total == 0 {
         return;
     }
@@ -415,18 +398,7 @@ fn reasons(snapshot: &Snapshot, lines: &mut Vec<String>) {
 }
 
 fn senders(snapshot: &Snapshot, lines: &mut Vec<String>) {
-    let mut senders = Names::<u64>::default();
-    for taken in snapshot
-        .instances
-        .iter()
-        .filter(|taken| taken.wanted.senders)
-    {
-        for queue in Queue::ALL {
-            if queue != Queue::Corrupt {
-                senders.merge(&taken.tables[queue].senders);
-            }
-        }
-    }
+    let senders = snapshot.messages_by_sender();
     if senders.is_empty() {
         return;
     }

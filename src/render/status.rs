@@ -85,15 +85,10 @@ fn instance(taken: &InstanceSnapshot, now: i64, text: &mut String) {
         "{:<10} {:>10} {:>11} {:>11}  oldest",
         "queue", "messages", "recipients", "size"
     );
-    let mut total = Tally::default();
     for queue in taken.plan.queues().iter() {
-        let tally = taken.tally(queue);
-        if QueueSet::TOTAL.contains(queue) {
-            total += tally;
-        }
-        row(queue.name(), tally, now, text);
+        row(queue.name(), taken.tally(queue), now, text);
     }
-    row("total", &total, now, text);
+    row("total", &total(taken), now, text);
     causes(taken, text);
     settings(taken, text);
     for warning in &instance.warnings {
@@ -131,23 +126,28 @@ fn qmgr(taken: &InstanceSnapshot) -> &'static str {
     }
 }
 
-/// One queue; a lower bound ends in `+`.
-fn row(name: &str, tally: &Tally, now: i64, text: &mut String) {
-    let bound = |text: String, exact: bool| if exact { text } else { text + "+" };
-    let whole = tally.is_whole();
-    let oldest = match tally.oldest {
+/// The sums of the queues of `total`.
+pub(super) fn total(taken: &InstanceSnapshot) -> Tally {
+    let queues = taken.plan.queues().and(QueueSet::TOTAL);
+    let mut total = Tally::default();
+    for queue in queues.iter() {
+        total += taken.tally(queue);
+    }
+    total
+}
+
+/// The age of the oldest message of `tally`; [`UNKNOWN`] if there are messages and none has an age.
+pub(super) fn oldest(tally: &Tally, now: i64) -> String {
+    match tally.oldest {
         Some(at) => Age(now.saturating_sub(at).max(0)).to_string(),
         None if tally.messages > 0 => UNKNOWN.to_owned(),
         None => "-".to_owned(),
-    };
-    let mut line = format!(
-        "{name:<10} {:>10} {:>11} {:>11}  {:<8} ",
-        bound(tally.messages.to_string(), whole),
-        bound(tally.recipients.to_string(), whole && tally.torn == 0),
-        bound(Unit::Bytes.show(tally.bytes as f64), whole),
-        bound(oldest, whole && tally.ageless == 0),
-    );
-    for (count, what) in [
+    }
+}
+
+/// What is unusual about the files of `tally`, one phrase for each.
+pub(super) fn remarks(tally: &Tally) -> Vec<String> {
+    [
         (tally.overdue, "overdue"),
         (tally.damaged, "damaged"),
         (tally.altered, "with altered modes"),
@@ -156,12 +156,26 @@ fn row(name: &str, tally: &Tally, now: i64, text: &mut String) {
         (tally.not_ready, "not ready"),
         (tally.strays, "where Postfix does not look"),
         (tally.unreadable, "unreadable"),
-    ] {
-        if count > 0 {
-            let _ = write!(line, " {count} {what},");
-        }
-    }
-    let _ = writeln!(text, "{}", line.trim_end_matches([' ', ',']));
+    ]
+    .iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{count} {what}"))
+    .collect()
+}
+
+/// One queue; a lower bound ends in `+`.
+fn row(name: &str, tally: &Tally, now: i64, text: &mut String) {
+    let bound = |text: String, exact: bool| if exact { text } else { text + "+" };
+    let whole = tally.is_whole();
+    let line = format!(
+        "{name:<10} {:>10} {:>11} {:>11}  {:<8}  {}",
+        bound(tally.messages.to_string(), whole),
+        bound(tally.recipients.to_string(), whole && tally.torn == 0),
+        bound(Unit::Bytes.show(tally.bytes as f64), whole),
+        bound(oldest(tally, now), whole && tally.ageless == 0),
+        remarks(tally).join(", "),
+    );
+    let _ = writeln!(text, "{}", line.trim_end());
 }
 
 /// Recipients by cause, and who acts.

@@ -2,6 +2,7 @@
 
 use std::ops::{AddAssign, Index, IndexMut};
 
+use super::Snapshot;
 use super::ages::Ages;
 use super::contribution::Sign;
 use super::histogram::Seconds;
@@ -9,7 +10,7 @@ use super::name_counts::{Count, Names};
 use super::reasons::{Mark, Why};
 use super::spread::Spread;
 use crate::cause::{Acts, CAUSES, Cause};
-use crate::postfix::queue::Queue;
+use crate::postfix::queue::{Queue, QueueSet};
 
 /// Tables that somebody asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,6 +36,19 @@ pub struct Wanted {
 }
 
 impl Wanted {
+    /// No table.
+    pub const NONE: Wanted = Wanted {
+        domains: false,
+        senders: false,
+        origins: false,
+        arrivals: false,
+        expiries: false,
+        codes: false,
+        reasons: false,
+        causes: false,
+        oldest: false,
+    };
+
     /// All tables.
     pub const ALL: Wanted = Wanted {
         domains: true,
@@ -57,15 +71,8 @@ impl Wanted {
 
     /// The tables that OpenMetrics need beside what rules do: the count of the top login and client.
     pub const METRICS: Wanted = Wanted {
-        domains: false,
-        senders: false,
         origins: true,
-        arrivals: false,
-        expiries: false,
-        codes: false,
-        reasons: false,
-        causes: false,
-        oldest: false,
+        ..Wanted::NONE
     };
 
     /// The tables of both.
@@ -255,5 +262,32 @@ impl Index<Queue> for Tables {
 impl IndexMut<Queue> for Tables {
     fn index_mut(&mut self, queue: Queue) -> &mut QueueTables {
         &mut self.0[queue.index()]
+    }
+}
+impl Snapshot {
+    /// Recipients by destination domain and age over the queues of `total`, and of all domains together.
+    pub fn ages_by_domain(&self) -> (Names<Ages>, Ages) {
+        let mut domains = Names::<Ages>::default();
+        for taken in self.instances.iter().filter(|taken| taken.wanted.domains) {
+            for queue in QueueSet::TOTAL.iter() {
+                domains.merge(&taken.tables[queue].domains);
+            }
+        }
+        let mut all = domains.others;
+        for (_, ages) in domains.iter() {
+            all += ages;
+        }
+        (domains, all)
+    }
+
+    /// Messages by envelope sender over the queues of `total`.
+    pub fn messages_by_sender(&self) -> Names<u64> {
+        let mut senders = Names::default();
+        for taken in self.instances.iter().filter(|taken| taken.wanted.senders) {
+            for queue in QueueSet::TOTAL.iter() {
+                senders.merge(&taken.tables[queue].senders);
+            }
+        }
+        senders
     }
 }

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 
 use html::{Cell, Column, text};
 
-use super::{moment, next_step, plugin};
+use super::{moment, next_step, plugin, status};
 use crate::cause::Cause;
 use crate::clock::Age;
 use crate::escape;
@@ -21,7 +21,6 @@ use crate::postfix::queue::{Queue, QueueSet};
 use crate::rules::{State, Verdict};
 use crate::scan::MessageRow;
 use crate::snapshot::ages::{self, Ages};
-use crate::snapshot::name_counts::Names;
 use crate::snapshot::reasons::By;
 use crate::snapshot::sample::CausesKnown;
 use crate::snapshot::{InstanceSnapshot, RETRY_EDGES, Snapshot, Tally, origins};
@@ -185,15 +184,10 @@ fn queues(snapshot: &Snapshot) -> String {
     ];
     of_each(snapshot, |taken| {
         let mut rows = Vec::new();
-        let mut total = Tally::default();
         for queue in taken.plan.queues().iter() {
-            let tally = taken.tally(queue);
-            if QueueSet::TOTAL.contains(queue) {
-                total += tally;
-            }
-            rows.push(queue_row(queue.name(), tally, snapshot.now));
+            rows.push(queue_row(queue.name(), taken.tally(queue), snapshot.now));
         }
-        rows.push(queue_row("total", &total, snapshot.now));
+        rows.push(queue_row("total", &status::total(taken), snapshot.now));
         let state = match &taken.master {
             Master::Running { .. } => "master runs",
             Master::Stopped => "master is stopped",
@@ -214,20 +208,6 @@ fn queue_row(name: &str, tally: &Tally, now: i64) -> Vec<Cell> {
     };
     let whole = tally.is_whole();
     let age = tally.oldest.map(|at| now.saturating_sub(at).max(0));
-    let oldest = age.map_or("-".to_owned(), |age| Age(age).to_string());
-    let notes: Vec<String> = [
-        (tally.overdue, "overdue"),
-        (tally.damaged, "damaged"),
-        (tally.altered, "with altered modes"),
-        (tally.misowned, "with an owner or mode that stops Postfix"),
-        (tally.misplaced, "in a wrong hash directory"),
-        (tally.not_ready, "not ready"),
-        (tally.unreadable, "unreadable"),
-    ]
-    .iter()
-    .filter(|(count, _)| *count > 0)
-    .map(|(count, what)| format!("{count} {what}"))
-    .collect();
     let size = Unit::Bytes.show(tally.bytes as f64);
     let counted = |count: u64, exact| {
         Cell::sorted(
@@ -241,25 +221,15 @@ fn queue_row(name: &str, tally: &Tally, now: i64) -> Vec<Cell> {
         counted(tally.recipients, whole && tally.torn == 0),
         Cell::sorted(&bound(size, whole), tally.bytes.min(i64::MAX as u64) as i64),
         Cell::sorted(
-            &bound(oldest, whole && tally.ageless == 0),
+            &bound(status::oldest(tally, now), whole && tally.ageless == 0),
             age.unwrap_or(-1),
         ),
-        Cell::text(&notes.join(", ")),
+        Cell::text(&status::remarks(tally).join(", ")),
     ]
 }
 
 fn heatmap(snapshot: &Snapshot) -> String {
-    let mut domains = Names::<Ages>::default();
-    for taken in &snapshot.instances {
-        for queue in QueueSet::TOTAL.iter() {
-            domains.merge(&taken.tables[queue].domains);
-        }
-    }
-    let mut all = Ages::default();
-    for (_, ages) in domains.iter() {
-        all += ages;
-    }
-    all += &domains.others;
+    let (domains, all) = snapshot.ages_by_domain();
     if all.total == 0 {
         return "<p>No recipients.</p>\n".to_owned();
     }
@@ -412,10 +382,7 @@ fn from(snapshot: &Snapshot) -> String {
                 .map(move |queue| &taken.tables[queue])
         })
     };
-    let mut senders = Names::<u64>::default();
-    for table in tables() {
-        senders.merge(&table.senders);
-    }
+    let senders = snapshot.messages_by_sender();
     let mut out = String::new();
     let mut logins: Vec<_> = origins::by_login(tables()).into_iter().collect();
     let mut clients: Vec<_> = origins::by_client(tables()).into_iter().collect();
