@@ -12,7 +12,7 @@ use queuewatch::show::{Request, tell};
 
 use crate::anonymize;
 use crate::args::{self, Flag, Word};
-use crate::{FAILED, of_library, print, tell_unread};
+use crate::{FAILED, WHICH, of_library, print, tell_unread};
 
 pub(crate) const HELP: &str = "\
 Usage: queuewatch show [OPTIONS] QUEUE_ID ...
@@ -36,22 +36,15 @@ const FLAGS: [Flag; 4] = [
         help: "list every directory for a message that is not where Postfix looks for it" },
 ];
 
-/// The options that say which spool and when.
-const WHICH: [&str; 6] = [
-    "config-directory",
-    "queue-directory",
-    "all-instances",
-    "instance",
-    "now",
-    "timeout",
-];
 /// The most bytes of text.
 const MAX_BODY: usize = 1 << 20;
 
 pub(crate) fn flags() -> Vec<Flag> {
     let mut flags = FLAGS.to_vec();
     flags.extend(anonymize::FLAGS);
-    flags.extend(of_library(&WHICH));
+    // One message is read by one thread.
+    let which = of_library(&WHICH).into_iter();
+    flags.extend(which.filter(|flag| !matches!(flag.name, "readers" | "gentle")));
     flags
 }
 
