@@ -44,11 +44,7 @@ pub(super) fn words(snapshot: &Snapshot, findings: &[Finding], length: usize) ->
     }
     let (reasons, sampled) = known(snapshot);
     let about = |row: &&Reason| match (worst.rule.measure.kind, &worst.rule.measure.argument) {
-        (Kind::Cause, Argument::Name(name)) => match name.as_str() {
-            "ours" => row.acts.is_ours(),
-            "theirs" => row.acts.is_theirs(),
-            name => row.cause.name() == name,
-        },
+        (Kind::Cause, Argument::Name(name)) => row.is_of_cause(name),
         (Kind::Domain, Argument::Name(name)) => row.domain.eq_ignore_ascii_case(name.as_bytes()),
         (Kind::TopDomain, _) => {
             worst.figure.detail.as_ref().is_none_or(|name| {

@@ -63,12 +63,7 @@ fn cause_line(snapshot: &Snapshot, measure: &crate::measure::Measure) -> String 
     let Argument::Name(name) = &measure.argument else {
         return String::new();
     };
-    let about = |row: &&Reason| match name.as_str() {
-        "ours" => row.acts.is_ours(),
-        "theirs" => row.acts.is_theirs(),
-        name => row.cause.name() == name,
-    };
-    let Some(row) = reasons.rows.iter().find(about) else {
+    let Some(row) = reasons.rows.iter().find(|row| row.is_of_cause(name)) else {
         return format!("do: {measure}: queuewatch reasons deferred");
     };
     let hop = quoted(&escape::printable(&row.next_hop, NAME));

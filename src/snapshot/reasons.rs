@@ -239,6 +239,15 @@ impl Reason {
         }
     }
 
+    /// Whether it has the cause `name`, as rules spell it: a cause, `ours` or `theirs`.
+    pub fn is_of_cause(&self, name: &str) -> bool {
+        match name {
+            "ours" => self.acts.is_ours(),
+            "theirs" => self.acts.is_theirs(),
+            name => self.cause.name() == name,
+        }
+    }
+
     /// Takes in `other`, which is alike but for its next hop.
     fn take_in(&mut self, other: &Reason) {
         fn pick(a: Option<i64>, b: Option<i64>, of: fn(i64, i64) -> i64) -> Option<i64> {
