@@ -10,24 +10,24 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// The stop flag of a call and its step counter.
 #[derive(Debug, Default)]
-pub struct Control {
+pub(crate) struct Control {
     stopped: AtomicBool,
     steps: AtomicU64,
 }
 
 impl Control {
     /// Stops all calls with this control, including those that have not started.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
     }
 
     /// Whether [`Control::stop`] was called.
-    pub fn is_stopped(&self) -> bool {
+    pub(crate) fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::Relaxed)
     }
 
     /// The number of files that the calls with this control have reached.
-    pub fn steps(&self) -> u64 {
+    pub(crate) fn steps(&self) -> u64 {
         self.steps.load(Ordering::Relaxed)
     }
 }
@@ -37,7 +37,7 @@ thread_local! {
 }
 
 /// Runs `body` with `control` on this thread.
-pub fn under<T>(control: Option<Arc<Control>>, body: impl FnOnce() -> T) -> T {
+pub(crate) fn under<T>(control: Option<Arc<Control>>, body: impl FnOnce() -> T) -> T {
     /// Puts back the control before, be it while a panic passes.
     struct Before(Option<Arc<Control>>);
     impl Drop for Before {

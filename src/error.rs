@@ -170,7 +170,7 @@ impl Error {
 ///
 /// Never advise chmod, chgrp or ACLs there: Postfix interprets group bits on a queue file as commands
 /// (postfix.md, "Group and other mode bits are commands").
-pub fn remedy_for(errno: i32) -> Option<&'static str> {
+pub(crate) fn remedy_for(errno: i32) -> Option<&'static str> {
     match errno {
         libc::EACCES | libc::EPERM => Some(
             "run as root or grant CAP_DAC_READ_SEARCH, see \"queuewatch doctor\"; never change modes or \
@@ -184,7 +184,7 @@ pub fn remedy_for(errno: i32) -> Option<&'static str> {
 }
 
 /// The symbolic name of `errno`, as in errno(3); `errno N` for unknown numbers.
-pub fn errno_name(errno: i32) -> String {
+pub(crate) fn errno_name(errno: i32) -> String {
     let name = match errno {
         libc::EACCES => "EACCES",
         libc::EPERM => "EPERM",
@@ -217,7 +217,7 @@ pub fn errno_name(errno: i32) -> String {
 }
 
 /// The text of `errno` from strerror(3) in the C locale, in lower case.
-pub fn errno_text(errno: i32) -> String {
+pub(crate) fn errno_text(errno: i32) -> String {
     let mut text = io::Error::from_raw_os_error(errno).to_string();
     if let Some(end) = text.rfind(" (os error") {
         text.truncate(end);

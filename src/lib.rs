@@ -188,8 +188,7 @@ pub mod escape;
 #[doc(hidden)]
 pub mod spelling;
 
-#[doc(hidden)]
-pub mod control;
+pub(crate) mod control;
 
 #[doc(hidden)]
 pub mod error;
@@ -212,8 +211,7 @@ pub mod sys;
 #[doc(hidden)]
 pub mod rights;
 
-#[doc(hidden)]
-pub mod threads;
+pub(crate) mod threads;
 
 #[doc(hidden)]
 pub mod instance;

@@ -2,7 +2,7 @@
 //!
 //! A file capability, a set-id bit or sudo gives a program rights that its caller does not have. Then
 //! the caller must learn no more than the program is for. [`begin`] detects this and suspends the borrowed
-//! rights. [`raised`] puts them in force while the spool and main.cf are read. [`as_caller`] suspends them
+//! rights. [`raised`] puts them in force while the spool and main.cf are read. `as_caller` suspends them
 //! where a file is the caller's. [`give_up`] ends them for good, before anything is printed.
 //!
 //! Only the programs call [`begin`]. In a library's host nothing here changes the rights of a thread.
@@ -85,7 +85,7 @@ pub fn are_borrowed() -> bool {
 
 /// Whether the environment may be trusted, as secure_getenv(3) decides it. Where [`begin`] was called, the
 /// caller's choice is examined instead of ignored.
-pub fn trusts_environment() -> bool {
+pub(crate) fn trusts_environment() -> bool {
     are_borrowed() || !sys::at_secure()
 }
 
@@ -97,7 +97,7 @@ pub fn raised<T>(work: impl FnOnce() -> T) -> T {
 }
 
 /// Runs `work` with the rights of the caller. Without a loan, just runs it.
-pub fn as_caller<T>(work: impl FnOnce() -> T) -> T {
+pub(crate) fn as_caller<T>(work: impl FnOnce() -> T) -> T {
     let _change = Change::to(false);
     work()
 }

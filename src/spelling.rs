@@ -21,7 +21,7 @@ pub enum Spelling {
 }
 
 /// Each spelling of the option `queue-directory`; a host passes one of them to select the spelling.
-pub const SAMPLES: [(&str, Spelling); 4] = [
+pub(crate) const SAMPLES: [(&str, Spelling); 4] = [
     ("\"queue-directory\"", Spelling::Quotes),
     ("--queue-directory", Spelling::Dashes),
     ("queue_directory=", Spelling::Keyword),
@@ -39,15 +39,15 @@ pub fn set(spelling: Spelling) {
 
 /// Brings back the present spelling when it is dropped.
 #[derive(Debug)]
-pub struct Kept(Spelling);
+pub(crate) struct SpellingGuard(Spelling);
 
 /// Keeps the present spelling for later.
 #[must_use]
-pub fn keep() -> Kept {
-    Kept(CURRENT.get())
+pub(crate) fn guard() -> SpellingGuard {
+    SpellingGuard(CURRENT.get())
 }
 
-impl Drop for Kept {
+impl Drop for SpellingGuard {
     fn drop(&mut self) {
         set(self.0);
     }
@@ -66,7 +66,7 @@ pub fn option(name: &str) -> String {
 }
 
 /// The option with the value that was given, which is printable already.
-pub fn with_value(name: &str, value: &str) -> String {
+pub(crate) fn with_value(name: &str, value: &str) -> String {
     let space = match CURRENT.get() {
         Spelling::Keyword => "",
         _ => " ",
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn each_sample_is_how_its_spelling_writes_that_option() {
-        let _before = keep();
+        let _before = guard();
         for (sample, spelling) in SAMPLES {
             set(spelling);
             assert_eq!(option("queue-directory"), sample);
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_value_stands_as_the_face_would_give_it() {
-        let _before = keep();
+        let _before = guard();
         for (spelling, text) in [
             (Spelling::Quotes, "\"timeout\" \"x\""),
             (Spelling::Dashes, "--timeout \"x\""),
@@ -105,7 +105,7 @@ mod tests {
     fn the_spelling_before_comes_back() {
         let before = option("now");
         {
-            let _before = keep();
+            let _before = guard();
             set(Spelling::Dashes);
             assert_eq!(option("previous"), "--state FILE");
         }

@@ -334,7 +334,7 @@ static void *pointer_of(pTHX_ SV *object, const MGVTBL *table, const char *class
     MAGIC *magic = magic_of(aTHX_ object, table);
 
     if (magic == NULL)
-        throw_own(aTHX_ QW_ERR_INVALID, Perl_form(aTHX_ "this is no " CLASS "::%s", class));
+        throw_own(aTHX_ QW_ERR_INVALID, Perl_form(aTHX_ "this is not a " CLASS "::%s", class));
     else if (magic->mg_ptr == NULL)
         throw_own(aTHX_ QW_ERR_STATE, Perl_form(aTHX_ "this %s is closed, or of another thread", class));
     else
@@ -363,7 +363,7 @@ static void close_object(pTHX_ SV *object)
             return;
         }
     }
-    throw_own(aTHX_ QW_ERR_INVALID, "this is no object of " CLASS);
+    throw_own(aTHX_ QW_ERR_INVALID, "this is not an object of " CLASS);
 }
 
 static const char *input(pTHX_ SV *value, STRLEN *length)

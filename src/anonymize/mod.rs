@@ -15,7 +15,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use crate::error::Result;
-use crate::origins::By;
+use crate::origins::Grouping;
 use crate::postfix::address;
 use crate::postfix::defer_log::NO_ADDRESS;
 use crate::postfix::delay_reason::is_status_code;
@@ -241,14 +241,14 @@ impl Anonymizer {
     }
 
     /// A name in the table of origins.
-    pub fn origin(&self, by: By, kind: u8, name: &[u8]) -> Vec<u8> {
-        let is = |wanted: Kind| by == By::Best && kind == wanted as u8;
+    pub fn origin(&self, by: Grouping, kind: u8, name: &[u8]) -> Vec<u8> {
+        let is = |wanted: Kind| by == Grouping::Best && kind == wanted as u8;
         match by {
             _ if name.is_empty() => Vec::new(),
             _ if is(Kind::Login) => self.token("login", name),
             _ if is(Kind::Client) => self.client(name),
             _ if is(Kind::Unknown) => name.to_vec(),
-            By::Best | By::User => {
+            Grouping::Best | Grouping::User => {
                 let user = std::str::from_utf8(name)
                     .ok()
                     .and_then(|name| name.parse().ok());
@@ -257,13 +257,13 @@ impl Anonymizer {
                     |user| self.uid(user).to_string().into_bytes(),
                 )
             }
-            By::Login => self.token("login", name),
-            By::Client => self.client(name),
-            By::Network => self.token("network", name),
-            By::Sender => self.address(name),
-            By::SenderDomain => self.domain(name),
-            By::Helo => self.host(name),
-            By::Subject => self.token("subject", name),
+            Grouping::Login => self.token("login", name),
+            Grouping::Client => self.client(name),
+            Grouping::Network => self.token("network", name),
+            Grouping::Sender => self.address(name),
+            Grouping::SenderDomain => self.domain(name),
+            Grouping::Helo => self.host(name),
+            Grouping::Subject => self.token("subject", name),
         }
     }
 

@@ -1,6 +1,6 @@
-//! Words of a command line to options by name: shared by both programs.
+//! Parses command lines into options by name, for both programs.
 //!
-//! A program lists its flags once; parsing and help are made from that list.
+//! A program has one table of flags. Parsing and help come from that table.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -17,9 +17,9 @@ pub(crate) struct Flag {
     pub(crate) short: Option<char>,
     /// The long form, without dashes.
     pub(crate) name: &'static str,
-    /// What it takes.
+    /// The value that it takes.
     pub(crate) takes: Takes,
-    /// What it does.
+    /// The help text.
     pub(crate) help: &'static str,
 }
 
@@ -27,11 +27,11 @@ pub(crate) struct Flag {
 pub(crate) enum Word {
     /// A flag, by its long name, and its value.
     Flag(&'static str, Vec<u8>),
-    /// A word that is no flag.
+    /// A word that is not a flag.
     Plain(OsString),
 }
 
-/// Reads the whole command line (without the program's name) by `flags`.
+/// Parses the whole command line (without the program's name) by `flags`.
 pub(crate) fn parse(arguments: Vec<OsString>, flags: &[Flag]) -> Result<Vec<Word>> {
     use lexopt::Arg::{Long, Short, Value};
     use std::os::unix::ffi::OsStringExt;
@@ -58,7 +58,7 @@ pub(crate) fn parse(arguments: Vec<OsString>, flags: &[Flag]) -> Result<Vec<Word
             Takes::Nothing => Vec::new(),
             Takes::One(what) | Takes::Many(what) => parser
                 .value()
-                .map_err(|_| usage(&format!("--{} wants a value: {what}", flag.name)))?
+                .map_err(|_| usage(&format!("--{} needs a value: {what}", flag.name)))?
                 .into_vec(),
         };
         words.push(Word::Flag(flag.name, value));
@@ -66,16 +66,16 @@ pub(crate) fn parse(arguments: Vec<OsString>, flags: &[Flag]) -> Result<Vec<Word
     Ok(words)
 }
 
-/// The path that the flag `name` was given.
+/// Returns the path in the value of the flag `name`.
 pub(crate) fn file(name: &str, value: Vec<u8>) -> Result<PathBuf> {
     use std::os::unix::ffi::OsStringExt;
     if value.is_empty() {
-        return Err(usage(&format!("--{name} wants a value: FILE")));
+        return Err(usage(&format!("--{name} needs a value: FILE")));
     }
     Ok(PathBuf::from(OsString::from_vec(value)))
 }
 
-/// The number above 0 that the flag `name` was given.
+/// Returns the number above 0 in the value of the flag `name`.
 #[allow(dead_code, reason = "the plugin has no such flag")]
 pub(crate) fn positive<N: std::str::FromStr + Default + PartialOrd>(
     name: &str,
@@ -89,12 +89,12 @@ pub(crate) fn positive<N: std::str::FromStr + Default + PartialOrd>(
         .ok_or_else(|| usage(&format!("--{name} takes a number above 0")))
 }
 
-/// A mistake in how the program was called.
+/// Makes the error for a mistake in the command line.
 pub(crate) fn usage(message: &str) -> Error {
     Error::new(ErrorKind::Syntax, escape::shown(message.as_bytes(), 300)).with_remedy("see --help")
 }
 
-/// The help lines of `flags`.
+/// Returns the help lines of `flags`.
 pub(crate) fn help(flags: &[Flag]) -> String {
     let mut text = String::new();
     for flag in flags {

@@ -1,9 +1,9 @@
-//! From a delay reason to its cause, the next hop that it is about, and who has to act.
+//! From a delay reason to its cause, the next hop concerned, and who has to act.
 //!
-//! In goes what a defer log says of a recipient: the enhanced status code and the delay reason. Out comes
-//! a [`Cause`] out of a fixed list. The judgement is made of Postfix's own fixed texts, the address of
-//! the peer, the configured next hops, the words of replies, and the codes; [`table`] is the list of
-//! all of it. Pure and fuzzed: reasons hold words that strangers chose.
+//! The input is what a defer log says about a recipient: the enhanced status code and the delay reason. The
+//! output is a [`Cause`] from a fixed list. The decision uses Postfix's own fixed texts, the address of the
+//! peer, the configured next hops, the words of replies, and the codes; [`table`] lists all of them. This
+//! room does no I/O and is fuzzed, because reasons contain words that strangers chose.
 #![deny(
     clippy::indexing_slicing,
     clippy::unwrap_used,
@@ -26,50 +26,50 @@
 
 pub mod classify;
 pub mod next_hop;
-pub mod parts;
+pub(crate) mod parts;
 pub mod table;
 pub mod user_table;
 
-/// Why mail waits. The order is that of the documentation: what is ours comes first.
+/// Why mail waits. The order is that of the documentation: our own causes come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cause {
-    /// A service of this host that mail passes does not answer or fails.
+    /// A service of this host that mail passes through does not answer or fails.
     Filter,
     /// Local delivery fails: mailbox, alias database, pipe command.
     Delivery,
-    /// Postfix is set up wrongly.
+    /// The configuration of Postfix is wrong.
     Configuration,
-    /// This host has no space.
+    /// This host is out of space.
     Storage,
     /// The relay refuses our credentials.
     Authentication,
     /// The configured relay refuses or does not answer.
     Relay,
-    /// A name cannot be looked up for now.
+    /// A DNS lookup fails temporarily.
     Dns,
-    /// There is no route.
+    /// There is no route to the peer.
     Network,
-    /// They refuse us: reputation, blocklist, no reverse name, sender domain not found.
+    /// The destination refuses us: reputation, blocklist, no reverse name, sender domain not found.
     Blocked,
-    /// They limit our rate.
+    /// The destination limits our rate.
     Throttled,
-    /// They want us to wait once.
+    /// The destination requires that we wait once.
     Greylisted,
-    /// Their server does not accept a connection.
+    /// The destination's server does not accept a connection.
     Unreachable,
-    /// Their server fails for now, hangs up, or is full.
+    /// The destination's server fails temporarily, hangs up, or is full.
     Busy,
-    /// That mailbox is full, or receives too fast.
+    /// The mailbox is full, or receives too fast.
     Mailbox,
-    /// That recipient is unknown or not verified for now.
+    /// The recipient is unknown or not verified at the moment.
     Recipient,
-    /// Encryption cannot be had as it is required.
+    /// The required encryption is not available.
     Tls,
-    /// Nothing of the table fits.
+    /// No entry of the table fits.
     Other,
 }
 
-/// Who has to act for mail to move on.
+/// Who has to act so that mail moves on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Acts {
     /// The people of this host.
@@ -80,12 +80,12 @@ pub enum Acts {
     Nobody,
     /// One of the two sides; the reason says which.
     Both,
-    /// That cannot be told.
+    /// The reason does not say.
     Unknown,
 }
 
 impl Acts {
-    /// The word for it in JSON and tables.
+    /// Returns its word in JSON and tables.
     pub const fn name(self) -> &'static str {
         match self {
             Acts::Us => "us",
@@ -96,23 +96,22 @@ impl Acts {
         }
     }
 
-    /// Returns true if `cause(ours)` counts it: somebody here has, or may have, to do something.
-    pub const fn is_ours(self) -> bool {
+    /// Returns true if `cause(ours)` counts it: somebody here has to act, or may have to.
+    pub(crate) const fn is_ours(self) -> bool {
         matches!(self, Acts::Us | Acts::Both)
     }
 
-    /// Returns true if `cause(theirs)` counts it: the other side holds the mail, so that waiting may be
-    /// enough.
-    pub const fn is_theirs(self) -> bool {
+    /// Returns true if `cause(theirs)` counts it: the other side holds the mail up, so waiting may be enough.
+    pub(crate) const fn is_theirs(self) -> bool {
         matches!(self, Acts::Them | Acts::Nobody | Acts::Both)
     }
 }
 
-/// How many causes there are.
+/// The number of causes.
 pub const CAUSES: usize = Cause::ALL.len();
 
 impl Cause {
-    /// All of them, in the order of the documentation.
+    /// All causes, in the order of the documentation.
     pub const ALL: [Cause; 17] = [
         Cause::Filter,
         Cause::Delivery,
@@ -133,7 +132,7 @@ impl Cause {
         Cause::Other,
     ];
 
-    /// Its name, the same in rules, options, JSON, OpenMetrics and every binding.
+    /// Returns its name, the same in rules, options, JSON, OpenMetrics and every binding.
     pub const fn name(self) -> &'static str {
         match self {
             Cause::Filter => "filter",
@@ -156,19 +155,19 @@ impl Cause {
         }
     }
 
-    /// The cause called `name`.
-    pub fn of_name(name: &[u8]) -> Option<Cause> {
+    /// Returns the cause called `name`.
+    pub(crate) fn of_name(name: &[u8]) -> Option<Cause> {
         let mut all = Cause::ALL.into_iter();
         all.find(|cause| cause.name().as_bytes() == name)
     }
 
-    /// Its place in [`Cause::ALL`].
+    /// Returns its index in [`Cause::ALL`].
     pub const fn index(self) -> usize {
         self as usize
     }
 
-    /// Who acts, where nothing else is known. Spread over many destinations can make [`Cause::Dns`] and
-    /// [`Cause::Unreachable`] ours; the cause itself stays.
+    /// Returns who acts if nothing else is known. [`Cause::Dns`] and [`Cause::Unreachable`] can become ours if
+    /// many destinations have them; the cause itself stays the same.
     pub const fn acts(self) -> Acts {
         match self {
             Cause::Filter
@@ -182,7 +181,7 @@ impl Cause {
             Cause::Dns | Cause::Unreachable | Cause::Busy | Cause::Mailbox | Cause::Recipient => {
                 Acts::Them
             }
-            // Who sends in bulk can send slower; everybody else waits, and Postfix slows down by itself.
+            // A bulk sender can send more slowly. Everybody else waits, and Postfix slows down by itself.
             Cause::Throttled | Cause::Greylisted => Acts::Nobody,
             Cause::Tls => Acts::Both,
             Cause::Other => Acts::Unknown,
@@ -194,7 +193,7 @@ impl Cause {
         matches!(self, Cause::Dns | Cause::Network | Cause::Unreachable)
     }
 
-    /// What a reason of this cause says, in some words.
+    /// Returns a short description of the cause.
     pub const fn meaning(self) -> &'static str {
         match self {
             Cause::Filter => "a service of this host that mail passes does not answer or fails",

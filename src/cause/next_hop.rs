@@ -1,27 +1,27 @@
-//! Peers as reasons name them, and the next hops that main.cf configures.
+//! Peers in delay reasons, and the next hops that main.cf configures.
 //!
-//! A reason names its peer as `NAME[ADDRESS]`, with `:PORT` after it when a connection was tried
-//! (smtp_connect.c). A socket has its path in the brackets. main.cf names next hops as `[HOST]:PORT`,
+//! A reason contains its peer as `NAME[ADDRESS]`, followed by `:PORT` if a connection was tried
+//! (smtp_connect.c). For a socket, its path is in the brackets. main.cf gives next hops as `[HOST]:PORT`,
 //! `HOST`, `TRANSPORT:[HOST]:PORT`, `lmtp:unix:PATH` or `lmtp:inet:HOST:PORT` (transport(5), lmtp(8)).
 
 use std::net::IpAddr;
 
-/// The longest name or address of a peer, in bytes; what is longer is no peer.
-pub const MAX_PEER: usize = 512;
+/// The longest name or address of a peer, in bytes.
+pub(crate) const MAX_PEER: usize = 512;
 
-/// A peer that a reason names.
+/// A peer in a reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer<'a> {
     /// The name before the brackets.
     pub name: &'a [u8],
-    /// What is in the brackets: an IP address or the path of a socket.
+    /// The text in the brackets: an IP address or the path of a socket.
     pub address: &'a [u8],
-    /// The port, where the reason gives it.
+    /// The port, if the reason has it.
     pub port: Option<&'a [u8]>,
 }
 
 impl<'a> Peer<'a> {
-    /// Reads `NAME[ADDRESS]` or `NAME[ADDRESS]:PORT` at the start of `text`, and returns what follows.
+    /// Parses `NAME[ADDRESS]` or `NAME[ADDRESS]:PORT` at the start of `text`. Returns the peer and the rest.
     pub fn read(text: &'a [u8]) -> Option<(Peer<'a>, &'a [u8])> {
         let near = text.get(..MAX_PEER).unwrap_or(text);
         let open = memchr::memchr(b'[', near)?;
@@ -48,17 +48,17 @@ impl<'a> Peer<'a> {
     }
 
     /// Returns true if the address is the path of a socket.
-    pub fn is_socket(&self) -> bool {
+    pub(crate) fn is_socket(&self) -> bool {
         self.address.contains(&b'/')
     }
 
     /// Returns true if the peer is on this host: a socket or a loopback address.
-    pub fn is_local(&self) -> bool {
+    pub(crate) fn is_local(&self) -> bool {
         self.is_socket() || is_loopback(self.address)
     }
 
-    /// Writes what stands for the peer in tables: its name, or for a socket its path; with the port,
-    /// unless it is SMTP's.
+    /// Writes the name of the peer in tables: its host name, or for a socket its path; with the port unless it
+    /// is the SMTP port.
     pub fn write(&self, out: &mut Vec<u8>) {
         if self.is_socket() {
             out.extend_from_slice(self.address);
@@ -87,12 +87,12 @@ fn is_loopback(address: &[u8]) -> bool {
     }
 }
 
-/// What a configured next hop is for.
+/// The role of a configured next hop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub(crate) enum Role {
     /// Mail leaves through it: `relayhost`, `default_transport`, a fallback relay.
     Relay,
-    /// Mail passes it or ends in it here: `content_filter`, an LMTP transport.
+    /// Mail passes through it or ends in it on this site: `content_filter`, an LMTP transport.
     Service,
 }
 
@@ -102,7 +102,7 @@ struct Hop {
     host: Box<[u8]>,
     port: Option<Box<[u8]>>,
     role: Role,
-    /// Whether the host is looked up as a mail domain, so that peers have names of their own.
+    /// True if the host is looked up as a mail domain, so that peers have other names.
     by_mx: bool,
 }
 
@@ -112,9 +112,9 @@ pub struct NextHops {
     hops: Vec<Hop>,
 }
 
-/// The parameters that name next hops and what those are for. A `relayhost` comes first: it wins over
-/// loopback, for a tunnel or a local relay is a relay.
-pub const PARAMETERS: [(&str, Role); 10] = [
+/// The parameters that set next hops, with their roles. A `relayhost` comes first: it takes precedence over
+/// loopback, because a tunnel or a local relay is a relay.
+pub(crate) const PARAMETERS: [(&str, Role); 10] = [
     ("relayhost", Role::Relay),
     ("default_transport", Role::Relay),
     ("relay_transport", Role::Relay),
@@ -127,11 +127,11 @@ pub const PARAMETERS: [(&str, Role); 10] = [
     ("lmtp_fallback_relay", Role::Service),
 ];
 
-/// The most next hops that are kept of one configuration; `smtp_fallback_relay` may list some.
+/// The largest number of next hops that are kept; `smtp_fallback_relay` may list several.
 const MAX_HOPS: usize = 64;
 
 impl NextHops {
-    /// Adds the value of the parameter `name`, which [`PARAMETERS`] lists; other names do nothing.
+    /// Adds the value of the parameter `name` of [`PARAMETERS`]. It ignores other names.
     pub fn add(&mut self, name: &str, value: &[u8]) {
         let Some((_, role)) = PARAMETERS.iter().find(|(known, _)| *known == name) else {
             return;
@@ -151,7 +151,7 @@ impl NextHops {
                 };
                 let (transport, place) = value.split_at_checked(colon).unwrap_or((value, b""));
                 let place = place.get(1..).unwrap_or_default();
-                // An LMTP server is where mail ends, on whichever host it stands.
+                // Mail ends at an LMTP server, on whatever host it runs.
                 let lmtp = transport.starts_with(b"lmtp");
                 (if lmtp { Role::Service } else { *role }, place)
             };
@@ -161,16 +161,16 @@ impl NextHops {
         }
     }
 
-    /// What `peer` is for, if it is a configured next hop.
-    pub fn role(&self, peer: &Peer<'_>) -> Option<Role> {
+    /// Returns the role of `peer`, if it is a configured next hop.
+    pub(crate) fn role(&self, peer: &Peer<'_>) -> Option<Role> {
         self.hops
             .iter()
             .find(|hop| hop.is(peer))
             .map(|hop| hop.role)
     }
 
-    /// What the host called `name` is for; reasons about a failed lookup give no more.
-    pub fn role_of_name(&self, name: &[u8]) -> Option<Role> {
+    /// Returns the role of the host called `name`. A reason about a failed lookup gives only a name.
+    pub(crate) fn role_of_name(&self, name: &[u8]) -> Option<Role> {
         self.hops
             .iter()
             .find(|hop| hop.host.eq_ignore_ascii_case(name))
@@ -192,12 +192,12 @@ impl Hop {
         if same(peer.name) || same(peer.address) {
             return true;
         }
-        // `localhost` and its addresses are one host.
+        // `localhost` and its addresses are the same host.
         if is_loopback(&self.host) && is_loopback(peer.address) {
             // 127.0.0.2 is not 127.0.0.1.
             return same(b"localhost") || peer.name.eq_ignore_ascii_case(b"localhost");
         }
-        // The MX hosts of a relay domain mostly lie in it, and all else that is sent lies elsewhere.
+        // The MX hosts of a relay domain usually belong to it, and all other mail goes elsewhere.
         self.by_mx
             && self.role == Role::Relay
             && !peer.is_local()
@@ -205,7 +205,7 @@ impl Hop {
     }
 }
 
-/// Returns true if the host `name` lies in `domain`.
+/// Returns true if the host `name` belongs to `domain`.
 fn is_below(name: &[u8], domain: &[u8]) -> bool {
     let Some(start) = name.len().checked_sub(domain.len() + 1) else {
         return false;
@@ -216,7 +216,7 @@ fn is_below(name: &[u8], domain: &[u8]) -> bool {
             .is_some_and(|end| end.eq_ignore_ascii_case(domain))
 }
 
-/// `[HOST]:PORT`, `HOST:PORT`, `HOST`, `unix:PATH`, `inet:HOST:PORT`.
+/// Parses `[HOST]:PORT`, `HOST:PORT`, `HOST`, `unix:PATH`, `inet:HOST:PORT`.
 fn hop(place: &[u8], role: Role) -> Option<Hop> {
     if let Some(path) = place.strip_prefix(b"unix:") {
         return (!path.is_empty()).then(|| Hop {
@@ -257,7 +257,7 @@ fn hop(place: &[u8], role: Role) -> Option<Hop> {
     })
 }
 
-/// The number of a port that main.cf may give by name; reasons have numbers.
+/// Returns the number of a port that main.cf may give by name. Reasons have numbers.
 fn port_number(port: &[u8]) -> &[u8] {
     match port {
         b"smtp" => b"25",
@@ -335,7 +335,7 @@ mod tests {
         let rows = [
             ("127.0.0.1[127.0.0.1]:2525", Some(Role::Relay)),
             ("127.0.0.1[127.0.0.1]:10024", Some(Role::Service)),
-            // Without a port the first that fits is taken, which is relayhost.
+            // Without a port the first match counts, which is relayhost.
             ("127.0.0.1[127.0.0.1]", Some(Role::Relay)),
             ("h.example[private/dovecot-lmtp]", Some(Role::Service)),
             ("store.example[192.0.2.3]:24", Some(Role::Service)),

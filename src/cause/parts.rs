@@ -1,9 +1,9 @@
-//! The parts of a delay reason: who speaks, about which peer, and the words that count.
+//! Splits a delay reason: who speaks, about which peer, and the significant words.
 //!
 //! The forms are those of Postfix 3.x: smtp_connect.c (`connect to NAME[ADDR]:PORT: ERROR`), smtp_trouble.c
 //! (`lost connection with`, `conversation with ... timed out`), smtp_proto.c (`host ... said:`,
 //! `host ... refused to talk to me:`), smtp_sasl_glue.c (`server ... said:`), qmgr_deliver.c and
-//! qmgr_queue.c (`delivery temporarily suspended:` before the reason of the last try).
+//! qmgr_queue.c (`delivery temporarily suspended:` before the reason of the last attempt).
 
 use super::next_hop::Peer;
 
@@ -20,34 +20,34 @@ pub enum Said {
     Reply,
 }
 
-/// A reason, taken apart.
+/// The parts of a reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Parts<'a> {
+pub(crate) struct Parts<'a> {
     /// Who speaks.
     pub said: Said,
-    /// The peer that is named, if one is.
+    /// The peer, if the reason has one.
     pub peer: Option<Peer<'a>>,
-    /// The words that tell the cause: of a reply the peer's own, else the reason without its wrapper.
+    /// The significant words: of a reply the peer's own, else the reason without its prefix.
     pub text: &'a [u8],
-    /// What was in the wrapper: the whole reason without `delivery temporarily suspended:`.
+    /// The whole reason without `delivery temporarily suspended:`.
     pub whole: &'a [u8],
 }
 
 const SUSPENDED: &[u8] = b"delivery temporarily suspended: ";
 
-/// The reason without `delivery temporarily suspended:` before it. qmgr puts it there once for each
-/// time that a reason passes through a suspended queue.
-pub fn unsuspended(reason: &[u8]) -> &[u8] {
+/// Returns the reason without `delivery temporarily suspended:` before it. qmgr adds that once for each time
+/// that a reason passes through a suspended queue.
+pub(crate) fn unsuspended(reason: &[u8]) -> &[u8] {
     let mut rest = reason.trim_ascii();
-    // Each turn removes the prefix, so the text gets shorter.
+    // Each pass removes the prefix, so the text gets shorter.
     while let Some(inner) = rest.strip_prefix(SUSPENDED) {
         rest = inner.trim_ascii_start();
     }
     rest
 }
 
-/// Takes `reason` apart.
-pub fn split(reason: &[u8]) -> Parts<'_> {
+/// Splits `reason`.
+pub(crate) fn split(reason: &[u8]) -> Parts<'_> {
     let whole = unsuspended(reason);
     let (said, peer, text) = connection(whole)
         .or_else(|| session(whole))
@@ -63,7 +63,7 @@ pub fn split(reason: &[u8]) -> Parts<'_> {
 
 type Found<'a> = (Said, Option<Peer<'a>>, &'a [u8]);
 
-/// `connect to mx.example[192.0.2.5]:25: Connection refused`
+/// Parses `connect to mx.example[192.0.2.5]:25: Connection refused`.
 fn connection(whole: &[u8]) -> Option<Found<'_>> {
     let rest = whole.strip_prefix(b"connect to ")?;
     let (peer, after) = Peer::read(rest)?;
@@ -74,7 +74,7 @@ fn connection(whole: &[u8]) -> Option<Found<'_>> {
     ))
 }
 
-/// `lost connection with mx.example[192.0.2.5] while sending MAIL FROM`
+/// Parses `lost connection with mx.example[192.0.2.5] while sending MAIL FROM`.
 fn session(whole: &[u8]) -> Option<Found<'_>> {
     let rest = [
         &b"lost connection with "[..],
@@ -87,9 +87,9 @@ fn session(whole: &[u8]) -> Option<Found<'_>> {
     Some((Said::Session, Some(peer), whole))
 }
 
-/// `host mx.example[192.0.2.5] said: 450 ... (in reply to RCPT TO command)` and its like.
+/// Parses `host mx.example[192.0.2.5] said: 450 ... (in reply to RCPT TO command)` and similar forms.
 fn reply(whole: &[u8]) -> Option<Found<'_>> {
-    /// What stands before the peer, and what between it and the reply.
+    /// The text before the peer, and the texts between the peer and the reply.
     const FORMS: [(&[u8], &[&[u8]]); 5] = [
         (b"host ", &[b" said: ", b" refused to talk to me: "]),
         (
@@ -111,7 +111,7 @@ fn reply(whole: &[u8]) -> Option<Found<'_>> {
         let words = middles
             .iter()
             .find_map(|middle| after.strip_prefix(*middle))?;
-        // Postfix's own words around the reply say more than the reply.
+        // Postfix's own words around the reply are more precise than the reply.
         let text = match start {
             b"host " | b"Protocol error: host " => without_command(words),
             _ => return Some((Said::Postfix, Some(peer), whole)),
@@ -121,7 +121,7 @@ fn reply(whole: &[u8]) -> Option<Found<'_>> {
     None
 }
 
-/// A reply without `(in reply to ... command)` at its end.
+/// Returns a reply without `(in reply to ... command)` at its end.
 fn without_command(words: &[u8]) -> &[u8] {
     match memchr::memmem::rfind(words, b" (in reply to ") {
         Some(end) if words.ends_with(b")") => words.get(..end).unwrap_or(words),
@@ -129,9 +129,9 @@ fn without_command(words: &[u8]) -> &[u8] {
     }
 }
 
-/// The reply code and the enhanced status code at the start of a reply: `450 4.2.0 ...`,
+/// Returns the reply code and the enhanced status code at the start of a reply: `450 4.2.0 ...`,
 /// `421-4.7.28 ...`. Either may be absent.
-pub fn codes(text: &[u8]) -> (Option<&[u8]>, Option<&[u8]>) {
+pub(crate) fn codes(text: &[u8]) -> (Option<&[u8]>, Option<&[u8]>) {
     let Some((reply, rest)) = text.split_at_checked(3) else {
         return (None, None);
     };

@@ -1,21 +1,21 @@
-//! The user's own table of causes (`--causes FILE`), which is asked before ours.
+//! The user's own table of causes (`--causes FILE`), which takes precedence over ours.
 //!
-//! A line is `CAUSE [CODE] PATTERN`. CODE is an enhanced status code or the beginning of one, such as
-//! `4.7` or `4.7.1`. PATTERN is matched against the whole delay reason without `delivery temporarily
-//! suspended:`; letters match in either case, a blank matches any blanks, and `*` matches any text. The
-//! first line that fits decides. Empty lines and lines that begin with `#` say nothing.
+//! A line is `CAUSE [CODE] PATTERN`. CODE is an enhanced status code or a prefix of one, such as `4.7` or
+//! `4.7.1`. PATTERN is matched against the whole delay reason without `delivery temporarily suspended:`.
+//! Letters match in either case, a blank matches any number of blanks, and `*` matches any text. The first
+//! matching line decides. Empty lines and lines that begin with `#` are ignored.
 
 use super::Cause;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape;
 use crate::postfix::delay_reason::has_code;
 
-/// The most lines that say something.
-pub const MAX_ROWS: usize = 1000;
+/// The largest number of rows.
+pub(crate) const MAX_ROWS: usize = 1000;
 /// The largest file, in bytes.
-pub const MAX_BYTES: usize = 1 << 20;
+pub(crate) const MAX_BYTES: usize = 1 << 20;
 /// The longest pattern, in bytes.
-pub const MAX_PATTERN: usize = 1000;
+pub(crate) const MAX_PATTERN: usize = 1000;
 
 /// The rows of a user's table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,15 +27,15 @@ pub struct UserTable {
 struct Row {
     cause: Cause,
     code: Box<[u8]>,
-    /// What stands between the stars, in lower case.
+    /// The texts between the stars, in lower case.
     pieces: Vec<Box<[u8]>>,
 }
 
 impl UserTable {
-    /// Reads a table.
+    /// Parses a table.
     ///
     /// # Errors
-    /// Which names the line, what is wrong in it and what would be right.
+    /// Names the line, the fault, and the correct form.
     pub fn parse(text: &[u8]) -> Result<UserTable> {
         if text.len() > MAX_BYTES {
             return Err(refuse(format!(
@@ -62,7 +62,7 @@ impl UserTable {
         Ok(UserTable { rows })
     }
 
-    /// The cause of the first row that fits.
+    /// Returns the cause of the first matching row.
     pub fn cause(&self, status: &[u8], reason: &[u8]) -> Option<Cause> {
         if self.rows.is_empty() {
             return None;
@@ -75,12 +75,12 @@ impl UserTable {
         self.rows.iter().find(fits).map(|row| row.cause)
     }
 
-    /// How many rows it has.
+    /// Returns the number of rows.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Returns true if it has no row.
+    /// Returns true if there are no rows.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
@@ -97,7 +97,8 @@ fn refuse(text: String) -> Error {
 fn row(line: &[u8]) -> std::result::Result<Row, String> {
     let shown = |bytes: &[u8]| escape::printable(bytes, escape::MAX_SHOWN);
     let (name, rest) = first_word(line);
-    let cause = Cause::of_name(name).ok_or_else(|| format!("\"{}\" is no cause", shown(name)))?;
+    let cause =
+        Cause::of_name(name).ok_or_else(|| format!("\"{}\" is not a cause", shown(name)))?;
     let (word, after) = first_word(rest);
     let (code, pattern) = if is_code(word) {
         (word, after)
@@ -128,7 +129,7 @@ fn first_word(text: &[u8]) -> (&[u8], &[u8]) {
     (word, rest.trim_ascii())
 }
 
-/// `4`, `4.7`, `4.7.1` and the like with 5.
+/// Recognises `4`, `4.7`, `4.7.1` and the same with 5.
 fn is_code(word: &[u8]) -> bool {
     let parts = word.split(|byte| *byte == b'.');
     matches!(word.first(), Some(b'4' | b'5'))
@@ -139,7 +140,7 @@ fn is_code(word: &[u8]) -> bool {
             .all(|part| (1..=3).contains(&part.len()) && part.iter().all(u8::is_ascii_digit))
 }
 
-/// Writes `text` in lower case, with one blank for any blanks.
+/// Writes `text` in lower case, with one blank for each run of blanks.
 fn squeeze(text: &[u8], out: &mut Vec<u8>) {
     for byte in text {
         if byte.is_ascii_whitespace() {
@@ -152,7 +153,7 @@ fn squeeze(text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Matches from left to right; each piece is looked for once, after the one before it.
+/// Matches from left to right. Each piece is searched once, after the one before it.
 fn is_match(pieces: &[Box<[u8]>], text: &[u8]) -> bool {
     let [first, middle @ .., last] = pieces else {
         return matches!(pieces, [only] if **only == *text);
@@ -216,7 +217,7 @@ mod tests {
     #[test]
     fn what_is_refused_is_named_with_its_line() {
         let rows = [
-            ("slow *", "line 1: \"slow\" is no cause"),
+            ("slow *", "line 1: \"slow\" is not a cause"),
             (
                 "\n# x\nbusy\n",
                 "line 3: a pattern is missing; * matches every reason",

@@ -81,7 +81,7 @@ pub(super) fn examine(
                 .map(|directory| format!("postfix -c {} start", escape::path(directory))),
         ),
         Master::Unknown(why) => report.note(format!(
-            "whether master runs cannot be told: {}",
+            "whether master runs is not known: {}",
             escape::printable(why.as_bytes(), 300)
         )),
     }
@@ -118,11 +118,11 @@ fn qmgr(instance: &Instance, master: &Master, options: &Options, report: &mut Re
             }),
         ),
         QueueManager::Unknown(why) => report.note(format!(
-            "whether the queue manager runs cannot be told: {}",
+            "whether the queue manager runs is not known: {}",
             shown(&why)
         )),
         QueueManager::Missing(_) => report.note(
-            "whether the queue manager runs cannot be told: one look did not find it, and there \
+            "whether the queue manager runs is not known: one look did not find it, and there \
              was no time for a second",
         ),
     }
@@ -205,7 +205,7 @@ fn files(spool: &Spool, options: &Options, rights: &Rights, report: &mut Report)
     all.misplaced
         .tell(report, "misplaced queue files", |path, ()| {
             (
-                format!("{path} lies where Postfix does not look: it is never delivered"),
+                format!("{path} is where Postfix does not look: it is never delivered"),
                 "postsuper -s moves it to its hash directory".to_owned(),
             )
         });
@@ -258,7 +258,7 @@ fn acls(queue_directory: &Path, report: &mut Report) {
 
 fn disk(spool: &Spool, instance: &Instance, report: &mut Report) {
     let Some(disk) = spool.disk() else {
-        return report.note("the file system does not tell its free space");
+        return report.note("the file system does not report its free space");
     };
     let free = Unit::Bytes.show(disk.free_bytes as f64);
     let settings = &instance.settings;

@@ -1,6 +1,6 @@
 //! The fire drill: spools of generated mail for rehearsals, tests and benchmarks.
 //!
-//! [`make`] creates a queue directory from a [`Plan`] and returns [`Made`], a record of its content.
+//! [`make`] creates a queue directory from a [`Plan`] and returns [`GeneratedSpool`], a record of its content.
 //! Postfix's own tools accept the directory. This is the only module that writes queue files. It writes
 //! only to a directory that is absent or empty and lies outside every real spool.
 //!
@@ -29,7 +29,8 @@ mod target;
 
 pub use defer_log::{Delay, push_entry};
 pub use mail::{Mail, Message, Recipient};
-pub use queue_file::{BuiltFile, QueueFile, RecipientState, push_record};
+pub use queue_file::{BuiltFile, RecipientState};
+pub use queue_file::{QueueFile, push_record};
 pub use spool::make;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -187,7 +188,7 @@ impl Totals {
 
 /// The content of a generated spool: the figures that a scan must report.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Made {
+pub struct GeneratedSpool {
     /// The queue directory.
     pub directory: PathBuf,
     /// The totals of each queue, in the order of [`Queue::ALL`]. Files in corrupt are truncated; their
@@ -195,7 +196,7 @@ pub struct Made {
     pub queues: [Totals; Queue::ALL.len()],
 }
 
-impl Made {
+impl GeneratedSpool {
     /// The totals of `queue`.
     pub fn queue(&self, queue: Queue) -> &Totals {
         &self.queues[queue.index()]

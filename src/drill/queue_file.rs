@@ -186,7 +186,7 @@ impl QueueFile {
     }
 
     /// Adds `bytes` of filler text including newlines, in lines of 72 bytes.
-    pub fn filler(mut self, bytes: usize) -> Self {
+    pub(crate) fn filler(mut self, bytes: usize) -> Self {
         const LINE: &[u8; 71] =
             b"The quick brown fox jumped over a lazy dog while the mail waits in line";
         let (lines, rest) = (bytes / (LINE.len() + 1), bytes % (LINE.len() + 1));

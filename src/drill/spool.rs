@@ -3,7 +3,7 @@
 use super::defer_log::push_entry;
 use super::mail::{Mail, Message};
 use super::queue_file::BuiltFile;
-use super::{Made, Plan, Totals, target};
+use super::{GeneratedSpool, Plan, Totals, target};
 use crate::error::{Error, Result};
 use crate::instance::numeric_field;
 use crate::postfix::queue::Queue;
@@ -32,26 +32,26 @@ const BATCH: usize = 256;
 const MOST_WRITERS: usize = 8;
 
 /// The directories of a queue directory with their modes (postfix.md, "Queue directories").
-const DIRECTORIES: [(&str, u32, Keeper); 14] = [
-    ("incoming", 0o700, Keeper::Postfix),
-    ("active", 0o700, Keeper::Postfix),
-    ("deferred", 0o700, Keeper::Postfix),
-    ("hold", 0o700, Keeper::Postfix),
-    ("corrupt", 0o700, Keeper::Postfix),
-    ("bounce", 0o700, Keeper::Postfix),
-    ("defer", 0o700, Keeper::Postfix),
-    ("flush", 0o700, Keeper::Postfix),
-    ("trace", 0o700, Keeper::Postfix),
-    ("saved", 0o700, Keeper::Postfix),
-    ("private", 0o700, Keeper::Postfix),
-    ("maildrop", 0o730, Keeper::Postdrop),
-    ("public", 0o710, Keeper::Postdrop),
-    ("pid", 0o755, Keeper::Root),
+const DIRECTORIES: [(&str, u32, DirectoryOwner); 14] = [
+    ("incoming", 0o700, DirectoryOwner::Postfix),
+    ("active", 0o700, DirectoryOwner::Postfix),
+    ("deferred", 0o700, DirectoryOwner::Postfix),
+    ("hold", 0o700, DirectoryOwner::Postfix),
+    ("corrupt", 0o700, DirectoryOwner::Postfix),
+    ("bounce", 0o700, DirectoryOwner::Postfix),
+    ("defer", 0o700, DirectoryOwner::Postfix),
+    ("flush", 0o700, DirectoryOwner::Postfix),
+    ("trace", 0o700, DirectoryOwner::Postfix),
+    ("saved", 0o700, DirectoryOwner::Postfix),
+    ("private", 0o700, DirectoryOwner::Postfix),
+    ("maildrop", 0o730, DirectoryOwner::Postdrop),
+    ("public", 0o710, DirectoryOwner::Postdrop),
+    ("pid", 0o755, DirectoryOwner::Root),
 ];
 
 /// The owner of a directory of the spool.
 #[derive(Clone, Copy)]
-enum Keeper {
+enum DirectoryOwner {
     /// The user postfix, with root's group.
     Postfix,
     /// The user postfix, with the group postdrop.
@@ -67,10 +67,14 @@ enum Keeper {
 /// If the caller is root and the host has the user postfix and the group postdrop, owners are the same
 /// as Postfix's. Otherwise the caller owns everything. A failure leaves the files that were already
 /// written. All threads end before the call returns.
-pub fn make(directory: &Path, plan: &Plan, progress: &mut dyn FnMut(u64, u64)) -> Result<Made> {
+pub fn make(
+    directory: &Path,
+    plan: &Plan,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<GeneratedSpool> {
     plan.check()?;
     target::check(directory)?;
-    let spool = Spool::create(directory, plan)?;
+    let spool = NewSpool::create(directory, plan)?;
     let mail = Mutex::new(plan.mail().zip(0..));
     let writers = thread::available_parallelism().map_or(1, NonZero::get);
     let mut queues = [Totals::default(); Queue::ALL.len()];
@@ -100,7 +104,7 @@ pub fn make(directory: &Path, plan: &Plan, progress: &mut dyn FnMut(u64, u64)) -
                 queue.add(share);
             }
         }
-        Ok(Made {
+        Ok(GeneratedSpool {
             directory: directory.to_owned(),
             queues,
         })
@@ -108,7 +112,7 @@ pub fn make(directory: &Path, plan: &Plan, progress: &mut dyn FnMut(u64, u64)) -
 }
 
 /// A queue directory while it is filled.
-struct Spool {
+struct NewSpool {
     root: PathBuf,
     long_ids: bool,
     hash_depth: usize,
@@ -117,8 +121,8 @@ struct Spool {
     failed: AtomicBool,
 }
 
-impl Spool {
-    fn create(root: &Path, plan: &Plan) -> Result<Spool> {
+impl NewSpool {
+    fn create(root: &Path, plan: &Plan) -> Result<NewSpool> {
         if !root.is_dir() {
             let made = DirBuilder::new().recursive(true).create(root);
             made.map_err(|cause| Error::io("create", root, &cause))?;
@@ -128,15 +132,15 @@ impl Spool {
         let owners = Owners::find();
         for (name, mode, keeper) in DIRECTORIES {
             let owner = match keeper {
-                Keeper::Postfix => owners.user.map(|user| (Some(user), None)),
-                Keeper::Postdrop => owners.user.map(|user| (Some(user), owners.drop_group)),
-                Keeper::Root => None,
+                DirectoryOwner::Postfix => owners.user.map(|user| (Some(user), None)),
+                DirectoryOwner::Postdrop => owners.user.map(|user| (Some(user), owners.drop_group)),
+                DirectoryOwner::Root => None,
             };
             let path = root.join(name);
             create_directory(&path, owner, mode)
                 .map_err(|cause| Error::io("create", &path, &cause))?;
         }
-        Ok(Spool {
+        Ok(NewSpool {
             root: root.to_owned(),
             long_ids: plan.long_ids,
             hash_depth: plan.hash_depth,
@@ -156,14 +160,14 @@ impl Spool {
 
 /// One of the threads that fill a spool.
 struct Writer<'a> {
-    spool: &'a Spool,
+    spool: &'a NewSpool,
     /// The hashed directories that exist already, `deferred/0/` for example.
     hashed: HashSet<String>,
     queues: [Totals; Queue::ALL.len()],
 }
 
 impl<'a> Writer<'a> {
-    fn new(spool: &'a Spool) -> Self {
+    fn new(spool: &'a NewSpool) -> Self {
         Writer {
             spool,
             hashed: HashSet::new(),
@@ -370,9 +374,9 @@ mod tests {
             shares: [1, 10, 1, 1, 1, 1],
             ..Plan::default()
         };
-        let mut told = Vec::new();
-        let made = make(&root, &plan, &mut |done, of| told.push((done, of))).unwrap();
-        assert_eq!(told, [(0, 200), (200, 200)]);
+        let mut reported = Vec::new();
+        let made = make(&root, &plan, &mut |done, of| reported.push((done, of))).unwrap();
+        assert_eq!(reported, [(0, 200), (200, 200)]);
         for (name, mode, _) in DIRECTORIES {
             let found = fs::metadata(root.join(name)).unwrap().mode();
             assert_eq!(found & 0o7777, mode, "{name}");

@@ -22,7 +22,7 @@ const _: () = assert!(cfg!(panic = "unwind"));
 /// checked value. Out parameters for handles are NULL after any failure.
 macro_rules! fallible {
     ($err:ident, [$($kind:ident($name:ident $(, $extra:expr)*)),* $(,)?], $body:block) => {{
-        let _outer = $crate::spelling::keep();
+        let _outer = $crate::spelling::guard();
         $(
             // SAFETY: the caller keeps the header's rules for this pointer.
             let $name = unsafe { $crate::ffi::input::$kind($name $(, $extra)*) };
@@ -44,7 +44,7 @@ macro_rules! fallible {
 /// FALLBACK if an argument is refused.
 macro_rules! infallible {
     ($fallback:expr, [$($kind:ident($name:ident $(, $extra:expr)*)),* $(,)?], $value:expr) => {{
-        let _outer = $crate::spelling::keep();
+        let _outer = $crate::spelling::guard();
         $(
             // SAFETY: the caller keeps the header's rules for this pointer.
             let $name = unsafe { $crate::ffi::input::$kind($name $(, $extra)*) };

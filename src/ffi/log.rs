@@ -49,7 +49,7 @@ pub unsafe extern "C" fn qw_log_set(
         if !records::install() {
             return Err(Error::new(
                 ErrorKind::State,
-                "this program has a logger of its own; the records go there",
+                "this program has its own logger; the records go there",
             ));
         }
         records::send_to(log, user);

@@ -112,7 +112,7 @@ pub unsafe extern "C" fn qw_options_spell(
                 let samples = SAMPLES.map(|(spelled, _)| spelled).join(", ");
                 return Err(Error::new(
                     ErrorKind::Syntax,
-                    "the sample is no known spelling of queue-directory",
+                    "the sample is not a known spelling of queue-directory",
                 )
                 .with_remedy(format!("give one of {samples}")));
             };

@@ -142,7 +142,7 @@ fn no_file(path: &Path) -> Error {
     let shown = escape::path(path);
     Error::new(
         ErrorKind::Invalid,
-        format!("{shown} is no regular file; links are not followed"),
+        format!("{shown} is not a regular file; links are not followed"),
     )
     .with_path(path)
 }
@@ -194,7 +194,10 @@ mod tests {
             read(home.path(), 10).unwrap_err(),
             replace(home.path(), b"x", 0o600).unwrap_err(),
         ] {
-            assert!(error.to_string().contains("is no regular file"), "{error}");
+            assert!(
+                error.to_string().contains("is not a regular file"),
+                "{error}"
+            );
         }
         assert_eq!(fs::read(&target).unwrap(), b"mine");
         assert!(link.symlink_metadata().unwrap().is_symlink());

@@ -4,6 +4,6 @@
 //! No function here reads or writes a queue file.
 
 pub mod atomic;
-pub mod safe_path;
+pub(crate) mod safe_path;
 pub mod state;
 pub mod status;

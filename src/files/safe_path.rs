@@ -22,7 +22,7 @@ const TELLTALES: [&str; 9] = [
 ///
 /// # Errors
 /// If it leads through a file or through `..` of a missing directory, or cannot be examined.
-pub fn resolve(path: &Path) -> Result<PathBuf> {
+pub(crate) fn resolve(path: &Path) -> Result<PathBuf> {
     let refused = |why: &str| {
         Error::new(ErrorKind::Invalid, format!("{} {why}", escape::path(path))).with_path(path)
     };
@@ -51,7 +51,9 @@ pub fn resolve(path: &Path) -> Result<PathBuf> {
     let rest = whole.strip_prefix(existing).unwrap_or(Path::new(""));
     if rest.components().any(|part| part == Component::ParentDir) {
         // `..` below a missing directory cannot be resolved.
-        return Err(refused("leads through .. of a directory that is not there"));
+        return Err(refused(
+            "leads through .. of a directory that does not exist",
+        ));
     }
     let found =
         fs::canonicalize(existing).map_err(|cause| Error::io("resolve", existing, &cause))?;
@@ -59,7 +61,7 @@ pub fn resolve(path: &Path) -> Result<PathBuf> {
 }
 
 /// The queue directory that contains `place`, a path without links.
-pub fn queue_directory_of(place: &Path) -> Option<PathBuf> {
+pub(crate) fn queue_directory_of(place: &Path) -> Option<PathBuf> {
     let default = Path::new(DEFAULT_QUEUE_DIRECTORY);
     let canonical = default
         .canonicalize()
@@ -73,7 +75,7 @@ pub fn queue_directory_of(place: &Path) -> Option<PathBuf> {
 }
 
 /// The configuration directory that contains `place`, a path without links.
-pub fn config_directory_of(place: &Path) -> Option<PathBuf> {
+pub(crate) fn config_directory_of(place: &Path) -> Option<PathBuf> {
     let mut above = place.ancestors().skip(1);
     above
         .find(|ancestor| ancestor.join("main.cf").is_file())

@@ -137,7 +137,7 @@ mod tests {
         assert_eq!(Status::read(&path, 160, 60).unwrap(), status(100));
         let mut stateless = status(100).document();
         stateless["state_code"] = 7.into();
-        for (bytes, now, told) in [
+        for (bytes, now, expected) in [
             (
                 document.as_slice(),
                 161,
@@ -155,7 +155,7 @@ mod tests {
         ] {
             std::fs::write(&path, bytes).unwrap();
             let error = Status::read(&path, now, 60).unwrap_err().to_string();
-            assert!(error.contains(told), "{error}");
+            assert!(error.contains(expected), "{error}");
             assert!(error.contains("status.json"), "{error}");
         }
         std::fs::remove_file(&path).unwrap();

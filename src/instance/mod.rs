@@ -31,7 +31,8 @@ use crate::postfix::main_cf::{MAX_BYTES, MainCf};
 use crate::rights;
 use crate::spelling::option;
 
-pub use master::{Master, master};
+pub use master::Master;
+pub use master::master;
 pub use qmgr::{APART, Missing, Process, QueueManager, Starts};
 pub use settings::Settings;
 pub(crate) use users::{local_group, local_user, numeric_field};
@@ -360,7 +361,7 @@ fn refuse_shared_spools(list: &mut [Listed]) {
                     ),
                 )
                 .with_path(&instance.queue_directory)
-                .with_remedy("give each instance a queue_directory of its own"));
+                .with_remedy("give each instance its own queue_directory"));
                 break;
             }
             if other.name == instance.name {
@@ -441,7 +442,7 @@ fn read_main_cf(path: &Path) -> Result<Vec<u8>> {
     if !metadata.is_file() {
         let shown = escape::path(path);
         return Err(
-            Error::new(ErrorKind::Io, format!("{shown} is no regular file")).with_path(path),
+            Error::new(ErrorKind::Io, format!("{shown} is not a regular file")).with_path(path),
         );
     }
     let mut bytes = Vec::new();

@@ -92,7 +92,7 @@ impl QueueManager {
                     .unwrap_or_else(QueueManager::Unknown)
             }
             Master::Running { pid: None } => {
-                QueueManager::Unknown("the kernel does not tell the process ID of master".into())
+                QueueManager::Unknown("the kernel does not report the process ID of master".into())
             }
             Master::Stopped => QueueManager::Unknown("master does not run".into()),
             Master::Unknown(why) => QueueManager::Unknown(why.clone()),

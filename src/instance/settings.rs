@@ -69,7 +69,7 @@ impl Settings {
     pub fn from_main_cf(main_cf: &MainCf, warnings: &mut Vec<String>) -> Settings {
         // Used for values that are unusable; the defaults cannot fail.
         let defaults = MainCf::default();
-        let mut reader = Reader {
+        let mut reader = ValueReader {
             main_cf,
             defaults: &defaults,
             warnings,
@@ -107,20 +107,20 @@ impl Settings {
     }
 
     /// Whether the queue directory `name` has hash directories.
-    pub fn is_hashed(&self, name: &str) -> bool {
+    pub(crate) fn is_hashed(&self, name: &str) -> bool {
         self.hash_queue_names
             .iter()
             .any(|hashed| hashed.eq_ignore_ascii_case(name))
     }
 }
 
-struct Reader<'a> {
+struct ValueReader<'a> {
     main_cf: &'a MainCf,
     defaults: &'a MainCf,
     warnings: &'a mut Vec<String>,
 }
 
-impl Reader<'_> {
+impl ValueReader<'_> {
     fn read<T: Default>(&mut self, name: &str, convert: fn(&MainCf, &str) -> Result<T>) -> T {
         convert(self.main_cf, name).unwrap_or_else(|error| {
             let default = MainCf::default_of(name);

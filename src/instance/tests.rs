@@ -180,7 +180,7 @@ fn selections_that_find_nothing_at_all() {
     fs::create_dir_all(odd.path("postfix/main.cf")).unwrap();
     assert_eq!(
         odd.lines(&Selection::Default),
-        ["none: ROOT/postfix/main.cf is no regular file"]
+        ["none: ROOT/postfix/main.cf is not a regular file"]
     );
 
     let huge = Etc::new(&[("postfix", "")]);
@@ -236,7 +236,7 @@ fn one_broken_instance_hides_no_other() {
              main.cf, or name the spool itself (\"queue-directory\")"
                 .to_owned(),
             "ROOT/fine/main.cf: queue_directory /srv/fine is already that of ROOT/twin/main.cf; give \
-             each instance a queue_directory of its own"
+             each instance its own queue_directory"
                 .to_owned(),
         ]
     );

@@ -1,13 +1,13 @@
 //! Lists the messages of some spools one by one: those that the filters pick, in the order of the directories
 //! or sorted.
 //!
-//! [`pick`] selects messages, `stream` and [`sort`] define their order, `told` selects their
+//! [`pick`] selects messages, `stream` and `sort` define their order, `recipients` selects their
 //! recipients. The caller formats the text of a message.
 
 pub mod pick;
-pub mod sort;
+pub(crate) mod recipients;
+pub(crate) mod sort;
 mod stream;
-pub mod told;
 
 use std::io;
 
@@ -37,7 +37,7 @@ const MAX_EXAMPLES: usize = 32;
 
 /// What to list.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub struct ListRequest {
     /// The queues.
     pub queues: QueueSet,
     /// The filters.
@@ -58,7 +58,7 @@ pub struct Request {
     pub deadline: Deadline,
 }
 
-impl Request {
+impl ListRequest {
     pub(crate) fn plan(&self, queues: QueueSet) -> Plan {
         let depth = if self.reasons || self.pick.needs_reasons() {
             Depth::Reasons
@@ -68,6 +68,7 @@ impl Request {
         let mut plan = Plan::new(queues, depth);
         plan.bounces = self.bounces;
         plan.headers = self.pick.needs_headers();
+        plan.origins = self.pick.needs_origin();
         plan.as_showq = true;
         plan
     }
@@ -75,7 +76,7 @@ impl Request {
 
 /// The result of a listing, without its text.
 #[derive(Debug, Default)]
-pub struct Outcome {
+pub struct ListOutcome {
     /// The number of listed messages.
     pub messages: u64,
     /// The sum of the sizes that mailq prints, in bytes.
@@ -92,16 +93,16 @@ pub struct Outcome {
     pub cut: bool,
 }
 
-impl Outcome {
+impl ListOutcome {
     pub(crate) fn take_in(&mut self, gaps: Vec<Gap>, unreadable: u64, cut: bool) {
         self.unreadable += unreadable;
         self.cut |= cut;
         for gap in gaps {
             let error = Error::from(&gap);
             // Each queue reports the directory of the logs.
-            let told = gap.kind == GapKind::LogDirectory
+            let repeated = gap.kind == GapKind::LogDirectory
                 && self.gaps.iter().any(|one| one.path() == error.path());
-            if told {
+            if repeated {
                 self.unreadable -= 1;
             } else if self.gaps.len() < MAX_EXAMPLES {
                 self.gaps.push(error);
@@ -123,11 +124,11 @@ pub type Out<'o> = &'o mut (dyn FnMut(&[u8]) -> io::Result<()> + Send);
 /// be opened. If only some instances fail, their errors are in the outcome.
 pub fn list(
     instances: Vec<Result<Instance>>,
-    request: &Request,
+    request: &ListRequest,
     format: Format<'_>,
     out: Out<'_>,
-) -> Result<io::Result<Outcome>> {
-    let mut outcome = Outcome::default();
+) -> Result<io::Result<ListOutcome>> {
+    let mut outcome = ListOutcome::default();
     let spools = opened(instances, &mut outcome)?;
     Ok(match request.sort {
         None => stream::in_order(&spools, request, format, out, &mut outcome),
@@ -142,7 +143,7 @@ pub fn list(
 /// If none can be opened.
 pub(crate) fn opened(
     instances: Vec<Result<Instance>>,
-    outcome: &mut Outcome,
+    outcome: &mut ListOutcome,
 ) -> Result<Vec<(Spool, Instance)>> {
     let mut spools = Vec::new();
     for instance in instances {

@@ -66,7 +66,7 @@ impl Pick {
         if self.turned {
             return Err(Error::new(
                 ErrorKind::Invalid,
-                "--not stands twice before one filter",
+                "--not is given twice before one filter",
             ));
         }
         self.turned = true;
@@ -136,15 +136,15 @@ impl Pick {
     pub fn checked(&self) -> Result<&Self> {
         if self.turned {
             return Err(
-                Error::new(ErrorKind::Invalid, "--not stands before no filter")
-                    .with_remedy("give the filter that it turns behind it"),
+                Error::new(ErrorKind::Invalid, "--not is not followed by a filter")
+                    .with_remedy("give the filter that it negates after it"),
             );
         }
         Ok(self)
     }
 
     /// Returns true if the filters need delay reasons.
-    pub fn needs_reasons(&self) -> bool {
+    pub(crate) fn needs_reasons(&self) -> bool {
         self.any_is(|test| {
             use Test::{Cause, Ours, Reason, Theirs};
             matches!(test, Reason(_) | Cause(_) | Ours | Theirs)
@@ -152,11 +152,16 @@ impl Pick {
     }
 
     /// Returns which headers the filters need.
-    pub fn needs_headers(&self) -> Headers {
+    pub(crate) fn needs_headers(&self) -> Headers {
         match self.any_is(|test| matches!(test, Test::Subject(_))) {
             true => Headers::All,
             false => Headers::None,
         }
+    }
+
+    /// Returns true if the filters need the origins of messages.
+    pub(crate) fn needs_origin(&self) -> bool {
+        self.any_is(|test| matches!(test, Test::Login(_) | Test::Client(..)))
     }
 
     fn any_is(&self, is: impl Fn(&Test) -> bool) -> bool {
@@ -281,7 +286,7 @@ fn cause_named(name: &str) -> Option<Cause> {
 
 /// Returns when qmgr(8) gives `row` up, in seconds of the epoch; `None` on hold and in corrupt, where it never
 /// looks.
-pub fn expires(row: &MessageRow, settings: &Settings) -> Option<i64> {
+pub(crate) fn expires(row: &MessageRow, settings: &Settings) -> Option<i64> {
     if matches!(row.queue, Some(Queue::Hold | Queue::Corrupt)) {
         return None;
     }
@@ -339,7 +344,7 @@ fn is_printed(given: &[u8], text: &[u8]) -> bool {
 
 /// Returns true if `given` is the destination domain `domain`. A domain with non-ASCII letters may be given in
 /// either spelling.
-pub fn is_domain(given: &[u8], domain: &[u8]) -> bool {
+pub(crate) fn is_domain(given: &[u8], domain: &[u8]) -> bool {
     if given.is_ascii() && domain.is_ascii() {
         return given.eq_ignore_ascii_case(domain);
     }

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use super::pick::Context;
-use super::{Format, Out, Outcome, PIECE, Request};
+use super::{Format, ListOutcome, ListRequest, Out, PIECE};
 use crate::instance::{Instance, Settings};
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::postfix::queue_id::hash_path;
-use crate::scan::{MessageRow, Reread, Rows, Spool, Tell};
+use crate::scan::{MessageRow, Reread, RowObserver, RowReceiver, Spool};
 
 /// An order of messages. Equal ones come by queue ID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Sort {
 
 /// The place of a message, and its key in the order.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Found {
+struct SortEntry {
     key: i64,
     queue_id: Box<[u8]>,
     /// The index of its directory.
@@ -62,23 +62,23 @@ struct Found {
 }
 
 /// A directory that holds messages: the spool, the queue, and the path below it.
-type Seen = (usize, Queue, PathBuf);
+type SeenDirectory = (usize, Queue, PathBuf);
 
 /// What one thread finds.
-struct Finds<'l> {
-    request: &'l Request,
+struct EntryCollector<'l> {
+    request: &'l ListRequest,
     context: &'l Context,
     sort: Sort,
-    directories: &'l Mutex<HashMap<Seen, u32>>,
+    directories: &'l Mutex<HashMap<SeenDirectory, u32>>,
     spool: usize,
     root: &'l Path,
     /// The directory of the last message, and its number.
     last: Option<(PathBuf, u32)>,
-    found: Vec<Found>,
+    found: Vec<SortEntry>,
     senderless: u64,
 }
 
-impl Finds<'_> {
+impl EntryCollector<'_> {
     fn number_of(&mut self, row: &MessageRow) -> u32 {
         if let Some((directory, number)) = &self.last {
             if *directory == row.directory {
@@ -100,12 +100,12 @@ impl Finds<'_> {
     }
 }
 
-impl Tell for Finds<'_> {
-    fn tell(&mut self, row: &MessageRow) -> bool {
+impl RowReceiver for EntryCollector<'_> {
+    fn receive(&mut self, row: &MessageRow) -> bool {
         if self.request.pick.takes(row, self.context) {
             if row.envelope.has_sender {
                 let directory = self.number_of(row);
-                self.found.push(Found {
+                self.found.push(SortEntry {
                     key: self.sort.key(row),
                     queue_id: row.queue_id.as_slice().into(),
                     directory,
@@ -120,11 +120,11 @@ impl Tell for Finds<'_> {
 
 pub(super) fn sorted(
     spools: &[(Spool, Instance)],
-    request: &Request,
+    request: &ListRequest,
     sort: Sort,
     format: Format<'_>,
     out: Out<'_>,
-    outcome: &mut Outcome,
+    outcome: &mut ListOutcome,
 ) -> io::Result<()> {
     let directories = Mutex::new(HashMap::new());
     let mut found = Vec::new();
@@ -132,10 +132,11 @@ pub(super) fn sorted(
     let mut first_pass = request.clone();
     first_pass.reasons = false;
     first_pass.bounces = false;
+    let plan = first_pass.plan(request.queues);
     for (number, (spool, instance)) in spools.iter().enumerate() {
         let context = Context::of(instance, request.now);
         let finds = || {
-            Rows::new(Finds {
+            RowObserver::new(EntryCollector {
                 request,
                 context: &context,
                 sort,
@@ -146,9 +147,8 @@ pub(super) fn sorted(
                 found: Vec::new(),
                 senderless: 0,
             })
-            .with_headers(request.pick.needs_headers())
+            .with_plan(&plan)
         };
-        let plan = first_pass.plan(request.queues);
         for rows in spool.scan(&plan, request.readers, request.deadline, finds) {
             let (gaps, unreadable, cut, mut finds) = rows.finish();
             outcome.take_in(gaps, unreadable, cut);
@@ -160,7 +160,7 @@ pub(super) fn sorted(
     let seen = directories
         .into_inner()
         .unwrap_or_else(PoisonError::into_inner);
-    let mut directories: Vec<(u32, Seen)> = seen
+    let mut directories: Vec<(u32, SeenDirectory)> = seen
         .into_iter()
         .map(|(place, number)| (number, place))
         .collect();
@@ -210,7 +210,7 @@ pub(super) fn sorted(
 /// Looks for a message that has left its place in the other queues: mail moves while a list is printed.
 fn elsewhere(
     reread: &mut Reread<'_>,
-    request: &Request,
+    request: &ListRequest,
     settings: &Settings,
     levels: &Path,
     queue_id: &[u8],

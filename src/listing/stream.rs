@@ -9,10 +9,10 @@ use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::pick::Context;
-use super::{Format, ORDER, Out, Outcome, PIECE, Request};
+use super::{Format, ListOutcome, ListRequest, ORDER, Out, PIECE};
 use crate::instance::Instance;
 use crate::postfix::queue::Queue;
-use crate::scan::{MessageRow, Spool, Tell};
+use crate::scan::{MessageRow, RowReceiver, Spool};
 
 /// How many bytes of output one thread holds until its turn.
 const HELD: usize = 1 << 20;
@@ -92,9 +92,9 @@ impl<'o> Output<'o> {
 }
 
 /// The output of one thread.
-struct Piece<'l, 'o> {
+struct ThreadOutput<'l, 'o> {
     output: &'l Output<'o>,
-    request: &'l Request,
+    request: &'l ListRequest,
     instance: &'l Instance,
     context: &'l Context,
     format: Format<'l>,
@@ -103,7 +103,7 @@ struct Piece<'l, 'o> {
     senderless: u64,
 }
 
-impl Piece<'_, '_> {
+impl ThreadOutput<'_, '_> {
     /// Writes the text if it is its turn, or waits for the turn if the text is long. Returns false once the
     /// output takes no more.
     fn hand_over(&mut self) -> bool {
@@ -123,12 +123,12 @@ impl Piece<'_, '_> {
     }
 }
 
-impl Tell for Piece<'_, '_> {
+impl RowReceiver for ThreadOutput<'_, '_> {
     fn begins(&mut self, piece: u64) {
         self.number = piece;
     }
 
-    fn tell(&mut self, row: &MessageRow) -> bool {
+    fn receive(&mut self, row: &MessageRow) -> bool {
         let request = self.request;
         if !request.pick.takes(row, self.context) {
             return true;
@@ -167,7 +167,7 @@ impl Tell for Piece<'_, '_> {
     }
 }
 
-impl Drop for Piece<'_, '_> {
+impl Drop for ThreadOutput<'_, '_> {
     /// After a panic no thread may wait for this thread's turn.
     fn drop(&mut self) {
         if std::thread::panicking() {
@@ -180,10 +180,10 @@ impl Drop for Piece<'_, '_> {
 /// Lists `spools` one after the other, each queue by queue.
 pub(super) fn in_order(
     spools: &[(Spool, Instance)],
-    request: &Request,
+    request: &ListRequest,
     format: Format<'_>,
     out: Out<'_>,
-    outcome: &mut Outcome,
+    outcome: &mut ListOutcome,
 ) -> io::Result<()> {
     let mut output = Output {
         sink: Mutex::new(Sink {
@@ -208,7 +208,7 @@ pub(super) fn in_order(
             break;
         }
         let context = Context::of(instance, request.now);
-        let piece = || Piece {
+        let piece = || ThreadOutput {
             output: &output,
             request,
             instance,

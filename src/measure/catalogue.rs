@@ -180,7 +180,7 @@ pub const CATALOGUE: [Row; 30] = [
     row("spool.unreadable", Kind::Unreadable, Unit::Count, Depth::Envelopes, Wanted::NONE, ArgumentKind::None,
         "directories and files that could not be read, except those that vanished meanwhile"),
     row("spool.damaged", Kind::Damaged, Unit::Count, Depth::Envelopes, Wanted::NONE, ArgumentKind::None,
-        "ready files in a live queue that are no valid queue files"),
+        "ready files in a live queue that are not valid queue files"),
     row("spool.altered", Kind::Altered, Unit::Count, Depth::Inodes, Wanted::NONE, ArgumentKind::None,
         "queue files whose group or other mode bits are set: Postfix reads them as commands"),
     row("spool.misowned", Kind::Misowned, Unit::Count, Depth::Inodes, Wanted::NONE, ArgumentKind::None,

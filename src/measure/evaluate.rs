@@ -623,7 +623,7 @@ fn least(instances: &[&InstanceSnapshot], of: impl Fn(&InstanceSnapshot) -> Opti
     let values: Option<Vec<f64>> = instances.iter().map(|taken| of(taken)).collect();
     match values.and_then(|values| values.into_iter().reduce(f64::min)) {
         Some(value) => Figure::exact(value),
-        None => Figure::unknown("the file system does not tell"),
+        None => Figure::unknown("the file system does not report it"),
     }
 }
 

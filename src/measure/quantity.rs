@@ -158,9 +158,9 @@ fn wrong_suffix(suffix: &str, unit: Unit) -> String {
         Unit::Count | Unit::PerMinute => {
             format!("\"{shown}\": this measure is a plain number, without a unit")
         }
-        Unit::Bytes => format!("\"{shown}\" is no unit of bytes: {}", names.join(" ")),
-        Unit::Seconds => format!("\"{shown}\" is no unit of age: {}", names.join(" ")),
-        Unit::Percent => format!("\"{shown}\" is no unit of a share: %"),
+        Unit::Bytes => format!("\"{shown}\" is not a unit of bytes: {}", names.join(" ")),
+        Unit::Seconds => format!("\"{shown}\" is not a unit of age: {}", names.join(" ")),
+        Unit::Percent => format!("\"{shown}\" is not a unit of a share: %"),
     }
 }
 
@@ -218,11 +218,11 @@ mod tests {
             ("1 ", Unit::Count, 1, "blanks"),
             (" 1", Unit::Count, 0, "a number"),
             ("1h", Unit::Count, 1, "plain number"),
-            ("1h", Unit::Bytes, 1, "no unit of bytes: k M G"),
-            ("1M", Unit::Seconds, 1, "no unit of age: s m h d w"),
-            ("1h30m", Unit::Seconds, 1, "no unit of age"),
-            ("1%", Unit::Seconds, 1, "no unit of age"),
-            ("1kb", Unit::Bytes, 1, "no unit of bytes"),
+            ("1h", Unit::Bytes, 1, "not a unit of bytes: k M G"),
+            ("1M", Unit::Seconds, 1, "not a unit of age: s m h d w"),
+            ("1h30m", Unit::Seconds, 1, "not a unit of age"),
+            ("1%", Unit::Seconds, 1, "not a unit of age"),
+            ("1kb", Unit::Bytes, 1, "not a unit of bytes"),
             ("9999999999999999", Unit::Count, 0, "more than 15 digits"),
             ("inf", Unit::Count, 0, "a number"),
             ("\u{661}", Unit::Count, 0, "a number"),

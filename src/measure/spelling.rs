@@ -154,7 +154,7 @@ pub fn status_code(text: &str) -> Result<String> {
     Err(Error::new(
         ErrorKind::Syntax,
         format!(
-            "{} is no enhanced status code; one is 4, 4.7 or 4.7.1",
+            "{} is not an enhanced status code such as 4, 4.7 or 4.7.1",
             quoted(text)
         ),
     ))
@@ -177,7 +177,7 @@ fn cause(name: &str) -> Result<String, String> {
 fn named(kind: Kind, name: &str) -> Result<String, &'static str> {
     match kind {
         Kind::Domain if name.contains(['@', '<', '>']) => {
-            Err("a domain stands without the address before it: example.com")
+            Err("give a domain without the address before it: example.com")
         }
         // The null sender, as SMTP spells it.
         Kind::Sender if name == "<>" => Ok("MAILER-DAEMON".to_owned()),
@@ -261,8 +261,8 @@ mod tests {
             ("deferred.older(4q)", 17, "unit"),
             ("deferred.older(4h", 18, "closing )"),
             ("deferred.messages(1)", 18, "takes nothing in brackets"),
-            ("deferred.reason(3.7)", 17, "no enhanced status code"),
-            ("deferred.reason(4.7.)", 17, "no enhanced status code"),
+            ("deferred.reason(3.7)", 17, "not an enhanced status code"),
+            ("deferred.reason(4.7.)", 17, "not an enhanced status code"),
             ("/deferred.messages", 1, "instance name"),
             ("out/disk.messages", 10, "disk has no measure"),
             (

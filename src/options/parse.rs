@@ -180,8 +180,8 @@ fn seconds(name: &str, value: &[u8], least: f64) -> Result<Duration> {
         .map_err(|(_, what)| bad(name, value, &what))?;
     if !(least..=86_400.0).contains(&seconds) || seconds == 0.0 {
         let what = match least {
-            0.0 => "more than 0 and at most 86400 seconds are wanted".to_owned(),
-            least => format!("{least} to 86400 seconds are wanted"),
+            0.0 => "expected more than 0 and at most 86400 seconds".to_owned(),
+            least => format!("expected {least} to 86400 seconds"),
         };
         return Err(bad(name, value, &what));
     }
@@ -245,12 +245,12 @@ mod tests {
             (
                 "timeout",
                 "0",
-                "\"timeout\" \"0\": more than 0 and at most 86400 seconds are wanted",
+                "\"timeout\" \"0\": expected more than 0 and at most 86400 seconds",
             ),
             (
                 "poll",
                 "0.5",
-                "\"poll\" \"0.5\": 1 to 86400 seconds are wanted",
+                "\"poll\" \"0.5\": expected 1 to 86400 seconds",
             ),
             (
                 "timeout",

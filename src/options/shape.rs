@@ -7,7 +7,7 @@ use super::Options;
 use crate::error::{Error, Result};
 use crate::postfix::queue::Queue;
 use crate::scan::Spool;
-use crate::shape::{self, Place, Shape};
+use crate::shape::{self, Shape, ShapeRoot};
 
 /// Which tables of a shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,12 +31,12 @@ impl Options {
         &self,
         names: &[OsString],
         tables: ShapeTables,
-    ) -> Result<(shape::Request, Vec<Error>)> {
+    ) -> Result<(shape::ShapeRequest, Vec<Error>)> {
         let mut request = self.shape_request(tables);
         let mut broken = Vec::new();
         let absolute = |name: &&OsString| Path::new(name).is_absolute();
         for name in names.iter().filter(absolute) {
-            request.places.push(Place {
+            request.places.push(ShapeRoot {
                 path: name.into(),
                 queue: None,
                 part: 0,
@@ -65,7 +65,7 @@ impl Options {
                 .iter()
                 .filter(|name| !absolute(name) && !name.is_empty())
             {
-                request.places.push(Place {
+                request.places.push(ShapeRoot {
                     path: directory.join(name),
                     queue: name.to_str().and_then(Queue::from_name),
                     part: 0,
@@ -101,8 +101,8 @@ impl Options {
         Ok(shape)
     }
 
-    fn shape_request(&self, tables: ShapeTables) -> shape::Request {
-        shape::Request {
+    fn shape_request(&self, tables: ShapeTables) -> shape::ShapeRequest {
+        shape::ShapeRequest {
             places: Vec::new(),
             parts: 0,
             buckets: self.buckets,

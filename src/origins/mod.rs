@@ -4,23 +4,23 @@
 //! It takes spools and the filters of a list, and returns a bounded [`Table`]. `postfix::origin` defines what
 //! an origin is; renderings print it.
 
-pub mod table;
+pub(crate) mod table;
 
 use std::sync::{Mutex, PoisonError};
 
 use crate::error::Result;
 use crate::instance::Instance;
 use crate::listing::pick::Context;
-use crate::listing::{Outcome, Request, opened};
+use crate::listing::{ListOutcome, ListRequest, opened};
 use crate::postfix::address;
 use crate::postfix::origin::{Kind, address_of, network_of};
-use crate::scan::{Headers, MessageRow, Rows, Spool, Tell};
+use crate::scan::{Headers, MessageRow, RowObserver, RowReceiver, Spool};
 
 pub use table::{Row, Table};
 
 /// The property by which messages are grouped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum By {
+pub enum Grouping {
     /// The best that is known: login, client, local user.
     #[default]
     Best,
@@ -42,44 +42,44 @@ pub enum By {
     Subject,
 }
 
-impl By {
+impl Grouping {
     /// All groupings that can be selected by name.
-    pub const NAMED: [By; 8] = [
-        By::Login,
-        By::Client,
-        By::Network,
-        By::User,
-        By::Sender,
-        By::SenderDomain,
-        By::Helo,
-        By::Subject,
+    pub const NAMED: [Grouping; 8] = [
+        Grouping::Login,
+        Grouping::Client,
+        Grouping::Network,
+        Grouping::User,
+        Grouping::Sender,
+        Grouping::SenderDomain,
+        Grouping::Helo,
+        Grouping::Subject,
     ];
 
     /// Returns its name in options and JSON.
     pub const fn name(self) -> &'static str {
         match self {
-            By::Best => "",
-            By::Login => "login",
-            By::Client => "client",
-            By::Network => "network",
-            By::User => "user",
-            By::Sender => "sender",
-            By::SenderDomain => "sender-domain",
-            By::Helo => "helo",
-            By::Subject => "subject",
+            Grouping::Best => "",
+            Grouping::Login => "login",
+            Grouping::Client => "client",
+            Grouping::Network => "network",
+            Grouping::User => "user",
+            Grouping::Sender => "sender",
+            Grouping::SenderDomain => "sender-domain",
+            Grouping::Helo => "helo",
+            Grouping::Subject => "subject",
         }
     }
 
     /// Returns the grouping of that name.
-    pub fn from_name(name: &str) -> Option<By> {
-        By::NAMED.into_iter().find(|by| by.name() == name)
+    pub fn from_name(name: &str) -> Option<Grouping> {
+        Grouping::NAMED.into_iter().find(|by| by.name() == name)
     }
 
     /// Returns which headers it needs.
     fn headers(self) -> Headers {
         match self {
-            By::Best | By::User => Headers::Local,
-            By::Subject => Headers::All,
+            Grouping::Best | Grouping::User => Headers::Local,
+            Grouping::Subject => Headers::All,
             _ => Headers::None,
         }
     }
@@ -88,7 +88,7 @@ impl By {
     pub fn kind_name(self, kind: u8) -> &'static str {
         let best = [Kind::Login, Kind::Client, Kind::User, Kind::Unknown];
         match self {
-            By::Best => best.get(usize::from(kind)).map_or("", |kind| kind.name()),
+            Grouping::Best => best.get(usize::from(kind)).map_or("", |kind| kind.name()),
             by => by.name(),
         }
     }
@@ -98,22 +98,22 @@ impl By {
         let origin = &row.origin;
         name.clear();
         match self {
-            By::Best => {
+            Grouping::Best => {
                 let kind = origin.kind();
                 origin.name(kind, name);
                 return kind as u8;
             }
-            By::Login => origin.name(Kind::Login, name),
-            By::Client => origin.name(Kind::Client, name),
-            By::User => origin.name(Kind::User, name),
-            By::Network => match address_of(&origin.client) {
+            Grouping::Login => origin.name(Kind::Login, name),
+            Grouping::Client => origin.name(Kind::Client, name),
+            Grouping::User => origin.name(Kind::User, name),
+            Grouping::Network => match address_of(&origin.client) {
                 Some(address) => name.extend_from_slice(network_of(address).as_bytes()),
                 None => name.extend_from_slice(&origin.client),
             },
-            By::Sender => address::fold(&row.sender, name),
-            By::SenderDomain => address::destination_domain(&row.sender, name),
-            By::Helo => name.extend_from_slice(&origin.helo),
-            By::Subject => {
+            Grouping::Sender => address::fold(&row.sender, name),
+            Grouping::SenderDomain => address::destination_domain(&row.sender, name),
+            Grouping::Helo => name.extend_from_slice(&origin.helo),
+            Grouping::Subject => {
                 *name = row.subject();
                 name.truncate(MAX_SUBJECT);
             }
@@ -131,19 +131,20 @@ const MAX_SUBJECT: usize = 255;
 /// If no spool can be opened. The error of one instance among several is in the outcome.
 pub fn take(
     instances: Vec<Result<Instance>>,
-    request: &Request,
-    by: By,
-) -> Result<(Table, Outcome)> {
-    let mut outcome = Outcome::default();
+    request: &ListRequest,
+    by: Grouping,
+) -> Result<(Table, ListOutcome)> {
+    let mut outcome = ListOutcome::default();
     let spools: Vec<(Spool, Instance)> = opened(instances, &mut outcome)?;
     let table = Mutex::new(Table::default());
     let mut plan = request.plan(request.queues);
     // A check counts damage. Here a file counts as far as it can be read.
     plan.headers = plan.headers.max(by.headers());
+    plan.origins = true;
     for (spool, instance) in &spools {
         let context = Context::of(instance, request.now);
         let piece = || {
-            Rows::new(Piece {
+            RowObserver::new(OriginCounter {
                 table: &table,
                 request,
                 context: &context,
@@ -152,7 +153,7 @@ pub fn take(
                 sender: Vec::new(),
                 domains: Vec::new(),
             })
-            .with_headers(plan.headers)
+            .with_plan(&plan)
         };
         for rows in spool.scan(&plan, request.readers, request.deadline, piece) {
             let (gaps, unreadable, cut, _) = rows.finish();
@@ -165,19 +166,19 @@ pub fn take(
 }
 
 /// The part of one thread.
-struct Piece<'t> {
+struct OriginCounter<'t> {
     table: &'t Mutex<Table>,
-    request: &'t Request,
+    request: &'t ListRequest,
     context: &'t Context,
-    by: By,
+    by: Grouping,
     name: Vec<u8>,
     sender: Vec<u8>,
     /// The destination domains of one message, sorted.
     domains: Vec<Vec<u8>>,
 }
 
-impl Tell for Piece<'_> {
-    fn tell(&mut self, row: &MessageRow) -> bool {
+impl RowReceiver for OriginCounter<'_> {
+    fn receive(&mut self, row: &MessageRow) -> bool {
         if !self.request.pick.takes(row, self.context) {
             return true;
         }

@@ -9,11 +9,11 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
 
 /// How many origins one table holds: with rows and empty sets some 20 MiB.
-pub const MAX_ORIGINS: usize = 50_000;
+pub(crate) const MAX_ORIGINS: usize = 50_000;
 /// How many bytes of names and queue IDs one table holds.
-pub const MAX_TEXT: usize = 12 << 20;
+pub(crate) const MAX_TEXT: usize = 12 << 20;
 /// How many distinct senders and domains one table holds over all origins: some 18 bytes each.
-pub const MAX_DISTINCT: usize = 600_000;
+pub(crate) const MAX_DISTINCT: usize = 600_000;
 
 /// The sums of one origin.
 #[derive(Clone, Debug, Default)]
@@ -67,7 +67,7 @@ pub struct Table {
     /// The number of messages of origins that do not fit into the table.
     pub unlisted: u64,
     /// The number of senders and domains that are not counted as distinct because the table is full.
-    pub untold: u64,
+    pub uncounted: u64,
     /// All messages.
     pub messages: u64,
 }
@@ -108,21 +108,21 @@ impl Table {
             row.queue_id = part.queue_id.into();
         }
         row.oldest = row.oldest.min(part.arrival);
-        let mut tell = |set: &mut HashSet<u64>, name: &[u8]| {
+        let mut add_distinct = |set: &mut HashSet<u64>, name: &[u8]| {
             let hash = self.hasher.hash_one(name);
             if set.contains(&hash) {
                 return;
             }
             if self.distinct >= MAX_DISTINCT {
-                self.untold += 1;
+                self.uncounted += 1;
                 return;
             }
             self.distinct += 1;
             set.insert(hash);
         };
-        tell(&mut row.senders, part.sender);
+        add_distinct(&mut row.senders, part.sender);
         for domain in domains {
-            tell(&mut row.domains, domain);
+            add_distinct(&mut row.domains, domain);
         }
     }
 
@@ -201,7 +201,7 @@ mod tests {
             );
         }
         assert_eq!(table.distinct, MAX_DISTINCT);
-        assert_eq!(table.untold, 2 * MAX_ORIGINS as u64);
+        assert_eq!(table.uncounted, 2 * MAX_ORIGINS as u64);
         let long = vec![b'x'; MAX_TEXT];
         let mut table = Table::default();
         table.add(0, &long, &part(b"A", b"s", 1), std::iter::empty());

@@ -251,11 +251,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn entries(log: &[u8]) -> Vec<String> {
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         let mut buffer = LogBuffer::default();
         read(log, Log::Defer, &mut buffer, |entry| {
             let text = |bytes: &[u8]| bytes.escape_ascii().to_string();
-            told.push(format!(
+            reported.push(format!(
                 "{} {:?} {} {}",
                 text(&entry.address),
                 entry.offset,
@@ -264,7 +264,7 @@ mod tests {
             ));
         })
         .unwrap();
-        told
+        reported
     }
 
     #[test]
@@ -286,7 +286,7 @@ mod tests {
 
     #[test]
     fn odd_logs_are_read_as_postfix_reads_them() {
-        for (log, told) in [
+        for (log, reported) in [
             (&b""[..], ""),
             (b"\n\n\n", ""),
             (b"<a@x>: why\n\n", "a@x None 4.0.0 why"),
@@ -320,7 +320,7 @@ mod tests {
                 "a@x Some(12) 4.0.0 (description unavailable)",
             ),
         ] {
-            assert_eq!(entries(log).join(";"), told, "{}", log.escape_ascii());
+            assert_eq!(entries(log).join(";"), reported, "{}", log.escape_ascii());
         }
     }
 
@@ -329,14 +329,14 @@ mod tests {
         let mut log = b"recipient=a@x\nreason=".to_vec();
         log.resize(5 * MAX_LINE, b'r');
         log.extend_from_slice(b"\nstatus=4.1.1\n\n");
-        let told = entries(&log);
-        assert_eq!(told.len(), 1);
+        let reported = entries(&log);
+        assert_eq!(reported.len(), 1);
         assert!(
-            told[0].starts_with("a@x None 4.1.1 rrr"),
+            reported[0].starts_with("a@x None 4.1.1 rrr"),
             "{}",
-            &told[0][..40]
+            &reported[0][..40]
         );
-        assert!(told[0].len() < MAX_LINE + 100);
+        assert!(reported[0].len() < MAX_LINE + 100);
     }
 
     proptest! {

@@ -157,7 +157,7 @@ pub fn read<S: Source>(
     writer: Writer,
     visitor: &mut impl Visitor,
 ) -> io::Result<Envelope> {
-    let mut reading = Reading {
+    let mut reader = EnvelopeReader {
         envelope: Envelope::default(),
         writer,
         seen_size: false,
@@ -165,18 +165,18 @@ pub fn read<S: Source>(
         unexpected: 0,
         content: None,
     };
-    match reading.run(records, visitor) {
+    match reader.run(records, visitor) {
         Ok(()) => {}
         Err(Fault::Damage(damage)) => {
-            reading.envelope.torn = true;
-            reading.damaged(damage.kind, damage.offset);
+            reader.envelope.torn = true;
+            reader.damaged(damage.kind, damage.offset);
         }
         Err(Fault::Io(error)) => return Err(error),
     }
-    Ok(reading.envelope)
+    Ok(reader.envelope)
 }
 
-struct Reading {
+struct EnvelopeReader {
     envelope: Envelope,
     writer: Writer,
     seen_size: bool,
@@ -187,13 +187,13 @@ struct Reading {
 }
 
 /// What follows an envelope segment.
-enum Next {
+enum SegmentEnd {
     Content,
     End,
     Nothing,
 }
 
-impl Reading {
+impl EnvelopeReader {
     /// Records the first damage. Later ones are its consequences.
     fn damaged(&mut self, kind: DamageKind, offset: u64) {
         self.envelope.damage.get_or_insert(Damage { kind, offset });
@@ -221,14 +221,14 @@ impl Reading {
     ) -> Result<(), Fault> {
         loop {
             match self.segment(records, visitor)? {
-                Next::Content => {
+                SegmentEnd::Content => {
                     if visitor.wants_headers() {
                         headers(records, visitor)?;
                     }
                     self.content(records)?;
                 }
-                Next::End => break,
-                Next::Nothing => {
+                SegmentEnd::End => break,
+                SegmentEnd::Nothing => {
                     let offset = records.position();
                     let kind = match offset {
                         0 => DamageKind::Empty,
@@ -258,15 +258,15 @@ impl Reading {
         &mut self,
         records: &mut RecordReader<'_, S>,
         visitor: &mut impl Visitor,
-    ) -> Result<Next, Fault> {
+    ) -> Result<SegmentEnd, Fault> {
         while let Some(record) = records.next_record()? {
             match record.kind {
-                b'M' => return Ok(Next::Content),
-                b'E' => return Ok(Next::End),
+                b'M' => return Ok(SegmentEnd::Content),
+                b'E' => return Ok(SegmentEnd::End),
                 _ => self.envelope_record(record, visitor)?,
             }
         }
-        Ok(Next::Nothing)
+        Ok(SegmentEnd::Nothing)
     }
 
     fn envelope_record(
@@ -398,9 +398,9 @@ pub(super) mod tests {
     use proptest::prelude::*;
 
     #[derive(Default)]
-    struct Heard(Vec<String>);
+    struct Recorder(Vec<String>);
 
-    impl Visitor for Heard {
+    impl Visitor for Recorder {
         fn sender(&mut self, address: &[u8]) {
             self.0.push(format!("S{}", address.escape_ascii()));
         }
@@ -414,10 +414,10 @@ pub(super) mod tests {
 
     fn read_bytes(bytes: &[u8], writer: Writer) -> (Envelope, String) {
         let mut buffer = Buffer::default();
-        let mut heard = Heard::default();
+        let mut recorder = Recorder::default();
         let mut records = RecordReader::new(bytes, bytes.len() as u64, &mut buffer);
-        let envelope = read(&mut records, writer, &mut heard).unwrap();
-        (envelope, heard.0.join(" "))
+        let envelope = read(&mut records, writer, &mut recorder).unwrap();
+        (envelope, recorder.0.join(" "))
     }
 
     /// Encodes short records in the notation of the test tables: type byte, then the data.
@@ -447,7 +447,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_good_file_gives_all() {
-        let (envelope, heard) = read_bytes(&file(&GOOD), Writer::Cleanup);
+        let (envelope, recorder) = read_bytes(&file(&GOOD), Writer::Cleanup);
         assert_eq!(
             envelope,
             Envelope {
@@ -464,7 +464,10 @@ pub(super) mod tests {
                 torn: false,
             }
         );
-        assert_eq!(heard, "Sa@send.example Oalias@dom.example Rb@dom.example");
+        assert_eq!(
+            recorder,
+            "Sa@send.example Oalias@dom.example Rb@dom.example"
+        );
     }
 
     #[test]
@@ -480,8 +483,8 @@ pub(super) mod tests {
             "Rc@x",
             "E",
         ]);
-        let (envelope, heard) = read_bytes(&bytes, Writer::Postdrop);
-        assert_eq!(heard, "Ssender Rc@x");
+        let (envelope, recorder) = read_bytes(&bytes, Writer::Postdrop);
+        assert_eq!(recorder, "Ssender Rc@x");
         assert_eq!((envelope.message_size, envelope.damage), (None, None));
         // In another queue, the same file lacks its size record.
         let (envelope, _) = read_bytes(&bytes, Writer::Cleanup);
@@ -510,14 +513,14 @@ pub(super) mod tests {
         let mut records = GOOD.to_vec();
         records.splice(5..6, ["Dx@y", "Rb@dom.example", "/q@y", "Dz@y"]);
         records.insert(12, "Rlate@after.example");
-        let (envelope, heard) = read_bytes(&file(&records), Writer::Cleanup);
+        let (envelope, recorder) = read_bytes(&file(&records), Writer::Cleanup);
         assert_eq!(
             (envelope.recipients, envelope.done, envelope.canceled),
             (2, 2, 1)
         );
         assert!(
-            heard.ends_with("Rb@dom.example Rlate@after.example"),
-            "{heard}"
+            recorder.ends_with("Rb@dom.example Rlate@after.example"),
+            "{recorder}"
         );
         assert_eq!(envelope.damage, None);
     }
@@ -573,9 +576,9 @@ pub(super) mod tests {
     fn the_first_of_several_times_and_senders_counts() {
         let mut records = GOOD.to_vec();
         records.splice(4..4, ["T5", "Ssecond@x"]);
-        let (envelope, heard) = read_bytes(&file(&records), Writer::Cleanup);
+        let (envelope, recorder) = read_bytes(&file(&records), Writer::Cleanup);
         assert_eq!(envelope.arrival, Some(1_795_461_304));
-        assert!(heard.starts_with("Sa@send.example O"), "{heard}");
+        assert!(recorder.starts_with("Sa@send.example O"), "{recorder}");
         assert_eq!(envelope.damage, None);
     }
 

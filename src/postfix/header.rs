@@ -194,13 +194,15 @@ mod tests {
     #[test]
     fn headers_are_unfolded_and_found() {
         let mut unfold = Unfold::default();
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         for line in [" lost", "Subject: a", "\tb", "X:y"] {
-            unfold.line(line.as_bytes(), true, |header| told.push(header.to_vec()));
+            unfold.line(line.as_bytes(), true, |header| {
+                reported.push(header.to_vec());
+            });
         }
-        unfold.end(|header| told.push(header.to_vec()));
-        assert_eq!(told, [b"Subject: a\tb".to_vec(), b"X:y".to_vec()]);
-        assert_eq!(value(&told[0], "subject"), Some(&b"a\tb"[..]));
+        unfold.end(|header| reported.push(header.to_vec()));
+        assert_eq!(reported, [b"Subject: a\tb".to_vec(), b"X:y".to_vec()]);
+        assert_eq!(value(&reported[0], "subject"), Some(&b"a\tb"[..]));
         assert_eq!(value(b"Subjects: a", "subject"), None);
         assert_eq!(value(b"Sub", "subject"), None);
     }

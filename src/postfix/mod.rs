@@ -35,7 +35,7 @@ pub mod delay_reason;
 pub mod envelope;
 pub mod header;
 pub mod main_cf;
-pub mod origin;
+pub(crate) mod origin;
 pub mod perl_number;
 pub mod qshape;
 pub mod queue;

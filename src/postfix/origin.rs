@@ -9,7 +9,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 /// The longest attribute value that is held, in bytes. A longer one is cut.
-pub const MAX_VALUE: usize = 255;
+pub(crate) const MAX_VALUE: usize = 255;
 
 /// The origin of a message according to its queue file. Unknown fields are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -181,7 +181,7 @@ fn user_of(line: &[u8]) -> Option<u32> {
 }
 
 /// Parses the address in `text` as smtpd writes it: plain, in brackets, or with the prefix `IPv6:`.
-pub fn address_of(text: &[u8]) -> Option<IpAddr> {
+pub(crate) fn address_of(text: &[u8]) -> Option<IpAddr> {
     let text = text.strip_prefix(b"[").unwrap_or(text);
     let text = text.strip_suffix(b"]").unwrap_or(text);
     let text = match text.get(..5) {
@@ -192,7 +192,7 @@ pub fn address_of(text: &[u8]) -> Option<IpAddr> {
 }
 
 /// Returns the network of `address`: `/24` of IPv4, `/64` of IPv6.
-pub fn network_of(address: IpAddr) -> String {
+pub(crate) fn network_of(address: IpAddr) -> String {
     match address {
         IpAddr::V4(address) => {
             let [a, b, c, _] = address.octets();
@@ -207,14 +207,14 @@ pub fn network_of(address: IpAddr) -> String {
 
 /// An address, or a network of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
+pub(crate) struct Network {
     address: IpAddr,
     bits: u32,
 }
 
 impl Network {
     /// Parses `ADDRESS` or `NET/BITS`.
-    pub fn parse(text: &[u8]) -> Option<Network> {
+    pub(crate) fn parse(text: &[u8]) -> Option<Network> {
         let (address, bits) = match memchr::memchr(b'/', text) {
             Some(slash) => (text.get(..slash)?, Some(text.get(slash.checked_add(1)?..)?)),
             None => (text, None),
@@ -229,7 +229,7 @@ impl Network {
     }
 
     /// Returns true if `address` is in the network.
-    pub fn contains(&self, address: IpAddr) -> bool {
+    pub(crate) fn contains(&self, address: IpAddr) -> bool {
         let differ = match (self.address, address) {
             (IpAddr::V4(own), IpAddr::V4(other)) => {
                 u128::from(own.to_bits() ^ other.to_bits()).wrapping_shl(96)

@@ -85,7 +85,7 @@ fn decimal(body: &[u8]) -> f64 {
 /// A sum as Perl adds: whole while both sides are whole and the sum fits 64 bits. A double below 2^53 counts
 /// as whole.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Sum {
+pub(crate) enum Sum {
     /// A whole number.
     Whole(u64),
     /// A double.
@@ -96,7 +96,7 @@ impl Sum {
     /// Converts `value` to one side of an addition.
     // Only a whole number within the range of u64 is cast.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    pub fn of(value: f64) -> Self {
+    pub(crate) fn of(value: f64) -> Self {
         if value.fract() == 0.0 && (0.0..9_007_199_254_740_992.0).contains(&value) {
             Sum::Whole(value as u64)
         } else {
@@ -107,7 +107,7 @@ impl Sum {
     /// Converts `value`, which was parsed from text, to one side of an addition: whole up to 64 bits.
     // Only a whole number within the range of u64 is cast.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    pub fn of_text(value: f64) -> Self {
+    pub(crate) fn of_text(value: f64) -> Self {
         if value.fract() == 0.0 && (0.0..18_446_744_073_709_551_616.0).contains(&value) {
             Sum::Whole(value as u64)
         } else {
@@ -124,7 +124,7 @@ impl Sum {
 
     /// Returns the sum of both.
     #[must_use]
-    pub fn plus(self, other: Sum) -> Sum {
+    pub(crate) fn plus(self, other: Sum) -> Sum {
         let side = |sum: Sum| match sum {
             Sum::Double(value) => Sum::of(value),
             whole @ Sum::Whole(_) => whole,

@@ -1,7 +1,7 @@
 //! Reads one queue file as qshape(1) does: which files it accepts (postfix.md, "Which files qshape
 //! accepts"), and what it takes from them. `envelope` and `showq` read a file as Postfix does.
 //!
-//! Recipients count only after the end record. Until then they are kept, up to [`MAX_KEPT`] bytes; a file with
+//! Recipients count only after the end record. Until then they are kept, up to `MAX_ADDRESSES` bytes; a file with
 //! more is read twice. qshape never ends on a file whose pointers form a loop; this reader refuses it after it
 //! read far more than the file holds.
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
@@ -15,12 +15,12 @@ use super::record::{Fault, Framing, RawRecords, Span};
 use crate::source::Source;
 
 /// How many bytes of addresses are kept of one file.
-pub const MAX_KEPT: usize = 1 << 20;
+pub(crate) const MAX_ADDRESSES: usize = 1 << 20;
 
 /// What qshape does with a file.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Outcome {
-    /// The file counts. [`Kept`] holds sender and recipients.
+    /// The file counts. [`Addresses`] holds sender and recipients.
     Accepted {
         /// The arrival time, in seconds of the epoch, as a Perl number.
         time: f64,
@@ -36,17 +36,19 @@ pub enum Outcome {
 
 /// The sender and the recipients of one file.
 #[derive(Debug, Default)]
-pub struct Kept {
+pub struct Addresses {
     /// The sender.
     pub sender: Vec<u8>,
-    addresses: Vec<u8>,
+    /// The recipients, one after the other.
+    text: Vec<u8>,
+    /// The end of each recipient in `text`.
     ends: Vec<usize>,
 }
 
-impl Kept {
+impl Addresses {
     fn clear(&mut self) {
         self.sender.clear();
-        self.addresses.clear();
+        self.text.clear();
         self.ends.clear();
     }
 
@@ -54,7 +56,7 @@ impl Kept {
     pub fn recipients(&self) -> impl Iterator<Item = &[u8]> {
         let mut start = 0;
         self.ends.iter().map(move |&end| {
-            let address = self.addresses.get(start..end).unwrap_or_default();
+            let address = self.text.get(start..end).unwrap_or_default();
             start = end;
             address
         })
@@ -62,11 +64,11 @@ impl Kept {
 }
 
 /// Receives each recipient while a file is read.
-type Hear<'h> = &'h mut dyn FnMut(&[u8]);
+type OnRecipient<'h> = &'h mut dyn FnMut(&[u8]);
 
 /// Returns true if qshape reads a file of this name: six or more letters or digits. Its pattern also
 /// accepts a final newline.
-pub fn is_file_name(name: &[u8]) -> bool {
+pub(crate) fn is_file_name(name: &[u8]) -> bool {
     let name = name.strip_suffix(b"\n").unwrap_or(name);
     name.len() >= 6 && name.iter().all(u8::is_ascii_alphanumeric)
 }
@@ -81,36 +83,32 @@ pub fn read<S: Source>(
     length: u64,
     mtime: i64,
     buffer: &mut Buffer,
-    kept: &mut Kept,
+    addresses: &mut Addresses,
 ) -> io::Result<Outcome> {
-    kept.clear();
+    addresses.clear();
     let mut spilt = false;
     let mut recipients = 0_u64;
-    let Kept {
-        sender,
-        addresses,
-        ends,
-    } = kept;
-    let mut hear = |address: &[u8]| {
+    let Addresses { sender, text, ends } = addresses;
+    let mut on_recipient = |address: &[u8]| {
         recipients = recipients.saturating_add(1);
         if !spilt {
-            addresses.extend_from_slice(address);
-            ends.push(addresses.len());
-            spilt = addresses.len().saturating_add(ends.len().saturating_mul(8)) > MAX_KEPT;
+            text.extend_from_slice(address);
+            ends.push(text.len());
+            spilt = text.len().saturating_add(ends.len().saturating_mul(8)) > MAX_ADDRESSES;
         }
     };
-    let mut reading = Reading::new(source, length, buffer);
-    let found = reading.run(mtime, sender, &mut hear)?;
+    let mut reading = QshapeReader::new(source, length, buffer);
+    let found = reading.run(mtime, sender, &mut on_recipient)?;
     Ok(match found {
-        Found::Unrecognised => Outcome::Unrecognised,
-        Found::End(Some(time)) if recipients > 0 => {
+        Ending::Unrecognised => Outcome::Unrecognised,
+        Ending::End(Some(time)) if recipients > 0 => {
             if spilt {
-                addresses.clear();
+                text.clear();
                 ends.clear();
             }
             Outcome::Accepted { time, spilt }
         }
-        Found::End(_) | Found::Nothing => Outcome::Refused,
+        Ending::End(_) | Ending::Nothing => Outcome::Refused,
     })
 }
 
@@ -124,13 +122,13 @@ pub fn each_recipient<S: Source>(
     buffer: &mut Buffer,
     mut each: impl FnMut(&[u8]),
 ) -> io::Result<()> {
-    let mut reading = Reading::new(source, length, buffer);
+    let mut reading = QshapeReader::new(source, length, buffer);
     reading.run(0, &mut Vec::new(), &mut each)?;
     Ok(())
 }
 
 /// How the reader stopped.
-enum Found {
+enum Ending {
     /// At an end record after a sender, with the arrival time if the file has one.
     End(Option<f64>),
     Unrecognised,
@@ -144,14 +142,14 @@ const QSHAPE: Framing = Framing {
     may_end_in_length: true,
 };
 
-struct Reading<'b, S> {
+struct QshapeReader<'b, S> {
     records: RawRecords<'b, S>,
 }
 
-impl<'b, S: Source> Reading<'b, S> {
+impl<'b, S: Source> QshapeReader<'b, S> {
     fn new(source: S, length: u64, buffer: &'b mut Buffer) -> Self {
         let budget = length.saturating_mul(4).saturating_add(262_144);
-        Reading {
+        QshapeReader {
             records: RawRecords::new(source, budget, QSHAPE, buffer),
         }
     }
@@ -169,19 +167,24 @@ impl<'b, S: Source> Reading<'b, S> {
         }
     }
 
-    fn run(&mut self, mtime: i64, sender: &mut Vec<u8>, hear: Hear<'_>) -> io::Result<Found> {
+    fn run(
+        &mut self,
+        mtime: i64,
+        sender: &mut Vec<u8>,
+        on_recipient: OnRecipient<'_>,
+    ) -> io::Result<Ending> {
         let time;
         let mut content_length = None;
         let mut has_sender = false;
         let Some(first) = self.record()? else {
-            return Ok(Found::Unrecognised);
+            return Ok(Ending::Unrecognised);
         };
         match first.kind {
             b'C' => {
                 content_length = content_length_of(self.data(first));
                 match self.record()? {
                     Some(second) if second.kind == b'T' => time = time_of(self.data(second)),
-                    _ => return Ok(Found::Nothing),
+                    _ => return Ok(Ending::Nothing),
                 }
             }
             b'S' | b'F' => {
@@ -190,14 +193,14 @@ impl<'b, S: Source> Reading<'b, S> {
                     b'S' => first,
                     _ => match self.record()? {
                         Some(second) if second.kind == b'S' => second,
-                        _ => return Ok(Found::Nothing),
+                        _ => return Ok(Ending::Nothing),
                     },
                 };
                 sender.clear();
                 sender.extend_from_slice(self.data(record));
                 has_sender = true;
             }
-            _ => return Ok(Found::Unrecognised),
+            _ => return Ok(Ending::Unrecognised),
         }
         loop {
             self.pass_by();
@@ -206,7 +209,7 @@ impl<'b, S: Source> Reading<'b, S> {
             };
             match record.kind {
                 b'p' if !self.follow(record) => break,
-                b'R' => hear(self.data(record)),
+                b'R' => on_recipient(self.data(record)),
                 b'S' => {
                     sender.clear();
                     sender.extend_from_slice(self.data(record));
@@ -215,15 +218,15 @@ impl<'b, S: Source> Reading<'b, S> {
                 b'M' if !has_sender || !self.content(content_length)? => break,
                 b'E' => {
                     return Ok(if has_sender {
-                        Found::End(time)
+                        Ending::End(time)
                     } else {
-                        Found::Nothing
+                        Ending::Nothing
                     });
                 }
                 _ => {}
             }
         }
-        Ok(Found::Nothing)
+        Ok(Ending::Nothing)
     }
 
     /// Skips the content. Returns true if its end was found.
@@ -335,21 +338,21 @@ mod tests {
     }
 
     fn outcome(bytes: &[u8]) -> (Outcome, String) {
-        let mut kept = Kept::default();
+        let mut addresses = Addresses::default();
         let outcome = read(
             bytes,
             bytes.len() as u64,
             7,
             &mut Buffer::default(),
-            &mut kept,
+            &mut addresses,
         )
         .unwrap();
         let text = |bytes: &[u8]| bytes.escape_ascii().to_string();
-        let mut heard = text(&kept.sender);
-        for address in kept.recipients() {
-            heard = format!("{heard} {}", text(address));
+        let mut recorder = text(&addresses.sender);
+        for address in addresses.recipients() {
+            recorder = format!("{recorder} {}", text(address));
         }
-        (outcome, heard)
+        (outcome, recorder)
     }
 
     #[test]
@@ -371,7 +374,7 @@ mod tests {
     #[test]
     fn files_are_accepted_as_qshape_accepts_them() {
         let accepted = |time| Outcome::Accepted { time, spilt: false };
-        for (records, expected, heard) in [
+        for (records, expected, recorder) in [
             (
                 &["C 3 1 1", "T5 1", "Ss", "Ra", "M", "N1", "X", "Rb", "E"][..],
                 accepted(5.0),
@@ -422,7 +425,7 @@ mod tests {
         ] {
             assert_eq!(
                 outcome(&file(records)),
-                (expected, heard.to_owned()),
+                (expected, recorder.to_owned()),
                 "{records:?}"
             );
         }
@@ -440,7 +443,7 @@ mod tests {
             bytes.extend(record('R', &format!("user{number}@x.example")));
         }
         bytes.extend(record('E', ""));
-        let (outcome, heard) = outcome(&bytes);
+        let (outcome, recorder) = outcome(&bytes);
         assert_eq!(
             outcome,
             Outcome::Accepted {
@@ -448,7 +451,7 @@ mod tests {
                 spilt: true
             }
         );
-        assert_eq!(heard, "s");
+        assert_eq!(recorder, "s");
         let mut count = 0;
         each_recipient(
             &bytes[..],

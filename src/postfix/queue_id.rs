@@ -138,11 +138,11 @@ pub fn hash_path(id: &[u8], depth: usize) -> String {
 }
 
 /// The names of the directories of [`hash_path`], one character each.
-pub fn hash_characters(id: &[u8], depth: usize) -> impl Iterator<Item = u8> + '_ {
+pub(crate) fn hash_characters(id: &[u8], depth: usize) -> impl Iterator<Item = u8> + '_ {
     let separator = separator(id);
     let microseconds = separator.and_then(|at| id.get(at - MICROSECONDS..at));
-    // Postfix files a name that it cannot decode under 0. A number and a flag, and no Option of one: LLVM 19 tests
-    // the number of a None too, which changes nothing and which valgrind reports.
+    // Postfix files a name that it cannot decode under 0. The state is a number and a flag, not one
+    // Option of a number: LLVM 19 also tests the number of a None. That is harmless, but valgrind reports it.
     let usec = microseconds.and_then(|b| number(b, 52)).unwrap_or(0);
     let is_long = separator.is_some();
     (0..depth.min(MAX_HASH_DEPTH)).map(move |level| {

@@ -6,7 +6,7 @@
 //! skips padding. It does not know what a record means: `envelope`, `showq` and `qshape` do.
 //!
 //! Limits against a hostile file: the data of a record has at most [`MAX_RECORD`] bytes; at most
-//! [`MAX_REVERSE_JUMPS`] pointers may lead backwards; and the reader stops after a budget of bytes that the
+//! `MAX_REVERSE_JUMPS` pointers may lead backwards; and the reader stops after a budget of bytes that the
 //! caller sets, because a file that Postfix wrote needs each record only once.
 //! than the caller's budget, since in a file that Postfix wrote every record is read once.
 #![deny(clippy::arithmetic_side_effects)]
@@ -24,7 +24,7 @@ use crate::source::Source;
 /// qshape(1) reads up to this length.
 pub const MAX_RECORD: u32 = 2_097_151;
 /// How many pointers may lead backwards. record.c of Postfix has the same limit.
-pub const MAX_REVERSE_JUMPS: u32 = 10_000;
+pub(crate) const MAX_REVERSE_JUMPS: u32 = 10_000;
 /// What is wrong with a queue file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DamageKind {
@@ -293,7 +293,7 @@ impl<'b, S: Source> RecordReader<'b, S> {
     }
 
     /// Moves to `offset`, in bytes from the start of the file.
-    pub fn go_to(&mut self, offset: u64) {
+    pub(crate) fn go_to(&mut self, offset: u64) {
         self.raw.seek(offset);
     }
 

@@ -23,24 +23,24 @@ pub fn read<S: Source>(
     queue: Queue,
     visitor: &mut impl Visitor,
 ) -> io::Result<Envelope> {
-    let mut reading = Reading {
+    let mut reader = ShowqReader {
         sized: queue != Queue::Maildrop,
         envelope: Envelope::default(),
         seen_time: false,
         content: None,
     };
-    match reading.run(records, visitor) {
+    match reader.run(records, visitor) {
         Ok(()) => {}
         Err(Fault::Damage(damage)) => {
-            reading.envelope.torn = true;
-            reading.envelope.damage.get_or_insert(damage);
+            reader.envelope.torn = true;
+            reader.envelope.damage.get_or_insert(damage);
         }
         Err(Fault::Io(error)) => return Err(error),
     }
-    Ok(reading.envelope)
+    Ok(reader.envelope)
 }
 
-struct Reading {
+struct ShowqReader {
     /// True if size records count. In maildrop they may be preliminary, and showq skips them.
     sized: bool,
     envelope: Envelope,
@@ -49,7 +49,7 @@ struct Reading {
     content: Option<u64>,
 }
 
-impl Reading {
+impl ShowqReader {
     fn run<S: Source>(
         &mut self,
         records: &mut RecordReader<'_, S>,
@@ -149,7 +149,7 @@ impl Reading {
     }
 }
 
-/// The damage at which showq stops reading.
+/// The damage at which showq stops reader.
 fn ended(kind: DamageKind, record: Record<'_>) -> Fault {
     Fault::Damage(Damage {
         kind,
@@ -185,9 +185,9 @@ mod tests {
     use proptest::prelude::*;
 
     #[derive(Default)]
-    struct Heard(Vec<String>);
+    struct Recorder(Vec<String>);
 
-    impl Visitor for Heard {
+    impl Visitor for Recorder {
         fn arrival(&mut self, seconds: i64) {
             self.0.push(format!("T{seconds}"));
         }
@@ -201,15 +201,15 @@ mod tests {
 
     fn read_bytes(bytes: &[u8]) -> (Envelope, String) {
         let mut buffer = Buffer::default();
-        let mut heard = Heard::default();
+        let mut recorder = Recorder::default();
         let mut records = RecordReader::new(bytes, bytes.len() as u64, &mut buffer);
-        let envelope = read(&mut records, Queue::Hold, &mut heard).unwrap();
-        (envelope, heard.0.join(" "))
+        let envelope = read(&mut records, Queue::Hold, &mut recorder).unwrap();
+        (envelope, recorder.0.join(" "))
     }
 
     #[test]
     fn a_file_is_read_as_far_as_showq_reads_it() {
-        for (records, heard, size, damage) in [
+        for (records, recorder, size, damage) in [
             (
                 &["C 3 1", "T5", "Ss", "Ra", "M", "N1", "X", "Rb", "E", "Rc"][..],
                 "T5 Ss Ra Rb",
@@ -258,11 +258,11 @@ mod tests {
                 None,
             ),
         ] {
-            let (envelope, told) = read_bytes(&file(records));
+            let (envelope, reported) = read_bytes(&file(records));
             let found = envelope.damage.map(|damage| damage.kind);
             assert_eq!(
-                (told.as_str(), envelope.message_size, found),
-                (heard, size, damage),
+                (reported.as_str(), envelope.message_size, found),
+                (recorder, size, damage),
                 "{records:?}"
             );
         }

@@ -28,7 +28,7 @@ const OF_QUEUES: [(&str, &str, &str, Kind); 6] = [
 const OF_SPOOLS: [(&str, &str, &str, Subject, Kind); 6] = [
     ("postfix_spool_unreadable", "", "Directories and files that could not be read.",
         Subject::Spool, Kind::Unreadable),
-    ("postfix_spool_damaged", "", "Ready files that are no valid queue files.",
+    ("postfix_spool_damaged", "", "Ready files that are not valid queue files.",
         Subject::Spool, Kind::Damaged),
     ("postfix_spool_altered", "", "Queue files whose group or other mode bits are set.",
         Subject::Spool, Kind::Altered),
@@ -52,9 +52,9 @@ const OF_HOSTS: [(&str, &str, &str, OfHost); 6] = [
     // Some file systems have no fixed number of inodes.
     ("postfix_spool_disk_free_inodes", "", "Free inodes of the file system of the spool.",
         |taken, _| taken.disk.map_or(Some(f64::NAN), |disk| disk.free_inodes.map(|free| free as f64))),
-    ("postfix_spool_master_running", "", "1 if the master daemon runs, 0 if not, NaN if that cannot be told.",
+    ("postfix_spool_master_running", "", "1 if the master daemon runs, 0 if not, NaN if that is not known.",
         |taken, snapshot| daemon(taken, snapshot, Subject::Master, Kind::Running)),
-    ("postfix_spool_qmgr_running", "", "1 if the queue manager lives, 0 if it is gone, stopped or starts again and again, NaN if that cannot be told.",
+    ("postfix_spool_qmgr_running", "", "1 if the queue manager lives, 0 if it is gone, stopped or starts again and again, NaN if that is not known.",
         |taken, snapshot| daemon(taken, snapshot, Subject::Qmgr, Kind::QmgrRunning)),
     ("postfix_spool_expected_running", "", "1 if the daemons are expected to run, 0 if multi_instance_enable is no.",
         |taken, _| Some(f64::from(u8::from(taken.instance.expected)))),

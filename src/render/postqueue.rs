@@ -3,12 +3,12 @@
 //!
 //! Recipients in the defer log come first, in the order of the log and with their reasons; the others
 //! follow. Two aliases that expand to one address are two recipients, and so are two addresses that
-//! print alike: `listing::told` joins log and file by the offset of the recipient record.
+//! print alike: `listing::recipients` joins log and file by the offset of the recipient record.
 
 use std::io::Write as _;
 
 use crate::escape::{json_mailq_text, mailq_text};
-use crate::listing::told::in_order;
+use crate::listing::recipients::in_order;
 use crate::postfix::defer_log::Log;
 use crate::postfix::queue::Queue;
 use crate::postfix::quote::quote_local;
@@ -217,18 +217,18 @@ fn each_recipient(row: &MessageRow, style: Style<'_>, each: &mut dyn FnMut(Recip
     let Style { utf8, keys, .. } = style;
     let entries: Vec<Logged<'_>> = row.logged().collect();
     let (mut address, mut original, mut reason) = (Vec::new(), Vec::new(), Vec::new());
-    for told in in_order(row, &entries, keys == Keys::V3_11) {
+    for listed in in_order(row, &entries, keys == Keys::V3_11) {
         original.clear();
         reason.clear();
-        let entry = told.entry.map(|place| &entries[place]);
-        if let Some(recipient) = told.record.and_then(|place| row.recipient(place)) {
+        let entry = listed.entry.map(|place| &entries[place]);
+        if let Some(recipient) = listed.record.and_then(|place| row.recipient(place)) {
             printable(recipient, style, &mut address);
         } else {
             address.clear();
             mailq_text(entry.map_or(b"", |entry| entry.address), utf8, &mut address);
         }
         if keys == Keys::V3_11 {
-            match (entry, told.record.and_then(|place| row.original(place))) {
+            match (entry, listed.record.and_then(|place| row.original(place))) {
                 (Some(entry), _) => mailq_text(entry.original, utf8, &mut original),
                 (None, Some(before)) => quoted(before, utf8, &mut original),
                 // The printed recipient.

@@ -1,7 +1,7 @@
 //! Thresholds: ranges, rules, and the verdict that they lead to.
 
 mod defaults;
-pub mod range;
+pub(crate) mod range;
 mod rule;
 mod state;
 mod verdict;

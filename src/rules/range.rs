@@ -35,7 +35,7 @@ impl Range {
         }
         let (start, end) = match body.split_once(':') {
             None if body == "~" => {
-                return Err((body_at, "~ goes before a colon, as in ~:10".to_owned()));
+                return Err((body_at, "~ must come before a colon, as in ~:10".to_owned()));
             }
             None => (0.0, end_number(body, body_at, unit)?),
             Some(("", "")) => {
@@ -52,7 +52,7 @@ impl Range {
                 let to = match end {
                     "" => f64::INFINITY,
                     "~" => {
-                        let what = "~ stands for no start; leave the end empty for no end";
+                        let what = "~ means no start; leave the end empty for no end";
                         return Err((end_at, what.to_owned()));
                     }
                     _ => end_number(end, end_at, unit)?,
@@ -186,9 +186,9 @@ mod tests {
             ("@", 1, "the range is empty"),
             (":", 0, "a colon alone"),
             ("@:", 1, "a colon alone"),
-            ("~", 0, "~ goes before a colon"),
-            ("@~", 1, "~ goes before a colon"),
-            ("10:~", 3, "~ stands for no start"),
+            ("~", 0, "~ must come before a colon"),
+            ("@~", 1, "~ must come before a colon"),
+            ("10:~", 3, "~ means no start"),
             ("10:5", 0, "the start 10 is greater than the end 5"),
             ("@10:5", 1, "the start 10 is greater"),
             ("1:2:3", 3, "one colon"),

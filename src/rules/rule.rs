@@ -144,7 +144,7 @@ mod tests {
             ),
             (
                 "deferred.oldest=5k",
-                "\"critical\" \"deferred.oldest=5k\": character 18: \"k\" is no unit of age: s m h d w",
+                "\"critical\" \"deferred.oldest=5k\": character 18: \"k\" is not a unit of age: s m h d w",
             ),
             (
                 "deferred.messages",

@@ -201,9 +201,9 @@ impl FileReader {
     /// Returns the message `name` of `directory` with its delay reasons; `None` if it is gone, cannot be read, or
     /// is none yet.
     pub(crate) fn row(&mut self, directory: &Directory, name: &CStr) -> Option<MessageRow> {
-        let mut heard = Heard {
+        let mut heard = RowBuilder {
             wants_headers: Headers::Local,
-            ..Heard::default()
+            ..RowBuilder::default()
         };
         self.read(directory, name, Depth::Reasons, &mut heard);
         heard.found.then_some(heard.row)
@@ -273,17 +273,17 @@ pub struct Messages {
     depth: Depth,
     bundle: Option<(Arc<Directory>, Bundle, usize)>,
     files: FileReader,
-    heard: Heard,
+    builder: RowBuilder,
 }
 
 impl Messages {
     /// Opens a cursor over the messages of `queues`, queue by queue; at [`Depth::Reasons`] with delay reasons.
     pub fn new(spool: &Spool, queues: QueueSet, depth: Depth) -> Self {
         let mut noatime = Noatime::default();
-        let mut heard = Heard::default();
+        let mut builder = RowBuilder::default();
         let plan = Plan::new(queues, depth);
-        let logs = spool.logs(plan, &mut noatime, |gap| heard.gap(gap));
-        let open = spool.queue_directories(queues, &mut noatime, |gap| heard.gap(gap));
+        let logs = spool.logs(plan, &mut noatime, |gap| builder.gap(gap));
+        let open = spool.queue_directories(queues, &mut noatime, |gap| builder.gap(gap));
         let files = FileReader::new(logs, Arc::clone(&spool.expected), Deadline::NEVER, false);
         // The walk takes the last item first.
         let first = open.into_iter().rev().map(|queue| Work::List(queue, ()));
@@ -292,20 +292,20 @@ impl Messages {
             depth: depth.max(Depth::Envelopes),
             bundle: None,
             files,
-            heard,
+            builder,
         }
     }
 
     /// Also reads the headers of the messages in `wanted`.
     #[must_use]
     pub fn with_headers(mut self, wanted: Headers) -> Self {
-        self.heard.wants_headers = wanted;
+        self.builder.wants_headers = wanted;
         self
     }
 
     /// Moves to the next message and returns it; `None` after the last.
     pub fn next_message(&mut self) -> Option<&MessageRow> {
-        self.advance().then_some(&self.heard.row)
+        self.advance().then_some(&self.builder.row)
     }
 
     /// Moves to the next message, which [`Messages::row`] then returns. Returns false after the last.
@@ -314,19 +314,19 @@ impl Messages {
             if let Some((directory, bundle, at)) = &mut self.bundle {
                 if let Some(name) = bundle.name(*at) {
                     *at += 1;
-                    self.heard.found = false;
-                    self.heard.begin();
+                    self.builder.found = false;
+                    self.builder.begin();
                     self.files
-                        .read(directory, name, self.depth, &mut self.heard);
-                    if self.heard.found {
+                        .read(directory, name, self.depth, &mut self.builder);
+                    if self.builder.found {
                         return true;
                     }
                     continue;
                 }
                 self.bundle = None;
             }
-            let Some((directory, (), bundle)) = self.walk.next_files(&mut self.heard) else {
-                self.heard.begin();
+            let Some((directory, (), bundle)) = self.walk.next_files(&mut self.builder) else {
+                self.builder.begin();
                 return false;
             };
             self.bundle = Some((directory, bundle, 0));
@@ -335,18 +335,18 @@ impl Messages {
 
     /// Returns the present message.
     pub fn row(&self) -> &MessageRow {
-        &self.heard.row
+        &self.builder.row
     }
 
     /// Returns the gaps so far.
     pub fn gaps(&self) -> &[Gap] {
-        &self.heard.gaps
+        &self.builder.gaps
     }
 
     /// Returns how many directories and files could not be read so far. [`Messages::gaps`] has the first of
     /// them.
     pub fn unreadable(&self) -> u64 {
-        self.heard.unreadable
+        self.builder.unreadable
     }
 }
 
@@ -354,7 +354,7 @@ impl Messages {
 const MAX_GAPS: usize = 64;
 
 #[derive(Debug, Default)]
-pub(super) struct Heard {
+pub(super) struct RowBuilder {
     row: MessageRow,
     found: bool,
     gaps: Vec<Gap>,
@@ -362,10 +362,12 @@ pub(super) struct Heard {
     cut: bool,
     /// The messages whose headers are read.
     wants_headers: Headers,
+    /// True if the origin is not needed. Reading it is a twentieth of the work of a listing.
+    skips_origin: bool,
     unfold: Unfold,
 }
 
-impl Heard {
+impl RowBuilder {
     /// Clears the message before.
     fn begin(&mut self) {
         self.row.clear();
@@ -374,9 +376,9 @@ impl Heard {
 
     /// One that hears all headers, for one message.
     pub(super) fn of_all_headers() -> Self {
-        Heard {
+        RowBuilder {
             wants_headers: Headers::All,
-            ..Heard::default()
+            ..RowBuilder::default()
         }
     }
 
@@ -397,9 +399,11 @@ impl Heard {
     }
 }
 
-impl Visitor for Heard {
+impl Visitor for RowBuilder {
     fn attribute(&mut self, record: &[u8]) {
-        self.row.origin.attribute(record);
+        if !self.skips_origin {
+            self.row.origin.attribute(record);
+        }
     }
 
     fn wants_headers(&self) -> bool {
@@ -429,7 +433,7 @@ impl Visitor for Heard {
     }
 }
 
-impl Observer for Heard {
+impl Observer for RowBuilder {
     fn logged(&mut self, log: Log, entry: &Entry) {
         self.row.logged.push(log, entry);
     }
@@ -457,7 +461,7 @@ impl Observer for Heard {
 }
 
 /// A cursor keeps the gaps of its walk. Files arrive as bundles.
-impl walker::Visitor for Heard {
+impl walker::Visitor for RowBuilder {
     type Tag = ();
 
     fn enter(&mut self, _directory: &Arc<Directory>, _parent: (), _name: CString) {}
@@ -468,9 +472,9 @@ impl walker::Visitor for Heard {
 }
 
 /// Receives messages one by one.
-pub trait Tell: Send {
+pub trait RowReceiver: Send {
     /// The messages of a piece of work follow. Pieces have numbers in the order of the directories. Only
-    /// [`Spool::scan_in_order`] calls this.
+    /// `Spool::scan_in_order` calls this.
     fn begins(&mut self, piece: u64) {
         let _ = piece;
     }
@@ -479,80 +483,81 @@ pub trait Tell: Send {
     fn ends(&mut self) {}
 
     /// A message. Returns false if no more are needed.
-    fn tell(&mut self, row: &MessageRow) -> bool;
+    fn receive(&mut self, row: &MessageRow) -> bool;
 }
 
 /// Makes a row of every message and passes it on: an observer for listings on several threads.
 #[derive(Debug)]
-pub struct Rows<T> {
-    pub(super) heard: Heard,
+pub struct RowObserver<T> {
+    pub(super) builder: RowBuilder,
     pub(super) to: T,
     enough: bool,
     cut: bool,
 }
 
-impl<T: Tell> Rows<T> {
+impl<T: RowReceiver> RowObserver<T> {
     /// Passes every message to `to`, until that needs no more.
     pub fn new(to: T) -> Self {
-        Rows {
-            heard: Heard::default(),
+        RowObserver {
+            builder: RowBuilder::default(),
             to,
             enough: false,
             cut: false,
         }
     }
 
-    /// Also reads the headers of the messages in `wanted`.
+    /// Reads the headers and origins that `plan` includes.
     #[must_use]
-    pub fn with_headers(mut self, wanted: Headers) -> Self {
-        self.heard.wants_headers = wanted;
+    pub fn with_plan(mut self, plan: &Plan) -> Self {
+        self.builder.wants_headers = plan.headers;
+        self.builder.skips_origin = !plan.origins;
         self
     }
 
     /// Returns the first gaps, their number, whether the time was up, and the receiver of the rows.
     pub fn finish(self) -> (Vec<Gap>, u64, bool, T) {
         (
-            self.heard.gaps,
-            self.heard.unreadable,
+            self.builder.gaps,
+            self.builder.unreadable,
             self.cut && !self.enough,
             self.to,
         )
     }
 }
 
-impl<T: Tell> Visitor for Rows<T> {
+impl<T: RowReceiver> Visitor for RowObserver<T> {
     fn attribute(&mut self, record: &[u8]) {
-        self.heard.attribute(record);
+        self.builder.attribute(record);
     }
 
     fn wants_headers(&self) -> bool {
-        self.heard.wants_headers()
+        self.builder.wants_headers()
     }
 
     fn header(&mut self, line: &[u8], begins: bool) {
-        self.heard.header(line, begins);
+        self.builder.header(line, begins);
     }
 
     fn sender(&mut self, address: &[u8]) {
-        self.heard.sender(address);
+        self.builder.sender(address);
     }
 
     fn original_recipient(&mut self, address: &[u8]) {
-        self.heard.original_recipient(address);
+        self.builder.original_recipient(address);
     }
 
     fn recipient(&mut self, address: &[u8], offset: u64) {
-        self.heard.recipient(address, offset);
+        self.builder.recipient(address, offset);
     }
 }
 
-impl<T: Tell> Observer for Rows<T> {
+impl<T: RowReceiver> Observer for RowObserver<T> {
     fn envelope_begins(&mut self, _queue: Queue, _inode: &Inode) {
-        self.heard.begin();
+        self.builder.begin();
     }
 
     fn logged(&mut self, log: Log, entry: &Entry) {
-        self.heard.logged(log, entry);
+        self.builder.logged(log, entry);
     }
 
     fn has_enough(&self) -> bool {
@@ -560,15 +565,15 @@ impl<T: Tell> Observer for Rows<T> {
     }
 
     fn message(&mut self, message: &Message<'_>) {
-        self.heard.headers_end();
-        self.heard.row.set(message);
-        self.enough |= !self.to.tell(&self.heard.row);
+        self.builder.headers_end();
+        self.builder.row.set(message);
+        self.enough |= !self.to.receive(&self.builder.row);
     }
 
     fn name(&mut self, _queue: Queue) {}
 
     fn gap(&mut self, gap: Gap) {
-        self.heard.gap(gap);
+        self.builder.gap(gap);
     }
 
     fn cut(&mut self, _queue: Queue) {
@@ -583,18 +588,19 @@ pub struct Reread<'s> {
     depth: Depth,
     files: FileReader,
     open: Option<Arc<Directory>>,
-    heard: Heard,
+    builder: RowBuilder,
 }
 
 impl<'s> Reread<'s> {
     /// Makes a reader of messages of `spool`, until `deadline`. `plan` says whether it reads reasons.
     pub fn new(spool: &'s Spool, plan: &Plan, deadline: Deadline) -> Self {
         let mut noatime = Noatime::default();
-        let mut heard = Heard {
+        let mut builder = RowBuilder {
             wants_headers: plan.headers,
-            ..Heard::default()
+            skips_origin: !plan.origins,
+            ..RowBuilder::default()
         };
-        let logs = spool.logs(*plan, &mut noatime, |gap| heard.gap(gap));
+        let logs = spool.logs(*plan, &mut noatime, |gap| builder.gap(gap));
         let depth = match logs.is_empty() {
             true => Depth::Envelopes,
             false => Depth::Reasons,
@@ -604,23 +610,23 @@ impl<'s> Reread<'s> {
             depth,
             files: FileReader::new(logs, Arc::clone(&spool.expected), deadline, plan.as_showq),
             open: None,
-            heard,
+            builder,
         }
     }
 
     /// Returns the first gaps, their number, and whether the time was up.
     pub fn finish(self) -> (Vec<Gap>, u64, bool) {
-        (self.heard.gaps, self.heard.unreadable, self.heard.cut)
+        (self.builder.gaps, self.builder.unreadable, self.builder.cut)
     }
 
     /// Returns the last message that [`Reread::message`] found.
     pub fn row(&self) -> &MessageRow {
-        &self.heard.row
+        &self.builder.row
     }
 
     /// Returns how many files could not be read so far.
     pub fn unreadable(&self) -> u64 {
-        self.heard.unreadable
+        self.builder.unreadable
     }
 
     /// Reads the message `queue_id` of `queue`, in the directory `levels` (such as `0/A`) below it. `None` if
@@ -628,11 +634,11 @@ impl<'s> Reread<'s> {
     pub fn message(&mut self, queue: Queue, levels: &Path, queue_id: &[u8]) -> Option<&MessageRow> {
         let directory = self.directory(queue, levels)?;
         let name = CString::new(queue_id).ok()?;
-        self.heard.found = false;
-        self.heard.begin();
+        self.builder.found = false;
+        self.builder.begin();
         self.files
-            .read(&directory, &name, self.depth, &mut self.heard);
-        self.heard.found.then_some(&self.heard.row)
+            .read(&directory, &name, self.depth, &mut self.builder);
+        self.builder.found.then_some(&self.builder.row)
     }
 
     fn directory(&mut self, queue: Queue, levels: &Path) -> Option<Arc<Directory>> {
@@ -655,7 +661,7 @@ impl<'s> Reread<'s> {
         let directory = match found {
             Ok(found) => found?,
             Err(gap) => {
-                self.heard.gap(gap);
+                self.builder.gap(gap);
                 return None;
             }
         };

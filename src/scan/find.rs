@@ -16,7 +16,7 @@ use std::sync::{Arc, OnceLock};
 
 use rustix::io::Errno;
 
-use super::cursor::{Heard, MessageRow};
+use super::cursor::{MessageRow, RowBuilder};
 use super::directory::Directory;
 use super::expected::{Expected, OwnerFault, owner_fault};
 use super::gap::{Gap, GapKind};
@@ -293,7 +293,7 @@ impl<'s> Finder<'s> {
         } = place;
         let errno = |error: std::io::Error| Errno::from_io_error(&error).unwrap_or(Errno::IO);
         let mut hearing = Hearing {
-            heard: Heard::of_all_headers(),
+            heard: RowBuilder::of_all_headers(),
             others: Vec::new(),
             other_bytes: 0,
             header_bytes: 0,
@@ -395,7 +395,7 @@ impl walker::Visitor for Looking<'_> {
 
 /// Hears all that an envelope says.
 struct Hearing {
-    heard: Heard,
+    heard: RowBuilder,
     others: Vec<Other>,
     other_bytes: usize,
     header_bytes: usize,

@@ -24,7 +24,7 @@ pub enum GapKind {
 
 impl GapKind {
     /// Returns true if only delay reasons are missing.
-    pub const fn is_of_logs(self) -> bool {
+    pub(crate) const fn is_of_logs(self) -> bool {
         matches!(self, GapKind::Log | GapKind::LogDirectory)
     }
 
@@ -62,10 +62,10 @@ impl Gap {
                 Some("the link leads nowhere: mount the file system that it leads to")
             }
             (GapKind::Directory | GapKind::LogDirectory, libc::ELOOP | libc::ENOTDIR) => {
-                Some("a link or file stands where Postfix has directories: move the mail back")
+                Some("a link or file is in the place of a directory of Postfix: move the mail back")
             }
             (GapKind::Log, libc::EFBIG) => {
-                Some("see what wrote it: Postfix writes a few lines a recipient")
+                Some("find out what wrote it: Postfix writes a few lines a recipient")
             }
             _ => remedy_for(self.errno),
         }
@@ -85,10 +85,10 @@ impl From<&Gap> for Error {
     }
 }
 
-/// Returns true if `gap` is a directory of logs that `told` has already: each queue reports it once.
-pub(crate) fn is_repeated(told: &[Gap], gap: &Gap) -> bool {
+/// Returns true if `gap` is a directory of logs that `known` has already: each queue reports it once.
+pub(crate) fn is_repeated(known: &[Gap], gap: &Gap) -> bool {
     gap.kind == GapKind::LogDirectory
-        && told
+        && known
             .iter()
             .any(|one| one.kind == gap.kind && one.path == gap.path)
 }

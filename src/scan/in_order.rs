@@ -8,7 +8,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::cursor::{Rows, Tell};
+use super::cursor::{RowObserver, RowReceiver};
 use super::walker::{SerialWalk, Work};
 use super::{Depth, FileReader, Observer, Plan, Spool};
 use crate::clock::Deadline;
@@ -18,7 +18,7 @@ use crate::threads::Readers;
 use crate::threads::pool::{self, DiskRead, JobSink, Worker};
 
 /// What the threads share.
-struct Common<'s> {
+struct Shared<'s> {
     names: Mutex<(SerialWalk<()>, u64)>,
     plan: &'s Plan,
     deadline: Deadline,
@@ -26,35 +26,35 @@ struct Common<'s> {
 }
 
 /// The part of one thread.
-struct Reader<'s, T> {
-    common: &'s Common<'s>,
-    rows: Rows<T>,
+struct OrderedReader<'s, T> {
+    shared: &'s Shared<'s>,
+    rows: RowObserver<T>,
     files: FileReader,
 }
 
 /// The piece of work: take the next bundle.
-struct Next;
+struct NextBundle;
 
-impl<T: Tell> Reader<'_, T> {
+impl<T: RowReceiver> OrderedReader<'_, T> {
     fn is_late(&self) -> bool {
-        let common = self.common;
-        let late = common.late.load(Ordering::Relaxed)
-            || common.deadline.passed()
+        let shared = self.shared;
+        let late = shared.late.load(Ordering::Relaxed)
+            || shared.deadline.passed()
             || self.rows.has_enough();
         if late {
-            common.late.store(true, Ordering::Relaxed);
+            shared.late.store(true, Ordering::Relaxed);
         }
         late
     }
 }
 
-impl<T: Tell> Worker for Reader<'_, T> {
-    type Job = Next;
+impl<T: RowReceiver> Worker for OrderedReader<'_, T> {
+    type Job = NextBundle;
 
-    fn perform(&mut self, _: Next, jobs: &mut dyn JobSink<Next>) {
-        let common = self.common;
+    fn perform(&mut self, _: NextBundle, jobs: &mut dyn JobSink<NextBundle>) {
+        let shared = self.shared;
         let taken = {
-            let mut names = common.names.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut names = shared.names.lock().unwrap_or_else(PoisonError::into_inner);
             let (names, number) = &mut *names;
             let late = self.is_late();
             if late && !names.is_done() {
@@ -62,7 +62,7 @@ impl<T: Tell> Worker for Reader<'_, T> {
             }
             let next = match late {
                 true => None,
-                false => names.next_files(&mut self.rows.heard),
+                false => names.next_files(&mut self.rows.builder),
             };
             *number += 1;
             next.map(|next| (next, *number - 1))
@@ -70,9 +70,9 @@ impl<T: Tell> Worker for Reader<'_, T> {
         let Some(((directory, (), bundle), number)) = taken else {
             return;
         };
-        jobs.push(Next);
+        jobs.push(NextBundle);
         self.rows.to.begins(number);
-        let depth = common.plan.depth(directory.queue);
+        let depth = shared.plan.depth(directory.queue);
         let depth = depth.unwrap_or(Depth::Envelopes).max(Depth::Envelopes);
         for index in 0..bundle.len() {
             if self.is_late() {
@@ -90,16 +90,16 @@ impl<T: Tell> Worker for Reader<'_, T> {
 
 impl Spool {
     /// Scans as `plan` says, but the queues in the order of `queues` and each in the order of its directories.
-    /// `tell` makes one receiver for each thread, which gets the number of each bundle of files before its
+    /// `receiver` makes one receiver for each thread, which gets the number of each bundle of files before its
     /// messages. Returns the receivers.
-    pub fn scan_in_order<T: Tell>(
+    pub(crate) fn scan_in_order<T: RowReceiver>(
         &self,
         plan: &Plan,
         queues: &[Queue],
         readers: Readers,
         deadline: Deadline,
-        tell: impl Fn() -> T + Sync,
-    ) -> Vec<Rows<T>> {
+        receiver: impl Fn() -> T + Sync,
+    ) -> Vec<RowObserver<T>> {
         let mut gaps = Vec::new();
         let mut noatime = Noatime::default();
         let mut open = Vec::new();
@@ -111,15 +111,15 @@ impl Spool {
         let first = open.into_iter().rev().map(|queue| Work::List(queue, ()));
         let walk = SerialWalk::new(first.collect());
         let logs = self.logs(*plan, &mut noatime, |gap| gaps.push(gap));
-        let common = Common {
+        let shared = Shared {
             names: Mutex::new((walk, 0)),
             plan,
             deadline,
             late: AtomicBool::new(false),
         };
-        let reader = || Reader {
-            common: &common,
-            rows: Rows::new(tell()).with_headers(plan.headers),
+        let reader = || OrderedReader {
+            shared: &shared,
+            rows: RowObserver::new(receiver()).with_plan(plan),
             files: FileReader::new(
                 Arc::clone(&logs),
                 Arc::clone(&self.expected),
@@ -127,8 +127,8 @@ impl Spool {
                 plan.as_showq,
             ),
         };
-        let readers = pool::run(readers, vec![Next], reader);
-        let mut all: Vec<Rows<T>> = readers.into_iter().map(|reader| reader.rows).collect();
+        let readers = pool::run(readers, vec![NextBundle], reader);
+        let mut all: Vec<RowObserver<T>> = readers.into_iter().map(|reader| reader.rows).collect();
         if let Some(rows) = all.first_mut() {
             for gap in gaps {
                 rows.gap(gap);

@@ -132,7 +132,7 @@ impl Logs {
                 Err(errno) => return Err(self.gap(queue, path, errno)),
             };
             let (mut entries, mut text) = (0, 0);
-            let told = defer_log::read(
+            let result = defer_log::read(
                 Until::new(OpenFile(file.as_fd()), deadline),
                 self.log,
                 buffer,
@@ -144,7 +144,7 @@ impl Logs {
                     }
                 },
             );
-            return match told {
+            return match result {
                 Ok(()) if entries > MAX_ENTRIES || text > MAX_TEXT => {
                     Err(self.gap(queue, path, Errno::FBIG))
                 }

@@ -29,7 +29,7 @@ struct Span {
 
 /// The entries of one message's logs, in their order.
 #[derive(Clone, Debug, Default)]
-pub struct LogEntries {
+pub(crate) struct LogEntries {
     text: Vec<u8>,
     spans: Vec<Span>,
     /// The entries of the defer log, sorted by what identifies their recipient, then in their order.
@@ -39,7 +39,7 @@ pub struct LogEntries {
 
 impl LogEntries {
     /// Removes all entries, and frees the memory of an unusual message.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         if self.text.capacity() + self.spans.capacity() > (1 << 20) {
             *self = LogEntries::default();
         }
@@ -50,7 +50,7 @@ impl LogEntries {
     }
 
     /// Adds an entry. A text that the previous entry has, too, is stored once.
-    pub fn push(&mut self, log: Log, entry: &Entry) {
+    pub(crate) fn push(&mut self, log: Log, entry: &Entry) {
         let before = self.spans.last().copied();
         let mut add = |text: &[u8], before: Option<Range>| {
             if let Some((start, end)) = before {
@@ -74,18 +74,8 @@ impl LogEntries {
         self.sealed = false;
     }
 
-    /// Returns the number of entries.
-    pub fn len(&self) -> usize {
-        self.spans.len()
-    }
-
-    /// Returns true if there is none.
-    pub fn is_empty(&self) -> bool {
-        self.spans.is_empty()
-    }
-
     /// Returns the entries, in their order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = Logged<'_>> {
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = Logged<'_>> {
         self.spans.iter().map(|span| self.logged(span))
     }
 
@@ -115,7 +105,7 @@ impl LogEntries {
     }
 
     /// Prepares [`LogEntries::find`], once all entries are added.
-    pub fn seal(&mut self) {
+    pub(crate) fn seal(&mut self) {
         if self.sealed {
             return;
         }
@@ -129,7 +119,7 @@ impl LogEntries {
 
     /// Returns why the recipient waits whose record is at `offset`: the last entry of the defer log about it.
     /// Its quoted address, which `quoted` returns, counts only if the log has no offset.
-    pub fn find(&self, offset: u64, quoted: impl FnOnce() -> Vec<u8>) -> Option<Logged<'_>> {
+    pub(crate) fn find(&self, offset: u64, quoted: impl FnOnce() -> Vec<u8>) -> Option<Logged<'_>> {
         let first = *self.by_name.first()?;
         let last_of = |name: (Option<u64>, &[u8])| {
             let behind = self
@@ -185,8 +175,8 @@ mod tests {
         assert_eq!(why(40, "old@x").as_deref(), Some("third"));
         assert_eq!(why(30, "b@x"), None, "given up is not waiting");
         assert_eq!(why(50, "none@x"), None);
-        assert_eq!(entries.len(), 5);
+        assert_eq!(entries.iter().len(), 5);
         entries.clear();
-        assert!(entries.is_empty());
+        assert_eq!(entries.iter().len(), 0);
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! With a warm cache, one thread per processor is enough. On a cold disk, many reads in flight are several
 //! times faster than one (design.md, "Threads"), and more threads cost little. So a scan may use up to
-//! [`MAX_READERS`](crate::threads::pool::MAX_READERS).
+//! `MAX_READERS`.
 //!
 //! Guarantees: a scan writes, locks and waits for nothing below the spool. It opens directories and files
 //! relative to open directories. A file that vanishes is mail that moved on. Anything else that cannot be read
@@ -37,14 +37,15 @@ use rustix::io::Errno;
 use crate::threads::pool::Readers;
 use log_dir::Logs;
 
-pub use cursor::{MessageRow, Messages, Reread, Rewrite, Rows, Tell};
+pub use cursor::{MessageRow, Messages, Reread, Rewrite, RowObserver, RowReceiver};
 pub(crate) use directory::{Bundle, Directory, Policy};
 pub(crate) use expected::Expected;
 pub use expected::{Misowned, OwnerFault};
 pub use find::{Finder, Found, MAX_OTHERS, Other};
 pub use gap::{Gap, GapKind};
 pub(crate) use gap::{fold_gaps, is_repeated};
-pub use log_entries::{LogEntries, Logged};
+pub(crate) use log_entries::LogEntries;
+pub use log_entries::Logged;
 pub(crate) use queue_file::{FileReader, Identities, is_ready};
 pub(crate) use walker::Work;
 
@@ -98,6 +99,8 @@ pub struct Plan {
     pub reasons_last: bool,
     /// The messages whose headers are read.
     pub headers: Headers,
+    /// True if listings read the origins of messages.
+    pub origins: bool,
     /// True if envelopes are read as showq(8) reads them, damaged ones to their end.
     pub as_showq: bool,
 }
@@ -110,6 +113,7 @@ impl Plan {
             bounces: false,
             reasons_last: false,
             headers: Headers::None,
+            origins: false,
             as_showq: false,
         };
         for queue in queues.iter() {
@@ -269,7 +273,7 @@ impl Spool {
             return Err(Error::new(
                 ErrorKind::NotASpool,
                 format!(
-                    "{} is no Postfix spool: it has none of the queues",
+                    "{} is not a Postfix spool: it has none of the queues",
                     crate::escape::path(path)
                 ),
             )
@@ -433,7 +437,7 @@ impl Spool {
             true => deadline.halfway(),
             false => deadline,
         };
-        let reader = || Reader {
+        let reader = || ScanReader {
             plan,
             expected: &self.expected,
             deadline,
@@ -460,7 +464,7 @@ impl Spool {
 }
 
 /// The part of one thread.
-struct Reader<'s, O> {
+struct ScanReader<'s, O> {
     plan: &'s Plan,
     expected: &'s Expected,
     deadline: Deadline,
@@ -469,7 +473,7 @@ struct Reader<'s, O> {
     files: FileReader,
 }
 
-impl<O: Observer> Reader<'_, O> {
+impl<O: Observer> ScanReader<'_, O> {
     fn is_late(&self) -> bool {
         control::step();
         if self.late.load(Ordering::Relaxed) {
@@ -483,7 +487,7 @@ impl<O: Observer> Reader<'_, O> {
     }
 }
 
-impl<O: Observer> walker::Visitor for Reader<'_, O> {
+impl<O: Observer> walker::Visitor for ScanReader<'_, O> {
     type Tag = ();
 
     fn enter(&mut self, directory: &Arc<Directory>, _parent: (), _name: CString) {

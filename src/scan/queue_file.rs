@@ -168,7 +168,7 @@ impl FileReader {
                         },
                     )
                 }
-                Ok(envelope) if recipients.tell(observer) => Ok(Envelope {
+                Ok(envelope) if recipients.report_to(observer) => Ok(Envelope {
                     recipients: 1,
                     ..envelope
                 }),

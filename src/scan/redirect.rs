@@ -45,7 +45,7 @@ impl Recipients {
 
     /// Reports to `visitor` the recipients, or the one delivery that replaces them if the message is
     /// redirected. Returns true if it is.
-    pub(super) fn tell(&self, visitor: &mut impl Visitor) -> bool {
+    pub(super) fn report_to(&self, visitor: &mut impl Visitor) -> bool {
         let mut start = 0;
         for one in &self.held {
             let original = one.original_end.map(|end| (start..end, end));
@@ -160,9 +160,9 @@ mod tests {
     use super::*;
 
     #[derive(Default)]
-    struct Heard(Vec<String>);
+    struct Recorder(Vec<String>);
 
-    impl Visitor for Heard {
+    impl Visitor for Recorder {
         fn original_recipient(&mut self, address: &[u8]) {
             self.0.push(format!("O{}", address.escape_ascii()));
         }
@@ -171,61 +171,61 @@ mod tests {
         }
     }
 
-    fn told(tell: impl Fn(&mut Hold<'_, Heard>)) -> (Vec<String>, bool, bool) {
-        let (mut recipients, mut heard) = (Recipients::default(), Heard::default());
-        tell(&mut Hold::new(&mut recipients, &mut heard));
-        assert!(heard.0.is_empty());
-        let redirected = recipients.tell(&mut heard);
-        (heard.0, redirected, recipients.must_be_read_again())
+    fn reported(report: impl Fn(&mut Hold<'_, Recorder>)) -> (Vec<String>, bool, bool) {
+        let (mut recipients, mut recorder) = (Recipients::default(), Recorder::default());
+        report(&mut Hold::new(&mut recipients, &mut recorder));
+        assert!(recorder.0.is_empty());
+        let redirected = recipients.report_to(&mut recorder);
+        (recorder.0, redirected, recipients.must_be_read_again())
     }
 
     #[test]
-    fn recipients_come_back_as_they_were_told() {
-        let (heard, redirected, again) = told(|hold| {
+    fn recipients_come_back_unchanged() {
+        let (recorder, redirected, again) = reported(|hold| {
             hold.recipient(b"a", 1);
             hold.original_recipient(b"lost");
             hold.original_recipient(b"o");
             hold.recipient(b"b", 2);
             hold.recipient(b"", 3);
         });
-        assert_eq!(heard, ["Ra@1", "Oo", "Rb@2", "R@3"]);
+        assert_eq!(recorder, ["Ra@1", "Oo", "Rb@2", "R@3"]);
         assert!(!redirected && !again);
     }
 
     #[test]
     fn a_redirection_is_one_delivery_with_the_offset_of_the_first_original() {
-        let (heard, redirected, _) = told(|hold| {
+        let (recorder, redirected, _) = reported(|hold| {
             hold.original_recipient(b"alias");
             hold.recipient(b"a", 10);
             hold.recipient(b"b", 20);
             hold.redirect(b"target");
         });
-        assert_eq!(heard, ["Oalias", "Rtarget@10"]);
+        assert_eq!(recorder, ["Oalias", "Rtarget@10"]);
         assert!(redirected);
-        let (heard, redirected, _) = told(|hold| {
+        let (recorder, redirected, _) = reported(|hold| {
             hold.recipient(b"a", 10);
             hold.redirect(b"target");
         });
-        assert_eq!(heard, ["Oa", "Rtarget@10"]);
+        assert_eq!(recorder, ["Oa", "Rtarget@10"]);
         assert!(redirected);
-        let (heard, redirected, _) = told(|hold| hold.redirect(b"target"));
-        assert!(heard.is_empty() && !redirected);
+        let (recorder, redirected, _) = reported(|hold| hold.redirect(b"target"));
+        assert!(recorder.is_empty() && !redirected);
     }
 
     #[test]
     fn more_than_are_held_are_read_again_unless_redirected() {
-        let many = |hold: &mut Hold<'_, Heard>| {
+        let many = |hold: &mut Hold<'_, Recorder>| {
             for offset in 0..100_000 {
                 hold.recipient(b"somebody@somewhere.example", offset);
             }
         };
-        let (_, redirected, again) = told(many);
+        let (_, redirected, again) = reported(many);
         assert!(!redirected && again);
-        let (heard, redirected, again) = told(|hold| {
+        let (recorder, redirected, again) = reported(|hold| {
             many(hold);
             hold.redirect(b"t");
         });
-        assert_eq!(heard, ["Osomebody@somewhere.example", "Rt@0"]);
+        assert_eq!(recorder, ["Osomebody@somewhere.example", "Rt@0"]);
         assert!(redirected && !again);
     }
 }

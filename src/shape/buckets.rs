@@ -4,7 +4,7 @@ use super::perl_number::Sum;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The maximum number of columns. A day by the minute needs 1,440.
-pub const MAX_COLUMNS: u32 = 10_000;
+pub(crate) const MAX_COLUMNS: u32 = 10_000;
 
 /// A sequence of age intervals. Like qshape, accepts any positive number for count and tick, also
 /// fractions.
@@ -31,7 +31,7 @@ impl Buckets {
     ///
     /// # Errors
     /// Above [`MAX_COLUMNS`].
-    pub fn set_count(&mut self, count: f64) -> Result<()> {
+    pub(crate) fn set_count(&mut self, count: f64) -> Result<()> {
         if count > f64::from(MAX_COLUMNS) {
             return Err(Error::new(
                 ErrorKind::Invalid,
@@ -45,14 +45,14 @@ impl Buckets {
     }
 
     /// Sets the minutes of the first column; ignores a number that is not above 0.
-    pub fn set_tick(&mut self, minutes: f64) {
+    pub(crate) fn set_tick(&mut self, minutes: f64) {
         if minutes > 0.0 {
             self.tick = minutes;
         }
     }
 
     /// Sets whether all columns have the length of the first.
-    pub fn set_linear(&mut self, linear: bool) {
+    pub(crate) fn set_linear(&mut self, linear: bool) {
         self.linear = linear;
     }
 
@@ -110,7 +110,7 @@ impl Buckets {
     }
 
     /// Start and end of each column, in seconds; the last has no end.
-    pub fn edges(&self) -> Vec<(f64, Option<f64>)> {
+    pub(crate) fn edges(&self) -> Vec<(f64, Option<f64>)> {
         let last = self.cells() - 1;
         let start = |column: usize| match column {
             1 => 0.0,

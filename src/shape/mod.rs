@@ -4,7 +4,7 @@
 //!
 //! Like qshape, this reads directories of any name at any depth and ignores main.cf. Mail that qshape
 //! hides (marked for expiry, in maildrop, or damaged) is counted separately, or in the tables if
-//! [`Request::all`] is set. One pass counts both recipients and senders. Each [`Place`] can have its own
+//! [`ShapeRequest::all`] is set. One pass counts both recipients and senders. Each [`ShapeRoot`] can have its own
 //! part, or several can share one. `render::shape` defines the layout of the table.
 
 mod buckets;
@@ -16,22 +16,22 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
 pub use crate::postfix::perl_number;
-pub use buckets::{Buckets, MAX_COLUMNS};
-pub use table::{MAX_CELLS, MAX_NAME_BYTES, MAX_ROWS, Row, Table};
+pub use buckets::Buckets;
+pub use table::{Row, Table};
 
 use crate::clock::Deadline;
 use crate::error::Error;
 use crate::postfix::queue::Queue;
 use crate::scan::{Work, walker};
 use crate::threads::pool::Readers;
-use walk::Reader;
+use walk::ShapeReader;
 
 /// The maximum number of read failures that a shape stores; all are counted.
-pub const MAX_EXAMPLES: usize = 32;
+pub(crate) const MAX_EXAMPLES: usize = 32;
 
 /// A directory (or one file) to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct ShapeRoot {
     /// Its path, absolute.
     pub path: PathBuf,
     /// Its queue, if it is one; an absent queue is empty.
@@ -42,9 +42,9 @@ pub struct Place {
 
 /// What to count.
 #[derive(Clone, Debug, Default)]
-pub struct Request {
+pub struct ShapeRequest {
     /// Where to read; a place that is given twice counts twice, as in qshape.
-    pub places: Vec<Place>,
+    pub places: Vec<ShapeRoot>,
     /// The minimum number of parts, including parts without a place.
     pub parts: usize,
     /// The columns.
@@ -103,7 +103,7 @@ pub struct Omitted {
 /// The counts of one or several places.
 #[derive(Clone, Debug)]
 pub struct Part {
-    /// Files that qshape accepts; with [`Request::all`] also the others.
+    /// Files that qshape accepts; with [`ShapeRequest::all`] also the others.
     pub files: u64,
     /// Recipients by destination domain; empty unless requested.
     pub recipients: Table,
@@ -122,7 +122,7 @@ impl Part {
         }
     }
 
-    /// The mail that qshape omits for `cause`; the tables include it if [`Request::all`] was set.
+    /// The mail that qshape omits for `cause`; the tables include it if [`ShapeRequest::all`] was set.
     pub fn hidden(&self, cause: Cause) -> Omitted {
         self.hidden[cause as usize]
     }
@@ -142,7 +142,7 @@ impl Part {
     }
 
     /// Adds the counts of `other`.
-    pub fn merge(&mut self, other: &Part) {
+    pub(crate) fn merge(&mut self, other: &Part) {
         self.take_in(&mut other.clone());
     }
 }
@@ -156,7 +156,7 @@ pub struct Shape {
     pub buckets: Buckets,
     /// The counts.
     pub parts: Vec<Part>,
-    /// The first [`MAX_EXAMPLES`] read failures.
+    /// The first `MAX_EXAMPLES` read failures.
     pub gaps: Vec<Error>,
     /// Directories and files that could not be read.
     pub unreadable: u64,
@@ -176,7 +176,7 @@ pub struct Interim<'i> {
 
 impl Shape {
     /// Reads all places of `request` and returns their counts.
-    pub fn take(request: &Request, interim: Option<Interim<'_>>) -> Shape {
+    pub fn take(request: &ShapeRequest, interim: Option<Interim<'_>>) -> Shape {
         let width = request.buckets.cells();
         let parts = request.places.iter().map(|place| place.part + 1).max();
         let parts = parts.unwrap_or(1).max(request.parts);
@@ -187,7 +187,7 @@ impl Shape {
             parts: Mutex::new((0..parts).map(|_| Part::new(width)).collect()),
         };
         let first = (0..request.places.len()).map(Work::Root).collect();
-        let readers = walker::walk(request.readers, first, || Reader::new(&shared));
+        let readers = walker::walk(request.readers, first, || ShapeReader::new(&shared));
         let mut shape = Shape {
             now: request.now,
             buckets: request.buckets,
@@ -219,7 +219,7 @@ impl Shape {
 
 /// The state that the readers share.
 struct Shared<'r> {
-    request: &'r Request,
+    request: &'r ShapeRequest,
     interim: Option<Interim<'r>>,
     late: AtomicBool,
     parts: Mutex<Vec<Part>>,

@@ -8,11 +8,11 @@
 use std::collections::HashMap;
 
 /// The maximum number of rows in one table.
-pub const MAX_ROWS: usize = 2_000_000;
+pub(crate) const MAX_ROWS: usize = 2_000_000;
 /// The maximum bytes of names in one table.
-pub const MAX_NAME_BYTES: usize = 128 << 20;
+pub(crate) const MAX_NAME_BYTES: usize = 128 << 20;
 /// The maximum number of cells in one table, for any number of columns.
-pub const MAX_CELLS: usize = 1 << 26;
+pub(crate) const MAX_CELLS: usize = 1 << 26;
 
 /// Rows of counts by name. Each row has a total and one cell per column.
 #[derive(Clone, Debug, Default)]
@@ -97,7 +97,7 @@ impl Table {
     }
 
     /// Adds the counts of `other`, whose rows have the same width.
-    pub fn merge(&mut self, other: &Table) {
+    pub(crate) fn merge(&mut self, other: &Table) {
         for (sum, count) in self.total.iter_mut().zip(&other.total) {
             *sum += count;
         }
@@ -174,7 +174,7 @@ impl Table {
     /// Calls `each` with every row that qshape prints, in its order: by descending total, then by name
     /// length, then by name (qshape: random). `parents` is the minimum number of subdomains for a parent
     /// domain to be shown; `None` shows no parents.
-    pub fn each_printed(&self, parents: Option<f64>, mut each: impl FnMut(Row<'_>)) {
+    pub(crate) fn each_printed(&self, parents: Option<f64>, mut each: impl FnMut(Row<'_>)) {
         let (with_parents, children) = match parents {
             Some(_) => self.with_parents(),
             None => (Table::default(), HashMap::new()),

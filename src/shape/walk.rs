@@ -9,11 +9,11 @@ use std::sync::{Arc, PoisonError};
 
 use rustix::io::Errno;
 
-use super::{Cause, MAX_EXAMPLES, Part, Place, Shared};
+use super::{Cause, MAX_EXAMPLES, Part, ShapeRoot, Shared};
 use crate::control;
 use crate::error::Error;
 use crate::postfix::envelope::{self, Envelope, Visitor, Writer};
-use crate::postfix::qshape::{self, Kept, Outcome};
+use crate::postfix::qshape::{self, Addresses, Outcome};
 use crate::postfix::queue::Queue;
 use crate::postfix::record::{Buffer, RecordReader};
 use crate::postfix::{address, queue_id};
@@ -26,7 +26,7 @@ use crate::sys::{self, EntryKind, Inode, Noatime, OpenFile};
 const LOCAL_ROWS: usize = 4096;
 
 /// The state of one thread.
-pub(super) struct Reader<'c> {
+pub(super) struct ShapeReader<'c> {
     shared: &'c Shared<'c>,
     parts: Vec<Part>,
     pub(super) gaps: Vec<Error>,
@@ -34,11 +34,11 @@ pub(super) struct Reader<'c> {
     pub(super) cut: bool,
     noatime: Noatime,
     buffer: Buffer,
-    kept: Kept,
+    addresses: Addresses,
     name: Vec<u8>,
 }
 
-impl<'c> Reader<'c> {
+impl<'c> ShapeReader<'c> {
     pub(super) fn new(shared: &'c Shared<'c>) -> Self {
         let width = shared.request.buckets.cells();
         let parts = shared
@@ -46,7 +46,7 @@ impl<'c> Reader<'c> {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .len();
-        Reader {
+        ShapeReader {
             shared,
             parts: (0..parts).map(|_| Part::new(width)).collect(),
             gaps: Vec::new(),
@@ -54,7 +54,7 @@ impl<'c> Reader<'c> {
             cut: false,
             noatime: Noatime::default(),
             buffer: Buffer::default(),
-            kept: Kept::default(),
+            addresses: Addresses::default(),
             name: Vec::new(),
         }
     }
@@ -77,7 +77,7 @@ impl<'c> Reader<'c> {
         }
     }
 
-    fn place(&self, place: usize) -> &'c Place {
+    fn place(&self, place: usize) -> &'c ShapeRoot {
         &self.shared.request.places[place]
     }
 
@@ -124,8 +124,8 @@ impl<'c> Reader<'c> {
         let expected_mode = inode.mode & 0o733 == 0o700;
         let expected_name = qshape::is_file_name(name.to_bytes());
         let outcome = if expected_mode && expected_name {
-            let (buffer, kept) = (&mut self.buffer, &mut self.kept);
-            qshape::read(source(), inode.size, inode.mtime, buffer, kept)
+            let (buffer, addresses) = (&mut self.buffer, &mut self.addresses);
+            qshape::read(source(), inode.size, inode.mtime, buffer, addresses)
                 .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?
         } else {
             Outcome::Refused
@@ -160,10 +160,10 @@ impl<'c> Reader<'c> {
         request.buckets.cell(request.now as f64 - time)
     }
 
-    /// Counts a file that qshape accepts; `kept` holds its content.
+    /// Counts a file that qshape accepts; `addresses` holds its content.
     fn accepted(
         &mut self,
-        place: &Place,
+        place: &ShapeRoot,
         source: impl Source,
         size: u64,
         time: f64,
@@ -174,7 +174,7 @@ impl<'c> Reader<'c> {
         let part = &mut self.parts[place.part];
         let name = &mut self.name;
         if request.senders {
-            address::destination_domain(&self.kept.sender, name);
+            address::destination_domain(&self.addresses.sender, name);
             part.senders.count(name, cell);
         }
         if !request.recipients {
@@ -188,7 +188,7 @@ impl<'c> Reader<'c> {
             qshape::each_recipient(source, size, &mut self.buffer, count)
                 .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
         } else {
-            self.kept.recipients().for_each(&mut count);
+            self.addresses.recipients().for_each(&mut count);
         }
         Ok(())
     }
@@ -196,14 +196,14 @@ impl<'c> Reader<'c> {
     /// Counts a message that qshape omits, read as Postfix would read it.
     fn hidden(
         &mut self,
-        place: &Place,
+        place: &ShapeRoot,
         source: impl Source,
         inode: Inode,
         cause: Cause,
     ) -> Result<(), Errno> {
         let request = self.shared.request;
         let new = request.buckets.cell(0.0);
-        let mut heard = EnvelopeCounts {
+        let mut counts = EnvelopeCounts {
             part: &mut self.parts[place.part],
             name: &mut self.name,
             request,
@@ -215,7 +215,7 @@ impl<'c> Reader<'c> {
             _ => Writer::Cleanup,
         };
         let mut records = RecordReader::new(source, inode.size, &mut self.buffer);
-        let read: Envelope = envelope::read(&mut records, writer, &mut heard)
+        let read: Envelope = envelope::read(&mut records, writer, &mut counts)
             .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
         let cause = match cause {
             Cause::Damaged if read.damage.is_none() && place.queue == Some(Queue::Maildrop) => {
@@ -227,8 +227,8 @@ impl<'c> Reader<'c> {
         if read.recipients == 0 && read.damage.is_none() {
             return Ok(());
         }
-        let sender = heard.sender.take();
-        let cell = heard.cell;
+        let sender = counts.sender.take();
+        let cell = counts.cell;
         let part = &mut self.parts[place.part];
         let hidden = &mut part.hidden[cause as usize];
         hidden.messages += 1;
@@ -244,13 +244,13 @@ impl<'c> Reader<'c> {
     }
 }
 
-impl walker::Visitor for Reader<'_> {
+impl walker::Visitor for ShapeReader<'_> {
     /// The index of a place.
     type Tag = usize;
 
     /// Lists a place that is a directory, reads one that is a file, and ignores a link.
     fn root(&mut self, place: usize) -> Option<Work<usize>> {
-        let Place { path, queue, .. } = self.place(place);
+        let ShapeRoot { path, queue, .. } = self.place(place);
         let root = |fd, path: &Path| {
             let queue = queue.unwrap_or(Queue::Active);
             Arc::new(Directory::root(fd, path.to_owned(), queue, Policy::Qshape))
@@ -343,7 +343,7 @@ fn is_new(path: &Path) -> bool {
 struct EnvelopeCounts<'h> {
     part: &'h mut Part,
     name: &'h mut Vec<u8>,
-    request: &'h super::Request,
+    request: &'h super::ShapeRequest,
     cell: usize,
     sender: Option<Vec<u8>>,
 }

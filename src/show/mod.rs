@@ -13,7 +13,7 @@ use crate::clock::Deadline;
 use crate::error::Result;
 use crate::instance::Instance;
 use crate::listing::pick::Context;
-use crate::listing::{Outcome, opened};
+use crate::listing::{ListOutcome, opened};
 use crate::postfix::body::Body;
 use crate::postfix::header;
 use crate::postfix::origin::Origin;
@@ -120,7 +120,7 @@ pub struct Stories {
     /// Queue IDs of no message.
     pub missing: Vec<Vec<u8>>,
     /// What could not be looked at.
-    pub outcome: Outcome,
+    pub outcome: ListOutcome,
 }
 
 /// Tells all about the messages called `queue_ids` in `instances`.

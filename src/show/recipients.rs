@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::cause::classify::Classifier;
 use crate::cause::{Acts, Cause};
-use crate::listing::told::in_order;
+use crate::listing::recipients::in_order;
 use crate::postfix::defer_log::Log;
 use crate::scan::{Found, Logged, MAX_OTHERS};
 

@@ -4,23 +4,23 @@ use std::ops::AddAssign;
 
 use super::name_counts::{Count, Uncount};
 
-/// Columns of the table, with qshape's defaults.
-pub const COLUMNS: usize = 10;
-/// Minutes of the first column; each further one is twice as long.
-pub const TICK: i64 = 5;
+/// The number of columns of the table, with qshape's defaults.
+pub(crate) const COLUMNS: usize = 10;
+/// The end of the first column, in minutes. Each further column is twice as long.
+pub(crate) const TICK: i64 = 5;
 
 /// Recipients of one domain, by the age of their message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ages {
-    /// All of them.
+    /// The sum.
     pub total: u64,
-    /// By column: under 5 minutes, under 10, 20, 40, ... 1280, and more. Half as wide as the total,
-    /// since there is one for each of very many domains; it stops at its maximum.
+    /// By column: under 5 minutes, under 10, 20, 40, ... 1280, and more. 32 bits wide, because there is one set
+    /// for each of very many domains; a column stops at its maximum.
     pub columns: [u32; COLUMNS],
 }
 
 impl Ages {
-    /// One recipient whose message is `age` seconds old.
+    /// Counts one recipient whose message is `age` seconds old.
     pub fn one(age: i64) -> Self {
         let mut ages = Ages {
             total: 1,
@@ -32,7 +32,7 @@ impl Ages {
 }
 
 impl Ages {
-    /// The same for `count` of that age.
+    /// Counts `count` recipients of that age.
     #[must_use]
     pub fn times(self, count: u64) -> Self {
         let few = u32::try_from(count).unwrap_or(u32::MAX);
@@ -67,9 +67,9 @@ impl Count for Ages {
     }
 }
 
-/// The column of an age in seconds; a message from the future is new. In double precision as qshape
-/// computes it, for the same edges (postfix.md, "How qshape counts").
-pub fn column(age: i64) -> usize {
+/// Returns the column of an age in seconds. A message from the future is new. It computes in double precision
+/// as qshape does, so that the edges are the same (postfix.md, "How qshape counts").
+pub(crate) fn column(age: i64) -> usize {
     let ticks = age as f64 / (60 * TICK) as f64;
     if ticks < 1.0 {
         return 0;
@@ -78,8 +78,8 @@ pub fn column(age: i64) -> usize {
     column.min(COLUMNS - 1)
 }
 
-/// The heads of the columns, in minutes: `5` to `1280`, and `1280+`.
-pub fn heads() -> [String; COLUMNS] {
+/// Returns the headings of the columns, in minutes: `5` to `1280`, and `1280+`.
+pub(crate) fn heads() -> [String; COLUMNS] {
     std::array::from_fn(|column| {
         if column + 1 == COLUMNS {
             format!("{}+", TICK << (COLUMNS - 2))

@@ -1,8 +1,7 @@
-//! What a later check needs of a snapshot: when it was, and how many messages each queue had.
+//! What a later check needs from a snapshot: its time, and the number of messages in each queue.
 //!
-//! [`Snapshot::state`] makes the document, [`Earlier::parse`] reads it, and a snapshot taken with one
-//! knows its [`Change`]. Who keeps the document, and where, is the host's affair; nothing here touches
-//! a file.
+//! [`Snapshot::state`] makes the document, and [`Earlier::parse`] reads it. A snapshot that was taken with an
+//! earlier one knows its [`Change`]. The host stores the document; nothing here touches a file.
 
 use std::path::Path;
 
@@ -17,33 +16,33 @@ use crate::postfix::queue::{Queue, QueueSet};
 use crate::sys::SinceBoot;
 use std::os::unix::ffi::OsStrExt;
 
-/// The schema that every JSON document of ours names first.
+/// The schema, the first member of each of our JSON documents.
 pub const SCHEMA: &str = "queuewatch/1";
-/// What kind of document a state is.
+/// The kind of a state document.
 const KIND: &str = "state";
-/// The longest state that is read, in bytes: 1,000 instances take a third.
-pub const MAX_BYTES: usize = 1 << 20;
-/// How far, in seconds, the clocks may disagree before arrival times say nothing of an interval.
+/// The longest state that is read, in bytes. 1,000 instances need a third of it.
+pub(crate) const MAX_BYTES: usize = 1 << 20;
+/// The largest difference of the clocks, in seconds, with which arrival times can be compared.
 const CLOCK_STEP: f64 = 5.0;
 
-/// The shortest time, in seconds, between two checks that have a rate. Over less, one message more
-/// or less would look like many a minute.
-pub const MIN_RATE_SPAN: f64 = 30.0;
+/// The shortest time, in seconds, between two checks that have a rate. Over less time, one message more or
+/// less would become many per minute.
+pub(crate) const MIN_RATE_SPAN: f64 = 30.0;
 
-/// What a scan is compared with.
+/// The check that a scan is compared with.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Previous {
-    /// Nobody asked for a comparison.
+    /// No comparison was requested.
     #[default]
     NotAsked,
-    /// This is the first check, or the earlier one cannot be used.
+    /// This is the first check, or the earlier one is unusable.
     None,
     /// The earlier check.
     At(Earlier),
 }
 
 impl Previous {
-    /// The earlier check, if there is one.
+    /// Returns the earlier check, if there is one.
     pub fn earlier(&self) -> Option<&Earlier> {
         match self {
             Previous::At(earlier) => Some(earlier),
@@ -52,10 +51,10 @@ impl Previous {
     }
 }
 
-/// What was known at an earlier check.
+/// The figures of an earlier check.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Earlier {
-    /// When it was, in seconds of the epoch.
+    /// Its time, in seconds of the epoch.
     pub now: i64,
     since_boot: Option<SinceBoot>,
     spools: Vec<EarlierSpool>,
@@ -63,24 +62,24 @@ pub struct Earlier {
 
 #[derive(Clone, Debug, PartialEq)]
 struct EarlierSpool {
-    /// As in JSON.
+    /// As in the JSON document.
     queue_directory: String,
-    /// What was not known is none.
+    /// `None` for a figure that was not known.
     messages: [Option<u64>; Queue::ALL.len()],
     /// The queue managers that were seen until then, in seconds of that boot.
     qmgr_starts: Starts,
 }
 
 impl Earlier {
-    /// Reads the document of [`Snapshot::state`].
+    /// Parses the document of [`Snapshot::state`].
     ///
     /// # Errors
-    /// Of kind `Syntax`, if it is none.
+    /// Of kind `Syntax`, if it is not such a document.
     pub fn parse(document: &[u8]) -> Result<Earlier> {
         let refused = |what: &str| {
             Error::new(
                 ErrorKind::Syntax,
-                format!("this is no state of queuewatch: {what}"),
+                format!("not a state of queuewatch: {what}"),
             )
         };
         if document.len() > MAX_BYTES {
@@ -119,14 +118,14 @@ impl Earlier {
         })
     }
 
-    /// Whether it knows one of the spools of `snapshot`.
+    /// Returns true if it has one of the spools of `snapshot`.
     pub fn knows_any(&self, snapshot: &Snapshot) -> bool {
         let mut known = snapshot.instances.iter();
         known.any(|taken| self.spool(taken).is_some())
     }
 
-    /// Whether it is of the same spools as `snapshot`, and too young for a rate. A check that keeps one
-    /// state lets it stand then, so that it grows old enough.
+    /// Returns true if it has the spools of `snapshot` and is too recent for a rate. A check then keeps the
+    /// stored state, so that it becomes old enough.
     pub fn is_too_young(&self, snapshot: &Snapshot) -> bool {
         let mut instances = snapshot.instances.iter();
         instances.all(|taken| self.spool(taken).is_some())
@@ -148,7 +147,7 @@ impl Earlier {
         spool.map(|spool| spool.qmgr_starts.clone())
     }
 
-    /// How many messages `queues` of `taken` had, if that was known.
+    /// Returns how many messages `queues` of `taken` had, if that was known.
     fn messages(&self, taken: &InstanceSnapshot, queues: QueueSet) -> Option<u64> {
         let spool = self.spool(taken)?;
         queues
@@ -157,12 +156,12 @@ impl Earlier {
             .sum()
     }
 
-    /// Seconds from this check to `snapshot`.
+    /// Returns the seconds from this check to `snapshot`.
     ///
     /// # Errors
-    /// Why that cannot be told; the next check will.
+    /// The reason why that is unknown. The next check will know.
     fn seconds_to(&self, snapshot: &Snapshot) -> Result<f64, String> {
-        // The time since boot knows no steps; the clock is for another boot and for `--now`.
+        // The time since boot has no steps. The clock is for another boot and for `--now`.
         let seconds = match (self.since_boot, snapshot.since_boot) {
             (Some(before), Some(now)) if before.id == now.id => now.seconds - before.seconds,
             _ => (snapshot.now.saturating_sub(self.now)) as f64,
@@ -184,25 +183,25 @@ fn directory(path: &Path) -> String {
     json_text(path.as_os_str().as_bytes()).into_owned()
 }
 
-/// How the messages of some queues changed since an earlier check.
+/// The change of some queues since an earlier check.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Change {
-    /// Messages then.
+    /// The number of messages then.
     pub before: u64,
-    /// Messages now.
+    /// The number of messages now.
     pub now: u64,
-    /// Seconds between the two.
+    /// The seconds between the two.
     pub seconds: f64,
 }
 
 impl Change {
-    /// Messages more a minute, to two digits; negative where there are less.
+    /// Returns the growth in messages per minute, to two digits; negative if the queue shrinks.
     pub fn per_minute(&self) -> f64 {
         let change = self.now as f64 - self.before as f64;
         (change * 6000.0 / self.seconds).round() / 100.0
     }
 
-    /// Seconds until there are `target` messages, if it goes on so; `None` if it never will be.
+    /// Returns the seconds until there are `target` messages at this rate; `None` if that never happens.
     pub fn seconds_to(&self, target: f64) -> Option<f64> {
         let rate = (self.now as f64 - self.before as f64) / self.seconds;
         let seconds = (target - self.now as f64) / rate;
@@ -210,8 +209,8 @@ impl Change {
     }
 }
 
-/// Messages that came and went since an earlier check, over all queues of the backlog and hold. Those
-/// that did both between the checks are in neither: each is that many or more.
+/// The messages that arrived and left since an earlier check, over all queues of the backlog and hold. A
+/// message that did both between the checks is in neither, so each is a lower bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Traffic {
     /// Messages that arrived since and are still here.
@@ -221,8 +220,8 @@ pub struct Traffic {
 }
 
 impl Snapshot {
-    /// The document by which a later scan of these spools tells what changed since: see the option
-    /// `previous`. What is not known exactly is left out.
+    /// Returns the document with which a later scan of these spools computes changes: see the option
+    /// `previous`. Figures that are not exact are left out.
     pub fn state(&self) -> Value {
         let instances: Vec<Value> = self
             .instances
@@ -256,11 +255,11 @@ impl Snapshot {
         })
     }
 
-    /// How `queues` of `instances` changed since the earlier check.
+    /// Returns how `queues` of `instances` changed since the earlier check.
     ///
     /// # Errors
-    /// Why that cannot be told: among other things, if the earlier check was less than
-    /// [`MIN_RATE_SPAN`] ago.
+    /// The reason why that is unknown, for example because the earlier check was less than `MIN_RATE_SPAN`
+    /// ago.
     pub fn change(
         &self,
         instances: &[&InstanceSnapshot],
@@ -277,7 +276,7 @@ impl Snapshot {
         Ok(change)
     }
 
-    /// The same, however short the time was.
+    /// As `change`, but for any time between the checks.
     fn difference(
         &self,
         instances: &[&InstanceSnapshot],
@@ -301,8 +300,8 @@ impl Snapshot {
         })
     }
 
-    /// What came and went since the earlier check, if that can be told: envelopes and all queues must
-    /// have been read, and the clock not been set.
+    /// Returns what arrived and left since the earlier check. This needs the envelopes of all queues, and a
+    /// clock that was not set.
     pub fn traffic(&self) -> Option<Traffic> {
         let earlier = self.previous.earlier()?;
         let instances: Vec<&InstanceSnapshot> = self.instances.iter().collect();
@@ -380,15 +379,12 @@ mod tests {
             (&vec![b' '; MAX_BYTES + 1], "too long"),
         ] {
             let error = Earlier::parse(document).expect_err("no state").to_string();
-            assert!(
-                error.starts_with("this is no state of queuewatch: "),
-                "{error}"
-            );
+            assert!(error.starts_with("not a state of queuewatch: "), "{error}");
             assert!(error.contains(part), "{error}");
         }
         let odd = br#"{"schema": "queuewatch/1", "kind": "state", "now": 5, "boot": {"id": "x"},
             "instances": [{"queue_directory": "/a", "messages": {"deferred": -1, "hold": 7}}]}"#;
-        let earlier = Earlier::parse(odd).expect("what is odd in it is not known");
+        let earlier = Earlier::parse(odd).expect("odd values are unknown");
         assert_eq!(earlier.since_boot, None);
         assert_eq!(earlier.spools[0].messages[Queue::Deferred.index()], None);
         assert_eq!(earlier.spools[0].messages[Queue::Hold.index()], Some(7));

@@ -1,26 +1,26 @@
 //! Counts by second of the epoch, exact to the second, hour by hour.
 //!
-//! "How many before this second" and "which is the first" are asked of a live queue at every tick, so
-//! that neither looks at more than the hours there are and the seconds of one of them. An hour with few
-//! different seconds is a sorted list, one with many has a place for each.
+//! A watch asks at every tick how many messages are older than a second, and which is the first. So neither
+//! question may read more than the list of hours and the seconds of one hour. An hour with few different
+//! seconds is a sorted list; one with many is an array with one element for each second.
 
 use std::collections::BTreeMap;
 
 use super::contribution::Sign;
 
-/// Different seconds that one table holds: more than ten days of a message each second.
-pub const MAX_SECONDS: usize = 1 << 20;
+/// How many different seconds one table holds: more than ten days of a message each second.
+pub(crate) const MAX_SECONDS: usize = 1 << 20;
 
 const HOUR: i64 = 3600;
-/// Different seconds of an hour from which each second has a place of its own.
+/// An hour with this many different seconds becomes an array.
 const MANY: usize = 512;
 
-/// Counts by second; see the text of this file.
+/// Counts by second; see the module's documentation.
 #[derive(Clone, Debug, Default)]
 pub struct Seconds {
     hours: BTreeMap<i64, Hour>,
     distinct: usize,
-    /// Messages whose second was not taken in.
+    /// The number of messages whose second did not fit.
     pub others: u64,
 }
 
@@ -32,9 +32,9 @@ struct Hour {
 
 #[derive(Clone, Debug)]
 enum Counts {
-    /// By second within the hour, sorted; none is 0.
+    /// By second within the hour, sorted. No count is 0.
     Few(Vec<(u16, u32)>),
-    /// One for each second of the hour.
+    /// One count for each second of the hour.
     Many(Box<[u32]>),
 }
 
@@ -45,7 +45,7 @@ impl Default for Counts {
 }
 
 impl Hour {
-    /// Adds to a second, or returns false if it would be a new one and none may be.
+    /// Adds to a second. Returns false if the second is new and `may_grow` is false.
     fn add(&mut self, second: u16, count: u32, may_grow: bool) -> Option<bool> {
         let is_new = match &mut self.counts {
             Counts::Few(few) => match few.binary_search_by_key(&second, |(at, _)| *at) {
@@ -80,7 +80,7 @@ impl Hour {
         Some(is_new)
     }
 
-    /// Takes one away; whether it was there, and whether it was the last of its second.
+    /// Removes one message. Returns whether it was there, and whether it was the last of its second.
     fn remove(&mut self, second: u16) -> Option<bool> {
         let was_last = match &mut self.counts {
             Counts::Few(few) => {
@@ -138,7 +138,7 @@ impl Seconds {
         }
     }
 
-    /// Takes away one message that was added at `second`.
+    /// Removes one message that was added at `second`.
     pub fn remove(&mut self, second: i64) {
         let (hour, at) = place(second);
         let removed = self.hours.get_mut(&hour).and_then(|hour| hour.remove(at));
@@ -149,12 +149,12 @@ impl Seconds {
                     self.hours.remove(&hour);
                 }
             }
-            // One of those that were not taken in.
+            // It is one of those that did not fit.
             None => self.others = self.others.saturating_sub(1),
         }
     }
 
-    /// Adds one message at `second`, or takes it away again.
+    /// Adds one message at `second`, or removes it again.
     pub(crate) fn change(&mut self, second: i64, sign: Sign) {
         match sign {
             Sign::Add => self.add(second, 1),
@@ -162,15 +162,15 @@ impl Seconds {
         }
     }
 
-    /// Adds all of `other`.
-    pub fn merge(&mut self, other: &Self) {
+    /// Adds all counts of `other`.
+    pub(crate) fn merge(&mut self, other: &Self) {
         for (second, count) in other.iter() {
             self.add(second, count);
         }
         self.others += other.others;
     }
 
-    /// All seconds in their order, with their counts.
+    /// Returns all seconds in their order, with their counts.
     pub fn iter(&self) -> impl Iterator<Item = (i64, u64)> + '_ {
         self.hours.iter().flat_map(|(hour, counts)| {
             let start = hour.saturating_mul(HOUR);
@@ -180,27 +180,27 @@ impl Seconds {
         })
     }
 
-    /// How many different seconds.
+    /// Returns the number of different seconds.
     pub fn len(&self) -> usize {
         self.distinct
     }
 
-    /// Whether there is none.
+    /// Returns true if there is none.
     pub fn is_empty(&self) -> bool {
         self.distinct == 0
     }
 
-    /// All messages that were taken in.
+    /// Returns the number of messages that fit.
     pub fn total(&self) -> u64 {
         self.hours.values().map(|hour| hour.total).sum()
     }
 
-    /// The first second.
+    /// Returns the first second.
     pub fn first(&self) -> Option<i64> {
         self.iter().next().map(|(second, _)| second)
     }
 
-    /// Messages before `second`.
+    /// Returns the number of messages before `second`.
     pub fn before(&self, second: i64) -> u64 {
         let (hour, at) = place(second);
         let whole: u64 = self.hours.range(..hour).map(|(_, hour)| hour.total).sum();
@@ -215,7 +215,7 @@ impl Seconds {
     }
 }
 
-/// By what they hold, however they hold it.
+/// Compares the counts, not their representation.
 impl PartialEq for Seconds {
     fn eq(&self, other: &Self) -> bool {
         self.others == other.others
@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn what_is_taken_away_was_never_there() {
-        // A table of its own, and one that holds and loses more.
+        // A fresh table, and one that held more before.
         let (mut less, mut more) = (Seconds::default(), Seconds::default());
         for second in 0..3 * MANY as i64 {
             more.add(second, 1);

@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::hash::{Hash as _, Hasher as _};
 
 /// From so many senders or clients on, all mail of a login counts.
-pub const MANY_IDENTITIES: usize = 10;
+pub(crate) const MANY_IDENTITIES: usize = 10;
 /// The most logins that are held. A sample has fewer.
 const MOST: usize = 10_000;
 

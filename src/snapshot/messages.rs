@@ -1,7 +1,7 @@
 //! The messages of every instance of a snapshot, one by one.
 //!
-//! A snapshot holds sums and no messages, so this reads the spools again: mail that moved since is
-//! where it is now.
+//! A snapshot holds sums and no messages, so this reads the spools again. A message that moved since then is
+//! reported in its present queue.
 
 use std::sync::Arc;
 
@@ -11,22 +11,22 @@ use crate::listing::pick::Context;
 use crate::postfix::queue::QueueSet;
 use crate::scan::{Depth, Headers, MessageRow, Messages, Spool};
 
-/// A cursor over messages; uses the caller's thread alone, and memory for one message.
+/// A cursor over messages. It uses only the caller's thread, and memory for one message.
 #[derive(Debug)]
-pub struct SnapshotMessages {
+pub(crate) struct SnapshotMessages {
     snapshot: Arc<Snapshot>,
     queues: QueueSet,
     depth: Depth,
-    /// The instance after the present one.
+    /// The index of the instance after the present one.
     next: usize,
     present: Option<(Messages, Context)>,
     unreadable: u64,
 }
 
 impl SnapshotMessages {
-    /// A cursor over the messages of `queues` in the instances of `snapshot`, but for the queues that
-    /// it left out and those that its filters do not pick; at [`Depth::Reasons`] with delay reasons.
-    pub fn new(snapshot: Arc<Snapshot>, queues: QueueSet, depth: Depth) -> Self {
+    /// Opens a cursor over the messages of `queues` in the instances of `snapshot`, without excluded queues and
+    /// messages that its filters do not pick; at [`Depth::Reasons`] with delay reasons.
+    pub(crate) fn new(snapshot: Arc<Snapshot>, queues: QueueSet, depth: Depth) -> Self {
         let excluded = snapshot.excluded;
         SnapshotMessages {
             snapshot,
@@ -38,12 +38,12 @@ impl SnapshotMessages {
         }
     }
 
-    /// Goes to the next message; false after the last.
+    /// Moves to the next message. Returns false after the last.
     ///
     /// # Errors
-    /// If the queue directory of the next instance cannot be entered; the call after that goes on
-    /// with the one behind it.
-    pub fn advance(&mut self) -> Result<bool> {
+    /// If the queue directory of the next instance cannot be opened. The next call goes on with the instance
+    /// after it.
+    pub(crate) fn advance(&mut self) -> Result<bool> {
         loop {
             if let Some((present, context)) = &mut self.present {
                 while present.advance() {
@@ -66,14 +66,14 @@ impl SnapshotMessages {
         }
     }
 
-    /// The message gone to, and its instance.
-    pub fn row(&self) -> Option<(&InstanceSnapshot, &MessageRow)> {
+    /// Returns the present message and its instance.
+    pub(crate) fn row(&self) -> Option<(&InstanceSnapshot, &MessageRow)> {
         let taken = self.snapshot.instances.get(self.next.checked_sub(1)?)?;
         Some((taken, self.present.as_ref()?.0.row()))
     }
 
-    /// Directories and files that could not be read up to here.
-    pub fn unreadable(&self) -> u64 {
+    /// Returns how many directories and files could not be read so far.
+    pub(crate) fn unreadable(&self) -> u64 {
         let present = self.present.as_ref();
         self.unreadable + present.map_or(0, |(messages, _)| messages.unreadable())
     }

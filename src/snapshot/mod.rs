@@ -3,16 +3,16 @@
 //! A [`Snapshot`] is immutable and says of everything whether it is whole. Merging what several
 //! threads counted gives the same values in any order, as long as no table of names is full.
 
-pub mod ages;
-pub mod baseline;
+pub(crate) mod ages;
+pub(crate) mod baseline;
 pub(crate) mod contribution;
 pub(crate) mod counter;
 pub(crate) mod destination;
-pub mod histogram;
-pub mod logins;
+pub(crate) mod histogram;
+pub(crate) mod logins;
 mod messages;
-pub mod name_counts;
-pub mod origins;
+pub(crate) mod name_counts;
+pub(crate) mod origins;
 pub mod picked;
 mod problem;
 pub mod reasons;
@@ -28,13 +28,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub use baseline::{Change, Earlier, Previous, Traffic};
 pub use histogram::Seconds;
 use logins::Logins;
-pub use messages::SnapshotMessages;
+pub(crate) use messages::SnapshotMessages;
 pub use name_counts::Names;
 pub use problem::{Problem, ProblemKind};
 pub use reasons::{Reason, Why};
 pub use sample::{Sample, Sampling};
 pub use tables::{CauseCounts, Earliest, QueueTables, Tables, Wanted};
-pub use tally::{RETRY_EDGES, Tally};
+pub(crate) use tally::RETRY_EDGES;
+pub use tally::Tally;
 
 use crate::clock::Deadline;
 use crate::error::{Error, Result};

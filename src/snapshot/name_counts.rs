@@ -1,30 +1,29 @@
 //! Counts by name: destination domains, sender addresses, status codes.
 //!
-//! Names are chosen by strangers, so the tables are bounded: past [`MAX_NAMES`] names or
-//! [`MAX_NAME_BYTES`] bytes of them a new name is not taken in but added to [`Names::others`], and
-//! every figure that rests on the table is a lower bound. Hashing is keyed at random.
+//! Strangers choose the names, so the tables are bounded. Beyond [`MAX_NAMES`] names or [`MAX_NAME_BYTES`] bytes
+//! of names, a new name counts in [`Names::others`], and every figure from the table is a lower bound. Hashing
+//! is keyed at random.
 
 use std::collections::HashMap;
 use std::ops::AddAssign;
 
 use super::contribution::Sign;
 
-/// Names that one table holds.
-pub const MAX_NAMES: usize = 200_000;
-/// Bytes of names that one table holds.
-pub const MAX_NAME_BYTES: usize = 16 << 20;
-/// Bytes of one name; a longer one is counted under its first so many bytes. No domain or address
-/// that SMTP accepts is longer.
-pub const MAX_NAME: usize = 1024;
-/// What is counted for a name.
+/// How many names one table holds.
+pub(crate) const MAX_NAMES: usize = 200_000;
+/// How many bytes of names one table holds.
+pub(crate) const MAX_NAME_BYTES: usize = 16 << 20;
+/// The longest name, in bytes. A longer one is cut. SMTP accepts no domain or address of this length.
+pub(crate) const MAX_NAME: usize = 1024;
+/// The count of a name.
 pub trait Count: Clone + Default + for<'a> AddAssign<&'a Self> {
-    /// The count that says which name has most.
+    /// Returns the number by which names are sorted.
     fn total(&self) -> u64;
 }
 
-/// What can be taken away again.
+/// A count that can be subtracted again.
 pub trait Uncount: Count {
-    /// Takes `other` away, which was added once; there is never less than none.
+    /// Subtracts `other`, which was added before. The result is never negative.
     fn take_away(&mut self, other: &Self);
 }
 
@@ -40,12 +39,12 @@ impl Count for u64 {
     }
 }
 
-/// Counts by name; see the text of this file.
+/// Counts by name; see the module's documentation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names<C> {
     counts: HashMap<Box<[u8]>, C>,
     bytes: usize,
-    /// What belongs to names that were not taken in.
+    /// The counts of names that did not fit.
     pub others: C,
 }
 
@@ -63,8 +62,8 @@ impl<C: Count> Names<C> {
         }
     }
 
-    /// Takes `count` away from `name`, which it was added to; a name without any is dropped. What is not
-    /// in the table was counted among the others.
+    /// Subtracts `count` from `name`, to which it was added. A name without any count is removed. A name that is
+    /// not in the table was counted in the others.
     pub fn remove(&mut self, name: &[u8], count: &C)
     where
         C: Uncount,
@@ -81,8 +80,8 @@ impl<C: Count> Names<C> {
         }
     }
 
-    /// Adds `count` to `name`, or takes it away again. `None` is a name that is not known: its count
-    /// belongs to the others.
+    /// Adds `count` to `name`, or subtracts it again. `None` is an unknown name: its count belongs to the
+    /// others.
     pub(crate) fn change(&mut self, name: Option<&[u8]>, count: &C, sign: Sign)
     where
         C: Uncount,
@@ -95,40 +94,40 @@ impl<C: Count> Names<C> {
         }
     }
 
-    /// Adds all of `other`.
-    pub fn merge(&mut self, other: &Self) {
+    /// Adds all counts of `other`.
+    pub(crate) fn merge(&mut self, other: &Self) {
         for (name, count) in &other.counts {
             self.add(name, count);
         }
         self.others += &other.others;
     }
 
-    /// How many names.
+    /// Returns the number of names.
     pub fn len(&self) -> usize {
         self.counts.len()
     }
 
-    /// Whether there is none.
+    /// Returns true if there is none.
     pub fn is_empty(&self) -> bool {
         self.counts.is_empty()
     }
 
-    /// Whether every name was taken in.
-    pub fn is_complete(&self) -> bool {
+    /// Returns true if every name fitted.
+    pub(crate) fn is_complete(&self) -> bool {
         self.others.total() == 0
     }
 
-    /// The count of `name`.
+    /// Returns the count of `name`.
     pub fn get(&self, name: &[u8]) -> Option<&C> {
         self.counts.get(name.get(..MAX_NAME).unwrap_or(name))
     }
 
-    /// All names and counts, in no order.
+    /// Returns all names and counts, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &C)> {
         self.counts.iter().map(|(name, count)| (&**name, count))
     }
 
-    /// The `most` names with the highest counts, highest first, equal ones by name.
+    /// Returns the `most` names with the highest counts, highest first, equal ones by name.
     pub fn top(&self, most: usize) -> Vec<(&[u8], &C)> {
         let mut rows: Vec<_> = self.iter().collect();
         let order = |a: &(&[u8], &C), b: &(&[u8], &C)| {

@@ -1,6 +1,6 @@
-//! Messages by login and client: the keys of one table, put together and taken apart.
+//! Messages by login and client: the keys of one table, joined and split.
 //!
-//! One table holds both, so that it also tells from how many clients a login came.
+//! One table holds both, so that it also shows from how many clients a login sent.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -8,8 +8,8 @@ use std::net::IpAddr;
 use super::QueueTables;
 use crate::postfix::origin::{Network, Origin, address_of};
 
-/// Puts the key of `origin` together in `key`, which is cleared first; false if it has neither a login
-/// nor a client.
+/// Writes the key of `origin` to `key`, which is cleared first. Returns false if it has neither a login nor a
+/// client.
 pub(crate) fn make_key(origin: &Origin, key: &mut Vec<u8>) -> bool {
     key.clear();
     key.extend(origin.login.iter().filter(|byte| **byte != 0));
@@ -18,20 +18,24 @@ pub(crate) fn make_key(origin: &Origin, key: &mut Vec<u8>) -> bool {
     key.len() > 1
 }
 
-/// The login and the client of a key.
+/// Splits a key into login and client.
 fn parts(key: &[u8]) -> (&[u8], &[u8]) {
     let end = memchr::memchr(0, key).unwrap_or(key.len());
     let (login, rest) = key.split_at(end);
     (login, rest.get(1..).unwrap_or_default())
 }
 
-/// Messages by login over several tables.
-pub fn by_login<'t>(tables: impl Iterator<Item = &'t QueueTables>) -> HashMap<&'t [u8], u64> {
+/// Returns the messages by login over several tables.
+pub(crate) fn by_login<'t>(
+    tables: impl Iterator<Item = &'t QueueTables>,
+) -> HashMap<&'t [u8], u64> {
     sum(tables, |key| parts(key).0)
 }
 
-/// Messages by client address over several tables.
-pub fn by_client<'t>(tables: impl Iterator<Item = &'t QueueTables>) -> HashMap<&'t [u8], u64> {
+/// Returns the messages by client address over several tables.
+pub(crate) fn by_client<'t>(
+    tables: impl Iterator<Item = &'t QueueTables>,
+) -> HashMap<&'t [u8], u64> {
     sum(tables, |key| parts(key).1)
 }
 
@@ -51,14 +55,14 @@ fn sum<'t>(
     sums
 }
 
-/// Messages of `table` that the login `name` submitted.
-pub fn of_login(table: &QueueTables, name: &[u8]) -> u64 {
+/// Returns the number of messages in `table` that the login `name` submitted.
+pub(crate) fn of_login(table: &QueueTables, name: &[u8]) -> u64 {
     let of = table.origins.iter().filter(|(key, _)| parts(key).0 == name);
     of.map(|(_, count)| count).sum()
 }
 
-/// Messages of `table` that came from `network`.
-pub fn of_network(table: &QueueTables, network: &Network) -> u64 {
+/// Returns the number of messages in `table` that came from `network`.
+pub(crate) fn of_network(table: &QueueTables, network: &Network) -> u64 {
     let holds = |address: Option<IpAddr>| address.is_some_and(|address| network.contains(address));
     let of = table
         .origins

@@ -8,8 +8,8 @@ use super::name_counts::Names;
 use super::reasons::{Reasons, Spelling, Why, make_key_as};
 use crate::error::Result;
 use crate::instance::Instance;
-use crate::listing::told::in_order;
-use crate::listing::{Outcome, Request, list};
+use crate::listing::recipients::in_order;
+use crate::listing::{ListOutcome, ListRequest, list};
 use crate::postfix::address::destination_domain;
 use crate::postfix::queue::Queue;
 use crate::scan::{Logged, MessageRow};
@@ -21,9 +21,9 @@ use crate::scan::{Logged, MessageRow};
 /// If no spool can be entered.
 pub fn reasons_picked(
     instances: Vec<Result<Instance>>,
-    request: &Request,
+    request: &ListRequest,
     raw: bool,
-) -> Result<(Reasons, Outcome)> {
+) -> Result<(Reasons, ListOutcome)> {
     let spelling = match raw {
         true => Spelling::Raw,
         false => Spelling::Normal,
@@ -38,11 +38,11 @@ pub fn reasons_picked(
         };
         let (mut domain, mut key) = (Vec::new(), Vec::new());
         let entries: Vec<Logged<'_>> = row.logged().collect();
-        for told in in_order(row, &entries, false) {
-            let Some(recipient) = told.record.and_then(|place| row.recipient(place)) else {
+        for listed in in_order(row, &entries, false) {
+            let Some(recipient) = listed.record.and_then(|place| row.recipient(place)) else {
                 continue;
             };
-            let delay = told.entry.and_then(|place| entries.get(place));
+            let delay = listed.entry.and_then(|place| entries.get(place));
             let mut sums = sums.lock().unwrap_or_else(PoisonError::into_inner);
             let Some(entry) = delay else {
                 sums.1 += 1;

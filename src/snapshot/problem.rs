@@ -1,5 +1,5 @@
-//! What is wrong with a snapshot, as one list: what could not be read, what is damaged, which owners and
-//! modes stop Postfix, which files lie where it does not look, which instances are broken.
+//! The problems of a snapshot as one list: what could not be read, what is damaged, which owners and modes stop
+//! Postfix, which files are where it does not look, and which instances could not be scanned.
 
 use std::os::unix::ffi::OsStrExt;
 
@@ -14,7 +14,7 @@ pub enum ProblemKind {
     Directory,
     /// A file that could not be read.
     File,
-    /// A ready file that is no valid queue file.
+    /// A damaged file.
     Damaged,
     /// An instance that could not be scanned at all.
     Instance,
@@ -24,20 +24,20 @@ pub enum ProblemKind {
     Misplaced,
 }
 
-/// One thing wrong, in words.
+/// One problem, as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// What kind.
+    /// The kind.
     pub kind: ProblemKind,
-    /// The queue that it is in, if it is in one.
+    /// The queue, if it concerns one.
     pub queue: Option<Queue>,
-    /// The raw path, if it is about one.
+    /// The raw path, if there is one.
     pub path: Option<Vec<u8>>,
-    /// What and why, harmless to print.
+    /// The problem and its reason, safe to print.
     pub message: String,
-    /// What to do about it, if we know.
+    /// The remedy, if there is one.
     pub remedy: Option<String>,
-    /// The errno of the system, if it gave one.
+    /// The errno of the system, if there is one.
     pub errno: Option<i32>,
 }
 

@@ -99,7 +99,7 @@ pub struct QueueTables {
     pub domains: Names<Ages>,
     /// Messages by sender address, folded to lower case; `MAILER-DAEMON` is the null sender.
     pub senders: Names<u64>,
-    /// Messages by SASL login and client address: see [`origins`](crate::snapshot::origins).
+    /// Messages by SASL login and client address: see `origins`.
     pub origins: Names<u64>,
     /// Messages by arrival second.
     pub arrivals: Seconds,

@@ -1,11 +1,11 @@
-//! The plain sums of one queue: add, merge, and whether they are whole.
+//! The plain sums of one queue: adding, merging, and whether they are complete.
 
 use std::ops::AddAssign;
 
 use crate::scan::GapKind;
 
-/// The ends, in seconds from now, of the columns of [`Tally::retries`]; 0 ends that of those due.
-pub const RETRY_EDGES: [i64; 6] = [0, 300, 600, 1200, 2400, 4800];
+/// The ends, in seconds from now, of the columns of [`Tally::retries`]; 0 ends the column of due messages.
+pub(crate) const RETRY_EDGES: [i64; 6] = [0, 300, 600, 1200, 2400, 4800];
 
 /// Sums over the messages of one queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,45 +18,45 @@ pub struct Tally {
     pub bytes: u64,
     /// The earliest arrival, in seconds of the epoch.
     pub oldest: Option<i64>,
-    /// Messages whose next retry is longer past than one `queue_run_delay` (deferred only).
+    /// Messages whose next retry is overdue by more than one `queue_run_delay` (deferred only).
     pub overdue: u64,
-    /// Messages by the time to their next retry (deferred only): due, within each of [`RETRY_EDGES`],
-    /// and later.
+    /// Messages by the time to their next retry (deferred only): due, within each of `RETRY_EDGES`, and
+    /// later.
     pub retries: [u64; RETRY_EDGES.len() + 1],
-    /// Ready files that are no valid queue files.
+    /// Damaged files.
     pub damaged: u64,
     /// Queue files, ready or not, with group or other mode bits.
     pub altered: u64,
-    /// Messages without a valid arrival time: they have no age.
+    /// Messages without a valid arrival time. They have no age.
     pub ageless: u64,
-    /// Messages whose recipients could not all be read, for the file is damaged.
+    /// Messages whose recipients could not all be read, because the file is damaged.
     pub torn: u64,
     /// Files that are not ready (being written, or marked damaged); not in `messages`.
     pub not_ready: u64,
-    /// Files in directories where Postfix does not look; not in `messages`.
+    /// Files in directories that Postfix does not look at; not in `messages`.
     pub strays: u64,
     /// Messages in a hash directory where Postfix does not look for them.
     pub misplaced: u64,
     /// Queue files and hash directories whose owner or mode stops Postfix.
     pub misowned: u64,
-    /// Files that went away before they were read; not in `messages`.
+    /// Files that vanished before they were read; not in `messages`.
     pub vanished: u64,
     /// Directories and files of the queue that could not be read.
     pub unreadable: u64,
     /// Logs of delay reasons that could not be read.
     pub unread_logs: u64,
-    /// Whether their directory could not be read.
+    /// True if their directory could not be read.
     pub logs_closed: bool,
-    /// Whether the time for delay reasons was up before all were read.
+    /// True if the time for delay reasons was up before all were read.
     pub logs_cut: bool,
-    /// Messages that arrived since the earlier check that the scan is compared with.
+    /// Messages that arrived since the earlier check of the comparison.
     pub arrived: u64,
-    /// Whether the deadline came before the end.
+    /// True if the deadline came before the end.
     pub cut: bool,
 }
 
 impl Tally {
-    /// Counts something of the queue that could not be read.
+    /// Counts a part of the queue that could not be read.
     pub(crate) fn count_gap(&mut self, kind: GapKind) {
         match kind {
             GapKind::Log => self.unread_logs += 1,
@@ -65,13 +65,13 @@ impl Tally {
         }
     }
 
-    /// Whether every file of the queue is in the sums.
+    /// Returns true if every file of the queue is in the sums.
     pub fn is_whole(&self) -> bool {
         self.unreadable == 0 && !self.cut
     }
 
-    /// Whether the delay reason of every message is in the tables, as far as there is one on record.
-    pub fn is_explained(&self) -> bool {
+    /// Returns true if every delay reason on record is in the tables.
+    pub(crate) fn is_explained(&self) -> bool {
         self.is_whole() && self.unread_logs == 0 && !self.logs_closed && !self.logs_cut
     }
 }

@@ -7,5 +7,6 @@ pub(crate) mod pool;
 mod spawn;
 pub(crate) mod throttle;
 
-pub use pool::{MAX_READERS, Readers};
+pub(crate) use pool::MAX_READERS;
+pub(crate) use pool::Readers;
 pub(crate) use spawn::{Thread, is_ours, spawn};

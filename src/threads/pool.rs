@@ -20,7 +20,7 @@ use crate::sys;
 /// The name of the pool's threads.
 const NAME: &str = "queuewatch-scan";
 /// The maximum number of threads in one pool.
-pub const MAX_READERS: usize = 16;
+pub(crate) const MAX_READERS: usize = 16;
 /// The minimum time between two thread starts if only a processor is free: several times the cost of
 /// starting a thread.
 const START_INTERVAL: Duration = Duration::from_micros(250);

@@ -7,7 +7,7 @@ use super::ledger::{EntryId, Ledger};
 use crate::postfix::queue::Queue;
 
 /// How many events are kept for the host. Beyond that the oldest are dropped and counted.
-pub const MAX_EVENTS: usize = 1 << 14;
+pub(crate) const MAX_EVENTS: usize = 1 << 14;
 
 /// The kind of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,7 +128,7 @@ impl Events {
     }
 
     /// Adds an event of a message, as [`Event::of_message`] makes it.
-    pub(super) fn tell(
+    pub(super) fn report(
         &mut self,
         kind: EventKind,
         instance: &str,
@@ -143,7 +143,7 @@ impl Events {
         if self.dropped > 0 {
             let dropped = std::mem::take(&mut self.dropped);
             let reason =
-                format!("{dropped} events were dropped, for nobody asked for them in time");
+                format!("{dropped} events were dropped because they were not read in time");
             return Some(Event::of_watch(EventKind::Dropped, "", reason));
         }
         self.waiting.pop_front()

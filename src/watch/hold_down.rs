@@ -8,7 +8,7 @@ use crate::rules::State;
 #[derive(Debug)]
 pub struct HoldDown {
     lasting: Duration,
-    told: Option<State>,
+    reported: Option<State>,
     /// The state that differs from the reported one, and since when.
     other: Option<(State, Instant)>,
 }
@@ -18,7 +18,7 @@ impl HoldDown {
     pub fn new(lasting: Duration) -> Self {
         HoldDown {
             lasting,
-            told: None,
+            reported: None,
             other: None,
         }
     }
@@ -26,11 +26,11 @@ impl HoldDown {
     /// The state is `state` at `now`. Returns the state before if this is a change to report; for the very first
     /// state, that state itself.
     pub fn follow(&mut self, state: State, now: Instant) -> Option<State> {
-        let Some(told) = self.told else {
-            self.told = Some(state);
+        let Some(reported) = self.reported else {
+            self.reported = Some(state);
             return Some(state);
         };
-        if state == told {
+        if state == reported {
             self.other = None;
             return None;
         }
@@ -43,9 +43,9 @@ impl HoldDown {
         if now.saturating_duration_since(since) < self.lasting {
             return None;
         }
-        self.told = Some(state);
+        self.reported = Some(state);
         self.other = None;
-        Some(told)
+        Some(reported)
     }
 
     /// Returns when a change that has not lasted long enough will be reported.
@@ -55,8 +55,8 @@ impl HoldDown {
     }
 
     /// Returns the state that was reported last.
-    pub fn told(&self) -> Option<State> {
-        self.told
+    pub fn reported(&self) -> Option<State> {
+        self.reported
     }
 }
 
@@ -69,7 +69,7 @@ mod tests {
         let begun = Instant::now();
         let at = |seconds| begun + Duration::from_secs(seconds);
         let mut changes = HoldDown::new(Duration::from_secs(60));
-        for (second, state, told) in [
+        for (second, state, reported) in [
             (0, State::Ok, Some(State::Ok)),
             (10, State::Warning, None),
             (20, State::Ok, None),
@@ -81,9 +81,13 @@ mod tests {
             (151, State::Ok, None),
             (152, State::Ok, Some(State::Critical)),
         ] {
-            assert_eq!(changes.follow(state, at(second)), told, "second {second}");
+            assert_eq!(
+                changes.follow(state, at(second)),
+                reported,
+                "second {second}"
+            );
         }
-        assert_eq!(changes.told(), Some(State::Ok));
+        assert_eq!(changes.reported(), Some(State::Ok));
         changes.follow(State::Warning, at(200));
         assert_eq!(changes.due(), Some(at(260)));
         changes.follow(State::Ok, at(210));

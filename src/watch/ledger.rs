@@ -667,16 +667,16 @@ mod tests {
         assert_eq!(ledger.find(1, b"B2"), None);
         assert_eq!(ledger.named(b"A1").len(), 2);
         assert_eq!(ledger.recipients(ids[0]), 3);
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         ledger.destinations(ids[0], |one| {
-            told.push((
+            reported.push((
                 one.domain.unwrap().to_vec(),
                 one.recipients,
                 one.why.is_some(),
             ));
         });
         assert_eq!(
-            told,
+            reported,
             [
                 (b"x.example".to_vec(), 2, true),
                 (b"y.example".to_vec(), 1, true)

@@ -94,7 +94,7 @@ pub(super) fn adopt(
     parent: &Arc<Directory>,
     name: CString,
 ) -> Vec<(DirectoryId, Box<[u8]>)> {
-    let mut found = Adopted {
+    let mut found = NewContent {
         tracked,
         instance,
         files: Vec::new(),
@@ -109,13 +109,13 @@ pub(super) fn adopt(
 }
 
 /// What a new directory contains: its directories are tracked, its files are returned by name.
-struct Adopted<'b> {
+struct NewContent<'b> {
     tracked: &'b mut Tracked,
     instance: usize,
     files: Vec<(DirectoryId, Box<[u8]>)>,
 }
 
-impl walker::Visitor for Adopted<'_> {
+impl walker::Visitor for NewContent<'_> {
     type Tag = DirectoryId;
 
     fn enter(
@@ -179,7 +179,7 @@ impl Shared<'_, '_> {
         known.is_some()
     }
 
-    fn put(&mut self, directory_id: DirectoryId, queue: Queue, read: Read<'_>) {
+    fn put(&mut self, directory_id: DirectoryId, queue: Queue, read: ReadFile<'_>) {
         let (tracked, spool) = (&mut *self.tracked, &mut *self.spool);
         let name = read.name.to_bytes();
         let noted = read.identities.and_then(|identities| {
@@ -221,7 +221,7 @@ struct Loader<'s, 'w, 'e> {
 }
 
 /// What a file says, and, if noted, its identities just before it was read, and the time.
-struct Read<'n> {
+struct ReadFile<'n> {
     name: &'n CStr,
     facts: Facts,
     identities: Option<Identities>,
@@ -280,7 +280,7 @@ impl walker::Visitor for Loader<'_, '_, '_> {
             self.files.read(directory, name, depth, &mut self.capture);
             asked();
             if let Some(facts) = self.capture.take() {
-                read.push(Read {
+                read.push(ReadFile {
                     name,
                     facts,
                     identities,

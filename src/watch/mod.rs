@@ -14,7 +14,7 @@
 //!
 //! A host waits for one descriptor ([`Watch::fd`]) and makes one call when it is readable
 //! ([`Watch::dispatch`]), which never waits. A watch processes events at once if the queue was quiet, and
-//! every [`SETTLE`] while it is busy: most mail is gone by then, and its files need not be read. No call
+//! every 20 ms while it is busy: most mail is gone by then, and its files need not be read. No call
 //! leaves a thread behind.
 
 mod about;
@@ -44,9 +44,9 @@ use std::time::{Duration, Instant};
 use ::inotify::Inotify;
 
 pub use about::About;
-pub use event::{Event, EventKind, MAX_EVENTS};
+pub use event::{Event, EventKind};
 pub use hold_down::HoldDown;
-pub use wakeup::{SETTLE, TICK};
+pub use wakeup::TICK;
 
 use self::inotify::EventReader;
 use crate::clock;
@@ -61,7 +61,7 @@ use crate::sys::{self, Noatime, SinceBoot};
 use lookout::Lookout;
 use pending::Pending;
 use reconcile::Reconciliation;
-use snapshot::{History, Taken};
+use snapshot::{Extent, History};
 use tracked::{Tracked, TrackedSpool};
 use translate::Translator;
 use wakeup::Wakeups;
@@ -123,7 +123,7 @@ pub struct Watch {
     /// The time of the last full read or rescan.
     looked: Moment,
     /// True if the reason for having no events was reported.
-    told_blind: bool,
+    blindness_reported: bool,
     history: History,
     lookout: Lookout,
     looks: u64,
@@ -151,7 +151,7 @@ impl Watch {
             abouts: about::Abouts::default(),
             reload: None,
             looked: Moment::now(),
-            told_blind: false,
+            blindness_reported: false,
             history: History::default(),
             lookout: Lookout::default(),
             looks: 0,
@@ -180,13 +180,13 @@ impl Watch {
     }
 
     /// Returns how many files were checked since the start, without those that rescans read.
-    pub fn looks(&self) -> u64 {
+    pub fn files_checked(&self) -> u64 {
         self.looks
     }
 
     /// Returns how many known files had not changed at the last rescan, and were not read again. A rescan
     /// compares the inode number, size and time of change of a file, and of its log of delay reasons.
-    pub fn kept(&self) -> u64 {
+    pub fn unchanged(&self) -> u64 {
         self.tracked.kept
     }
 
@@ -295,14 +295,14 @@ impl Watch {
     /// Drops inotify once its coverage is incomplete, and reports that unless the option poll asked for it.
     fn go_blind(&mut self) {
         let Some(why) = self.tracked.blind.clone() else {
-            self.told_blind = false;
+            self.blindness_reported = false;
             return;
         };
         if let Some(inotify) = self.inotify.take() {
             self.wakeups.remove(&inotify);
             self.tracked.directories.unwatch();
         }
-        if self.options.poll().is_none() && !std::mem::replace(&mut self.told_blind, true) {
+        if self.options.poll().is_none() && !std::mem::replace(&mut self.blindness_reported, true) {
             log::warn!("no events: {why}");
             self.events.push(Event::of_watch(EventKind::Blind, "", why));
         }
@@ -322,7 +322,7 @@ impl Watch {
                 Err(error) => self.broken.push(error),
             }
         }
-        if self.tracked.blind.is_some() && self.is_of(&opened) && !self.may_hear() {
+        if self.tracked.blind.is_some() && self.is_of(&opened) && !self.may_have_events() {
             self.look_again(opened);
             return Ok(Rescanned::OfChanges);
         }
@@ -331,7 +331,7 @@ impl Watch {
         if let Some(old) = self.inotify.take() {
             self.wakeups.remove(&old);
         }
-        let blind = self.hear().err();
+        let blind = self.start_inotify().err();
         self.tracked = Tracked::new(self.inotify.as_ref(), blind);
         for (instance, spool) in opened {
             self.load_instance(instance, spool);
@@ -353,7 +353,7 @@ impl Watch {
     }
 
     /// Returns true if inotify may work now, and did not before.
-    fn may_hear(&self) -> bool {
+    fn may_have_events(&self) -> bool {
         let remote = |spool: &TrackedSpool| {
             sys::network_file_system(&spool.instance.queue_directory).is_some()
         };
@@ -373,14 +373,14 @@ impl Watch {
             let (tracked, events) = (&mut self.tracked, &mut self.events);
             loader::look_again(tracked, number, spool, directories, readers, events);
         }
-        let (kept, all) = (self.kept(), self.files());
+        let (kept, all) = (self.unchanged(), self.files());
         log::info!("{kept} of {all} files have not changed and were not read");
     }
 
     /// Starts inotify. An error says why there can be no events.
-    fn hear(&mut self) -> std::result::Result<(), String> {
+    fn start_inotify(&mut self) -> std::result::Result<(), String> {
         if self.options.poll().is_some() {
-            return Err("they are not wanted (option poll)".to_owned());
+            return Err("the option poll turns them off".to_owned());
         }
         let inotify = Inotify::init()
             .map_err(|error| watch_set::why_not(&error, std::path::Path::new("/"), 0))?;
@@ -470,7 +470,7 @@ impl Watch {
     /// As [`Watch::dispatch`].
     pub fn snapshot(&mut self) -> Result<Snapshot> {
         self.catch_up()?;
-        Ok(self.take(Taken::Whole))
+        Ok(self.take(Extent::Whole))
     }
 
     /// Returns the verdict of this moment by the rules of `options`: those of the watch, or others that need no
@@ -482,8 +482,8 @@ impl Watch {
     pub fn check(&mut self, options: &Options) -> Result<(Snapshot, Verdict)> {
         self.catch_up()?;
         let taken = match options.rules_ask_for_rows() {
-            true => Taken::Whole,
-            false => Taken::ForRules,
+            true => Extent::Whole,
+            false => Extent::ForRules,
         };
         let snapshot = self.take(taken);
         let verdict = options.check(&snapshot)?;

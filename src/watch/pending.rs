@@ -13,11 +13,11 @@ const MAX_HALVES: usize = 32;
 pub(super) type Key = (DirectoryId, Box<[u8]>);
 
 /// Files, and how each is to be checked.
-pub(super) type Changes = Vec<(Key, Look)>;
+pub(super) type Changes = Vec<(Key, Recheck)>;
 
 /// How a file is to be checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Look {
+pub(super) enum Recheck {
     /// It was renamed to another name or directory, which may be outside the watched ones.
     Away,
     /// It has gone.
@@ -28,13 +28,13 @@ pub(super) enum Look {
     Whole,
 }
 
-impl Look {
+impl Recheck {
     /// Combines the checks of two events; `later` came after this one.
-    fn and(self, later: Look) -> Look {
+    fn and(self, later: Recheck) -> Recheck {
         match (self, later) {
-            (_, Look::Gone | Look::Away) => later,
-            (Look::Inode, Look::Inode) => Look::Inode,
-            _ => Look::Whole,
+            (_, Recheck::Gone | Recheck::Away) => later,
+            (Recheck::Inode, Recheck::Inode) => Recheck::Inode,
+            _ => Recheck::Whole,
         }
     }
 }
@@ -52,7 +52,7 @@ pub(super) struct MovedFrom {
 /// Changes that have not been processed yet.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
-    looks: HashMap<Key, Look>,
+    looks: HashMap<Key, Recheck>,
     /// The keys in the order of their events. A key that is no longer in `looks` needs no check.
     order: Vec<Key>,
     halves: VecDeque<MovedFrom>,
@@ -60,7 +60,7 @@ pub(super) struct Pending {
 
 impl Pending {
     /// Adds a file that an event was about.
-    pub(super) fn add(&mut self, key: Key, look: Look) {
+    pub(super) fn add(&mut self, key: Key, look: Recheck) {
         if let Some(pending) = self.looks.get_mut(&key) {
             *pending = pending.and(look);
             return;
@@ -117,7 +117,7 @@ impl Pending {
         let (mut gone, mut there) = (Vec::new(), Vec::with_capacity(order.len()));
         for key in order {
             match looks.remove(&key) {
-                Some(look @ (Look::Gone | Look::Away)) => gone.push((key, look)),
+                Some(look @ (Recheck::Gone | Recheck::Away)) => gone.push((key, look)),
                 Some(look) => there.push((key, look)),
                 None => {}
             }
@@ -137,19 +137,19 @@ mod tests {
     #[test]
     fn events_of_one_file_become_one_look() {
         for (looks, found) in [
-            (&[Look::Inode, Look::Inode][..], Look::Inode),
-            (&[Look::Inode, Look::Whole], Look::Whole),
-            (&[Look::Whole, Look::Inode], Look::Whole),
-            (&[Look::Gone, Look::Inode], Look::Whole),
-            (&[Look::Whole, Look::Gone], Look::Gone),
-            (&[Look::Gone, Look::Away], Look::Away),
+            (&[Recheck::Inode, Recheck::Inode][..], Recheck::Inode),
+            (&[Recheck::Inode, Recheck::Whole], Recheck::Whole),
+            (&[Recheck::Whole, Recheck::Inode], Recheck::Whole),
+            (&[Recheck::Gone, Recheck::Inode], Recheck::Whole),
+            (&[Recheck::Whole, Recheck::Gone], Recheck::Gone),
+            (&[Recheck::Gone, Recheck::Away], Recheck::Away),
         ] {
             let mut pending = Pending::default();
             for look in looks {
                 pending.add(key(1, "A"), *look);
             }
             let (gone, there) = pending.take();
-            let all: Vec<(Key, Look)> = gone.into_iter().chain(there).collect();
+            let all: Vec<(Key, Recheck)> = gone.into_iter().chain(there).collect();
             assert_eq!(all, [(key(1, "A"), found)], "{looks:?}");
         }
     }
@@ -157,19 +157,19 @@ mod tests {
     #[test]
     fn what_has_gone_comes_first_and_all_else_in_its_order() {
         let mut pending = Pending::default();
-        pending.add(key(1, "A"), Look::Whole);
-        pending.add(key(1, "B"), Look::Gone);
-        pending.add(key(2, "C"), Look::Inode);
-        pending.add(key(3, "D"), Look::Whole);
+        pending.add(key(1, "A"), Recheck::Whole);
+        pending.add(key(1, "B"), Recheck::Gone);
+        pending.add(key(2, "C"), Recheck::Inode);
+        pending.add(key(3, "D"), Recheck::Whole);
         pending.remove(&key(1, "A"));
         assert!(!pending.contains(&key(1, "A")));
-        pending.add(key(1, "A"), Look::Whole);
+        pending.add(key(1, "A"), Recheck::Whole);
         pending.forget(&[3]);
         let (gone, there) = pending.take();
-        assert_eq!(gone, [(key(1, "B"), Look::Gone)]);
+        assert_eq!(gone, [(key(1, "B"), Recheck::Gone)]);
         assert_eq!(
             there,
-            [(key(1, "A"), Look::Whole), (key(2, "C"), Look::Inode)]
+            [(key(1, "A"), Recheck::Whole), (key(2, "C"), Recheck::Inode)]
         );
         assert_eq!(pending.take(), (Vec::new(), Vec::new()));
     }

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 use super::event::{Event, EventKind, Events};
 use super::ledger::{DirectoryId, EntryId, Ledger};
-use super::pending::{Key, Look, Pending};
+use super::pending::{Key, Pending, Recheck};
 use super::tracked::{Tracked, TrackedSpool};
 use super::watch_set::DirectoryKind;
 use crate::postfix::queue::Queue;
@@ -71,7 +71,7 @@ impl<'w> Reconciliation<'w> {
     }
 
     /// Handles a file that has gone.
-    fn take_out(&mut self, key: &Key, look: Look) {
+    fn take_out(&mut self, key: &Key, look: Recheck) {
         let (directory_id, name) = key;
         let Some((instance, directory)) = self.queue_place(*directory_id) else {
             return;
@@ -80,7 +80,7 @@ impl<'w> Reconciliation<'w> {
         let Some(id) = self.tracked.ledger.find(*directory_id, name) else {
             // Known by the name that it came from.
             let left = self.renamed_away.remove(&(instance, name.clone()));
-            if let (Some(mut left), Look::Gone) = (left.clone(), look) {
+            if let (Some(mut left), Recheck::Gone) = (left.clone(), look) {
                 left.queue = Some(queue);
                 self.events.push(left);
             } else if let Some(left) = left {
@@ -91,7 +91,7 @@ impl<'w> Reconciliation<'w> {
         if self.tracked.ledger.entry(id).is_message() {
             let left = self.event(EventKind::Left, instance, queue, None, id);
             match look {
-                Look::Away => drop(self.renamed_away.insert((instance, name.clone()), left)),
+                Recheck::Away => drop(self.renamed_away.insert((instance, name.clone()), left)),
                 _ => self.events.push(left),
             }
         }
@@ -100,7 +100,7 @@ impl<'w> Reconciliation<'w> {
     }
 
     /// Checks a file that exists or did exist.
-    fn look(&mut self, key: Key, look: Look) {
+    fn look(&mut self, key: Key, look: Recheck) {
         let (directory_id, name) = key;
         let Some((instance, directory)) = self.queue_place(directory_id) else {
             return;
@@ -127,7 +127,7 @@ impl<'w> Reconciliation<'w> {
             }
             return;
         }
-        if let (Look::Inode, Some(id)) = (look, before) {
+        if let (Recheck::Inode, Some(id)) = (look, before) {
             if self.tracked.look_at_inode(spool, id, &directory, &c_name) {
                 return;
             }

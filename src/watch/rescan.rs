@@ -139,13 +139,13 @@ impl<'w> Rescan<'w> {
                     .into_iter()
                     .find(|other| self.arrived.remove(other));
                 let to = found.and_then(|found| Some((found, here(tracked, found)?)));
-                let told = match to {
+                let change = match to {
                     Some((found, to)) if to != queue => Some((EventKind::Moved, to, found)),
                     // It moved to another directory of the same queue.
                     Some(_) => None,
                     None => Some((EventKind::Left, queue, id)),
                 };
-                if let Some((kind, there, id)) = told {
+                if let Some((kind, there, id)) = change {
                     let from = (kind == EventKind::Moved).then_some(queue);
                     self.events.push(Event::of_message(
                         kind,

@@ -27,7 +27,7 @@ use crate::snapshot::{
 
 /// How much of a snapshot is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Taken {
+pub(super) enum Extent {
     /// All tables.
     Whole,
     /// Only the tables that rules ask for. It costs the same for any number of messages.
@@ -70,7 +70,7 @@ impl History {
 
 impl Watch {
     /// Takes the snapshot of this moment.
-    pub(super) fn take(&mut self, taken: Taken) -> Snapshot {
+    pub(super) fn take(&mut self, taken: Extent) -> Snapshot {
         let request = self.options.request(self.purpose).unwrap_or(self.request);
         // Without events the state is as old as the last rescan, and the snapshot says so.
         let (now, since_boot) = match self.blind() {
@@ -120,7 +120,7 @@ fn instance(
     seen: Seen,
     now: i64,
     bounds: &Bounds,
-    taken: Taken,
+    taken: Extent,
 ) -> InstanceSnapshot {
     let of_instance = |directory_id: DirectoryId| {
         let row = tracked.directories.row(directory_id);
@@ -189,17 +189,19 @@ fn instance(
     misowned.extend(misowned_files(tracked, number));
     fold_misowned(&mut misowned);
     let tables = match taken {
-        Taken::Whole => spool
-            .totals
-            .whole_tables(ledger, now, &spool.instance.settings, |entry| {
-                of_instance(entry.directory_id)
-            }),
-        Taken::ForRules => spool.totals.tables(),
+        Extent::Whole => {
+            spool
+                .totals
+                .whole_tables(ledger, now, &spool.instance.settings, |entry| {
+                    of_instance(entry.directory_id)
+                })
+        }
+        Extent::ForRules => spool.totals.tables(),
     };
     let mut wanted = spool.totals.wanted;
     // Only a whole snapshot has the rows of these tables.
-    wanted.reasons &= taken == Taken::Whole;
-    wanted.oldest &= taken == Taken::Whole;
+    wanted.reasons &= taken == Extent::Whole;
+    wanted.oldest &= taken == Extent::Whole;
     InstanceSnapshot {
         plan: spool.totals.plan,
         wanted,

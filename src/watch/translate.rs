@@ -9,7 +9,7 @@ use inotify::{EventMask, Inotify};
 use super::event::{EventKind, Events};
 use super::inotify::{Batch, EventReader, KernelEvent};
 use super::ledger::{DirectoryId, EntryId};
-use super::pending::{Key, Look, MovedFrom, Pending};
+use super::pending::{Key, MovedFrom, Pending, Recheck};
 use super::tracked::{Tracked, TrackedSpool};
 use super::watch_set::DirectoryKind;
 use super::{access, loader};
@@ -153,7 +153,7 @@ impl Translator<'_> {
             return;
         }
         for key in loader::adopt(self.tracked, instance, directory_id, &parent, name) {
-            self.pending.add(key, Look::Whole);
+            self.pending.add(key, Recheck::Whole);
         }
     }
 
@@ -227,7 +227,7 @@ impl Translator<'_> {
             let row = self.tracked.directories.row(at);
             // Postfix reads no log for a message in corrupt.
             if row.instance == instance && row.queue() != Some(Queue::Corrupt) {
-                self.pending.add((at, Box::from(name)), Look::Whole);
+                self.pending.add((at, Box::from(name)), Recheck::Whole);
             }
         }
     }
@@ -246,18 +246,18 @@ impl Translator<'_> {
             let known = self.tracked.ledger.find(directory_id, &key.1).is_some();
             let is_known = known && !self.pending.contains(&key);
             self.pending.moved_from(cookie, key.clone(), is_known);
-            self.pending.add(key, Look::Away);
+            self.pending.add(key, Recheck::Away);
         } else if mask.contains(EventMask::MOVED_TO) {
             match self.pending.moved_to(cookie) {
                 Some(half) => self.renamed(half, (directory_id, name), queue, listed),
-                None => self.pending.add((directory_id, name), Look::Whole),
+                None => self.pending.add((directory_id, name), Recheck::Whole),
             }
         } else if mask.contains(EventMask::DELETE) {
-            self.pending.add((directory_id, name), Look::Gone);
+            self.pending.add((directory_id, name), Recheck::Gone);
         } else if mask.contains(EventMask::ATTRIB) {
-            self.pending.add((directory_id, name), Look::Inode);
+            self.pending.add((directory_id, name), Recheck::Inode);
         } else if mask.intersects(EventMask::CREATE | EventMask::MODIFY | EventMask::CLOSE_WRITE) {
-            self.pending.add((directory_id, name), Look::Whole);
+            self.pending.add((directory_id, name), Recheck::Whole);
         }
     }
 
@@ -283,7 +283,7 @@ impl Translator<'_> {
             !entry.is_stray() && !entry.is_misplaced() && !entry.is_misowned() && !is_misplaced
         });
         let (Some(from_queue), Some(id)) = (carried, entry) else {
-            self.pending.add(key, Look::Whole);
+            self.pending.add(key, Recheck::Whole);
             return;
         };
         let Some(spool) = self.spools.get_mut(instance) else {
@@ -298,12 +298,13 @@ impl Translator<'_> {
         self.tracked.carry(spool, id, (from_queue, queue), key.0);
         if queue == Queue::Deferred && from_queue != queue {
             // Its modification time is now the next retry, and may have been set without an event.
-            self.pending.add(key, Look::Inode);
+            self.pending.add(key, Recheck::Inode);
         }
         if from_queue != queue && self.tracked.ledger.entry(id).is_message() {
             let (name, ledger) = (&spool.instance.name, &self.tracked.ledger);
             let queues = (queue, Some(from_queue));
-            self.events.tell(EventKind::Moved, name, queues, ledger, id);
+            self.events
+                .report(EventKind::Moved, name, queues, ledger, id);
         }
     }
 

@@ -16,7 +16,7 @@ use rustix::time::{
 use crate::error::{Error, ErrorKind, Result};
 
 /// How long events of a busy queue are collected before they are processed.
-pub const SETTLE: Duration = Duration::from_millis(20);
+pub(crate) const SETTLE: Duration = Duration::from_millis(20);
 /// How often the descriptor becomes readable without an event: ages grow, and disks fill.
 pub const TICK: Duration = Duration::from_secs(10);
 

@@ -225,10 +225,10 @@ fn a_state_that_is_damaged_foreign_or_of_another_spool_is_reported_and_started_a
     let mut torn = good.clone();
     torn.truncate(good.len() / 2);
     for (bytes, why) in [
-        (&b""[..], "this is no state of queuewatch"),
-        (b"\0\0\0\0", "this is no state of queuewatch"),
-        (&torn, "this is no state of queuewatch: EOF"),
-        (b"total 5\n", "this is no state of queuewatch"),
+        (&b""[..], "not a state of queuewatch"),
+        (b"\0\0\0\0", "not a state of queuewatch"),
+        (&torn, "not a state of queuewatch: EOF"),
+        (b"total 5\n", "not a state of queuewatch"),
         (b"{\"schema\":\"other/1\"}", "its schema is another"),
         (
             br#"{"schema":"queuewatch/1","kind":"state","now":1,"instances":[{"queue_directory":"/b"}]}"#,
@@ -302,8 +302,8 @@ fn what_cannot_be_kept_is_unknown_and_no_link_is_followed() {
     let link = host.folder.path().join("link");
     symlink(&target, &link).expect("a link");
     for (state, why) in [
-        (link, "is no regular file; links are not followed"),
-        (host.folder.path().to_owned(), "is no regular file"),
+        (link, "is not a regular file; links are not followed"),
+        (host.folder.path().to_owned(), "is not a regular file"),
         (
             host.folder.path().join("no/state"),
             "make its directory first",

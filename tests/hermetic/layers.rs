@@ -30,15 +30,48 @@ fn used(text: &str) -> Vec<String> {
         .collect()
 }
 
+/// The rooms that `lib.rs` names, in its order.
+fn rooms(src: &Path) -> Vec<String> {
+    let library = fs::read_to_string(src.join("lib.rs")).unwrap();
+    let named = library
+        .lines()
+        .filter_map(|line| line.split_once("mod ")?.1.strip_suffix(';'));
+    let order: Vec<String> = named.map(str::to_owned).collect();
+    assert!(order.len() > 10, "{order:?}");
+    order
+}
+
+#[test]
+fn the_page_of_the_design_lists_all_rooms_in_their_order() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let design = fs::read_to_string(src.join("docs/design.md")).unwrap();
+    let (_, table) = design.split_once("\n## Rooms\n").unwrap();
+    let (table, _) = table.split_once("\n## ").unwrap();
+    let listed: Vec<&str> = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .collect();
+    assert_eq!(listed, rooms(&src), "add a row to design.md, \"Rooms\"");
+}
+
+#[test]
+fn a_room_has_one_file_or_a_folder_with_mod_rs() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&src, &mut files);
+    for file in files {
+        assert!(
+            !file.with_extension("").is_dir(),
+            "{} has a folder beside it: move it there as mod.rs",
+            file.display()
+        );
+    }
+}
+
 #[test]
 fn a_room_uses_only_rooms_before_it() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let library = fs::read_to_string(src.join("lib.rs")).unwrap();
-    let order: Vec<&str> = library
-        .lines()
-        .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'))
-        .collect();
-    assert!(order.len() > 10, "{order:?}");
+    let order = rooms(&src);
 
     let mut files = Vec::new();
     sources(&src, &mut files);

@@ -175,8 +175,8 @@ fn filters_combine() {
 fn what_picks_nothing_sensible_is_refused() {
     let spool = mixed();
     for (words, part) in [
-        (&["--not"][..], "--not stands before no filter"),
-        (&["--not", "--not", "--login", "a"], "--not stands twice"),
+        (&["--not"][..], "--not is not followed by a filter"),
+        (&["--not", "--not", "--login", "a"], "--not is given twice"),
         (
             &["--cause", "evil"],
             "--cause \"evil\": a cause is one of filter, delivery",
@@ -188,7 +188,7 @@ fn what_picks_nothing_sensible_is_refused() {
         (&["--older", "-5"], "--older \"-5\""),
         (&["--older", "4q"], "--older \"4q\": character 2"),
         (&["--larger", "1h"], "--larger \"1h\""),
-        (&["--reason", "9.9"], "no enhanced status code"),
+        (&["--reason", "9.9"], "not an enhanced status code"),
         (&["--login", ""], "a value is missing"),
         (&["--limit", "0"], "--limit takes a number above 0"),
     ] {

@@ -189,14 +189,14 @@ fn a_wrong_call_is_unknown_and_says_what_would_be_right() {
             &["-c", "deferd.messages=1"],
             "no queue is called \"deferd\"",
         ),
-        (&["-c", "deferred.oldest=1k"], "no unit of age"),
-        (&["-c"], "--critical wants a value: RULE"),
+        (&["-c", "deferred.oldest=1k"], "not a unit of age"),
+        (&["-c"], "--critical needs a value: RULE"),
         (
             &["--frobnicate"],
             "there is no option --frobnicate; see --help",
         ),
         (&["-x"], "there is no option -x"),
-        (&["stray"], "stray is no option"),
+        (&["stray"], "stray is not an option"),
         (&["--exclude", "bounce"], "no such queue"),
         (&["-t", "0"], "more than 0"),
         (&["-t", "soon"], "expected a number"),
@@ -265,7 +265,7 @@ fn a_directory_that_is_no_spool_is_an_error() {
     let (code, text) = run(other.path().to_str().unwrap());
     assert_eq!(code, 3);
     assert!(
-        text.contains("is no Postfix spool: it has none of the queues"),
+        text.contains("is not a Postfix spool: it has none of the queues"),
         "{text}"
     );
 }

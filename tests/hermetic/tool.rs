@@ -240,14 +240,14 @@ fn wrong_usage_is_told_with_exit_code_2() {
         (&["list", "--no-such"], "there is no option --no-such"),
         (&["list", "deffered"], "deffered"),
         (&["reasons", "backlogs"], "backlogs"),
-        (&["list", "--keys", "3.7"], "--keys wants 3.5 or 3.11"),
+        (&["list", "--keys", "3.7"], "--keys takes 3.5 or 3.11"),
         (
             &["list", "--sort", "age"],
-            "--sort wants arrival, size, retry or queue_id",
+            "--sort takes arrival, size, retry or queue_id",
         ),
         (&["list", "--older", "4x"], "--older \"4x\": character 2: "),
         (&["list", "--reason", "soft"], "soft"),
-        (&["list", "--older"], "--older wants a value: AGE"),
+        (&["list", "--older"], "--older needs a value: AGE"),
         (
             &["shape", "--width", "1e9"],
             "--width: at most 10000 columns",
@@ -479,8 +479,7 @@ fn logs_are_found_at_any_depth_where_no_main_cf_tells() {
     }
     let (code, text, error) = told(&mut command(&spool, &["reasons"]));
     assert_eq!(code, 4, "{text}");
-    let wanted =
-        "/defer: not a directory (ENOTDIR); a link or file stands where Postfix has directories";
+    let wanted = "/defer: not a directory (ENOTDIR); a link or file is in the place of a directory of Postfix";
     assert!(error.contains(wanted), "{error}");
     assert_eq!(error.lines().count(), 1, "told once: {error}");
 }

@@ -358,7 +358,7 @@ fn the_plugin_answers_from_the_status_file_without_a_right_on_the_spool() {
         ),
         (
             &["--status", file, "--max-age", "0"],
-            "--max-age wants seconds",
+            "--max-age takes seconds",
         ),
     ] {
         let (code, text) = plugin(words);
@@ -563,7 +563,7 @@ fn what_goes_wrong_is_said_once() {
     std::thread::sleep(Duration::from_millis(500));
     let complaints = running.end();
     for told in [
-        "plain is no named pipe; name the command_file",
+        "plain is not a named pipe; name the command_file",
         "/nonexistent/place",
         "cannot run /nonexistent/program: no such file or directory (ENOENT); give --exec",
     ] {
@@ -573,9 +573,9 @@ fn what_goes_wrong_is_said_once() {
 
     for (words, told) in [
         (&["watch", "--host", "h"][..], "go together"),
-        (&["watch", "--for", "soon"], "--for wants a duration"),
+        (&["watch", "--for", "soon"], "--for takes a duration"),
         (&["watch", "--timeout", "5"], "there is no option --timeout"),
-        (&["watch", "deferred"], "deferred is no option of watch"),
+        (&["watch", "deferred"], "deferred is not an option of watch"),
         (
             &["watch", "--queue-directory", "/nonexistent"],
             "cannot open queue directory",

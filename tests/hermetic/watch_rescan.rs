@@ -512,7 +512,11 @@ fn blind(seed: u64) -> u64 {
         script.defer_log();
     }
     let mut watch = Watch::open(&options, Purpose::Everything).unwrap();
-    assert!(watch.blind().is_some_and(|why| why.contains("not wanted")));
+    assert!(
+        watch
+            .blind()
+            .is_some_and(|why| why.contains("turns them off"))
+    );
     let mut kept = 0;
     for round in 0..12 {
         // What changed a moment ago may change again at the same tick of the clock: it is read again.
@@ -523,7 +527,7 @@ fn blind(seed: u64) -> u64 {
             script.step();
         }
         watch.read_again().unwrap();
-        kept += watch.kept();
+        kept += watch.unchanged();
         let watched = watch.snapshot().unwrap();
         let scanned = options.scan(Purpose::Everything).unwrap();
         let difference = compare(&watched, &scanned);
@@ -773,10 +777,10 @@ fn one_descriptor_says_when_to_look() {
         Some("active")
     );
     assert_eq!(moved.queue_id, first.file_name().unwrap().as_bytes());
-    let before = watch.looks();
+    let before = watch.files_checked();
     watch.dispatch().unwrap();
     watch.dispatch().unwrap();
-    assert_eq!(watch.looks(), before, "spurious calls do nothing");
+    assert_eq!(watch.files_checked(), before, "spurious calls do nothing");
 }
 
 /// The way of a message: its events, and their order.
@@ -966,7 +970,7 @@ fn a_directory_that_gets_other_attributes_is_looked_at_alone() {
         let mut watch = Watch::open(&options, Purpose::Everything).unwrap();
         assert_eq!(watch.blind(), None);
         let mut same = |looked: Option<u64>, what: &str| {
-            let before = watch.looks();
+            let before = watch.files_checked();
             let ours = watch.snapshot().unwrap();
             let scan = options.scan(Purpose::Everything).unwrap();
             assert_eq!(compare(&ours, &scan), "", "{what}");
@@ -975,7 +979,11 @@ fn a_directory_that_gets_other_attributes_is_looked_at_alone() {
                 rescans += u32::from(event.kind == EventKind::Rescanned);
             }
             if let Some(looked) = looked {
-                assert_eq!((watch.looks() - before, rescans), (looked, 0), "{what}");
+                assert_eq!(
+                    (watch.files_checked() - before, rescans),
+                    (looked, 0),
+                    "{what}"
+                );
             }
         };
         // All of it can be read as before, so nothing is read again.

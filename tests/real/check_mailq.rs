@@ -105,13 +105,13 @@ fn it_says_what_the_real_check_mailq_says() {
 fn wrong_usage_is_unknown_as_with_the_real_one() {
     let host = Host::with(1);
     for (words, part) in [
-        (&["-w", "5"][..], "-w and -c are wanted, both"),
-        (&["-c", "5"], "-w and -c are wanted, both"),
+        (&["-w", "5"][..], "both -w and -c are required"),
+        (&["-c", "5"], "both -w and -c are required"),
         (&["-w", "5", "-c", "5"], "-w must be smaller than -c"),
         (&["-w", "6", "-c", "5"], "-w must be smaller than -c"),
         (
             &["-w", "5", "-c", "6", "-W", "3"],
-            "-W and -C are wanted, both",
+            "both -W and -C are required",
         ),
         (
             &["-w", "5", "-c", "6", "-W", "3", "-C", "3"],

@@ -3,7 +3,7 @@
 //! Needs root and the programs of Debian's package `postfix` (3.7 was tried); no daemon is started.
 
 use queuewatch::clock;
-use queuewatch::drill::{Made, Message, Plan, make};
+use queuewatch::drill::{GeneratedSpool, Message, Plan, make};
 use queuewatch::postfix::queue::Queue;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -38,7 +38,7 @@ struct Instance {
     _home: tempfile::TempDir,
     config: PathBuf,
     plan: Plan,
-    made: Made,
+    made: GeneratedSpool,
 }
 
 impl Instance {

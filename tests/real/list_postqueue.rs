@@ -641,7 +641,7 @@ fn differences(place: &str) -> BTreeMap<String, Difference> {
             let [message, identifier, reason] =
                 line.split('|').map(str::trim).collect::<Vec<_>>()[..]
             else {
-                panic!("tests/real/list_differences.txt: three columns are wanted: {line}");
+                panic!("tests/real/list_differences.txt: expected three columns: {line}");
             };
             assert!(
                 !reason.is_empty(),

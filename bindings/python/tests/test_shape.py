@@ -125,5 +125,5 @@ def test_growth_is_told_by_a_state_that_the_host_keeps(spool: Path) -> None:
         state = first.state()
     with queuewatch.scan(queue_directory=spool, now=NOW + 60, previous=state) as second:
         assert second["total.growth"] == 0
-    with pytest.raises(queuewatch.QueuewatchError, match="no state of queuewatch"):
+    with pytest.raises(queuewatch.QueuewatchError, match="not a state of queuewatch"):
         queuewatch.scan(queue_directory=spool, previous="{}")

@@ -1,8 +1,8 @@
-//! The plugin under the name check_mailq: the options and the output of that of the Monitoring Plugins,
-//! over our own rules.
+//! The plugin under the name check_mailq: the options and output of that plugin of the Monitoring Plugins, with
+//! our own rules.
 //!
-//! Its thresholds alert from the number on, ours above it; `@N:` says the former. `-W` and `-C` do for
-//! Postfix, too, what its help promises. Nothing is spawned, so `-s` has nothing to do.
+//! Its thresholds alert from the number on, ours above it; `@N:` is the range for the former. `-W` and `-C`
+//! work for Postfix, too, as its help promises. No program is started, so `-s` has no effect.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
@@ -19,7 +19,7 @@ use queuewatch::snapshot::{Snapshot, Wanted};
 
 use crate::args::{self, Flag, Word};
 
-/// The deadline of check_mailq, in seconds, unless one is given.
+/// The default deadline of check_mailq, in seconds.
 const TIMEOUT: &str = "15";
 
 #[rustfmt::skip]
@@ -33,13 +33,13 @@ const FLAGS: [Flag; 11] = [
     Flag { short: Some('C'), name: "critical-domain", takes: Takes::One("N"),
         help: "CRITICAL from N recipients of one destination domain on; more than that of -W" },
     Flag { short: Some('M'), name: "mailserver", takes: Takes::One("MTA"),
-        help: "postfix, the only one that is known here" },
+        help: "postfix, the only one that is supported" },
     Flag { short: Some('d'), name: "configdir", takes: Takes::One("DIR"),
         help: "the directory of main.cf (default: $MAIL_CONFIG, else /etc/postfix)" },
     Flag { short: Some('t'), name: "timeout", takes: Takes::One("SECONDS"),
         help: "deadline (default 15)" },
     Flag { short: Some('s'), name: "sudo", takes: Takes::Nothing,
-        help: "taken and ignored: no program is run, so there is nothing for sudo" },
+        help: "accepted and ignored: no program is run, so there is nothing for sudo" },
     Flag { short: Some('v'), name: "verbose", takes: Takes::Nothing,
         help: "long output: domains by age, reasons, senders, what could not be read" },
     Flag { short: Some('h'), name: "help", takes: Takes::Nothing,
@@ -48,7 +48,7 @@ const FLAGS: [Flag; 11] = [
         help: "print the version and exit with 3" },
 ];
 
-/// The thresholds of one measure: from these numbers on.
+/// The thresholds of one measure: it alerts from these numbers on.
 #[derive(Clone, Copy, Default)]
 struct Thresholds {
     warning: Option<u64>,
@@ -56,10 +56,10 @@ struct Thresholds {
 }
 
 impl Thresholds {
-    /// Checks them against each other, and makes rules on `measure`.
+    /// Checks the thresholds against each other, and makes rules on `measure`.
     fn rules(self, measure: &str, flags: (&str, &str), options: &mut Options) -> Result<()> {
         let (Some(warning), Some(critical)) = (self.warning, self.critical) else {
-            let text = format!("{} and {} are wanted, both", flags.0, flags.1);
+            let text = format!("both {} and {} are required", flags.0, flags.1);
             return Err(args::usage(&text));
         };
         if warning >= critical {
@@ -67,7 +67,7 @@ impl Thresholds {
             return Err(args::usage(&text));
         }
         for (name, from) in [("warning", warning), ("critical", critical)] {
-            // An empty queue is well whatever was asked.
+            // An empty queue is OK for any threshold.
             let rule = format!("{measure}=@{}:", from.max(1));
             options.set(name, rule.as_bytes())?;
         }
@@ -84,7 +84,7 @@ pub(crate) fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
         let (name, value) = match word {
             Word::Flag(name, value) => (name, value),
             Word::Plain(word) => {
-                let text = format!("{} is no option", word.to_string_lossy());
+                let text = format!("{} is not an option", word.to_string_lossy());
                 return Err(args::usage(&text));
             }
         };
@@ -109,7 +109,7 @@ pub(crate) fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
             }
             "configdir" => options.set("config-directory", &directory(value))?,
             "timeout" => options.set("timeout", &value)?,
-            // Of sudo.
+            // For sudo.
             _ => {}
         }
     }
@@ -147,7 +147,7 @@ fn threshold(name: &str, value: &[u8]) -> Result<u64> {
         .ok_or_else(|| args::usage(&format!("--{name}: must be a number of messages")))
 }
 
-/// What names main.cf itself names its directory.
+/// Accepts the path of main.cf itself for its directory.
 fn directory(value: Vec<u8>) -> Vec<u8> {
     let path = Path::new(OsStr::from_bytes(&value));
     match (path.file_name(), path.parent()) {
@@ -208,7 +208,7 @@ fn first_line(
     if !snapshot.is_counted() {
         let _ = write!(text, ", {}", plugin::why_incomplete(snapshot));
     }
-    // A figure that is only a lower bound is none for a graph.
+    // A lower bound is left out of performance data.
     if let Some(count) = count.known() {
         let _ = write!(
             text,

@@ -4,16 +4,16 @@
 use crate::args::Flag;
 use queuewatch::options::{HOST_OPTIONS, OPTIONS, OptionRow, SHAPE_OPTIONS, Takes, is_filter};
 
-/// How it is called.
+/// The first line of the help.
 pub(crate) const USAGE: &str = "Usage: check_postfix_queue [OPTIONS]\n";
 
-/// Flags of the plugin beside the options of the library.
+/// Flags of the plugin in addition to the options of the library.
 const OWN: [Flag; 7] = [
     Flag {
         short: None,
         name: "state",
         takes: Takes::One("FILE"),
-        help: "keep in FILE what the next check needs to tell QUEUE.growth",
+        help: "keep in FILE what the next check needs to compute QUEUE.growth",
     },
     Flag {
         short: None,
@@ -64,7 +64,7 @@ fn short_of(row: &OptionRow) -> Option<char> {
 }
 
 pub(crate) fn flags() -> Vec<Flag> {
-    // A plugin reads what its rules and performance data need, keeps its own state, and goes.
+    // A plugin reads what its rules and performance data need, and keeps its own state.
     let of_library = OPTIONS
         .iter()
         .filter(|row| !HOST_OPTIONS.contains(&row.name) && !SHAPE_OPTIONS.contains(&row.name))

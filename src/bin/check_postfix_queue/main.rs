@@ -1,7 +1,7 @@
-//! check_postfix_queue: the ready plugin for Nagios, Icinga, Naemon, NRPE and Checkmk's MRPE.
+//! check_postfix_queue: the plugin for Nagios, Icinga, Naemon, NRPE and Checkmk's MRPE.
 //!
-//! Words to options, text to standard output, a state to an exit code. Whatever happens, something
-//! is printed on standard output and the exit code is 0, 1, 2 or 3 (contract.md,
+//! It turns a command line into options, prints text on standard output, and exits with the state. In every
+//! case it prints something on standard output, and the exit code is 0, 1, 2 or 3 (contract.md,
 //! "check_postfix_queue").
 
 #[path = "../args.rs"]
@@ -28,11 +28,11 @@ use queuewatch::rules::{State, defaults};
 use queuewatch::snapshot::Wanted;
 use queuewatch::spelling::{self, Spelling};
 
-/// The deadline, in seconds, unless one is given (contract.md, "check_postfix_queue").
+/// The default deadline, in seconds (contract.md, "check_postfix_queue").
 const TIMEOUT: &str = "10";
-/// How long after the deadline a call that hangs in the kernel is given up, in seconds.
+/// How long after the deadline a call that hangs in the kernel is abandoned, in seconds.
 const GRACE: u64 = 1;
-/// How old a status file may be, in seconds, unless it is said.
+/// The default maximum age of a status file, in seconds.
 const MAX_AGE: i64 = 60;
 
 #[derive(Clone, Copy, PartialEq)]
@@ -44,7 +44,7 @@ enum Format {
 
 fn main() {
     spelling::set(Spelling::Dashes);
-    // The monitoring system gets our words and not a backtrace; see `outcome`.
+    // The monitoring system gets our text and not a backtrace; see `outcome`.
     std::panic::set_hook(Box::new(|_| {}));
     let mut words = std::env::args_os();
     let name = words.next().unwrap_or_default();
@@ -65,7 +65,7 @@ fn main() {
         ))
     });
     let (text, state) = outcome.unwrap_or_else(|error| {
-        // In the form that was asked for: whoever reads it parses it.
+        // In the requested form, because the reader parses it.
         let text = match in_json && !called_check_mailq {
             true => format!("{}\n", json::failure(&error)),
             false => plugin::failure(&error),
@@ -75,7 +75,7 @@ fn main() {
     finish(&text, state);
 }
 
-/// Whether a JSON document is to be printed, as far as the words tell before they are understood.
+/// Returns true if JSON output is requested, before the command line is parsed.
 fn asks_for_json(words: &[OsString]) -> bool {
     let pairs = words.windows(2);
     words.iter().any(|word| word == "--format=json")
@@ -84,11 +84,11 @@ fn asks_for_json(words: &[OsString]) -> bool {
             .any(|pair| pair[0] == "--format" && pair[1] == "json")
 }
 
-/// Prints and exits. A reader that has gone away cannot be told anything.
+/// Prints and exits. A reader that has gone away gets nothing.
 fn finish(text: &str, state: State) -> ! {
     let mut out = std::io::stdout().lock();
     let printed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    // Nobody has heard it: that is not OK.
+    // Nobody has read the result: that is not OK.
     let state = if printed.is_ok() {
         state
     } else {
@@ -123,7 +123,7 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
                     b"plugin" => Format::Plugin,
                     b"json" => Format::Json,
                     b"openmetrics" => Format::OpenMetrics,
-                    _ => return Err(args::usage("--format wants plugin, json or openmetrics")),
+                    _ => return Err(args::usage("--format takes plugin, json or openmetrics")),
                 };
             }
             Word::Flag(name, value) => {
@@ -132,7 +132,7 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
             }
             Word::Plain(word) => {
                 return Err(args::usage(&format!(
-                    "{} is no option",
+                    "{} is not an option",
                     word.to_string_lossy()
                 )));
             }
@@ -204,18 +204,18 @@ fn seconds(value: &[u8]) -> Result<i64> {
     let seconds = text.and_then(|text| text.parse::<i64>().ok());
     seconds
         .filter(|seconds| (1..=86_400).contains(seconds))
-        .ok_or_else(|| args::usage("--max-age wants seconds, 1 to 86400"))
+        .ok_or_else(|| args::usage("--max-age takes seconds, 1 to 86400"))
 }
 
-/// A disk that does not answer holds a system call for ever; the monitoring system must still hear
-/// of it. The scan ends by itself at the deadline in every other case.
+/// A disk that does not answer blocks a system call for ever; the monitoring system must get a result
+/// nevertheless. In all other cases the scan ends by itself at the deadline.
 fn give_up_after(options: &Options) {
     let Some(timeout) = options.timeout() else {
         return;
     };
     let wait = timeout + Duration::from_secs(GRACE);
     let watchdog = std::thread::Builder::new().stack_size(64 * 1024);
-    // Without a thread to be had the deadline of the scan still holds.
+    // If no thread can be started, the deadline of the scan still holds.
     let _ = watchdog.spawn(move || {
         rights::give_up_on_thread();
         std::thread::sleep(wait);

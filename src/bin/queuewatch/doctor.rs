@@ -1,4 +1,4 @@
-//! `queuewatch doctor`: what keeps us from a true figure, and what mends it.
+//! `queuewatch doctor`: what prevents a true figure, and the remedy.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -20,7 +20,7 @@ everything and changes nothing. It exits with 1 when a line is marked WRONG. Run
 the check runs as: sudo -u nagios queuewatch doctor
 ";
 
-/// The exit code when something is wrong.
+/// The exit code if something is wrong.
 const WRONG: u8 = 1;
 
 pub(crate) fn flags() -> Vec<Flag> {
@@ -33,7 +33,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         match word {
             Word::Flag(name, value) => options.set(name, &value)?,
             Word::Plain(word) => {
-                let text = format!("{} is no option of doctor", word.to_string_lossy());
+                let text = format!("{} is not an option of doctor", word.to_string_lossy());
                 return Err(args::usage(&text));
             }
         }

@@ -1,4 +1,4 @@
-//! `queuewatch drill`: rehearses an alert. It makes a spool of made-up mail and runs the check on it.
+//! `queuewatch drill`: rehearses an alert. It generates a spool of mail and runs the check on it.
 
 use std::fmt::Write as _;
 use std::io::IsTerminal;
@@ -182,7 +182,7 @@ fn count(name: &str, value: &[u8]) -> Result<u64> {
         .map_err(|_| args::usage(&format!("--{name} \"{text}\": must be a whole number")))
 }
 
-/// A directory of our own that is removed at the end.
+/// A temporary directory that is removed at the end.
 struct Temporary(PathBuf);
 
 impl Temporary {

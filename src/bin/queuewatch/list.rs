@@ -1,4 +1,4 @@
-//! `queuewatch list`: the messages, as postqueue prints them.
+//! `queuewatch list`: prints the messages as postqueue does.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use queuewatch::error::{Error, ErrorKind, Result};
 use queuewatch::escape::counted;
 use queuewatch::instance::Instance;
-use queuewatch::listing::{Request, Sort, list};
+use queuewatch::listing::{ListRequest, Sort, list};
 use queuewatch::options::{Options, Takes};
 use queuewatch::postfix::address::MAILER_DAEMON;
 use queuewatch::postfix::queue::QueueSet;
@@ -63,8 +63,8 @@ fn utf8<'v>(name: &str, value: &'v [u8]) -> Result<&'v str> {
         .map_err(|_| args::usage(&format!("--{name}: the text is not valid UTF-8")))
 }
 
-/// What the words of the command line ask for.
-struct Asked {
+/// The parsed command line.
+struct Arguments {
     options: Options,
     sort: Option<Sort>,
     limit: Option<u64>,
@@ -75,7 +75,7 @@ struct Asked {
     queues: QueueSet,
 }
 
-impl Asked {
+impl Arguments {
     fn set(&mut self, name: &'static str, value: &[u8]) -> Result<()> {
         match name {
             "json" => self.text = false,
@@ -84,7 +84,7 @@ impl Asked {
                 self.keys = match value {
                     b"3.5" => Keys::V3_5,
                     b"3.11" => Keys::V3_11,
-                    _ => return Err(args::usage("--keys wants 3.5 or 3.11")),
+                    _ => return Err(args::usage("--keys takes 3.5 or 3.11")),
                 };
             }
             "ids" => self.ids = true,
@@ -93,7 +93,7 @@ impl Asked {
                 let order = Sort::from_name(utf8("sort", value)?);
                 self.sort =
                     Some(order.ok_or_else(|| {
-                        args::usage("--sort wants arrival, size, retry or queue_id")
+                        args::usage("--sort takes arrival, size, retry or queue_id")
                     })?);
             }
             _ if self.anonymize.take(name, value)? => {}
@@ -104,7 +104,7 @@ impl Asked {
 }
 
 pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
-    let mut asked = Asked {
+    let mut arguments = Arguments {
         options: Options::default(),
         sort: None,
         limit: None,
@@ -116,16 +116,16 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     };
     for word in words {
         match word {
-            Word::Flag(name, value) => asked.set(name, &value)?,
+            Word::Flag(name, value) => arguments.set(name, &value)?,
             Word::Plain(word) => {
-                asked.queues = asked.queues.or(queues_named(&word)?);
+                arguments.queues = arguments.queues.or(queues_named(&word)?);
             }
         }
     }
-    if asked.queues.is_empty() {
-        asked.queues = QueueSet::TOTAL;
+    if arguments.queues.is_empty() {
+        arguments.queues = QueueSet::TOTAL;
     }
-    print(asked)
+    print(arguments)
 }
 
 fn several_instances() -> Error {
@@ -136,9 +136,9 @@ fn several_instances() -> Error {
     .with_remedy("pick one with --instance NAME or -c DIR, and give postsuper the same -c DIR")
 }
 
-/// Prints what was asked for, and tells what could not be read.
-fn print(asked: Asked) -> Result<ExitCode> {
-    let Asked {
+/// Prints the list, and reports what could not be read.
+fn print(arguments: Arguments) -> Result<ExitCode> {
+    let Arguments {
         options,
         sort,
         limit,
@@ -147,7 +147,7 @@ fn print(asked: Asked) -> Result<ExitCode> {
         text,
         keys,
         queues,
-    } = asked;
+    } = arguments;
     let anonymizer = anonymize.anonymizer()?;
     let instances = rights::raised(|| options.instances())?;
     let several = instances.len() > 1;
@@ -155,12 +155,12 @@ fn print(asked: Asked) -> Result<ExitCode> {
         return Err(several_instances());
     }
     let pick = options.pick()?.clone();
-    // What is read is what is printed.
+    // Only what is printed is read.
     let long = instances
         .iter()
         .flatten()
         .any(|instance| instance.settings.enable_long_queue_ids);
-    let request = Request {
+    let request = ListRequest {
         queues,
         pick,
         sort,
@@ -173,7 +173,7 @@ fn print(asked: Asked) -> Result<ExitCode> {
     };
     let harmless = io::stdout().is_terminal();
     let format = |instance: &Instance, row: &MessageRow, out: &mut Vec<u8>| {
-        // Without a main.cf it is as in any that Postfix has shipped since 3.0.
+        // Without a main.cf, assume the default of every Postfix since 3.0.
         let utf8 = instance.settings.smtputf8_enable || instance.config_directory.is_none();
         let empty_address = match instance.settings.empty_address_recipient.as_bytes() {
             b"" => MAILER_DAEMON,
@@ -203,7 +203,7 @@ fn print(asked: Asked) -> Result<ExitCode> {
         if text && !ids && !begun && !piece.is_empty() {
             begun = true;
             out.write_all(heading(long).as_bytes())?;
-            // Every block but the first comes after an empty line.
+            // An empty line separates blocks.
             return out.write_all(piece.get(1..).unwrap_or_default());
         }
         out.write_all(piece)
@@ -219,7 +219,7 @@ fn print(asked: Asked) -> Result<ExitCode> {
         });
     let outcome = match listed {
         Ok(outcome) => outcome,
-        // The reader has seen enough.
+        // The reader has closed the pipe.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
         Err(error) => return Err(Error::io("write to", Path::new("standard output"), &error)),
     };

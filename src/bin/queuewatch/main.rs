@@ -1,5 +1,5 @@
-//! queuewatch: the operator's tool. Words to options, text to standard output, exit codes; one file
-//! for each command.
+//! queuewatch: the operator's tool. It turns a command line into options, prints text on standard output, and
+//! exits with a code. Each command has one file.
 
 mod anonymize;
 #[path = "../args.rs"]
@@ -39,7 +39,7 @@ use queuewatch::spelling::{self, Spelling};
 /// Exit codes (contract.md, "Exit codes").
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
-/// Done, but something could not be read.
+/// The command succeeded, but something could not be read.
 const INCOMPLETE: u8 = 4;
 
 const HELP: &str = "\
@@ -140,7 +140,7 @@ const COMMANDS: [Command; 11] = [
     },
 ];
 
-/// Flags of every command.
+/// The flags of every command.
 const COMMON: [Flag; 2] = [
     Flag {
         short: Some('h'),
@@ -156,7 +156,7 @@ const COMMON: [Flag; 2] = [
     },
 ];
 
-/// Flags of the library's options `names`, for a command; `-c` names the instance, as in postqueue.
+/// Makes flags from the library's options `names`. `-c` selects the instance, as in postqueue.
 fn of_library(names: &[&str]) -> Vec<Flag> {
     let row_of = |name: &&str| OPTIONS.iter().find(|row| row.name == *name);
     names
@@ -171,7 +171,7 @@ fn of_library(names: &[&str]) -> Vec<Flag> {
         .collect()
 }
 
-/// The flags that pick messages.
+/// Returns the flags that pick messages.
 fn filters() -> Vec<Flag> {
     let names: Vec<&str> = OPTIONS
         .iter()
@@ -181,7 +181,7 @@ fn filters() -> Vec<Flag> {
     of_library(&names)
 }
 
-/// The options that say which spool, when, and how hard to read.
+/// The options that select the spool, the time, and the effort.
 const WHICH: [&str; 8] = [
     "config-directory",
     "queue-directory",
@@ -202,7 +202,7 @@ fn main() -> ExitCode {
         Err(error) => {
             eprintln!("queuewatch: {error}");
             if in_json {
-                // Whoever reads the output parses it.
+                // The reader parses the output.
                 let _ = print(&format!("{}\n", json::failure(&error)));
             }
             match error.kind() {
@@ -213,7 +213,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether a JSON document is to be printed, as far as the words tell before they are understood.
+/// Returns true if JSON output is requested, before the command line is parsed.
 fn asks_for_json(arguments: &[OsString]) -> bool {
     let words = || arguments.iter().take_while(|word| *word != "--");
     let to_file = |word: &OsString| {
@@ -230,7 +230,7 @@ fn dispatch(mut arguments: Vec<OsString>) -> Result<ExitCode> {
         return match name.as_str() {
             "-h" | "--help" | "help" => print(HELP),
             "-V" | "--version" => version(),
-            // For packagers; it is no command of an operator and so in no list of commands.
+            // For packagers, not for operators, so no list of commands contains it.
             "generate" => generate::run(arguments.split_off(1)),
             "" => Err(args::usage(&format!(
                 "the command is missing; it is one of {}",
@@ -258,12 +258,12 @@ fn dispatch(mut arguments: Vec<OsString>) -> Result<ExitCode> {
     (command.run)(words)
 }
 
-/// The queues that `word` of the command line names.
+/// Parses the queues in `word` of the command line.
 fn queues_named(word: &OsStr) -> Result<QueueSet> {
     Subject::queues_named(&word.to_string_lossy()).map_err(|error| args::usage(&error.to_string()))
 }
 
-/// All commands, for texts.
+/// Returns the names of all commands, for texts.
 fn names() -> String {
     COMMANDS.map(|command| command.name).join(", ")
 }
@@ -280,13 +280,13 @@ fn print_bytes(text: &[u8]) -> Result<ExitCode> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text).and_then(|()| out.flush()) {
         Ok(()) => Ok(ExitCode::SUCCESS),
-        // The reader has seen enough.
+        // The reader has closed the pipe.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
         Err(error) => Err(Error::io("write to", Path::new("standard output"), &error)),
     }
 }
 
-/// Tells on standard error what could not be read, and gives the exit code for it.
+/// Prints on standard error what could not be read. Returns the exit code for it.
 fn tell_unread<'e>(told: impl Iterator<Item = &'e Error>, unread: u64, cut: bool) -> ExitCode {
     let mut lines = 0;
     for error in told {
@@ -306,7 +306,7 @@ fn tell_unread<'e>(told: impl Iterator<Item = &'e Error>, unread: u64, cut: bool
     }
 }
 
-/// As [`tell_unread`], of all of `snapshot`.
+/// As [`tell_unread`], for all of `snapshot`.
 fn tell_unread_of(snapshot: &Snapshot) -> ExitCode {
     let gaps: Vec<Error> = snapshot
         .instances

@@ -1,21 +1,20 @@
-//! Word to systemd that we are there (sd_notify(3)): by the socket that it names, if it does.
+//! Notifies systemd that the process is alive (sd_notify(3)), through the socket in `NOTIFY_SOCKET`.
 
 use std::ffi::OsString;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
-/// Who started us, and wants to hear from us.
+/// The supervisor of this process, if it has one.
 pub(crate) struct Supervisor(Option<(UnixDatagram, SocketAddr)>);
 
 impl Supervisor {
-    /// The one that `NOTIFY_SOCKET` names.
+    /// Returns the supervisor in `NOTIFY_SOCKET`.
     pub(crate) fn from_environment() -> Supervisor {
         Supervisor(std::env::var_os("NOTIFY_SOCKET").and_then(|name| reach(&name)))
     }
 
-    /// All is well; `begun` if that is so for the first time. A supervisor that has gone is no trouble
-    /// of ours.
+    /// Reports that all is well; `begun` for the first time. A supervisor that has gone is ignored.
     pub(crate) fn alive(&self, begun: bool) {
         let Some((socket, to)) = &self.0 else {
             return;

@@ -7,9 +7,9 @@ use queuewatch::clock::Age;
 use queuewatch::error::Result;
 use queuewatch::escape::domain::printable_address;
 use queuewatch::escape::{counted, json_text, printable};
-use queuewatch::listing::Request;
+use queuewatch::listing::ListRequest;
 use queuewatch::options::{Options, Takes};
-use queuewatch::origins::{By, Table, take};
+use queuewatch::origins::{Grouping, Table, take};
 use queuewatch::postfix::queue::QueueSet;
 use queuewatch::render::json::SCHEMA;
 use queuewatch::rights;
@@ -48,13 +48,13 @@ pub(crate) fn flags() -> Vec<Flag> {
     flags
 }
 
-/// Rows of the table unless it is said.
+/// The default number of rows.
 const ROWS: usize = 20;
 
 pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     let mut options = Options::default();
     let mut as_json = false;
-    let mut by = By::Best;
+    let mut by = Grouping::Best;
     let mut limit = None;
     let mut anonymize = anonymize::Asked::default();
     let mut queues = QueueSet::NONE;
@@ -62,11 +62,13 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         match word {
             Word::Flag("json", _) => as_json = true,
             Word::Flag("by", value) => {
-                let named = std::str::from_utf8(&value).ok().and_then(By::from_name);
+                let named = std::str::from_utf8(&value)
+                    .ok()
+                    .and_then(Grouping::from_name);
                 by = named.ok_or_else(|| {
                     args::usage(&format!(
-                        "--by wants {}",
-                        By::NAMED.map(By::name).join(", ")
+                        "--by takes {}",
+                        Grouping::NAMED.map(Grouping::name).join(", ")
                     ))
                 })?;
             }
@@ -80,7 +82,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         queues = QueueSet::TOTAL;
     }
     let anonymizer = anonymize.anonymizer()?;
-    let request = Request {
+    let request = ListRequest {
         queues,
         pick: options.pick()?.clone(),
         sort: None,
@@ -126,7 +128,7 @@ type NameOf<'n> = &'n dyn Fn(u8, &[u8]) -> Vec<u8>;
 /// The document as of `now`: at most `limit` rows; `complete` says whether all was read.
 fn document(
     table: &Table,
-    by: By,
+    by: Grouping,
     name_of: NameOf<'_>,
     (now, limit, complete): (i64, usize, bool),
 ) -> Value {
@@ -151,7 +153,7 @@ fn document(
     json!({
         "schema": SCHEMA,
         "now": now,
-        "complete": complete && table.unlisted == 0 && table.untold == 0,
+        "complete": complete && table.unlisted == 0 && table.uncounted == 0,
         "origins": rows,
         "messages": table.messages,
         "unlisted": table.unlisted,
@@ -159,7 +161,7 @@ fn document(
 }
 
 /// The table: at most `limit` rows, and what it leaves out.
-fn text(table: &Table, by: By, name_of: NameOf<'_>, now: i64, limit: usize) -> String {
+fn text(table: &Table, by: Grouping, name_of: NameOf<'_>, now: i64, limit: usize) -> String {
     let rows = table.rows();
     if rows.is_empty() && table.unlisted == 0 {
         return "no mail\n".to_owned();

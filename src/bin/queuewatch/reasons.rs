@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use queuewatch::clock::Age;
 use queuewatch::error::Result;
 use queuewatch::escape;
-use queuewatch::listing::Request;
+use queuewatch::listing::ListRequest;
 use queuewatch::options::{Options, Purpose, Takes};
 use queuewatch::postfix::queue::{Queue, QueueSet};
 use queuewatch::render::{json, moment};
@@ -73,7 +73,7 @@ impl Asked {
                     b"domain" => By::Domain,
                     b"next-hop" => By::NextHop,
                     b"cause" => By::Cause,
-                    _ => return Err(args::usage("--by wants domain, next-hop or cause")),
+                    _ => return Err(args::usage("--by takes domain, next-hop or cause")),
                 });
             }
             "limit" => {
@@ -137,7 +137,7 @@ fn counted(asked: Asked) -> Result<ExitCode> {
 /// The messages that are picked, one by one.
 fn picked(asked: &Asked) -> Result<ExitCode> {
     let options = &asked.options;
-    let request = Request {
+    let request = ListRequest {
         queues: asked.queues,
         pick: options.pick()?.clone(),
         sort: None,

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use queuewatch::error::{Error, Result};
 use queuewatch::files::atomic;
 use queuewatch::instance::Instance;
-use queuewatch::listing::{Outcome, Request, Sort, list};
+use queuewatch::listing::{ListOutcome, ListRequest, Sort, list};
 use queuewatch::options::{Options, Purpose, Takes};
 use queuewatch::postfix::queue::QueueSet;
 use queuewatch::render::report::{OLDEST, OldMessage, oldest_message, page};
@@ -85,8 +85,8 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
 }
 
 /// The oldest messages of all queues, with their delay reasons.
-fn oldest(options: &Options) -> Result<(Vec<OldMessage>, Outcome)> {
-    let request = Request {
+fn oldest(options: &Options) -> Result<(Vec<OldMessage>, ListOutcome)> {
+    let request = ListRequest {
         queues: options.queues().and(QueueSet::TOTAL),
         pick: options.pick()?.clone(),
         sort: Some(Sort::Arrival),

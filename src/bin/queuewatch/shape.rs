@@ -1,4 +1,4 @@
-//! `queuewatch shape`: qshape's table, for qshape's options.
+//! `queuewatch shape`: prints qshape's table, with qshape's options.
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
@@ -64,11 +64,11 @@ pub(crate) fn flags() -> Vec<Flag> {
     flags
 }
 
-/// A figure as Perl takes it: what is none counts as the number at its start.
+/// Converts a figure as Perl does: text that is not a number counts as the number at its start.
 fn figure(name: &str, value: &[u8]) -> f64 {
     if !is_perl_number(value) {
         eprintln!(
-            "queuewatch: --{name} \"{}\" is no number; {} is taken, as qshape does",
+            "queuewatch: --{name} \"{}\" is not a number; {} is used, as in qshape",
             queuewatch::escape::shown(value, 64),
             perl_text(perl_number(value)),
         );
@@ -76,13 +76,13 @@ fn figure(name: &str, value: &[u8]) -> f64 {
     perl_number(value)
 }
 
-/// What the words of the command line ask for.
+/// The parsed command line.
 struct Arguments {
     options: Options,
     layout: Layout,
     least_subdomains: f64,
     parents: bool,
-    /// Files between two interim tables; less than 1 for none.
+    /// The number of files between two interim tables; less than 1 for none.
     every: f64,
     all: bool,
     json: bool,
@@ -118,7 +118,7 @@ impl Arguments {
             "color" => self.layout.color = true,
             "bucket-count" | "bucket-time" => {
                 let figure = figure(name, value);
-                // What is not above 0 sets nothing.
+                // A number that is not above 0 is ignored.
                 if figure > 0.0 {
                     self.options.set(name, format!("{figure}").as_bytes())?;
                 }
@@ -138,7 +138,7 @@ impl Arguments {
             }
             "batch-messages" if terminal => self.every = figure(name, value),
             "batch-domains" if terminal => self.layout.rows = figure(name, value).max(0.0) as u64,
-            // Elsewhere than on a terminal there are no batches, as in qshape.
+            // Only a terminal shows batches, as in qshape.
             "batch-messages" | "batch-domains" => {}
             _ => self.options.set(name, value)?,
         }
@@ -182,7 +182,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         let mut last = last
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        // No eye follows more.
+        // Nobody can read more tables a second.
         if last.elapsed() < Duration::from_millis(100) {
             return;
         }

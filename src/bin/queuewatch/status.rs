@@ -1,4 +1,4 @@
-//! `queuewatch status`: every instance at a glance, for a person, a program or the node_exporter.
+//! `queuewatch status`: shows every instance, for a person, a program or the node_exporter.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -21,7 +21,7 @@ ages, the settings that matter, and what is wrong by the rules given, else by th
 check_postfix_queue. A figure with + behind it is a lower bound.
 ";
 
-/// Mode of a file that other programs collect.
+/// The mode of a file that other programs collect.
 const MODE: u32 = 0o644;
 
 #[rustfmt::skip]
@@ -59,7 +59,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
             Word::Flag("output", value) => output = Some(args::file("output", value)?),
             Word::Flag(name, value) => options.set(name, &value)?,
             Word::Plain(word) => {
-                let text = format!("{} is no option of status", word.to_string_lossy());
+                let text = format!("{} is not an option of status", word.to_string_lossy());
                 return Err(args::usage(&text));
             }
         }
@@ -78,7 +78,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     let (snapshot, verdict) = match judged {
         Ok(judged) => judged,
         Err(error) => {
-            // Who collects a file must not go on with the last good one.
+            // A collector must not go on with the last good file.
             match (format, &output) {
                 (Format::OpenMetrics, Some(path)) => write(path, &openmetrics::failure())?,
                 (Format::Json, Some(path)) => write(path, &format!("{}\n", json::failure(&error)))?,

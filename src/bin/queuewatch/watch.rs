@@ -1,4 +1,4 @@
-//! `queuewatch watch`: the queues live, for a person, a program, or a monitoring system.
+//! `queuewatch watch`: follows the queues live, for a person, a program, or a monitoring system.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -32,11 +32,11 @@ the queues once, and again only when it must, and then says so. Without inotify 
 have changed. It ends at SIGTERM or SIGINT.
 ";
 
-/// Mode of files that other programs read.
+/// The mode of files that other programs read.
 const MODE: u32 = 0o644;
-/// The least time between two verdicts.
+/// The shortest time between two verdicts.
 const PACE: Duration = Duration::from_secs(1);
-/// A passive result is sent so often though nothing changed, for the freshness that others check.
+/// How often a passive result is repeated without a change, for freshness checks.
 const REPEAT: Duration = Duration::from_secs(60);
 
 #[rustfmt::skip]
@@ -54,7 +54,7 @@ const FLAGS: [Flag; 10] = [
     Flag { short: None, name: "openmetrics", takes: Takes::One("FILE"),
         help: "keep FILE as OpenMetrics text" },
     Flag { short: None, name: "nagios-command", takes: Takes::One("FILE"),
-        help: "send passive results to this external command file; wants --host and --service" },
+        help: "send passive results to this external command file; needs --host and --service" },
     Flag { short: None, name: "host", takes: Takes::One("NAME"),
         help: "the host_name of passive results" },
     Flag { short: None, name: "service", takes: Takes::One("NAME"),
@@ -68,7 +68,7 @@ pub(crate) fn flags() -> Vec<Flag> {
     flags.extend(of_library(&[
         "warning", "critical", "defaults", "exclude", "poll",
     ]));
-    // Ages are those of the moment.
+    // Ages count from the present time.
     flags.extend(
         of_library(&WHICH)
             .into_iter()
@@ -77,7 +77,7 @@ pub(crate) fn flags() -> Vec<Flag> {
     flags
 }
 
-/// Where news go.
+/// Where results go.
 #[derive(Default)]
 struct Outputs {
     json: bool,
@@ -88,9 +88,9 @@ struct Outputs {
     nagios: Option<Nagios>,
     exec: Option<PathBuf>,
     child: Option<Child>,
-    /// A change that waits for the child before to end.
+    /// A change that waits for the previous child process to end.
     waiting: Option<[String; 3]>,
-    /// What went wrong last, so that it is said once.
+    /// The last failures, so that each is reported once.
     trouble: Vec<(&'static str, String)>,
 }
 
@@ -124,7 +124,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
             Word::Flag("exec", value) => outputs.exec = Some(args::file("exec", value)?),
             Word::Flag(name, value) => options.set(name, &value)?,
             Word::Plain(word) => {
-                let text = format!("{} is no option of watch", word.to_string_lossy());
+                let text = format!("{} is not an option of watch", word.to_string_lossy());
                 return Err(args::usage(&text));
             }
         }
@@ -153,7 +153,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     follow(&options, outputs, lasting)
 }
 
-/// Watches until the process is ended or nobody reads what is printed.
+/// Watches until the process is ended or the reader of standard output has gone.
 fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<ExitCode> {
     let tables = match outputs.openmetrics {
         Some(_) => Wanted::METRICS,
@@ -164,7 +164,7 @@ fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<
     let mut changes = HoldDown::new(lasting);
     let mut judged: Option<Instant> = None;
     let mut first = true;
-    // Whether something happened since the last verdict.
+    // True if something happened since the last verdict.
     let mut news = true;
     loop {
         if let Err(error) = rights::raised(|| watch.dispatch()) {
@@ -219,7 +219,7 @@ fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<
         let lasting = changes
             .due()
             .map_or(TICK, |due| due.saturating_duration_since(Instant::now()));
-        // A verdict that failed leaves its change due: no sooner again than any other.
+        // After a failed verdict the next one is not due sooner than any other.
         watch.wait(Some(
             if news { paced } else { TICK }.min(lasting.max(paced)),
         ))?;
@@ -253,7 +253,7 @@ impl Outputs {
             if !printed {
                 return false;
             }
-            // The first state is news only if it is bad.
+            // The first state is reported only if it is not OK.
             if self.exec.is_some() && (before != verdict.state || before != State::Ok) {
                 self.waiting = Some([
                     verdict.state.to_string(),
@@ -298,7 +298,7 @@ impl Outputs {
         }
     }
 
-    /// Lets a program that has ended go, and runs the next.
+    /// Waits for a program that has ended, and starts the next.
     fn reap(&mut self) {
         if let Some(child) = &mut self.child {
             match child.try_wait() {
@@ -331,7 +331,7 @@ impl Outputs {
         }
     }
 
-    /// Says on standard error what goes wrong, once.
+    /// Reports a failure on standard error, once.
     fn complain(&mut self, what: &'static str, text: &str) {
         let known = self.trouble.iter().find(|(one, _)| *one == what);
         if known.is_some_and(|(_, said)| said == text) {
@@ -347,7 +347,7 @@ impl Outputs {
     }
 }
 
-/// Writes to a command pipe, as a whole and without waiting for whoever reads it.
+/// Writes to a command pipe, as a whole and without waiting for its reader.
 fn send(path: &Path, line: &[u8]) -> Result<()> {
     let failed = |action: &str, cause: &std::io::Error| {
         let error = Error::io(action, path, cause);
@@ -367,7 +367,7 @@ fn send(path: &Path, line: &[u8]) -> Result<()> {
     let metadata = pipe.metadata().map_err(|cause| failed("stat", &cause))?;
     if !metadata.file_type().is_fifo() {
         let shown = queuewatch::escape::path(path);
-        let error = Error::new(ErrorKind::Io, format!("{shown} is no named pipe"));
+        let error = Error::new(ErrorKind::Io, format!("{shown} is not a named pipe"));
         return Err(error.with_remedy("name the command_file of the monitoring system"));
     }
     pipe.write_all(line)
@@ -375,7 +375,7 @@ fn send(path: &Path, line: &[u8]) -> Result<()> {
 }
 
 fn duration(value: &[u8]) -> Result<Duration> {
-    let wrong = || args::usage("--for wants a duration such as 90, 5m or 1h");
+    let wrong = || args::usage("--for takes a duration such as 90, 5m or 1h");
     let text = std::str::from_utf8(value).map_err(|_| wrong())?;
     let seconds = quantity::parse(text, Unit::Seconds).map_err(|_| wrong())?;
     Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
@@ -385,17 +385,17 @@ fn name(what: &str, value: Vec<u8>) -> Result<String> {
     String::from_utf8(value)
         .ok()
         .filter(|name| !name.is_empty() && !name.contains([';', '\n']))
-        .ok_or_else(|| args::usage(&format!("--{what} wants a name without ;")))
+        .ok_or_else(|| args::usage(&format!("--{what} takes a name without ;")))
 }
 
-/// A line with its local time, as in a system log.
+/// Returns a line with its local time, as in a system log.
 fn stamped(at: i64, text: &str) -> String {
     let time = queuewatch::sys::local_time(at).unwrap_or_default();
     let time = time.get(4..19).unwrap_or_default();
     format!("{time} {text}")
 }
 
-/// Prints a line; false if nobody reads it any more.
+/// Prints a line. Returns false if the reader has gone.
 fn print(line: &str) -> bool {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{line}").and_then(|()| out.flush()).is_ok()

@@ -20,16 +20,16 @@ use crate::escape;
 use parameter::Kind;
 
 /// The largest main.cf that is read, in bytes. Real ones have some kilobytes.
-pub const MAX_BYTES: usize = 4 << 20;
+pub(crate) const MAX_BYTES: usize = 4 << 20;
 /// How many warnings of one file are kept. One more says that there were others.
 pub const MAX_WARNINGS: usize = 20;
 /// The longest expanded value, in bytes: generous for a path or a list, and a bound on what `a = $b$b`,
 /// `b = $c$c` and so on can produce.
 pub const MAX_EXPANDED: usize = 64 << 10;
 /// The deepest nesting of names in names. Postfix has the same limit (mac_expand.c).
-pub const MAX_NESTING: usize = 100;
+pub(crate) const MAX_NESTING: usize = 100;
 /// How many bytes of values one expansion may read. Nesting can make a short file expensive.
-pub const MAX_WORK: usize = 1 << 20;
+pub(crate) const MAX_WORK: usize = 1 << 20;
 
 /// How many bytes of a value or a line an error shows.
 const SHOWN: usize = 64;
@@ -112,7 +112,7 @@ impl MainCf {
     }
 
     /// Returns Postfix's default of `name`, before expansion; empty if it is not known here.
-    pub fn default_of(name: &str) -> &'static str {
+    pub(crate) fn default_of(name: &str) -> &'static str {
         parameter::find(name).map_or("", |found| found.default)
     }
 

@@ -167,7 +167,7 @@ pub(crate) fn again(spool: &Path, messages: u64, number: usize) -> Result<String
             let begun = Instant::now();
             watch.read_again()?;
             readings.push(begun.elapsed().as_secs_f64());
-            let (known, kept) = (known(&watch.snapshot()?), watch.kept());
+            let (known, kept) = (known(&watch.snapshot()?), watch.unchanged());
             if known != messages || kept != messages {
                 return Err(format!("{known} messages, {kept} kept, of {messages}").into());
             }
@@ -243,7 +243,7 @@ pub(crate) fn at_work(messages: u64) -> Result<String> {
                 "  {words:<24} {what:<10} {:>6.1} us of processor time a message; {:.2} looks and {:.2} \
                  events each; {:.0} messages a second",
                 used * 1e6 / messages as f64,
-                watch.looks() as f64 / messages as f64,
+                watch.files_checked() as f64 / messages as f64,
                 events as f64 / messages as f64,
                 messages as f64 / took.as_secs_f64(),
             )?;

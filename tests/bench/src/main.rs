@@ -20,10 +20,18 @@ mod table;
 
 #[allow(
     clippy::pedantic,
-    reason = "the test suite's, which is judged by its own settings"
+    dead_code,
+    unused_imports,
+    reason = "the test suite's, which uses more of it and has its own settings"
 )]
 #[path = "../../support/postfix.rs"]
 mod postfix;
+#[allow(dead_code, reason = "the tests use more of it")]
+#[path = "../../support/rights.rs"]
+mod rights;
+#[allow(dead_code, reason = "the tests use more of it")]
+#[path = "../../support/smtp.rs"]
+mod smtp;
 
 use std::ffi::OsString;
 use std::fs;

@@ -191,7 +191,7 @@ fn apart(way: &str, bench: &Path, directory: &Path, messages: u64) -> Result<Con
             .map(str::parse)
             .collect::<std::result::Result<_, _>>()?;
         let [messages, recipients, oldest] = figures[..] else {
-            return Err("three figures are wanted".into());
+            return Err("expected three figures".into());
         };
         totals.messages = messages.try_into()?;
         totals.recipients = recipients.try_into()?;

@@ -10,24 +10,24 @@ use queuewatch::clock::Deadline;
 use queuewatch::postfix::envelope::{self, Envelope, Visitor, Writer};
 use queuewatch::postfix::record::{Buffer, RecordReader};
 use queuewatch::source::{Source, Until};
-use queuewatch_fuzz::naive::{self, Told};
+use queuewatch_fuzz::naive::{self, Reported};
 
 /// What was told, in order.
 #[derive(Default)]
-struct Heard(Vec<Told>);
+struct Recorder(Vec<Reported>);
 
-impl Visitor for Heard {
+impl Visitor for Recorder {
     fn arrival(&mut self, seconds: i64) {
-        self.0.push(Told::Arrival(seconds));
+        self.0.push(Reported::Arrival(seconds));
     }
     fn sender(&mut self, address: &[u8]) {
-        self.0.push(Told::Sender(address.to_vec()));
+        self.0.push(Reported::Sender(address.to_vec()));
     }
     fn original_recipient(&mut self, address: &[u8]) {
-        self.0.push(Told::OriginalRecipient(address.to_vec()));
+        self.0.push(Reported::OriginalRecipient(address.to_vec()));
     }
     fn recipient(&mut self, address: &[u8], _offset: u64) {
-        self.0.push(Told::Recipient(address.to_vec()));
+        self.0.push(Reported::Recipient(address.to_vec()));
     }
 }
 
@@ -61,11 +61,11 @@ fn read(
     length: usize,
     buffer: &mut Buffer,
     writer: Writer,
-) -> io::Result<(Envelope, Vec<Told>)> {
-    let mut heard = Heard::default();
+) -> io::Result<(Envelope, Vec<Reported>)> {
+    let mut recorder = Recorder::default();
     let mut records = RecordReader::new(source, length as u64, buffer);
-    let envelope = envelope::read(&mut records, writer, &mut heard)?;
-    Ok((envelope, heard.0))
+    let envelope = envelope::read(&mut records, writer, &mut recorder)?;
+    Ok((envelope, recorder.0))
 }
 
 fuzz_target!(|file: &[u8]| {

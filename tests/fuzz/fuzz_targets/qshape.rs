@@ -3,13 +3,13 @@
 #![allow(missing_docs)] // Of what the macro makes.
 
 use libfuzzer_sys::fuzz_target;
-use queuewatch::postfix::qshape::{Buffer, Kept, Outcome, each_recipient, read};
+use queuewatch::postfix::qshape::{Buffer, Addresses, Outcome, each_recipient, read};
 
 fuzz_target!(|bytes: &[u8]| {
-    let mut kept = Kept::default();
+    let mut addresses = Addresses::default();
     let mut buffer = Buffer::default();
     let length = bytes.len() as u64;
-    let outcome = read(bytes, length, 7, &mut buffer, &mut kept).expect("bytes can be read");
+    let outcome = read(bytes, length, 7, &mut buffer, &mut addresses).expect("bytes can be read");
     let Outcome::Accepted { spilt, .. } = outcome else {
         return;
     };
@@ -20,6 +20,6 @@ fuzz_target!(|bytes: &[u8]| {
     .expect("bytes can be read");
     assert!(!again.is_empty());
     if !spilt {
-        assert!(kept.recipients().eq(again.iter().map(Vec::as_slice)));
+        assert!(addresses.recipients().eq(again.iter().map(Vec::as_slice)));
     }
 });

@@ -63,7 +63,7 @@ pub fn record(file: &[u8], offset: u64) -> Result<Option<Record<'_>>, DamageKind
 /// What a reader reports to the visitor of an envelope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // The names are the visitor's.
-pub enum Told {
+pub enum Reported {
     Arrival(i64),
     Sender(Vec<u8>),
     OriginalRecipient(Vec<u8>),
@@ -72,7 +72,7 @@ pub enum Told {
 
 /// The envelope of `file` and its reports, in order; `None` if a pointer record or padding is
 /// in the way.
-pub fn read(file: &[u8], writer: Writer) -> Option<(Envelope, Vec<Told>)> {
+pub fn read(file: &[u8], writer: Writer) -> Option<(Envelope, Vec<Reported>)> {
     let mut records = Vec::new();
     let end = list(file, &mut records)?;
     let of = |kind| {
@@ -106,10 +106,10 @@ pub fn read(file: &[u8], writer: Writer) -> Option<(Envelope, Vec<Told>)> {
     };
     let envelope_records = records.iter().filter(|record| !record.stray);
     let told = envelope_records.filter_map(|record| match record.kind {
-        b'T' if record.offset == time?.offset => arrival.map(Told::Arrival),
-        b'S' if record.offset == sender?.offset => Some(Told::Sender(record.data.into())),
-        b'O' => Some(Told::OriginalRecipient(record.data.into())),
-        b'R' => Some(Told::Recipient(record.data.into())),
+        b'T' if record.offset == time?.offset => arrival.map(Reported::Arrival),
+        b'S' if record.offset == sender?.offset => Some(Reported::Sender(record.data.into())),
+        b'O' => Some(Reported::OriginalRecipient(record.data.into())),
+        b'R' => Some(Reported::Recipient(record.data.into())),
         _ => None,
     });
     Some((envelope, told.collect()))

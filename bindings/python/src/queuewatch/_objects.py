@@ -61,7 +61,7 @@ class _Closable:
         return self._held is None
 
     def close(self) -> None:
-        """Give back its memory and file descriptors, as soon as no call uses them. Twice is no harm."""
+        """Frees its memory and file descriptors, as soon as no call uses them. A second call does nothing."""
         self._held = None
 
     def __exit__(

@@ -14,7 +14,7 @@ use crate::scan::{Logged, MessageRow};
 
 /// A listed recipient: a record of the queue file, an entry of a log, or both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Told {
+pub(crate) struct ListedRecipient {
     /// The index of its record among the recipients of the row.
     pub record: Option<usize>,
     /// The index of its entry in the logs of the row.
@@ -24,37 +24,41 @@ pub struct Told {
 /// Returns the recipients of `row` in the order of showq(8): those in a log, in the order of `entries` (the logs
 /// of the row), then the others in the order of the file. With `given_up`, it includes recipients in the bounce
 /// log.
-pub fn in_order(row: &MessageRow, entries: &[Logged<'_>], given_up: bool) -> Vec<Told> {
+pub(crate) fn in_order(
+    row: &MessageRow,
+    entries: &[Logged<'_>],
+    given_up: bool,
+) -> Vec<ListedRecipient> {
     let records = row.recipient_count();
     if entries.is_empty() {
-        let record = |place| Told {
+        let record = |place| ListedRecipient {
             record: Some(place),
             entry: None,
         };
         return (0..records).map(record).collect();
     }
     let (chosen, left) = reasons_of(row, entries);
-    let mut told: Vec<Told> = (0..records)
-        .map(|place| Told {
+    let mut listed: Vec<ListedRecipient> = (0..records)
+        .map(|place| ListedRecipient {
             record: Some(place),
             entry: chosen[place],
         })
         .collect();
-    let alone = |entry| Told {
+    let alone = |entry| ListedRecipient {
         record: None,
         entry: Some(entry),
     };
     if row.envelope.redirected {
-        told.extend(last_of_each(entries, &left).map(alone));
+        listed.extend(last_of_each(entries, &left).map(alone));
     }
     if given_up {
         let bounced: Vec<usize> = (0..entries.len())
             .filter(|place| entries[*place].log == Log::Bounce)
             .collect();
-        told.extend(last_of_each(entries, &bounced).map(alone));
+        listed.extend(last_of_each(entries, &bounced).map(alone));
     }
-    told.sort_by_key(|one| (one.entry.unwrap_or(usize::MAX), one.record));
-    told
+    listed.sort_by_key(|one| (one.entry.unwrap_or(usize::MAX), one.record));
+    listed
 }
 
 /// Returns for each record the entry of the defer log that says why it waits, and the entries of that log

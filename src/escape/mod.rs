@@ -13,10 +13,10 @@ use std::path::Path;
 
 /// The maximum length of an address, domain or reason in text for people, in bytes; `...` replaces the
 /// rest.
-pub const MAX_SHOWN: usize = 128;
+pub(crate) const MAX_SHOWN: usize = 128;
 /// The maximum length of a path in text for people, in bytes: a path of PATH_MAX bytes would push cause
 /// and remedy out of a notification.
-pub const MAX_SHOWN_PATH: usize = 160;
+pub(crate) const MAX_SHOWN_PATH: usize = 160;
 
 /// `bytes` as printable ASCII of at most `max` bytes. Controls, bytes above 126, and `|`, `<`, `>`, `$`
 /// and the backtick become `?`, as in Postfix's printable(); a text that was cut ends in `...`.
