@@ -205,7 +205,7 @@ fn files(spool: &Spool, options: &Options, rights: &Rights, report: &mut Report)
     all.misplaced
         .tell(report, "misplaced queue files", |path, ()| {
             (
-                format!("{path} is where Postfix does not look: it is never delivered"),
+                format!("{path} lies where Postfix does not look: it is never delivered"),
                 "postsuper -s moves it to its hash directory".to_owned(),
             )
         });
