@@ -9,7 +9,7 @@ use once_cell::race::OnceBox;
 
 use super::next_hop::{NextHops, Peer, Role};
 use super::parts::{self, Parts, Said};
-use super::table::{BY_CODE, BY_WORDS, CodeRow};
+use super::table::{BY_CODE, BY_WORDS, CodeRow, LATER, Row, VAGUE};
 use super::user_table::UserTable;
 use super::{Acts, Cause};
 use crate::postfix::delay_reason::has_code;
@@ -124,7 +124,11 @@ fn place(next_hop: Option<NextHop<'_>>) -> Option<Role> {
     match peer.port {
         // MX hosts are asked at port 25 alone; another port stands in somebody's configuration here.
         None | Some(b"25") => None,
-        Some(b"465" | b"587" | b"2525" | b"26") => Some(Role::Relay),
+        // Ports of submission, and those that relay providers offer beside them.
+        Some(
+            b"465" | b"587" | b"2525" | b"26" | b"588" | b"2465" | b"2587" | b"8025" | b"8465"
+            | b"443" | b"80",
+        ) => Some(Role::Relay),
         Some(_) => Some(Role::Service),
     }
 }
@@ -141,7 +145,9 @@ fn judge(status: &[u8], parts: &Parts<'_>, role: Option<Role>, configured: bool)
         // An administrator's `retry:` text, or what a command says, may be in the words of replies.
         (parts.said == Said::Postfix).then(|| by_words(parts, Said::Reply, code))?
     });
-    let cause = found.or_else(|| by_code(parts.said, code, reply_code));
+    let cause = found
+        .or_else(|| by_few_words(parts, code, reply_code?))
+        .or_else(|| by_code(parts.said, code, reply_code));
     match role {
         // The space that another host has not is its own.
         None if cause == Some(Cause::Storage) && parts.said == Said::Reply => Cause::Busy,
@@ -210,6 +216,25 @@ fn by_words(parts: &Parts<'_>, said: Said, code: &[u8]) -> Option<Cause> {
         see(*place);
     }
     BY_WORDS.get(first).map(|row| row.cause)
+}
+
+/// What the words of a reply mean whose enhanced status `code` says little.
+fn by_few_words(parts: &Parts<'_>, code: &[u8], reply_code: &[u8]) -> Option<Cause> {
+    let is = |codes: &[&str]| codes.iter().any(|wanted| has_code(code, wanted.as_bytes()));
+    let silent = code.is_empty() || is(&["4.0", "5.0"]);
+    if parts.said != Said::Reply || !(silent || is(&["4.7.0", "4.7.1"])) {
+        return None;
+    }
+    let text = parts.text.to_ascii_lowercase();
+    let fits = |row: &&Row| {
+        reply_code.starts_with(row.code.as_bytes())
+            && row
+                .phrases()
+                .any(|phrase| memchr::memmem::find(&text, phrase.as_bytes()).is_some())
+    };
+    let later = LATER.iter().find(fits);
+    let vague = || VAGUE.iter().find(fits).filter(|_| silent);
+    later.or_else(vague).map(|row| row.cause)
 }
 
 /// The first row of the table of codes that fits.

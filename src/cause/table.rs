@@ -2,8 +2,9 @@
 //!
 //! It is read from the top; the first row that fits decides. A row fits when the speaker is the one of its
 //! section, the enhanced status code is or begins with the row's code (an empty one fits all), and the
-//! text holds the row's words in any case. [`BY_CODE`] decides where no words do. Each row has the source
-//! of its text: a file of Postfix's sources, an RFC, or who replies so.
+//! text holds the row's words in any case. Where none fits, [`LATER`] and [`VAGUE`] are asked for a reply
+//! whose code says little, then [`BY_CODE`]. Each row has the source of its text: a file of Postfix's
+//! sources, an RFC, or who replies so.
 
 // A row per line reads as a table only with bare names.
 #[allow(clippy::enum_glob_use)]
@@ -94,6 +95,9 @@ pub const BY_WORDS: &[Row] = &[
     postfix("queue file write error", Storage, "cleanup_strerror.c"),
     postfix("insufficient system storage", Storage, "smtpd_check.c, queue_minfree"),
 
+    // What a command says concerns that command, whatever its words are.
+    postfix("command output:", Delivery, "pipe_command.c"),
+
     // Postfix about its own settings.
     postfix("unknown mail transport error | mail transport unavailable", Configuration, "qmgr_deliver.c"),
     postfix("loops back to myself", Configuration, "smtp_addr.c, smtp_proto.c"),
@@ -127,6 +131,11 @@ pub const BY_WORDS: &[Row] = &[
     postfix("sender requested requiretls", Tls, "smtp_connect.c"),
     postfix("requiretls", Tls, "smtp_proto.c, RFC 8689"),
 
+    postfix("mta-sts | certificate", Tls, "smtp_proto.c, policies of RFC 8461"),
+
+    // Postfix about names, in words of the system's resolver.
+    postfix("hostname lookup | host name lookup | name resolution | dns", Dns, "gai_strerror(3), smtp_addr.c"),
+
     // Postfix about servers that it cannot use.
     postfix("network address conversion failed", Network, "smtp_connect.c"),
     postfix("server unavailable or unable to receive mail", Unreachable, "smtp_connect.c"),
@@ -137,9 +146,10 @@ pub const BY_WORDS: &[Row] = &[
     postfix("address verification", Recipient, "verify(8)"),
     postfix("disk quota exceeded", Mailbox, "errno EDQUOT, mbox_open.c"),
     postfix("file too large", Mailbox, "errno EFBIG, mbox_open.c"),
+    row(Said::Postfix, "4.2.2", "", Mailbox, "RFC 3463, a mailbox is full"),
     postfix("temporary failure", Delivery, "sys_exits.c, EX_TEMPFAIL"),
     postfix("system resource problem", Delivery, "sys_exits.c, EX_OSERR"),
-    postfix("command died with | command time limit exceeded | command output:", Delivery, "pipe_command.c"),
+    postfix("command died with | command time limit exceeded", Delivery, "pipe_command.c"),
     postfix("delivery failed", Delivery, "pipe_command.c, virtual, local"),
     postfix("cannot update mailbox", Delivery, "local/mailbox.c"),
     postfix("cannot append message to file", Delivery, "local/file.c"),
@@ -171,18 +181,29 @@ pub const BY_WORDS: &[Row] = &[
     connect("invalid argument", Network, "EINVAL, a route without an address"),
     connect("server refused to talk", Busy, "smtp_connect.c"),
     connect("", Unreachable, "ECONNREFUSED, ETIMEDOUT, ECONNRESET"),
+    row(Said::Session, "", "timed out while receiving the initial server greeting", Unreachable, "smtp_trouble.c, a port that nothing answers at"),
     row(Said::Session, "", "", Busy, "smtp_trouble.c"),
+
+    // A verified address, and then the reason of the probe, which quotes any text.
+    reply("sender address rejected: unverified | sender address rejected: undeliverable", Blocked, "Postfix smtpd"),
+    reply("unverified address | undeliverable address", Recipient, "Postfix smtpd"),
 
     // Replies about space: of a service of this host it is ours, of any other server it is busy.
     reply("insufficient system storage | insufficient disk | queue file write error", Storage, "Postfix smtpd and cleanup, Sendmail"),
     reply("no space left on device", Storage, "errno ENOSPC, filters and LMTP servers"),
 
+    // Replies about loops: mail passes here again and again, and only the routes end that.
+    reply("mail loop | too many hops | hop count exceeded | routing loop", Configuration, "Sendmail, Exchange, Postfix cleanup"),
+    reply("mail is looping | loops back to", Configuration, "qmail, Postfix smtp behind a relay"),
+
     // Replies about logins.
     reply("authentication required | authentication failed", Authentication, "RFC 4954"),
     reply("authentication credentials invalid", Authentication, "RFC 4954"),
+    reply("unauthenticated senders", Authentication, "SendGrid"),
     reply("must be authenticated | client was not authenticated", Authentication, "Exchange"),
     reply("not authenticated to send", Authentication, "Exchange"),
     reply("please authenticate | smtp auth | authorization required", Authentication, "relays of providers"),
+    reply("temporary authentication failure", Authentication, "RFC 4954, Exchange"),
     reply("too many login attempts | cannot authenticate due to", Authentication, "Gmail"),
 
     // Replies that refuse to relay.
@@ -190,6 +211,7 @@ pub const BY_WORDS: &[Row] = &[
     reply("relaying denied", Relay, "Sendmail"),
     reply("unable to relay", Relay, "Exchange"),
     reply("relay not permitted | not permitted to relay", Relay, "Exim"),
+    reply("allowed rcpthosts", Relay, "qmail"),
 
     // Replies of greylisting.
     reply("greylist", Greylisted, "postgrey, rspamd, Exim, Zoho"),
@@ -206,8 +228,14 @@ pub const BY_WORDS: &[Row] = &[
     reply("retrying too fast", Greylisted, "policyd-weight"),
     reply("try again in | retry in | please retry after | temporary reject", Greylisted, "greylisting of many"),
     reply("early retry", Greylisted, "gld"),
-    coded("4.7.1", "451 4.7.1 try again later", Greylisted, "rspamd, soft reject"),
-    coded("4.7.1", "451 4.7.1 please try again later", Greylisted, "milters"),
+    reply("soft reject", Greylisted, "rspamd"),
+    reply("must retry", Greylisted, "greylisting of many"),
+
+    // Limits of what we may send; before those about one mailbox, for both are called quota.
+    reply("throttling failure", Throttled, "Amazon SES"),
+    reply("daily message quota | daily sending quota | sending quota | sending limit", Throttled, "relays of providers"),
+    reply("daily quota | daily limit | hourly quota | rate quota", Throttled, "relays of providers, policyd"),
+    reply("messages per connection | concurrent sessions | messaging limits", Throttled, "several servers"),
 
     // Replies about one mailbox; before those about rates, for a mailbox may have one.
     reply("over quota", Mailbox, "Cyrus, Dovecot, Yahoo"),
@@ -232,6 +260,8 @@ pub const BY_WORDS: &[Row] = &[
     reply("mailbox voll", Mailbox, "T-Online"),
     reply("message store is full", Mailbox, "MDaemon"),
     reply("exceeded message rate limit | recipient has exceeded", Mailbox, "Yandex"),
+    reply("recipient is receiving | user is receiving | mailbox is receiving", Mailbox, "several servers"),
+    reply("over the quota | domain is over | overdrawn", Mailbox, "several servers"),
     reply("recipient rate limit", Mailbox, "Exchange, Mimecast"),
     reply("mailbox is locked", Mailbox, "Cyrus, Courier"),
     reply("mailbox disabled", Mailbox, "RFC 3463"),
@@ -242,7 +272,8 @@ pub const BY_WORDS: &[Row] = &[
     reply("temporarily blacklisted", Blocked, "Mimecast"),
     reply("due to poor reputation", Blocked, "Proofpoint"),
     reply("poor reputation", Blocked, "IronPort"),
-    reply("too many spams | too many errors from your ip", Blocked, "Free"),
+    reply("too many spams", Blocked, "Free"),
+    reply("too many errors from", Blocked, "Free, servers that count our errors"),
 
     // Codes of mail that lacks authentication: Gmail limits its rate, and only authentication ends that.
     coded("4.7.20", "", Blocked, "no passing DKIM signature, RFC 7372"),
@@ -269,7 +300,6 @@ pub const BY_WORDS: &[Row] = &[
     reply("unusual rate", Throttled, "Gmail"),
     reply("unexpected volume | [ts01] | [ts02] | [tss0", Throttled, "Yahoo"),
     reply("user complaints", Throttled, "Yahoo, Verizon Media"),
-    reply("temporarily deferred", Throttled, "Yahoo, Proofpoint"),
     reply("throttl", Throttled, "Comcast, Exchange"),
     reply("slow down", Throttled, "Orange"),
     reply("too many connections from | too much mail | too many new tls sessions", Throttled, "Postfix smtpd"),
@@ -292,6 +322,9 @@ pub const BY_WORDS: &[Row] = &[
     coded("4.7.500", "server busy", Throttled, "Outlook, AS(4810)"),
     coded("4.7.0", "try again later, closing connection", Throttled, "Gmail"),
 
+    // Scanners that fail; before the rows about spam and viruses.
+    reply("virus engine | virus scanner | scanner failed | content scan | clamd", Busy, "milters, amavis, Exim"),
+
     // Replies about encryption.
     reply("must issue a starttls | starttls command first", Tls, "RFC 3207"),
     reply("starttls is required | tls is required | requires tls | require tls", Tls, "several servers"),
@@ -300,6 +333,7 @@ pub const BY_WORDS: &[Row] = &[
     reply("encryption required", Tls, "Postfix smtpd, RFC 3207"),
     reply("encryption needed | session encryption is required | tls not available", Tls, "Postfix smtpd"),
     reply("tls currently unavailable", Tls, "Exim"),
+    reply("tls 1.0 | tls version | unsupported tls", Tls, "Outlook 4.7.66"),
 
     // Replies about our name, our address, our sender's domain, our reputation.
     reply("cannot find your | reverse hostname | sender address rejected", Blocked, "Postfix smtpd"),
@@ -336,8 +370,11 @@ pub const BY_WORDS: &[Row] = &[
     reply("content rejected", Blocked, "Postfix cleanup"),
     reply("mail content denied", Blocked, "QQ"),
 
+    // A rate again: the words above say more than that mail is deferred.
+    reply("temporarily deferred", Throttled, "Yahoo, Proofpoint"),
+    reply("per-source limit | per-client limit | per-ip limit | limit per source", Throttled, "Exchange"),
+
     // Replies about the recipient.
-    reply("unverified address | undeliverable address", Recipient, "Postfix smtpd"),
     reply("recipient address rejected: domain not found", Recipient, "Postfix smtpd"),
     reply("address verification in progress", Recipient, "Postfix verify"),
     reply("recipient verify | verify recipient | recipient callout | callout", Recipient, "Exim"),
@@ -348,11 +385,15 @@ pub const BY_WORDS: &[Row] = &[
     reply("account has been disabled | account disabled | account inactive", Recipient, "several servers"),
     reply("user is inactive", Recipient, "several servers"),
     reply("recipient not found", Recipient, "Exchange"),
+    reply("recipient validation | recipient check | validate recipient", Recipient, "several servers"),
+    reply("account is unavailable | account unavailable | domain not active", Recipient, "Facebook, XO"),
+    reply("account suspended | user suspended | mailbox suspended", Recipient, "several servers"),
     reply("unknown in", Recipient, "Postfix smtpd, table of recipients"),
     reply("recipient temporarily unavailable", Recipient, "Mimecast"),
     reply("mailbox unavailable", Recipient, "RFC 5321"),
 
     // Replies of a server in trouble.
+    reply("queue is full | disk is full | spool is full", Busy, "several servers"),
     reply("too many connections", Busy, "Postfix postscreen, Sendmail"),
     reply("all server ports are busy | all screening ports are busy", Busy, "Postfix postscreen"),
     reply("service currently unavailable", Busy, "Postfix postscreen"),
@@ -371,6 +412,29 @@ pub const BY_WORDS: &[Row] = &[
     reply("load", Busy, "Sendmail, Exim"),
     reply("shutting down", Busy, "Dovecot, Sendmail"),
     reply("error in processing", Busy, "amavis"),
+    reply("milter | not responding | out of memory | disk full | resources unavailable | overloaded", Busy, "Sendmail, qmail, Yahoo"),
+];
+
+/// Replies that only ask to come again: greylisting in the words of many. They are asked for where the
+/// enhanced status code is absent, says nothing (`4.0.0`) or names a policy (`4.7.0`, `4.7.1`). `code` is
+/// the reply code here: 421 ends a session and 452 is about space, so they speak of the server.
+#[rustfmt::skip]
+pub const LATER: &[Row] = &[
+    coded("450", "try again | try later | retry later | please retry | come back | deferred", Greylisted, "policy services"),
+    coded("451", "try again | try later | retry later | please retry | come back | deferred", Greylisted, "rspamd, milters, Barracuda"),
+];
+
+/// Words that many texts have, asked for where the enhanced status code is absent or says nothing
+/// (`4.0.0`). `code` is the beginning of the reply code here.
+#[rustfmt::skip]
+pub const VAGUE: &[Row] = &[
+    coded("4", " is full", Mailbox, "several servers: the mailbox of ADDRESS is full"),
+    coded("4", "connection refused | connect to | timed out", Busy, "a server about another one behind it"),
+    coded("", "recipient address rejected", Recipient, "Postfix smtpd, policy services"),
+    coded("", "not allowed | refused", Blocked, "several servers"),
+    coded("421", "too many", Busy, "Exim and others: the server has too many sessions of all clients"),
+    coded("", "too many", Throttled, "several servers"),
+    coded("", "unavailable", Busy, "several servers"),
 ];
 
 /// The table of codes, asked when no words decide. The names are those of the registry of enhanced status
@@ -399,6 +463,9 @@ pub const BY_CODE: &[CodeRow] = &[
     by(Said::Reply, "5.1", Recipient, "addressing status; soft_bounce"),
     by(Said::Reply, "5.2", Mailbox, "mailbox status; soft_bounce"),
     by(Said::Reply, "5.7", Blocked, "security or policy status; soft_bounce"),
+    by(Said::Reply, "220", Busy, "a greeting or reply that SMTP does not allow; smtp_trouble.c, protocol error"),
+    by(Said::Reply, "250", Busy, "the same"),
+    by(Said::Reply, "420", Busy, "no code of RFC 5321; Yahoo, Barracuda"),
     by(Said::Reply, "421", Busy, "service not available, closing channel; RFC 5321"),
     by(Said::Reply, "432", Busy, "a password transition, or Exchange's mailbox store"),
     by(Said::Reply, "450", Recipient, "mailbox unavailable; RFC 5321"),
@@ -408,6 +475,7 @@ pub const BY_CODE: &[CodeRow] = &[
     by(Said::Reply, "530", Authentication, "authentication required; RFC 4954"),
     by(Said::Reply, "535", Authentication, "credentials invalid; RFC 4954"),
     by(Said::Reply, "550", Recipient, "mailbox unavailable; RFC 5321, soft_bounce"),
+    by(Said::Reply, "553", Blocked, "mailbox name not allowed; RFC 5321, used against senders"),
     by(Said::Reply, "554", Blocked, "no SMTP service here; RFC 5321"),
     by(Said::Postfix, "4.1.8", Blocked, "bad sender's system address"),
     by(Said::Postfix, "4.1", Recipient, "addressing status"),

@@ -39,3 +39,11 @@ fn of_other_reasons_at_least_95_in_100_are_judged_rightly() {
     println!("{wrong:#?}");
     assert!(wrong.len() * 100 <= rows * 5, "{wrong:#?}");
 }
+
+#[test]
+fn of_a_second_list_at_least_95_in_100_are_judged_rightly() {
+    let (wrong, rows) = wrong(include_str!("../corpus/causes/holdout-2.tsv"));
+    assert!(rows >= 300, "{rows}");
+    println!("{wrong:#?}");
+    assert!(wrong.len() * 100 <= rows * 5, "{wrong:#?}");
+}
