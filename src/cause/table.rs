@@ -412,7 +412,7 @@ pub const BY_WORDS: &[Row] = &[
     reply("load", Busy, "Sendmail, Exim"),
     reply("shutting down", Busy, "Dovecot, Sendmail"),
     reply("error in processing", Busy, "amavis"),
-    reply("milter | not responding | out of memory | disk full | resources unavailable | overloaded", Busy, "Sendmail, qmail, Yahoo"),
+    reply("milter | not responding | out of memory | disk full | resources unavailable", Busy, "Sendmail, qmail, Yahoo"),
 ];
 
 /// Replies that only ask to come again: greylisting in the words of many. They are asked for where the
