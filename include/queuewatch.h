@@ -1423,8 +1423,9 @@ qw_status qw_watch_snapshot(qw_watch *watch,
 
 /**
  * Returns the verdict of this moment by the rules in `options`, or, if NULL, in those of qw_watch_open. It
- * costs the same for any number of messages; its long output lacks the table of domains by age, which qw_check
- * of qw_watch_snapshot has. Free it with qw_verdict_free. Errors: as qw_watch_dispatch and qw_check. Since 0.1.
+ * costs the same for any number of messages, except that default rules on causes, senders and logins read a
+ * sample of deferred mail after it has changed, for at most one hundredth of the time. Its long output lacks
+ * the table of domains by age, which qw_check of qw_watch_snapshot has. Free it with qw_verdict_free. Errors: as qw_watch_dispatch and qw_check. Since 0.1.
  */
 QW_API
 QW_WARN_UNUSED

@@ -17,6 +17,7 @@ use crate::scan::Depth;
 use crate::snapshot::name_counts::{Count, Names};
 use crate::snapshot::origins;
 use crate::snapshot::reasons::Reasons;
+use crate::snapshot::sample::CausesKnown;
 use crate::snapshot::spread::Spread;
 use crate::snapshot::{
     CauseCounts, InstanceSnapshot, Previous, QueueTables, Snapshot, Tally, Wanted,
@@ -197,9 +198,10 @@ impl Measure {
     /// The sample that stands in for all delay reasons of deferred mail, if those were not read.
     fn sample(&self, taken: &InstanceSnapshot) -> Option<Sample> {
         let deferred = self.subject == Subject::Queue(Queue::Deferred);
+        let known = CausesKnown::of(taken, Queue::Deferred);
         taken
             .sample
-            .filter(|_| deferred && !taken.reads_all_reasons())
+            .filter(|_| deferred && known != Some(CausesKnown::All))
     }
 
     /// Evaluates this measure of deferred mail from the delay reasons that are known, all or a sample, without

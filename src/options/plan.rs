@@ -66,6 +66,15 @@ impl Options {
         self.rules.iter().any(|rule| rule.measure.needs_rows())
     }
 
+    /// Returns true if a default rule judges delay reasons of `snapshot`, so that it needs a sample of them.
+    ///
+    /// # Errors
+    /// If a rule contradicts another option.
+    pub(crate) fn judges_reasons(&self, snapshot: &Snapshot) -> Result<bool> {
+        let about = |rule: &Rule| rule.default && rule.is_about_reasons();
+        Ok(!self.counts && self.rules(snapshot)?.iter().any(about))
+    }
+
     /// The rules of a check of `snapshot`: those given, else the defaults.
     pub(super) fn rules(&self, snapshot: &Snapshot) -> Result<Vec<Rule>> {
         let given = self.given_rules()?;

@@ -48,7 +48,11 @@ impl Latest {
 
     /// Takes in `message` if it is among the last.
     pub(crate) fn see(&mut self, message: &Message<'_>) {
-        let changed = message.inode.changed;
+        self.add(message.inode.changed, message.queue_id, message.directory);
+    }
+
+    /// Takes in the message `queue_id` of `directory` whose file changed at `changed`, if it is among the last.
+    pub(crate) fn add(&mut self, changed: i64, queue_id: &[u8], directory: &Path) {
         let full = self.heap.len() >= self.most;
         let is_late = self
             .heap
@@ -57,10 +61,10 @@ impl Latest {
         if self.most == 0 || full && !is_late {
             return;
         }
-        let directory = self.number(message.directory);
+        let directory = self.number(directory);
         self.put(Tried {
             changed,
-            queue_id: message.queue_id.into(),
+            queue_id: queue_id.into(),
             directory,
         });
     }

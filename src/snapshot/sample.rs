@@ -7,11 +7,14 @@
 use std::sync::{Arc, Mutex};
 
 use super::contribution::Bounds;
-use super::counter::{Common, Counter};
-use super::tables::{Tables, Wanted};
-use super::{InstanceSnapshot, Request, Snapshot};
+use super::counter::{Common, Counter, Examples};
+use super::logins::Logins;
+use super::tables::{CauseCounts, Tables, Wanted};
+use super::{InstanceSnapshot, Names, Request, Snapshot, Why};
 use crate::clock::Deadline;
+use crate::instance::Instance;
 use crate::postfix::queue::Queue;
+use crate::scan::latest::Latest;
 use crate::scan::{Depth, Plan, Spool};
 
 /// The most messages of one instance whose logs are read for the sample. Two thousand logs take some
@@ -53,6 +56,11 @@ impl InstanceSnapshot {
         self.wanted.reasons && self.plan.depth(Queue::Deferred) == Some(Depth::Reasons)
     }
 
+    /// Returns true if `queue` has the exact sums of its causes, from all of its logs.
+    fn knows_all_causes(&self, queue: Queue) -> bool {
+        CausesKnown::of(self, queue) == Some(CausesKnown::All)
+    }
+
     /// Reads the sample, unless all reasons are known, one was read already, or only names were counted.
     pub(crate) fn take_sample(&mut self, now: i64, deadline: Deadline) {
         let only_names = self.plan.depth(Queue::Deferred) == Some(Depth::Names);
@@ -70,6 +78,60 @@ impl InstanceSnapshot {
         let Ok(spool) = Spool::of(&self.instance) else {
             return;
         };
+        let sampled = Sampled::read(&self.instance, &spool, &self.latest, now, deadline);
+        self.put_sample(&sampled);
+    }
+
+    /// Takes in what `sampled` says, except for what is known of all deferred mail.
+    pub(crate) fn put_sample(&mut self, sampled: &Sampled) {
+        let all_reasons = self.reads_all_reasons();
+        let all_causes = self.knows_all_causes(Queue::Deferred);
+        let looked = sampled.messages;
+        let of = self.tally(Queue::Deferred).messages.max(looked);
+        if !all_reasons {
+            let tables: &mut Tables = Arc::make_mut(&mut self.tables);
+            let to = &mut tables[Queue::Deferred];
+            to.reasons = sampled.reasons.clone();
+            if !all_causes {
+                to.causes = sampled.causes;
+                to.unexplained = sampled.unexplained;
+            }
+        }
+        self.impatient_senders = sampled.senders.clone();
+        self.logins = sampled.logins.clone();
+        self.examples = sampled.examples.clone();
+        // With all reasons read, only a part that is missing is worth a word.
+        if !all_reasons || looked < of {
+            self.sample = Some(Sample {
+                messages: looked,
+                of,
+            });
+        }
+    }
+}
+
+/// What the messages say that were tried last.
+#[derive(Clone, Debug)]
+pub(crate) struct Sampled {
+    reasons: Names<Why>,
+    causes: CauseCounts,
+    unexplained: u64,
+    senders: Names<u64>,
+    logins: Logins,
+    examples: Examples,
+    /// How many of them there still were.
+    messages: u64,
+}
+
+impl Sampled {
+    /// Reads the messages of `latest` in the `spool` of `instance` with their logs, until `deadline`.
+    pub(crate) fn read(
+        instance: &Instance,
+        spool: &Spool,
+        latest: &Latest,
+        now: i64,
+        deadline: Deadline,
+    ) -> Sampled {
         let wanted = Wanted {
             reasons: true,
             causes: true,
@@ -77,37 +139,36 @@ impl InstanceSnapshot {
         };
         let common = Common {
             now,
-            bounds: Bounds::new(now, None, &self.instance.settings),
-            settings: &self.instance.settings,
-            classifier: Arc::clone(&self.instance.classifier),
+            bounds: Bounds::new(now, None, &instance.settings),
+            settings: &instance.settings,
+            classifier: Arc::clone(&instance.classifier),
             wanted,
             plan: Plan::new(Queue::Deferred.into(), Depth::Reasons),
             tables: Mutex::default(),
             latest: 0,
         };
         let mut counter = Counter::new(&common);
-        self.latest
-            .read(&spool, Queue::Deferred, deadline, &mut counter);
+        latest.read(spool, Queue::Deferred, deadline, &mut counter);
         counter.hand_over();
         let senders = std::mem::take(&mut counter.impatient_senders);
-        self.logins = std::mem::take(&mut counter.logins);
-        self.examples = std::mem::take(&mut counter.examples);
-        let looked = counter.tallies[Queue::Deferred.index()].messages;
+        let logins = std::mem::take(&mut counter.logins);
+        let examples = std::mem::take(&mut counter.examples);
+        let messages = counter.tallies[Queue::Deferred.index()].messages;
         drop(counter);
-        let read = common
+        let mut tables = common
             .tables
             .into_inner()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let tables: &mut Tables = Arc::make_mut(&mut self.tables);
-        let (to, from) = (&mut tables[Queue::Deferred], &read[Queue::Deferred]);
-        to.reasons = from.reasons.clone();
-        to.causes = from.causes;
-        to.unexplained = from.unexplained;
-        self.impatient_senders = senders;
-        self.sample = Some(Sample {
-            messages: looked,
-            of: self.tally(Queue::Deferred).messages.max(looked),
-        });
+        let table = &mut tables[Queue::Deferred];
+        Sampled {
+            reasons: std::mem::take(&mut table.reasons),
+            causes: table.causes,
+            unexplained: table.unexplained,
+            senders,
+            logins,
+            examples,
+            messages,
+        }
     }
 }
 

@@ -68,6 +68,8 @@ pub(super) struct Entry {
     pub(super) directory_id: DirectoryId,
     /// The modification time: for a deferred file the next retry. Times beyond 32 bits are clamped.
     pub(super) mtime: u32,
+    /// The time of the last change of the inode, clamped as well: of a deferred file the last try.
+    pub(super) changed: u32,
     flags: u16,
     pub(super) mode: u16,
     name: [u8; SHORT_NAME],
@@ -324,6 +326,7 @@ impl Ledger {
             list: NONE,
             directory_id,
             mtime: 0,
+            changed: 0,
             flags: 0,
             mode: 0,
             name: [0; SHORT_NAME],
@@ -462,6 +465,7 @@ impl Ledger {
         entry.flags = flags;
         entry.mode = file.inode.mode as u16;
         entry.mtime = seconds(file.inode.mtime);
+        entry.changed = seconds(file.inode.changed);
     }
 
     fn hold_list(&mut self, parts: &[Part]) -> Id {
@@ -581,10 +585,11 @@ impl Ledger {
     }
 
     /// Updates an entry from its inode.
-    pub(super) fn set_inode(&mut self, id: EntryId, mode: u32, mtime: i64) {
+    pub(super) fn set_inode(&mut self, id: EntryId, inode: Inode) {
         let entry = self.entry_mut(id);
-        entry.mode = mode as u16;
-        entry.mtime = seconds(mtime);
+        entry.mode = inode.mode as u16;
+        entry.mtime = seconds(inode.mtime);
+        entry.changed = seconds(inode.changed);
     }
 
     /// Returns the number of texts in the pools. Tests check that none leaks.

@@ -30,6 +30,7 @@ mod observer;
 mod pending;
 mod reconcile;
 mod rescan;
+mod sample;
 mod snapshot;
 mod totals;
 mod tracked;
@@ -54,7 +55,7 @@ use crate::error::{Error, Result};
 use crate::instance::Instance;
 use crate::options::{Options, Purpose};
 use crate::postfix::queue::Queue;
-use crate::rules::Verdict;
+use crate::rules::{State, Verdict};
 use crate::scan::{Depth, Spool};
 use crate::snapshot::{Request, Snapshot};
 use crate::sys::{self, Noatime, SinceBoot};
@@ -470,12 +471,18 @@ impl Watch {
     /// As [`Watch::dispatch`].
     pub fn snapshot(&mut self) -> Result<Snapshot> {
         self.catch_up()?;
-        Ok(self.take(Extent::Whole))
+        let mut snapshot = self.take(Extent::Whole);
+        if self.options.judges_reasons(&snapshot)? {
+            self.put_samples(&mut snapshot);
+        }
+        Ok(snapshot)
     }
 
     /// Returns the verdict of this moment by the rules of `options`: those of the watch, or others that need no
     /// more data. It costs the same for any number of messages, unless a rule is about `domains`, `ours` or
-    /// `theirs`. Its long output lacks the tables by domain, which only [`Watch::snapshot`] has.
+    /// `theirs`. Default rules on causes, senders and logins, and the words that explain a breach, take a sample
+    /// of the mail that was tried last: again when deferred mail has changed, but at most one hundredth of the
+    /// time. Its long output lacks the tables by domain, which only [`Watch::snapshot`] has.
     ///
     /// # Errors
     /// As [`Watch::dispatch`], or if a rule contradicts another option.
@@ -485,8 +492,15 @@ impl Watch {
             true => Extent::Whole,
             false => Extent::ForRules,
         };
-        let snapshot = self.take(taken);
+        let mut snapshot = self.take(taken);
+        let judged = options.judges_reasons(&snapshot)?;
+        if judged {
+            self.put_samples(&mut snapshot);
+        }
         let verdict = options.check(&snapshot)?;
+        if !judged && matches!(verdict.state, State::Warning | State::Critical) {
+            self.put_samples(&mut snapshot);
+        }
         Ok((snapshot, verdict))
     }
 

@@ -21,6 +21,8 @@ pub(super) struct Totals {
     pub(super) wanted: Wanted,
     queues: [Sums<Seconds>; Queue::ALL.len()],
     tables: Arc<Tables>,
+    /// How often deferred mail has changed, for who read it.
+    pub(super) deferrals: u64,
 }
 
 /// Recipients of any age. Only a whole snapshot counts ages.
@@ -39,6 +41,7 @@ impl Totals {
             wanted,
             queues: Default::default(),
             tables: Arc::default(),
+            deferrals: 0,
         }
     }
 
@@ -51,6 +54,7 @@ impl Totals {
         settings: &Settings,
         sign: Sign,
     ) {
+        self.deferrals += u64::from(queue == Queue::Deferred);
         let one = Contribution::of(queue, &ledger.facts(id));
         self.queues[queue.index()].change(&one, sign);
         if ledger.entry(id).has_envelope() {
@@ -106,6 +110,7 @@ impl Totals {
 
     /// Adds the inode of an entry, or subtracts it again: a next retry or a mode has changed.
     pub(super) fn apply_inode(&mut self, entry: &Entry, queue: Queue, sign: Sign) {
+        self.deferrals += u64::from(queue == Queue::Deferred);
         let mtime = entry.is_message().then_some(i64::from(entry.mtime));
         let one = Contribution::of_inode(queue, u32::from(entry.mode), mtime);
         self.queues[queue.index()].change(&one, sign);

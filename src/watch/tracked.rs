@@ -12,6 +12,7 @@ use inotify::Inotify;
 use super::about::About;
 use super::ledger::{DirectoryId, EntryId, Ledger};
 use super::observer::{Facts, FileCapture};
+use super::sample::KeptSample;
 use super::totals::Totals;
 use super::watch_set::{self, Blindness, DirectoryKind, WatchSet};
 use crate::instance::Instance;
@@ -35,6 +36,8 @@ pub(super) struct TrackedSpool {
     pub(super) identity: Option<(u64, u64)>,
     /// Gaps from directories that could not be opened.
     pub(super) gaps: Vec<Gap>,
+    /// What the deferred messages said that were tried last, if somebody asked.
+    pub(super) sample: Option<KeptSample>,
     /// The time at which it was first opened.
     pub(super) clock: Instant,
 }
@@ -51,6 +54,7 @@ impl TrackedSpool {
             spool,
             files: FileReader::default(),
             gaps: Vec::new(),
+            sample: None,
             clock: Instant::now(),
         }
     }
@@ -265,7 +269,7 @@ impl Tracked {
         spool
             .totals
             .apply_inode(self.ledger.entry(id), queue, Sign::Remove);
-        self.ledger.set_inode(id, inode.mode, inode.mtime);
+        self.ledger.set_inode(id, inode);
         spool
             .totals
             .apply_inode(self.ledger.entry(id), queue, Sign::Add);

@@ -5,13 +5,16 @@ use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use crate::support::spool::Spool;
+use queuewatch::clock;
 use queuewatch::drill::{self, Delay, QueueFile};
 use queuewatch::options::{Options, Purpose};
-use queuewatch::rules::State;
+use queuewatch::rules::{State, Verdict};
 use queuewatch::snapshot::Wanted;
 use queuewatch::sys::Disk;
+use queuewatch::watch::Watch;
 use rustix::fs::{FlockOperation, flock};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_check_postfix_queue");
@@ -126,7 +129,38 @@ impl Host {
         (output.status.code().expect("no signal"), text)
     }
 
+    /// A watch of the spool at rest finds what a check finds: for the rules of `queuewatch watch`, and for a
+    /// host that reads everything through the library.
+    fn watch_agrees(&self) {
+        let mut options = Options::default();
+        let config = self.config.path().as_os_str().as_encoded_bytes();
+        options
+            .set("config-directory", config)
+            .expect("a directory");
+        options
+            .set("now", NOW.to_string().as_bytes())
+            .expect("a time");
+        let words = |verdict: &Verdict| -> Vec<String> {
+            let findings = verdict.findings.iter();
+            findings.map(|finding| finding.text()).collect()
+        };
+        let scanned = options
+            .scan(Purpose::Check(Wanted::default()))
+            .and_then(|snapshot| options.check(&snapshot))
+            .expect("a verdict");
+        for purpose in [Purpose::Check(Wanted::default()), Purpose::Everything] {
+            let mut watch = Watch::open(&options, purpose).expect("a watch");
+            let (_, live) = watch.check(&options).expect("a verdict");
+            assert_eq!(words(&live), words(&scanned), "{purpose:?}");
+            assert_eq!(live.state, scanned.state);
+            let snapshot = watch.snapshot().expect("a snapshot");
+            let whole = options.check(&snapshot).expect("a verdict");
+            assert_eq!(words(&whole), words(&scanned), "{purpose:?}");
+        }
+    }
+
     fn is_quiet(&self) {
+        self.watch_agrees();
         let (code, text) = self.check(&[]);
         assert!(
             code == 0 && text.starts_with("POSTFIX QUEUE OK: "),
@@ -135,6 +169,7 @@ impl Host {
     }
 
     fn tells(&self, state: State, part: &str) {
+        self.watch_agrees();
         let (code, text) = self.check(&[]);
         let first = text.lines().next().unwrap_or_default();
         let words = first.split(" | ").next().unwrap_or_default();
@@ -249,6 +284,97 @@ fn a_hacked_account_is_told_by_name() {
         State::Warning,
         "deferred.top_sender is 600 (hacked@client.example) (warning 499)",
     );
+}
+
+#[test]
+fn each_default_on_causes_is_told() {
+    let relay = "host smtp.relay.example[192.0.2.1] said: 530 5.7.0 Authentication required";
+    let refused = "host mx.d.example[192.0.2.1] refused to talk to me: 554 poor reputation";
+    #[rustfmt::skip]
+    let rows = [
+        (1, State::Critical, "4.4.1", "connect to 127.0.0.1[127.0.0.1]:10024: Connection refused", "deferred.cause(filter) is 1 (critical 0)"),
+        (1, State::Critical, "4.3.0", "unknown mail transport error", "deferred.cause(configuration) is 1 (critical 0)"),
+        (1, State::Critical, "4.3.0", "queue file write error", "deferred.cause(storage) is 1 (critical 0)"),
+        (1, State::Critical, "4.7.0", relay, "deferred.cause(authentication) is 1 (critical 0)"),
+        (1, State::Critical, "4.4.1", "connect to smtp.relay.example[192.0.2.1]:587: Connection timed out", "deferred.cause(relay) is 1 (critical 0)"),
+        (5, State::Warning, "4.3.0", "alias database unavailable", "deferred.cause(delivery) is 5 (warning 4)"),
+        (10, State::Warning, "4.0.0", refused, "deferred.cause(blocked) is 10 (warning 9)"),
+        (100, State::Critical, "4.0.0", refused, "deferred.cause(blocked) is 100 (critical 99)"),
+    ];
+    for (count, state, status, reason, part) in rows {
+        let mut host = Host::healthy("");
+        for number in 0..count {
+            let start = QueueFile::cleanup(NOW - 10 * MINUTE, 0);
+            let domain = format!("d{number}.example");
+            host.message(
+                "deferred",
+                start,
+                "u{}@client.example",
+                &domain,
+                status,
+                reason,
+            );
+        }
+        host.tells(state, part);
+    }
+}
+
+#[test]
+fn a_watch_hears_of_a_cause_and_of_its_end() {
+    let mut host = Host::healthy("");
+    let mut options = Options::default();
+    let config = host.config.path().as_os_str().as_encoded_bytes();
+    options
+        .set("config-directory", config)
+        .expect("a directory");
+    let mut watch = Watch::open(&options, Purpose::Check(Wanted::default())).expect("a watch");
+    let mut becomes = |state: State| {
+        let begin = Instant::now();
+        loop {
+            let (_, verdict) = watch.check(&options).expect("a verdict");
+            if verdict.state == state {
+                return verdict;
+            }
+            assert!(begin.elapsed() < Duration::from_secs(60), "{verdict:?}");
+            watch
+                .wait(Some(Duration::from_millis(100)))
+                .expect("a wait");
+            watch.dispatch().expect("no trouble");
+        }
+    };
+    becomes(State::Ok);
+    let start = QueueFile::cleanup(clock::now() - MINUTE, 0);
+    let reason = "connect to 127.0.0.1[127.0.0.1]:10024: Connection refused";
+    host.message(
+        "deferred",
+        start,
+        "a@client.example",
+        "d.example",
+        "4.4.1",
+        reason,
+    );
+    let verdict = becomes(State::Critical);
+    let found = verdict.findings[0].text();
+    assert_eq!(found, "deferred.cause(filter) is 1 (critical 0)");
+    let id = format!("{:06X}7F", host.messages);
+    fs::remove_file(host.spool.path().join(format!("deferred/0/{id}"))).expect("a file");
+    fs::remove_file(host.spool.path().join(format!("defer/0/{id}"))).expect("a log");
+    becomes(State::Ok);
+}
+
+#[test]
+fn many_destinations_that_cannot_be_reached_are_told() {
+    for (count, state, level) in [
+        (10, State::Warning, "warning 9"),
+        (25, State::Critical, "critical 24"),
+    ] {
+        let mut host = Host::healthy("");
+        for number in 0..count {
+            let domain = format!("d{number}.example");
+            host.mail("deferred", 1, 10 * MINUTE, "u{}@client.example", &domain);
+        }
+        host.tells(state, &format!("deferred.cause(ours) is {count} (unreachable of {count} unrelated domains) ({level})"));
+    }
 }
 
 #[test]
