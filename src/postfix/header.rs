@@ -4,6 +4,10 @@
 //! the length of its source, and whoever shows it escapes it.
 #![deny(clippy::arithmetic_side_effects)]
 
+use std::ops::Range;
+
+use super::charset;
+
 /// The longest unfolded header that is held, in bytes. The rest of a longer one is dropped.
 pub const MAX_HEADER: usize = 4096;
 /// How many bytes of headers are read of one message. Headers behind them are ignored.
@@ -54,35 +58,74 @@ pub fn value<'h>(line: &'h [u8], name: &str) -> Option<&'h [u8]> {
     Some(rest.strip_prefix(b":")?.trim_ascii())
 }
 
-/// Returns `value` with its encoded words decoded: those in UTF-8, US-ASCII and ISO-8859-1. Blanks between
-/// two encoded words are dropped.
+/// Returns `value` with its encoded words decoded, if their charset is known (see `charset`). Blanks between
+/// two encoded words are dropped. Words of one charset that follow each other are decoded together: many
+/// programs cut in the middle of a character.
 pub fn decoded(value: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(value.len());
     let mut rest = value;
-    let mut after_word = false;
+    // The words that wait to be decoded.
+    let mut words: Option<Words<'_>> = None;
     while let Some(at) = memchr::memmem::find(rest, b"=?") {
         let (before, from) = rest.split_at(at);
-        let Some((word, length)) = encoded_word(from) else {
+        let Some((charset, bytes, length)) = encoded_word(from) else {
             let (mark, behind) = from.split_at(2.min(from.len()));
+            Words::end(&mut words, value, &mut out);
             out.extend_from_slice(before);
             out.extend_from_slice(mark);
             rest = behind;
-            after_word = false;
             continue;
         };
-        if !after_word || !before.trim_ascii().is_empty() {
-            out.extend_from_slice(before);
+        let behind = from.get(length..).unwrap_or_default();
+        let begin = value.len().saturating_sub(from.len());
+        let end = value.len().saturating_sub(behind.len());
+        let follows = words.is_some() && before.trim_ascii().is_empty();
+        match &mut words {
+            Some(words) if follows && words.charset.eq_ignore_ascii_case(charset) => {
+                words.bytes.extend_from_slice(&bytes);
+                words.place.end = end;
+            }
+            _ => {
+                Words::end(&mut words, value, &mut out);
+                if !follows {
+                    out.extend_from_slice(before);
+                }
+                words = Some(Words {
+                    charset,
+                    bytes,
+                    place: begin..end,
+                });
+            }
         }
-        out.extend_from_slice(&word);
-        after_word = true;
-        rest = from.get(length..).unwrap_or_default();
+        rest = behind;
     }
+    Words::end(&mut words, value, &mut out);
     out.extend_from_slice(rest);
     out
 }
 
-/// Decodes the encoded word at the start of `text`. Returns it and its length in `text`.
-fn encoded_word(text: &[u8]) -> Option<(Vec<u8>, usize)> {
+/// Encoded words of one charset that follow each other.
+struct Words<'h> {
+    charset: &'h [u8],
+    bytes: Vec<u8>,
+    /// Where they stand in the header.
+    place: Range<usize>,
+}
+
+impl Words<'_> {
+    /// Adds the words to `out`: decoded, or as they stand in `value` if their charset is not known.
+    fn end(words: &mut Option<Self>, value: &[u8], out: &mut Vec<u8>) {
+        if let Some(words) = words.take() {
+            match charset::to_utf8(words.charset, words.bytes) {
+                Some(text) => out.extend_from_slice(&text),
+                None => out.extend_from_slice(value.get(words.place).unwrap_or_default()),
+            }
+        }
+    }
+}
+
+/// Reads the encoded word at the start of `text`. Returns its charset, its bytes, and its length in `text`.
+fn encoded_word(text: &[u8]) -> Option<(&[u8], Vec<u8>, usize)> {
     let inner = text.get(2..)?;
     let charset_end = memchr::memchr(b'?', inner)?;
     let charset = inner.get(..charset_end)?;
@@ -103,15 +146,7 @@ fn encoded_word(text: &[u8]) -> Option<(Vec<u8>, usize)> {
     let length = charset_end.checked_add(end)?.checked_add(7)?;
     // A language may follow the charset (RFC 2231).
     let charset = charset.split(|byte| *byte == b'*').next()?;
-    let is = |name: &str| charset.eq_ignore_ascii_case(name.as_bytes());
-    if is("utf-8") || is("us-ascii") {
-        return Some((bytes, length));
-    }
-    if is("iso-8859-1") {
-        let text: String = bytes.iter().map(|byte| char::from(*byte)).collect();
-        return Some((text.into_bytes(), length));
-    }
-    None
+    Some((charset, bytes, length))
 }
 
 fn quoted_printable(data: &[u8]) -> Option<Vec<u8>> {
@@ -179,7 +214,13 @@ mod tests {
             ("=?iso-8859-1?q?=E4?= x", "\u{e4} x"),
             ("=?utf-8*en?Q?a?=", "a"),
             ("a =?utf-8?Q?b?= =?utf-8?Q?c?= d", "a bc d"),
-            ("=?koi8-r?B?8NLJ?=", "=?koi8-r?B?8NLJ?="),
+            (
+                "=?x-own?B?8NLJ?= =?x-own?Q?a?= b",
+                "=?x-own?B?8NLJ?= =?x-own?Q?a?= b",
+            ),
+            ("=?utf-8?Q?a=C3?= =?UTF-8?Q?=A9b?=", "a\u{e9}b"),
+            ("=?utf-8?Q?a?= =?iso-8859-1?Q?=E4?=c", "a\u{e4}c"),
+            ("=?utf-8?Q?a?= =?x-own?Q?b?= c", "a=?x-own?Q?b?= c"),
             ("=?utf-8?X?a?=", "=?utf-8?X?a?="),
             ("=?utf-8?Q?=zz?=", "=?utf-8?Q?=zz?="),
             ("=?utf-8?Q?a", "=?utf-8?Q?a"),

@@ -30,6 +30,7 @@
 pub mod address;
 pub mod body;
 mod buffered;
+mod charset;
 pub mod defer_log;
 pub mod delay_reason;
 pub mod envelope;
