@@ -85,6 +85,16 @@ impl Logins {
         }
     }
 
+    /// The same under the names that `rename` gives.
+    #[must_use]
+    pub(crate) fn renamed(&self, rename: impl Fn(&[u8]) -> Vec<u8>) -> Logins {
+        let rows = self.0.iter();
+        Logins(
+            rows.map(|(login, one)| (rename(login).into(), one.clone()))
+                .collect(),
+        )
+    }
+
     /// Each login with the messages that count.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], u64)> {
         self.0.iter().map(|(login, one)| {

@@ -102,6 +102,19 @@ impl<C: Count> Names<C> {
         self.others += &other.others;
     }
 
+    /// The same counts under the names that `rename` gives.
+    #[must_use]
+    pub(crate) fn renamed(&self, mut rename: impl FnMut(&[u8]) -> Vec<u8>) -> Self {
+        let mut renamed = Names {
+            others: self.others.clone(),
+            ..Names::default()
+        };
+        for (name, count) in &self.counts {
+            renamed.add(&rename(name), count);
+        }
+        renamed
+    }
+
     /// Returns the number of names.
     pub fn len(&self) -> usize {
         self.counts.len()

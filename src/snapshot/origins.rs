@@ -25,6 +25,19 @@ fn parts(key: &[u8]) -> (&[u8], &[u8]) {
     (login, rest.get(1..).unwrap_or_default())
 }
 
+/// The key with another login and client.
+pub(crate) fn renamed(
+    key: &[u8],
+    login: impl Fn(&[u8]) -> Vec<u8>,
+    client: impl Fn(&[u8]) -> Vec<u8>,
+) -> Vec<u8> {
+    let (old_login, old_client) = parts(key);
+    let mut renamed = login(old_login);
+    renamed.push(0);
+    renamed.extend(client(old_client));
+    renamed
+}
+
 /// Returns the messages by login over several tables.
 pub(crate) fn by_login<'t>(
     tables: impl Iterator<Item = &'t QueueTables>,

@@ -178,6 +178,16 @@ pub(crate) fn make_key_as(
     key.splice(..0, head);
 }
 
+/// The key of which `rename` has changed domain, code, reason or next hop.
+pub(crate) fn renamed(key: &[u8], rename: impl Fn(&mut Reason)) -> Vec<u8> {
+    let mut row = Reason::of(key, &Why::default());
+    rename(&mut row);
+    let marked = key.splitn(4, |byte| *byte == 0).nth(2).unwrap_or_default();
+    let mark = marked.get(..2).unwrap_or(marked);
+    let hop = [mark, &row.next_hop].concat();
+    [&row.code[..], &row.domain, &hop, &row.reason].join(&0)
+}
+
 /// One row of why mail waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {

@@ -142,6 +142,31 @@ fn commands() -> Vec<Vec<&'static str>> {
         &["reasons", "--raw"],
         &["reasons", "--raw", "--json"],
         &["reasons", "--by", "next-hop"],
+        &["report"],
+        // Findings name who they are about.
+        &[
+            "report",
+            "-w",
+            "hold.top_sender=0",
+            "-w",
+            "hold.top_client=0",
+            "-w",
+            "deferred.top_login=0",
+        ],
+        &[
+            "report",
+            "-w",
+            "hold.sender(zqxsender@send.example)=0",
+            "-w",
+            "deferred.login(zqxlogin)=0",
+        ],
+        &[
+            "report",
+            "-w",
+            "deferred.client(203.0.113.71)=0",
+            "-w",
+            "deferred.top_domain=0",
+        ],
     ]
     .map(<[&str]>::to_vec)
     .to_vec();

@@ -4,16 +4,18 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
 
+use queuewatch::anonymize::Anonymizer;
 use queuewatch::error::{Error, Result};
 use queuewatch::files::atomic;
 use queuewatch::instance::Instance;
 use queuewatch::listing::{ListOutcome, ListRequest, Sort, list};
 use queuewatch::options::{Options, Purpose, Takes};
 use queuewatch::postfix::queue::QueueSet;
-use queuewatch::render::report::{OLDEST, OldMessage, oldest_message, page};
+use queuewatch::render::report::{OLDEST, OldMessage, anonymized, oldest_message, page};
 use queuewatch::rights;
 use queuewatch::scan::MessageRow;
 
+use crate::anonymize;
 use crate::args::{self, Flag, Word};
 use crate::{WHICH, of_library, print, tell_unread, tell_unread_of};
 
@@ -37,6 +39,7 @@ const FLAGS: [Flag; 1] = [Flag {
 
 pub(crate) fn flags() -> Vec<Flag> {
     let mut flags = FLAGS.to_vec();
+    flags.extend(anonymize::FLAGS);
     flags.extend(of_library(&[
         "warning", "critical", "defaults", "exclude", "causes",
     ]));
@@ -47,9 +50,11 @@ pub(crate) fn flags() -> Vec<Flag> {
 pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     let mut options = Options::default();
     let mut output: Option<PathBuf> = None;
+    let mut anonymize = anonymize::Asked::default();
     for word in words {
         match word {
             Word::Flag("output", value) => output = Some(args::file("output", value)?),
+            Word::Flag(name, value) if anonymize.take(name, &value)? => {}
             Word::Flag(name, value) => options.set(name, &value)?,
             Word::Plain(word) => {
                 let text = format!("{} is no option of report", word.to_string_lossy());
@@ -57,15 +62,21 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
             }
         }
     }
+    let anonymizer = anonymize.anonymizer()?;
     let read: Result<_> = rights::raised(|| {
         let snapshot = options.scan(Purpose::Everything)?;
         let verdict = options.check(&snapshot)?;
-        Ok((snapshot, verdict, oldest(&options)?))
+        let oldest = oldest(&options, anonymizer.as_ref())?;
+        Ok((snapshot, verdict, oldest))
     });
     rights::give_up();
-    let (snapshot, verdict, (oldest, outcome)) = read?;
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname");
+    let (mut snapshot, mut verdict, (oldest, outcome)) = read?;
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let host = host.filter(|_| anonymizer.is_none());
     let host = host.map_or("this host".to_owned(), |name| name.trim().to_owned());
+    if let Some(anonymizer) = &anonymizer {
+        anonymized(anonymizer, &mut snapshot, &mut verdict);
+    }
     let text = page(&snapshot, &verdict, &oldest, &host);
     match output {
         Some(path) => atomic::replace(&path, text.as_bytes(), MODE)?,
@@ -85,7 +96,10 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
 }
 
 /// The oldest messages of all queues, with their delay reasons.
-fn oldest(options: &Options) -> Result<(Vec<OldMessage>, ListOutcome)> {
+fn oldest(
+    options: &Options,
+    anonymizer: Option<&Anonymizer>,
+) -> Result<(Vec<OldMessage>, ListOutcome)> {
     let request = ListRequest {
         queues: options.queues().and(QueueSet::TOTAL),
         pick: options.pick()?.clone(),
@@ -99,7 +113,7 @@ fn oldest(options: &Options) -> Result<(Vec<OldMessage>, ListOutcome)> {
     };
     let found = Mutex::new(Vec::new());
     let take = |instance: &Instance, row: &MessageRow, _: &mut Vec<u8>| {
-        let message = oldest_message(instance, row);
+        let message = oldest_message(instance, row, anonymizer);
         let mut found = found
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);

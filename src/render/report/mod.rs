@@ -4,14 +4,17 @@
 //! hash. Without the script it is complete; the script sorts and filters tables. What a queue file or a log
 //! says is text and never markup.
 
+mod anonymous;
 mod chart;
 mod html;
 
 use std::fmt::Write as _;
 
+pub use anonymous::anonymized;
 use html::{Cell, Column, text};
 
 use super::{moment, next_step, plugin, status};
+use crate::anonymize::Anonymizer;
 use crate::cause::Cause;
 use crate::clock::Age;
 use crate::escape;
@@ -56,8 +59,22 @@ impl OldMessage {
     }
 }
 
-/// What the report says about `row`, a message of `instance` that was read with its delay reasons.
-pub fn oldest_message(instance: &Instance, row: &MessageRow) -> OldMessage {
+/// What the report says about `row`, a message of `instance` that was read with its delay reasons; its names
+/// are tokens of `anonymizer`, if there is one.
+pub fn oldest_message(
+    instance: &Instance,
+    row: &MessageRow,
+    anonymizer: Option<&Anonymizer>,
+) -> OldMessage {
+    let delay_of =
+        |row: &MessageRow| (0..row.recipient_count()).find(|at| row.delay(*at).is_some());
+    // Tokens would hide from the judgement which server speaks.
+    let judged = delay_of(row).and_then(|at| row.delay(at)).map(|delay| {
+        let judged = instance.classifier.judge(delay.status, delay.reason);
+        format!("{}, {}", judged.cause.name(), judged.acts.name())
+    });
+    let renamed = anonymizer.map(|anonymizer| anonymizer.row(row));
+    let row = renamed.as_ref().unwrap_or(row);
     let address = |address: &[u8]| match address {
         b"" => "MAILER-DAEMON".to_owned(),
         address => cut(&escape::json_text(address)),
@@ -67,13 +84,11 @@ pub fn oldest_message(instance: &Instance, row: &MessageRow) -> OldMessage {
     if more > 0 {
         to.push(format!("and {more} more"));
     }
-    let mut why = "no delay reason on record".to_owned();
-    let mut cause = String::new();
-    if let Some(delay) = (0..row.recipient_count()).find_map(|index| row.delay(index)) {
-        let judged = instance.classifier.judge(delay.status, delay.reason);
-        cause = format!("{}, {}", judged.cause.name(), judged.acts.name());
-        why = cut(&escape::json_text(delay.reason));
-    }
+    let delay = delay_of(row).and_then(|at| row.delay(at));
+    let why = delay.map_or_else(
+        || "no delay reason on record".to_owned(),
+        |delay| cut(&escape::json_text(delay.reason)),
+    );
     OldMessage {
         arrival: row.arrival(),
         cells: [
@@ -81,7 +96,7 @@ pub fn oldest_message(instance: &Instance, row: &MessageRow) -> OldMessage {
             row.queue.map_or(String::new(), |queue| queue.to_string()),
             address(&row.sender),
             to.join(", "),
-            cause,
+            judged.unwrap_or_default(),
             why,
         ],
         bytes: row.size,

@@ -1,0 +1,93 @@
+//! A snapshot and its verdict without the names of people, for a report that goes to a public ticket.
+//!
+//! The tables get tokens for names before anything is written, so every part of the page has them: findings,
+//! commands to run, tables. What stays is what [`crate::anonymize`] says: domains, queue IDs, figures; and the
+//! paths of this host, which name nobody.
+
+use std::sync::Arc;
+
+use crate::anonymize::Anonymizer;
+use crate::measure::{Argument, Kind, Measure};
+use crate::postfix::queue::Queue;
+use crate::rules::{Verdict, figure};
+use crate::snapshot::{Snapshot, Tables, origins, reasons};
+
+/// Replaces the names in `snapshot`, and in `verdict`, which judged it before.
+pub fn anonymized(anonymizer: &Anonymizer, snapshot: &mut Snapshot, verdict: &mut Verdict) {
+    for taken in &mut snapshot.instances {
+        let mut tables = Tables::default();
+        for queue in Queue::ALL {
+            let table = &mut tables[queue];
+            *table = taken.tables[queue].clone();
+            table.senders = table.senders.renamed(|name| anonymizer.address(name));
+            table.domains = table.domains.renamed(|name| anonymizer.domain(name));
+            table.oldest = table.oldest.renamed(|name| anonymizer.domain(name));
+            table.codes = table.codes.renamed(|code| anonymizer.code(code));
+            table.origins = table.origins.renamed(|key| origin(anonymizer, key));
+            table.reasons = table.reasons.renamed(|key| reason(anonymizer, key));
+        }
+        taken.tables = Arc::new(tables);
+        let senders = &taken.impatient_senders;
+        taken.impatient_senders = senders.renamed(|name| anonymizer.address(name));
+        taken.logins = taken
+            .logins
+            .renamed(|login| token(anonymizer, Kind::Login, login));
+    }
+    for finding in &mut verdict.findings {
+        let kind = finding.rule.measure.kind;
+        if matches!(
+            kind,
+            Kind::TopSender | Kind::TopLogin | Kind::TopClient | Kind::TopDomain
+        ) {
+            // The same figure; its detail names a token now.
+            finding.figure.detail = figure(&finding.rule, snapshot).detail;
+        }
+        rename(anonymizer, &mut finding.rule.measure);
+    }
+    for rule in &mut verdict.rules {
+        rename(anonymizer, &mut rule.measure);
+    }
+}
+
+/// Replaces the name that a measure is about.
+fn rename(anonymizer: &Anonymizer, measure: &mut Measure) {
+    if let Argument::Name(name) = &mut measure.argument {
+        let kind = measure.kind;
+        if matches!(
+            kind,
+            Kind::Sender | Kind::Login | Kind::Client | Kind::Domain
+        ) {
+            let renamed = token(anonymizer, kind, name.as_bytes());
+            *name = String::from_utf8_lossy(&renamed).into_owned();
+        }
+    }
+}
+
+fn token(anonymizer: &Anonymizer, kind: Kind, name: &[u8]) -> Vec<u8> {
+    use crate::origins::By;
+    match kind {
+        Kind::Sender if name.contains(&b'@') => anonymizer.address(name),
+        Kind::Sender | Kind::Domain => anonymizer.domain(name),
+        Kind::Client => anonymizer.origin(By::Client, 0, name),
+        _ => anonymizer.origin(By::Login, 0, name),
+    }
+}
+
+/// A key of the table of origins.
+fn origin(anonymizer: &Anonymizer, key: &[u8]) -> Vec<u8> {
+    origins::renamed(
+        key,
+        |login| token(anonymizer, Kind::Login, login),
+        |client| token(anonymizer, Kind::Client, client),
+    )
+}
+
+/// A key of the table of reasons.
+fn reason(anonymizer: &Anonymizer, key: &[u8]) -> Vec<u8> {
+    reasons::renamed(key, |row| {
+        row.domain = anonymizer.domain(&row.domain);
+        row.code = anonymizer.code(&row.code);
+        row.reason = anonymizer.text(&row.reason);
+        row.next_hop = anonymizer.text(&row.next_hop);
+    })
+}
