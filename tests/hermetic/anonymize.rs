@@ -146,25 +146,25 @@ fn commands() -> Vec<Vec<&'static str>> {
         // Findings name who they are about.
         &[
             "report",
-            "-w",
+            "--warning",
             "hold.top_sender=0",
-            "-w",
+            "--warning",
             "hold.top_client=0",
-            "-w",
+            "--warning",
             "deferred.top_login=0",
         ],
         &[
             "report",
-            "-w",
+            "--warning",
             "hold.sender(zqxsender@send.example)=0",
-            "-w",
+            "--warning",
             "deferred.login(zqxlogin)=0",
         ],
         &[
             "report",
-            "-w",
+            "--warning",
             "deferred.client(203.0.113.71)=0",
-            "-w",
+            "--warning",
             "deferred.top_domain=0",
         ],
     ]

@@ -64,12 +64,12 @@ fn rename(anonymizer: &Anonymizer, measure: &mut Measure) {
 }
 
 fn token(anonymizer: &Anonymizer, kind: Kind, name: &[u8]) -> Vec<u8> {
-    use crate::origins::By;
+    use crate::origins::Grouping;
     match kind {
         Kind::Sender if name.contains(&b'@') => anonymizer.address(name),
         Kind::Sender | Kind::Domain => anonymizer.domain(name),
-        Kind::Client => anonymizer.origin(By::Client, 0, name),
-        _ => anonymizer.origin(By::Login, 0, name),
+        Kind::Client => anonymizer.origin(Grouping::Client, 0, name),
+        _ => anonymizer.origin(Grouping::Login, 0, name),
     }
 }
 
