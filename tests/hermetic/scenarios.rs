@@ -11,7 +11,7 @@ use crate::support::spool::Spool;
 use queuewatch::clock;
 use queuewatch::drill::{self, Delay, QueueFile};
 use queuewatch::options::{Options, Purpose};
-use queuewatch::rules::{State, Verdict};
+use queuewatch::rules::{Finding, State, Verdict};
 use queuewatch::snapshot::Wanted;
 use queuewatch::sys::Disk;
 use queuewatch::watch::Watch;
@@ -142,7 +142,7 @@ impl Host {
             .expect("a time");
         let words = |verdict: &Verdict| -> Vec<String> {
             let findings = verdict.findings.iter();
-            findings.map(|finding| finding.text()).collect()
+            findings.map(Finding::text).collect()
         };
         let scanned = options
             .scan(Purpose::Check(Wanted::default()))
