@@ -929,6 +929,8 @@ QW_API QW_WARN_UNUSED qw_status qw_options_new(qw_options **out, qw_error **err)
  *   readers N: at most N threads read at once (1 to 16, default 16; 2 if gentle)
  *   gentle: read at the lowest priority, and rest while others want the processor
  *   poll SECONDS: without inotify: look every SECONDS (1 to 86400) which files have changed, and read those
+ *   metrics-domain NAME ...: OpenMetrics: recipients by age of that destination domain (at most 100 of them)
+ *   metrics-top N: OpenMetrics: recipients by age of the N domains that have most (0 to 100), the rest as other
  *   bucket-count N: columns of a shape (default 10)
  *   bucket-time MINUTES: minutes of a shape's first column (default 5); each further one is twice as long
  *   linear: all columns of a shape are as long as the first
@@ -1087,6 +1089,16 @@ QW_WARN_UNUSED
 qw_status qw_snapshot_json(const qw_snapshot *snapshot,
                            qw_text **out,
                            qw_error **err);
+
+/**
+ * Returns the snapshot as OpenMetrics text, with the domains that the options `metrics-domain` and
+ * `metrics-top` of the scan name. Errors: QW_ERR_INVALID. Since 0.1.
+ */
+QW_API
+QW_WARN_UNUSED
+qw_status qw_snapshot_openmetrics(const qw_snapshot *snapshot,
+                                  qw_text **out,
+                                  qw_error **err);
 
 /**
  * Returns what a later scan needs to compute growth: a small JSON document. The host stores it and passes it

@@ -801,6 +801,7 @@ json(self)
         SV *self
     ALIAS:
         state = 1
+        openmetrics = 2
     PREINIT:
         qw_snapshot *snapshot;
         SV *text;
@@ -808,6 +809,7 @@ json(self)
         snapshot = SNAPSHOT(self);
         text = NEW_OBJECT(NULL, qw_text);
         FILL(text, qw_text, ix == 0 ? qw_snapshot_json(snapshot, &made, &err)
+                                  : ix == 2 ? qw_snapshot_openmetrics(snapshot, &made, &err)
                                           : qw_snapshot_state(snapshot, &made, &err));
         RETVAL = copied_text(aTHX_ text);
     OUTPUT:

@@ -90,7 +90,7 @@ pub use snapshot::{
     QW_PROBLEM_MISOWNED, QW_PROBLEM_MISPLACED, qw_instance, qw_problem, qw_scan, qw_snapshot,
     qw_snapshot_complete, qw_snapshot_free, qw_snapshot_instance, qw_snapshot_instance_count,
     qw_snapshot_json, qw_snapshot_measure, qw_snapshot_measure_detail, qw_snapshot_now,
-    qw_snapshot_problem, qw_snapshot_problem_count, qw_snapshot_state,
+    qw_snapshot_openmetrics, qw_snapshot_problem, qw_snapshot_problem_count, qw_snapshot_state,
 };
 pub use text::{qw_text, qw_text_bytes, qw_text_free};
 pub use verdict::{

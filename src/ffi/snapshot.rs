@@ -18,7 +18,8 @@ use super::{
 use crate::error::{Error, ErrorKind};
 use crate::measure::{Measure, Quality};
 use crate::options::{Options, Purpose};
-use crate::render::json;
+use crate::render::{json, openmetrics};
+use crate::snapshot::named_domains::NamedDomains;
 use crate::snapshot::{Problem, ProblemKind, Snapshot};
 use crate::spelling::Spelling;
 
@@ -27,6 +28,7 @@ pub struct qw_snapshot {
     pub(super) snapshot: Arc<Snapshot>,
     problems: Vec<Problem>,
     measures: Vec<Measure>,
+    named_domains: NamedDomains,
     pub(super) spelling: Spelling,
 }
 
@@ -111,6 +113,7 @@ pub(super) fn give_snapshot(
     handle::give(qw_snapshot {
         problems: snapshot.problems(),
         measures: options.measures().to_vec(),
+        named_domains: options.named_domains().clone(),
         snapshot: Arc::new(snapshot),
         spelling,
     })
@@ -327,6 +330,24 @@ pub unsafe extern "C" fn qw_snapshot_json(
             out,
             json::document(&snapshot.snapshot, None, &snapshot.measures).to_string(),
         ))
+    })
+}
+
+/// Returns the snapshot as OpenMetrics text, with the domains that the options `metrics-domain` and
+/// `metrics-top` of the scan name. Errors: QW_ERR_INVALID. Since 0.1.
+///
+/// # Safety
+/// The header's rules for pointers.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qw_snapshot_openmetrics(
+    snapshot: *const qw_snapshot,
+    out: *mut *mut qw_text,
+    err: *mut *mut qw_error,
+) -> qw_status {
+    fallible!(err, [out(out), shared(snapshot)], {
+        let metrics = openmetrics::exposition(&snapshot.snapshot, &snapshot.named_domains);
+        Ok(text::give(out, metrics))
     })
 }
 

@@ -24,6 +24,7 @@ use crate::rights;
 use crate::rules::{Rule, Verdict};
 use crate::scan::{Depth, Messages, Spool};
 use crate::shape::Buckets;
+use crate::snapshot::named_domains::NamedDomains;
 use crate::snapshot::{Previous, Snapshot};
 use crate::spelling::option;
 use crate::threads::{MAX_READERS, Readers};
@@ -57,6 +58,7 @@ pub struct Options {
     poll: Option<Duration>,
     buckets: Buckets,
     pick: Pick,
+    named_domains: NamedDomains,
 }
 
 impl Options {
@@ -103,6 +105,11 @@ impl Options {
     /// If `not` stands before no filter.
     pub fn pick(&self) -> Result<&Pick> {
         self.pick.checked()
+    }
+
+    /// The destination domains that OpenMetrics name.
+    pub fn named_domains(&self) -> &NamedDomains {
+        &self.named_domains
     }
 
     /// The measures asked for.

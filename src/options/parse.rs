@@ -16,6 +16,7 @@ use crate::listing::pick::Grammar;
 use crate::measure::{Measure, Unit, quantity, status_code};
 use crate::postfix::queue::Queue;
 use crate::rules::{Level, Rule};
+use crate::snapshot::named_domains::{MAX_NAMED, MAX_TOP};
 use crate::snapshot::{Earlier, Previous};
 use crate::spelling::with_value;
 use crate::threads::MAX_READERS;
@@ -68,6 +69,23 @@ impl Options {
             }
             "gentle" => self.gentle = switch(name, value)?,
             "poll" => self.poll = Some(seconds(name, value, 1.0)?),
+            "metrics-domain" => {
+                let domain = text(name, value)?;
+                if domain.trim_end_matches('.').is_empty() {
+                    return Err(bad(name, value, "must be the name of a domain"));
+                }
+                if !self.named_domains.name(domain) {
+                    let what = format!("there are {MAX_NAMED} domains already");
+                    return Err(bad(name, value, &what));
+                }
+            }
+            "metrics-top" => {
+                let most = text(name, value)?.parse().ok();
+                let most = most.filter(|most| *most <= MAX_TOP);
+                let what = format!("must be a number from 0 to {MAX_TOP}");
+                self.named_domains
+                    .name_top(most.ok_or_else(|| bad(name, value, &what))?);
+            }
             "bucket-count" => {
                 let count = positive(name, value)?;
                 self.buckets

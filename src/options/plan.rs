@@ -135,7 +135,7 @@ impl Options {
                     let rules = given.iter().chain(defaults).map(|rule| &rule.measure);
                     let (mut plan, wanted) = plan_for(rules, queues);
                     // Performance data always has the ages of all queues.
-                    let depth = match tables.reasons {
+                    let depth = match tables.reasons || tables.causes {
                         true => Depth::Reasons,
                         false => Depth::Envelopes,
                     };
@@ -149,6 +149,8 @@ impl Options {
             }
         };
         let sample = match purpose {
+            // OpenMetrics tell the causes whatever the rules are.
+            Purpose::Check(Wanted::METRICS) if !self.counts => Sampling::Always,
             Purpose::Check(_) if !self.counts => match given {
                 [_, ..] if !self.keep_defaults => Sampling::OnBreach,
                 _ => Sampling::Always,

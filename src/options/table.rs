@@ -82,7 +82,7 @@ pub fn is_filter(name: &str) -> bool {
 
 /// Those that are not about single messages.
 #[rustfmt::skip]
-const OWN: [OptionRow; 20] = [
+const OWN: [OptionRow; 22] = [
     OptionRow { name: "config-directory", takes: Takes::One("DIR"),
         help: "the instance whose main.cf is in DIR (default: $MAIL_CONFIG, else /etc/postfix)" },
     OptionRow { name: "queue-directory", takes: Takes::One("DIR"),
@@ -117,6 +117,10 @@ const OWN: [OptionRow; 20] = [
         help: "read at the lowest priority, and rest while others want the processor" },
     OptionRow { name: "poll", takes: Takes::One("SECONDS"),
         help: "without inotify: look every SECONDS (1 to 86400) which files have changed, and read those" },
+    OptionRow { name: "metrics-domain", takes: Takes::Many("NAME"),
+        help: "OpenMetrics: recipients by age of that destination domain (at most 100 of them)" },
+    OptionRow { name: "metrics-top", takes: Takes::One("N"),
+        help: "OpenMetrics: recipients by age of the N domains that have most (0 to 100), the rest as other" },
     OptionRow { name: "bucket-count", takes: Takes::One("N"),
         help: "columns of a shape (default 10)" },
     OptionRow { name: "bucket-time", takes: Takes::One("MINUTES"),

@@ -1,24 +1,32 @@
 //! OpenMetrics text of a snapshot, for the textfile directory of node_exporter.
 //!
+//! Names of senders and logins are never labels: they are private, and strangers can make up as many as they
+//! like. Domains are labels only if somebody asks for them ([`NamedDomains`]).
+//!
 //! All families start with `postfix_spool_`, a prefix that no other exporter uses (contract.md,
 //! "OpenMetrics"). A lower bound is exported as its value; an unknown figure is omitted.
 //! `postfix_spool_complete` is then 0, and the shipped alerts check it.
+
+mod ages;
 
 use std::fmt::Write as _;
 
 use crate::cause::Cause;
 use crate::measure::{Figure, Kind, Measure, Quality, Subject, quantity};
 use crate::postfix::queue::Queue;
+use crate::snapshot::named_domains::NamedDomains;
 use crate::snapshot::sample::CausesKnown;
 use crate::snapshot::{InstanceSnapshot, Snapshot};
 
 /// Families with one sample per queue: name, unit, help, figure.
 #[rustfmt::skip]
-const OF_QUEUES: [(&str, &str, &str, Kind); 6] = [
+const OF_QUEUES: [(&str, &str, &str, Kind); 8] = [
     ("postfix_spool_messages", "", "Messages in the queue.", Kind::Messages),
     ("postfix_spool_recipients", "", "Recipients still to be delivered.", Kind::Recipients),
     ("postfix_spool_size_bytes", "bytes", "Sum of the message sizes that mailq prints.", Kind::Bytes),
     ("postfix_spool_oldest_message_age_seconds", "seconds", "Age of the oldest message since it arrived.", Kind::Oldest),
+    ("postfix_spool_top_domain_recipients", "", "Recipients of the destination domain that has most, without its name.", Kind::TopDomain),
+    ("postfix_spool_top_sender_messages", "", "Messages of the sender that has most, without its address.", Kind::TopSender),
     ("postfix_spool_top_login_messages", "", "Messages of the SASL login that has most, without its name.", Kind::TopLogin),
     ("postfix_spool_top_client_messages", "", "Messages of the client that has most, without its address.", Kind::TopClient),
 ];
@@ -97,8 +105,8 @@ fn sample(figure: &Figure) -> Option<f64> {
     }
 }
 
-/// The OpenMetrics text of `snapshot`, ending in `# EOF`.
-pub fn exposition(snapshot: &Snapshot) -> String {
+/// The OpenMetrics text of `snapshot`, with the domains `named`, ending in `# EOF`.
+pub fn exposition(snapshot: &Snapshot, named: &NamedDomains) -> String {
     let mut text = String::new();
     let mut complete = vec![true; snapshot.instances.len()];
     for (name, unit, help, kind) in OF_QUEUES {
@@ -116,6 +124,10 @@ pub fn exposition(snapshot: &Snapshot) -> String {
             }
         }
     }
+    ages::messages(snapshot, &mut text, &mut complete);
+    ages::recipients(snapshot, named, &mut text, &mut complete);
+    ages::expiring(snapshot, &mut text, &mut complete);
+    fill(snapshot, &mut text, &mut complete);
     causes(snapshot, &mut text);
     for (name, unit, help, subject, kind) in OF_SPOOLS {
         head(&mut text, name, unit, help);
@@ -156,6 +168,24 @@ pub fn exposition(snapshot: &Snapshot) -> String {
     let _ = writeln!(text, "{name} {}", snapshot.now);
     broken(&mut text, snapshot.broken.len());
     text
+}
+
+/// How full active is: 1 is `qmgr_message_active_limit`.
+fn fill(snapshot: &Snapshot, text: &mut String, complete: &mut [bool]) {
+    let name = "postfix_spool_active_fill_ratio";
+    let help = "Messages in active against qmgr_message_active_limit.";
+    head(text, name, "ratio", help);
+    for (taken, complete) in snapshot.instances.iter().zip(complete) {
+        let active = Subject::Queue(Queue::Active);
+        let Some(messages) = figure(taken, snapshot, active, Kind::Messages) else {
+            continue;
+        };
+        *complete &= messages.quality == Quality::Exact;
+        if let Some(messages) = sample(&messages) {
+            let limit = taken.instance.settings.qmgr_message_active_limit.max(1);
+            line(text, name, &of_instance(taken), messages / limit as f64);
+        }
+    }
 }
 
 fn of_instance(taken: &InstanceSnapshot) -> String {
@@ -248,7 +278,10 @@ fn head(text: &mut String, name: &str, unit: &str, help: &str) {
 }
 
 fn label_value(text: &str) -> String {
-    crate::escape::printable(text.as_bytes(), 64)
-        .replace('\\', "\\\\")
-        .replace('"', "\\\"")
+    quoted(&crate::escape::printable(text.as_bytes(), 64))
+}
+
+/// Printable text as the value of a label.
+fn quoted(printable: &str) -> String {
+    printable.replace('\\', "\\\\").replace('"', "\\\"")
 }

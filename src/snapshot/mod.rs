@@ -12,6 +12,7 @@ pub(crate) mod histogram;
 pub(crate) mod logins;
 mod messages;
 pub(crate) mod name_counts;
+pub mod named_domains;
 pub(crate) mod origins;
 pub mod picked;
 mod problem;

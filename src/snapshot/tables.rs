@@ -69,10 +69,21 @@ impl Wanted {
         ..Wanted::ALL
     };
 
-    /// The tables that OpenMetrics need beside what rules do: the count of the top login and client.
+    /// The tables that OpenMetrics of a scan need beside what rules do: ages, and the counts of what has most.
+    /// Causes come from a sample.
     pub const METRICS: Wanted = Wanted {
+        domains: true,
+        senders: true,
         origins: true,
+        arrivals: true,
+        expiries: true,
         ..Wanted::NONE
+    };
+
+    /// Those of a watch, which knows the causes of all mail.
+    pub const LIVE_METRICS: Wanted = Wanted {
+        causes: true,
+        ..Wanted::METRICS
     };
 
     /// The tables of both.

@@ -67,6 +67,7 @@ static void nulls(void)
     FAILS(qw_snapshot_measure_detail(NULL, "hold.messages", QW_NUL, &text, &err), QW_ERR_INVALID);
     FAILS(qw_snapshot_problem(NULL, 0, &problem, sizeof problem, &err), QW_ERR_INVALID);
     FAILS(qw_snapshot_json(NULL, &text, &err), QW_ERR_INVALID);
+    FAILS(qw_snapshot_openmetrics(NULL, &text, &err), QW_ERR_INVALID);
     FAILS(qw_snapshot_state(NULL, &text, &err), QW_ERR_INVALID);
     CHECK(text == NULL);
     CHECK(qw_snapshot_complete(NULL) == 0 && qw_snapshot_now(NULL) == 0 && qw_snapshot_problem_count(NULL) == 0);
@@ -454,6 +455,7 @@ static void every_option(const char *spool)
         { "instance", "postfix-out" }, { "warning", "deferred.oldest=4h" }, { "critical", "hold.messages=900" },
         { "defaults", "no" }, { "exclude", "corrupt" }, { "causes", "/dev/null" }, { "counts", "no" }, { "measure", "deferred.oldest" }, { "timeout", "60" },
         { "now", "1795461304" }, { "previous", "" }, { "readers", "2" }, { "gentle", "no" }, { "poll", "5" },
+        { "metrics-domain", "none.example" }, { "metrics-top", "3" },
         { "bucket-count", "4" }, { "bucket-time", "5" }, { "linear", "yes" },
         { "not", "" }, { "recipient", "nobody@none.example" }, { "sender", "<>" }, { "domain", "none.example" },
         { "reason", "4.7" }, { "cause", "ours" }, { "login", "nobody" }, { "client", "192.0.2.0/24" },

@@ -28,6 +28,8 @@ mod large_files;
 mod layers;
 /// The recipients that a list prints are those that a check counts; the order of a list.
 mod list_counts;
+/// OpenMetrics that add up: ages, causes, what has most, named domains; the same from every face.
+mod metrics;
 /// Where mail comes from, as `queuewatch origins` tells it.
 mod origins;
 /// Filters of `queuewatch list`, and bare queue IDs.

@@ -194,7 +194,7 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
             "{}\n",
             json::document(&snapshot, Some(&verdict), options.measures())
         ),
-        Format::OpenMetrics => openmetrics::exposition(&snapshot),
+        Format::OpenMetrics => openmetrics::exposition(&snapshot, options.named_domains()),
     };
     Ok((text, verdict.state))
 }

@@ -37,6 +37,7 @@ const FLAGS: [Flag; 3] = [
 pub(crate) fn flags() -> Vec<Flag> {
     let mut flags = FLAGS.to_vec();
     flags.extend(of_library(&["warning", "critical", "defaults", "exclude"]));
+    flags.extend(of_library(&["metrics-domain", "metrics-top"]));
     flags.extend(of_library(&WHICH));
     flags
 }
@@ -90,7 +91,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     let text = match format {
         Format::Text => status::text(&snapshot, &verdict),
         Format::Json => format!("{}\n", json::document(&snapshot, Some(&verdict), &[])),
-        Format::OpenMetrics => openmetrics::exposition(&snapshot),
+        Format::OpenMetrics => openmetrics::exposition(&snapshot, options.named_domains()),
     };
     match output {
         Some(path) => write(&path, &text)?,

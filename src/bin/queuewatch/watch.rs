@@ -15,6 +15,7 @@ use queuewatch::options::{Options, Purpose, Takes};
 use queuewatch::render::{openmetrics, plugin, watch as render};
 use queuewatch::rights;
 use queuewatch::rules::{State, Verdict};
+use queuewatch::snapshot::named_domains::NamedDomains;
 use queuewatch::snapshot::{Snapshot, Wanted};
 use queuewatch::watch::{HoldDown, RESCAN, TICK, Watch};
 
@@ -38,6 +39,9 @@ const MODE: u32 = 0o644;
 const PACE: Duration = Duration::from_secs(1);
 /// How often a passive result is repeated without a change, for freshness checks.
 const REPEAT: Duration = Duration::from_secs(60);
+/// The least time between two files of metrics that name domains: the ages of their recipients are counted over
+/// all messages.
+const PACE_OF_DOMAINS: Duration = Duration::from_secs(15);
 
 #[rustfmt::skip]
 const FLAGS: [Flag; 10] = [
@@ -66,7 +70,13 @@ const FLAGS: [Flag; 10] = [
 pub(crate) fn flags() -> Vec<Flag> {
     let mut flags = FLAGS.to_vec();
     flags.extend(of_library(&[
-        "warning", "critical", "defaults", "exclude", "poll",
+        "warning",
+        "critical",
+        "defaults",
+        "exclude",
+        "poll",
+        "metrics-domain",
+        "metrics-top",
     ]));
     // Ages count from the present time.
     flags.extend(
@@ -85,6 +95,9 @@ struct Outputs {
     summary: Option<Summary>,
     status: Option<PathBuf>,
     openmetrics: Option<PathBuf>,
+    /// The domains that it names, and when it was written with them.
+    domains: NamedDomains,
+    domains_written: Option<Instant>,
     nagios: Option<Nagios>,
     exec: Option<PathBuf>,
     child: Option<Child>,
@@ -150,13 +163,14 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
             ));
         }
     };
+    outputs.domains = options.named_domains().clone();
     follow(&options, outputs, lasting)
 }
 
 /// Watches until the process is ended or the reader of standard output has gone.
 fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<ExitCode> {
     let tables = match outputs.openmetrics {
-        Some(_) => Wanted::METRICS,
+        Some(_) => Wanted::LIVE_METRICS,
         None => Wanted::default(),
     };
     let mut watch = rights::raised(|| Watch::open(options, Purpose::Check(tables)))?;
@@ -208,6 +222,7 @@ fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<
                     if !outputs.report(change, &snapshot, &verdict) {
                         return Ok(ExitCode::SUCCESS);
                     }
+                    outputs.write_domains(|| rights::raised(|| watch.snapshot()));
                 }
                 Err(error) => outputs.complain("spool", &error.to_string()),
             }
@@ -267,10 +282,35 @@ impl Outputs {
             self.keep("status", &path, &text);
         }
         if let Some(path) = self.openmetrics.clone() {
-            self.keep("openmetrics", &path, &openmetrics::exposition(snapshot));
+            // Those with names of domains are made of a whole snapshot.
+            if self.domains.is_none() {
+                let text = openmetrics::exposition(snapshot, &self.domains);
+                self.keep("openmetrics", &path, &text);
+            }
         }
         self.send(change.is_some(), snapshot, verdict);
         true
+    }
+
+    /// Keeps the file of metrics that name domains, if it is due.
+    fn write_domains(&mut self, take: impl FnOnce() -> Result<Snapshot>) {
+        let due = self
+            .domains_written
+            .is_none_or(|written| written.elapsed() >= PACE_OF_DOMAINS);
+        let Some(path) = self.openmetrics.clone() else {
+            return;
+        };
+        if self.domains.is_none() || !due {
+            return;
+        }
+        self.domains_written = Some(Instant::now());
+        match take() {
+            Ok(snapshot) => {
+                let text = openmetrics::exposition(&snapshot, &self.domains);
+                self.keep("openmetrics", &path, &text);
+            }
+            Err(error) => self.complain("spool", &error.to_string()),
+        }
     }
 
     fn keep(&mut self, what: &'static str, path: &Path, text: &str) {

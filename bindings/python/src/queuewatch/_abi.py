@@ -339,6 +339,7 @@ PROTOTYPES: dict[str, tuple[Any, tuple[Any, ...]]] = {
         (snapshot_p, c_size_t, POINTER(qw_problem), c_size_t, _error_out),
     ),
     "qw_snapshot_json": (_status, (snapshot_p, _text_out, _error_out)),
+    "qw_snapshot_openmetrics": (_status, (snapshot_p, _text_out, _error_out)),
     "qw_snapshot_state": (_status, (snapshot_p, _text_out, _error_out)),
     "qw_snapshot_free": (None, (snapshot_p,)),
     "qw_messages_open": (_status, (snapshot_p, *_name, POINTER(messages_p), _error_out)),

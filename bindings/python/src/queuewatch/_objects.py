@@ -216,6 +216,10 @@ class Snapshot(_Closable):
         """Return the document of the snapshot, schema queuewatch/1."""
         return _document(text(lib.qw_snapshot_json, self._handle))
 
+    def openmetrics(self) -> str:
+        """Return the OpenMetrics text, with the domains that `metrics_domain` and `metrics_top` of the scan name."""
+        return text(lib.qw_snapshot_openmetrics, self._handle)
+
     def state(self) -> str:
         """Return what a later scan needs to tell growth: give it as `previous`."""
         return text(lib.qw_snapshot_state, self._handle)

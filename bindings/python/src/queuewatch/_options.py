@@ -46,6 +46,8 @@ class ScanOptions(RuleOptions, total=False):
     readers: int | None
     gentle: bool | None
     causes: Path | None
+    metrics_domain: Texts
+    metrics_top: int | None
     recipient: Texts
     sender: Texts
     domain: Texts

@@ -97,6 +97,10 @@ the reason is about.
 
 A document of everything, schema queuewatch/1.
 
+=head2 openmetrics
+
+The OpenMetrics text, with the domains that C<metrics_domain> and C<metrics_top> of the scan name.
+
 =head2 state
 
 What a later scan needs to tell growth: keep it as you like, and give it to that scan as C<previous>.
