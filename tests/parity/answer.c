@@ -4,6 +4,7 @@
  *   check VERBOSITY O=V ...   state, output
  *   fail O=V ...              the error of options, a scan and a check
  *   messages QUEUE            the rows of that queue, added up
+ *   metrics                   OpenMetrics, with the two domains that have most
  *
  * Arguments: the spool, and the second that it is looked at.
  */
@@ -152,6 +153,15 @@ static void messages(const qw_snapshot *snapshot, const char *queue)
     qw_messages_free(cursor);
 }
 
+static void metrics(const qw_snapshot *snapshot)
+{
+    qw_text *text = NULL;
+    qw_error *err = NULL;
+
+    if (!failed(qw_snapshot_openmetrics(snapshot, &text, &err), &err))
+        put_text(text);
+}
+
 static qw_options *fresh(void)
 {
     qw_options *options = NULL;
@@ -168,6 +178,7 @@ int main(int argc, char **argv)
     qw_snapshot *snapshot = NULL;
 
     if (argc != 3 || !of_spool(options, argv)
+        || qw_options_set(options, "metrics-top", QW_NUL, "2", QW_NUL, NULL) != QW_OK
         || qw_scan(options, &snapshot, NULL) != QW_OK)
         return 1;
     qw_options_free(options);
@@ -183,6 +194,8 @@ int main(int argc, char **argv)
             measure(snapshot, name == NULL ? "" : name);
         } else if (strcmp(question, "messages") == 0) {
             messages(snapshot, strtok(NULL, "\t"));
+        } else if (strcmp(question, "metrics") == 0) {
+            metrics(snapshot);
         } else if (strcmp(question, "check") == 0) {
             int verbosity = atoi(strtok(NULL, "\t"));
 

@@ -6,7 +6,7 @@ use warnings;
 use Postfix::QueueWatch;
 
 my ($spool, $now) = @ARGV;
-my $q = Postfix::QueueWatch->scan(queue_directory => $spool, now => $now);
+my $q = Postfix::QueueWatch->scan(queue_directory => $spool, now => $now, metrics_top => 2);
 
 sub line {
     my @fields = map { $_ // '' } @_;
@@ -35,6 +35,7 @@ my %answer = (
         return line($verdict->state + 0, $verdict->output($verbosity));
     },
     fail     => sub { my $verdict = Postfix::QueueWatch->check(options(@_)); return line($verdict->state + 0, $verdict->output) },
+    metrics  => sub { return line($q->openmetrics) },
     messages => sub {
         my $cursor = $q->messages($_[0]);
         my @sums   = (0) x 8;

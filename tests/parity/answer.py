@@ -8,7 +8,7 @@ import sys
 import queuewatch
 
 SPOOL, NOW = sys.argv[1:]
-SNAP = queuewatch.scan(queue_directory=SPOOL, now=NOW)
+SNAP = queuewatch.scan(queue_directory=SPOOL, now=NOW, metrics_top=2)
 
 
 def options(words: list[str]) -> dict[str, list[str]]:
@@ -24,6 +24,8 @@ def fields(kind: str, words: list[str]) -> list[object]:
         measure = SNAP.measure(words[0] if words else "")
         value = "-" if measure.value is None else f"{float(measure.value):.17g}"
         return [value, int(measure.quality), measure.detail]
+    if kind == "metrics":
+        return [SNAP.openmetrics()]
     if kind == "messages":
         sums = [0] * 8
         for message in SNAP.messages(words[0]):
