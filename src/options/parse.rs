@@ -217,7 +217,8 @@ mod tests {
                 "warning" | "critical" => "10",
                 "exclude" => "hold",
                 "measure" => "deferred.messages",
-                "timeout" | "now" | "readers" | "poll" | "bucket-count" | "bucket-time" => "5",
+                "timeout" | "now" | "readers" | "poll" | "bucket-count" | "bucket-time"
+                | "metrics-top" => "5",
                 "causes" => "/dev/null",
                 "all-instances" | "counts" | "defaults" | "gentle" | "linear" | "previous"
                 | "not" => "",
