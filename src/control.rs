@@ -10,14 +10,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// The stop flag of a call and its step counter.
 #[derive(Debug, Default)]
-pub(crate) struct Control {
+pub struct Control {
     stopped: AtomicBool,
     steps: AtomicU64,
 }
 
 impl Control {
     /// Stops all calls with this control, including those that have not started.
-    pub(crate) fn stop(&self) {
+    pub fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
     }
 
@@ -27,7 +27,7 @@ impl Control {
     }
 
     /// The number of files that the calls with this control have reached.
-    pub(crate) fn steps(&self) -> u64 {
+    pub fn steps(&self) -> u64 {
         self.steps.load(Ordering::Relaxed)
     }
 }
@@ -37,7 +37,7 @@ thread_local! {
 }
 
 /// Runs `body` with `control` on this thread.
-pub(crate) fn under<T>(control: Option<Arc<Control>>, body: impl FnOnce() -> T) -> T {
+pub fn under<T>(control: Option<Arc<Control>>, body: impl FnOnce() -> T) -> T {
     /// Puts back the control before, be it while a panic passes.
     struct Before(Option<Arc<Control>>);
     impl Drop for Before {

@@ -188,7 +188,8 @@ pub mod escape;
 #[doc(hidden)]
 pub mod spelling;
 
-pub(crate) mod control;
+#[doc(hidden)]
+pub mod control;
 
 #[doc(hidden)]
 pub mod error;

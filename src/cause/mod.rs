@@ -97,7 +97,7 @@ impl Acts {
     }
 
     /// Returns true if `cause(ours)` counts it: somebody here has to act, or may have to.
-    pub(crate) const fn is_ours(self) -> bool {
+    pub const fn is_ours(self) -> bool {
         matches!(self, Acts::Us | Acts::Both)
     }
 

@@ -39,6 +39,16 @@ impl Sort {
         })
     }
 
+    /// The name of the order, as [`Sort::from_name`] takes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Sort::Arrival => "arrival",
+            Sort::Size => "size",
+            Sort::Retry => "retry",
+            Sort::QueueId => "queue_id",
+        }
+    }
+
     fn key(self, row: &MessageRow) -> i64 {
         match self {
             Sort::Arrival => row.arrival(),

@@ -241,7 +241,8 @@ fn incomplete(snapshot: &Snapshot, logs: bool) -> Option<String> {
     })
 }
 
-fn long_output(snapshot: &Snapshot, verdict: &Verdict, verbosity: u8) -> Vec<String> {
+/// The lines of the long output, from each finding with what to do down to the gaps; not yet cut.
+pub fn long_output(snapshot: &Snapshot, verdict: &Verdict, verbosity: u8) -> Vec<String> {
     let mut lines = Vec::new();
     for finding in &verdict.findings {
         lines.push(format!("{}: {}", finding.state, finding.text()));

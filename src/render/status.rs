@@ -137,7 +137,7 @@ pub(super) fn total(taken: &InstanceSnapshot) -> Tally {
 }
 
 /// The age of the oldest message of `tally`; [`UNKNOWN`] if there are messages and none has an age.
-pub(super) fn oldest(tally: &Tally, now: i64) -> String {
+pub fn oldest(tally: &Tally, now: i64) -> String {
     match tally.oldest {
         Some(at) => Age(now.saturating_sub(at).max(0)).to_string(),
         None if tally.messages > 0 => UNKNOWN.to_owned(),
@@ -146,7 +146,7 @@ pub(super) fn oldest(tally: &Tally, now: i64) -> String {
 }
 
 /// What is unusual about the files of `tally`, one phrase for each.
-pub(super) fn remarks(tally: &Tally) -> Vec<String> {
+pub fn remarks(tally: &Tally) -> Vec<String> {
     [
         (tally.overdue, "overdue"),
         (tally.damaged, "damaged"),

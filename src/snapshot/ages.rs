@@ -5,7 +5,7 @@ use std::ops::AddAssign;
 use super::name_counts::{Count, Uncount};
 
 /// The number of columns of the table, with qshape's defaults.
-pub(crate) const COLUMNS: usize = 10;
+pub const COLUMNS: usize = 10;
 /// The end of the first column, in minutes. Each further column is twice as long.
 pub(crate) const TICK: i64 = 5;
 
@@ -79,7 +79,7 @@ pub(crate) fn column(age: i64) -> usize {
 }
 
 /// Returns the headings of the columns, in minutes: `5` to `1280`, and `1280+`.
-pub(crate) fn heads() -> [String; COLUMNS] {
+pub fn heads() -> [String; COLUMNS] {
     std::array::from_fn(|column| {
         if column + 1 == COLUMNS {
             format!("{}+", TICK << (COLUMNS - 2))

@@ -3,7 +3,7 @@
 //! A [`Snapshot`] is immutable and says of everything whether it is whole. Merging what several
 //! threads counted gives the same values in any order, as long as no table of names is full.
 
-pub(crate) mod ages;
+pub mod ages;
 pub(crate) mod baseline;
 pub(crate) mod contribution;
 pub(crate) mod counter;
@@ -13,7 +13,7 @@ pub(crate) mod logins;
 mod messages;
 pub(crate) mod name_counts;
 pub mod named_domains;
-pub(crate) mod origins;
+pub mod origins;
 pub mod picked;
 mod problem;
 pub mod reasons;

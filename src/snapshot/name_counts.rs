@@ -126,7 +126,7 @@ impl<C: Count> Names<C> {
     }
 
     /// Returns true if every name fitted.
-    pub(crate) fn is_complete(&self) -> bool {
+    pub fn is_complete(&self) -> bool {
         self.others.total() == 0
     }
 

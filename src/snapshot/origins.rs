@@ -39,16 +39,12 @@ pub(crate) fn renamed(
 }
 
 /// Returns the messages by login over several tables.
-pub(crate) fn by_login<'t>(
-    tables: impl Iterator<Item = &'t QueueTables>,
-) -> HashMap<&'t [u8], u64> {
+pub fn by_login<'t>(tables: impl Iterator<Item = &'t QueueTables>) -> HashMap<&'t [u8], u64> {
     sum(tables, |key| parts(key).0)
 }
 
 /// Returns the messages by client address over several tables.
-pub(crate) fn by_client<'t>(
-    tables: impl Iterator<Item = &'t QueueTables>,
-) -> HashMap<&'t [u8], u64> {
+pub fn by_client<'t>(tables: impl Iterator<Item = &'t QueueTables>) -> HashMap<&'t [u8], u64> {
     sum(tables, |key| parts(key).1)
 }
 

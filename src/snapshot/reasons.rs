@@ -259,7 +259,7 @@ impl Reason {
     }
 
     /// Takes in `other`, which is alike but for its next hop.
-    fn take_in(&mut self, other: &Reason) {
+    pub fn take_in(&mut self, other: &Reason) {
         fn pick(a: Option<i64>, b: Option<i64>, of: fn(i64, i64) -> i64) -> Option<i64> {
             match (a, b) {
                 (Some(a), Some(b)) => Some(of(a, b)),

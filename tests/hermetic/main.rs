@@ -50,6 +50,8 @@ mod show;
 mod threads;
 /// `queuewatch shape`, `list`, `reasons` and `doctor` as a person or a script runs them.
 mod tool;
+/// `queuewatch top` in a pseudo-terminal. Needs setsid.
+mod tool_top;
 /// `queuewatch watch` as systemd or a person runs it, and the plugin's `--status`.
 mod tool_watch;
 /// After any script of file operations a watch's snapshot equals a fresh scan.

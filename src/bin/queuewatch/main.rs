@@ -19,6 +19,7 @@ mod shape;
 mod show;
 mod status;
 mod summary;
+mod top;
 mod watch;
 
 use std::ffi::{OsStr, OsString};
@@ -55,6 +56,7 @@ Usage: queuewatch COMMAND [OPTIONS] [QUEUE ...]
   show      all about single messages, by queue ID
   explain   what a measure, a cause or a rule means, and what to do
   report    one HTML page to look at or to send
+  top       the queues live on the whole screen
   watch     the queues live: what comes and goes, and every change of the state
   doctor    what keeps us from reading a spool, and the least that mends it
   drill     rehearse an alert on made-up mail
@@ -71,7 +73,7 @@ struct Command {
     run: fn(Vec<Word>) -> Result<ExitCode>,
 }
 
-const COMMANDS: [Command; 11] = [
+const COMMANDS: [Command; 12] = [
     Command {
         name: "status",
         help: status::HELP,
@@ -119,6 +121,12 @@ const COMMANDS: [Command; 11] = [
         help: report::HELP,
         flags: report::flags,
         run: report::run,
+    },
+    Command {
+        name: "top",
+        help: top::HELP,
+        flags: top::flags,
+        run: top::run,
     },
     Command {
         name: "watch",

@@ -1,0 +1,103 @@
+//! The rows of a list of messages.
+
+use queuewatch::cause::Cause;
+use queuewatch::clock::Age;
+use queuewatch::escape::domain::printable_address;
+use queuewatch::escape::printable;
+use queuewatch::instance::Instance;
+use queuewatch::measure::Unit;
+use queuewatch::postfix::address::destination_domain;
+use queuewatch::scan::MessageRow;
+
+/// The longest address, in bytes.
+const ADDRESS: usize = 128;
+/// The longest reason, in bytes.
+const REASON: usize = 240;
+/// How many recipients are looked at for a delay reason.
+const MAX_LOOKED: usize = 100;
+/// How many columns a row has.
+pub(super) const COLUMNS: usize = 8;
+
+/// The messages that were listed.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Messages {
+    pub(super) lines: Vec<MessageLine>,
+    /// When, in seconds of the epoch.
+    pub(super) at: i64,
+    /// Directories and files that could not be read.
+    pub(super) unread: u64,
+    /// Whether the list was stopped before its end.
+    pub(super) cut: bool,
+}
+
+/// A message, in printable text: queue ID, queue, age, size, sender, recipient, cause, reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct MessageLine {
+    pub(super) cells: [String; COLUMNS],
+}
+
+impl MessageLine {
+    /// The line of `row`, a message of `instance`, as of `now`: with the first recipient, of `domain` if one is
+    /// given, and why it waits.
+    pub(super) fn of(
+        instance: &Instance,
+        row: &MessageRow,
+        now: i64,
+        domain: Option<&[u8]>,
+    ) -> MessageLine {
+        let address = |address: &[u8]| match address {
+            b"" => "MAILER-DAEMON".to_owned(),
+            address => printable_address(address, ADDRESS),
+        };
+        let mut name = Vec::new();
+        let mut is_there = |recipient: &[u8]| {
+            destination_domain(recipient, &mut name);
+            domain.is_none_or(|domain| name.eq_ignore_ascii_case(domain))
+        };
+        let place = row.recipients().position(&mut is_there).unwrap_or(0);
+        let mut to = row.recipient(place).map_or("-".to_owned(), address);
+        if row.recipient_count() > 1 {
+            to = format!("{to} +{}", row.recipient_count() - 1);
+        }
+        let all = place..row.recipient_count();
+        let delay = all.take(MAX_LOOKED).find_map(|index| row.delay(index));
+        let cause = delay
+            .as_ref()
+            .map(|delay| instance.classifier.judge(delay.status, delay.reason).cause);
+        MessageLine {
+            cells: [
+                printable(&row.queue_id, ADDRESS),
+                row.queue.map_or(String::new(), |queue| queue.to_string()),
+                Age(now.saturating_sub(row.arrival()).max(0)).to_string(),
+                Unit::Bytes.show(row.size as f64),
+                address(&row.sender),
+                to,
+                cause.map_or("-", Cause::name).to_owned(),
+                delay.map_or(String::new(), |delay| printable(delay.reason, REASON)),
+            ],
+        }
+    }
+
+    pub(super) fn queue_id(&self) -> &str {
+        &self.cells[0]
+    }
+
+    /// Appends the line to `out`. Printable text has no tab and no newline.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.cells.join("\t").as_bytes());
+        out.push(b'\n');
+    }
+
+    /// The lines that [`MessageLine::write`] wrote.
+    pub(super) fn read_all(bytes: &[u8]) -> impl Iterator<Item = MessageLine> {
+        bytes.split(|byte| *byte == b'\n').filter_map(|line| {
+            let line = std::str::from_utf8(line)
+                .ok()
+                .filter(|line| !line.is_empty())?;
+            let mut cells = line.split('\t').map(str::to_owned);
+            Some(MessageLine {
+                cells: std::array::from_fn(|_| cells.next().unwrap_or_default()),
+            })
+        })
+    }
+}

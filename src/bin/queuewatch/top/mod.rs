@@ -1,0 +1,271 @@
+//! `queuewatch top`: the live queues on the whole screen.
+//!
+//! ```text
+//! watch -> reader (threads) -> sight (rows) -> model -> screen -> terminal
+//!                                keys of the terminal -^
+//! ```
+//! The model is pure; the reader alone reads a spool, and the terminal alone knows the device. Nothing here judges,
+//! and nothing here changes a queue.
+
+mod canvas;
+mod filter;
+mod history;
+mod keys;
+mod messages;
+mod model;
+mod pages;
+mod reader;
+mod screen;
+mod sight;
+mod style;
+mod terminal;
+#[cfg(test)]
+mod tests;
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use queuewatch::error::Result;
+use queuewatch::instance::Instance;
+use queuewatch::measure::{Unit, quantity};
+use queuewatch::options::{Options, Takes};
+use queuewatch::rights;
+use queuewatch::sys;
+
+use crate::args::{self, Flag, Word};
+use crate::{INCOMPLETE, WHICH, of_library, print};
+use filter::{Given, Where};
+use model::{Ask, Model};
+use reader::{Reader, Report};
+use style::Look;
+use terminal::{Happened, Terminal};
+
+pub(crate) const HELP: &str = "\
+Usage: queuewatch top [OPTIONS]
+
+Shows the queues live on the whole screen: the state by the rules given, else by the defaults of
+check_postfix_queue, and why; the queues with the last hour; destinations by age; why mail waits; where it
+comes from. Enter leads from a row to its messages and to all about one; y gives the exact command for what
+is chosen; ? lists all keys. It only reads.
+
+It needs a terminal; queuewatch status is one look at the same, and queuewatch watch a stream of lines.
+NO_COLOR switches colours off.
+";
+
+/// The time between two looks at a busy queue.
+const INTERVAL: Duration = Duration::from_secs(2);
+/// How often progress is drawn.
+const PROGRESS: Duration = Duration::from_millis(250);
+/// How long nothing at all may happen.
+const QUIET: Duration = Duration::from_secs(60);
+
+const FLAGS: [Flag; 1] = [Flag {
+    short: None,
+    name: "interval",
+    takes: Takes::One("TIME"),
+    help: "at most one look at a busy queue each TIME, with s m h (default 2)",
+}];
+
+pub(crate) fn flags() -> Vec<Flag> {
+    let mut flags = FLAGS.to_vec();
+    flags.extend(of_library(&[
+        "warning", "critical", "defaults", "exclude", "causes", "poll",
+    ]));
+    // As in watch, a look takes as long as it takes.
+    let which = of_library(&WHICH).into_iter();
+    flags.extend(which.filter(|flag| flag.name != "timeout"));
+    flags
+}
+
+pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
+    let mut options = Options::default();
+    let mut interval = INTERVAL;
+    let mut given: Vec<Given> = Vec::new();
+    for word in words {
+        match word {
+            Word::Flag("interval", value) => interval = time("interval", &value)?,
+            Word::Flag(name, value) => {
+                options.set(name, &value)?;
+                // What list and show take, too.
+                if WHICH.contains(&name) {
+                    given.push((name, value));
+                }
+            }
+            Word::Plain(word) => {
+                let text = format!("{} is no option of top", word.to_string_lossy());
+                return Err(args::usage(&text));
+            }
+        }
+    }
+    terminal::check()?;
+    let place = place(&options, given)?;
+    let look = Look {
+        color: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        utf8: terminal::speaks_utf8(),
+        clock,
+    };
+    let mut terminal = Terminal::open()?;
+    let mut reader = Reader::start(&options, interval, terminal.bell())?;
+    let mut model = Model::new(place);
+    let ended = follow(&mut terminal, &mut reader, &mut model, look);
+    drop(terminal);
+    let ended = ended?;
+    let mut copied = String::new();
+    for command in &model.copied {
+        let _ = writeln!(copied, "{command}");
+    }
+    match ended {
+        Ended::Quit => print(&copied)?,
+        // Nobody may be there to read, and a shell says it in the same way (POSIX, "Exit Status for Commands").
+        Ended::Signal(signal) => return Ok(ExitCode::from(128 + signal as u8)),
+    };
+    Ok(match model.sums.is_some_and(|sums| sums.incomplete) {
+        true => ExitCode::from(INCOMPLETE),
+        false => ExitCode::SUCCESS,
+    })
+}
+
+/// The time that the flag `name` was given.
+fn time(name: &str, value: &[u8]) -> Result<Duration> {
+    let seconds = std::str::from_utf8(value)
+        .ok()
+        .and_then(|text| quantity::parse(text, Unit::Seconds).ok());
+    seconds
+        .filter(|seconds| *seconds >= 0.1)
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| {
+            args::usage(&format!(
+                "--{name} wants a time of at least 0.1, such as 5 or 1m"
+            ))
+        })
+}
+
+/// Which spools are shown, in words for other commands.
+fn place(options: &Options, given: Vec<Given>) -> Result<Where> {
+    use std::os::unix::ffi::OsStrExt as _;
+    let found = rights::raised(|| options.instances())?;
+    let names_config = given.iter().any(|(name, _)| *name != "queue-directory");
+    let several = found.len() > 1;
+    let of = |instance: &Instance| {
+        let config = instance.config_directory.as_ref();
+        let config = config.map(|path| path.as_os_str().as_bytes().to_vec());
+        let flags = match several {
+            true => vec![("instance", instance.name.clone().into_bytes())],
+            false => given.clone(),
+        };
+        (flags, config.filter(|_| names_config))
+    };
+    let instances = found.iter().flatten().map(of).collect();
+    Ok(Where {
+        flags: given,
+        instances,
+    })
+}
+
+/// The time of day of the second `at` of the epoch.
+fn clock(at: i64) -> String {
+    // asctime(3): `Tue Nov 24 02:00:00 2026`
+    let text = sys::local_time(at).unwrap_or_default();
+    text.get(11..19).unwrap_or_default().to_owned()
+}
+
+/// Why it ended.
+enum Ended {
+    Quit,
+    Signal(i32),
+}
+
+/// Draws, waits and does what keys ask for, until the end.
+fn follow(
+    terminal: &mut Terminal,
+    reader: &mut Reader,
+    model: &mut Model,
+    look: Look,
+) -> Result<Ended> {
+    let mut changed = true;
+    loop {
+        if changed && terminal.is_ready() {
+            terminal.show(|buffer| screen::draw(model, look, buffer))?;
+            changed = false;
+        }
+        let within = match model.is_reading() {
+            true => PROGRESS,
+            false => QUIET,
+        };
+        let happened = terminal.wait(within)?;
+        for one in happened {
+            match one {
+                Happened::Resized => changed = true,
+                Happened::News => {}
+                Happened::HungUp => return Ok(Ended::Signal(libc::SIGHUP)),
+                Happened::Signal(signal) => return Ok(Ended::Signal(signal)),
+                Happened::Key(key) => {
+                    changed = true;
+                    if let Some(ask) = model.press(key) {
+                        if let Some(ended) = carry_out(ask, terminal, reader, model)? {
+                            return Ok(ended);
+                        }
+                    }
+                }
+            }
+        }
+        while let Some(report) = reader.next() {
+            changed = true;
+            take_in(report, reader, model)?;
+        }
+        if model.is_reading() {
+            let reached = match model.pages.is_empty() {
+                true => reader.begun(),
+                false => reader.job_steps(),
+            };
+            changed |= reached != model.reached;
+            model.reached = reached;
+        }
+    }
+}
+
+fn carry_out(
+    ask: Ask,
+    terminal: &mut Terminal,
+    reader: &mut Reader,
+    model: &mut Model,
+) -> Result<Option<Ended>> {
+    match ask {
+        Ask::Quit => return Ok(Some(Ended::Quit)),
+        Ask::Suspend => {
+            if terminal.stop()? == Happened::HungUp {
+                return Ok(Some(Ended::Signal(libc::SIGHUP)));
+            }
+        }
+        Ask::Redraw => terminal.forget(),
+        Ask::Forget => reader.stop_job(),
+        Ask::List(filter, sort) => reader.list(&filter, sort)?,
+        Ask::Show(queue_id) => reader.show(&queue_id)?,
+        Ask::Copy(command) => terminal.copy(&command)?,
+    }
+    let _ = model;
+    Ok(None)
+}
+
+fn take_in(report: Report, reader: &mut Reader, model: &mut Model) -> Result<()> {
+    match report {
+        Report::Look(look) => {
+            let (sums, tables) = *look;
+            model.look(sums, tables);
+        }
+        Report::Trouble(text) => model.trouble = Some(text),
+        Report::Failed(error) => return Err(error),
+        Report::Listed(number, found) => {
+            if reader.is_present(number) {
+                model.listed(found.map_err(|error| error.to_string()));
+            }
+        }
+        Report::Shown(number, lines) => {
+            if reader.is_present(number) {
+                model.lines(lines.unwrap_or_else(|error| vec![error.to_string()]));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,311 @@
+//! What one look at the queues shows: a snapshot and its verdict as rows of a screen.
+//!
+//! Everything is judged, counted and explained elsewhere; here it is put into rows, at most [`ROWS`] of a kind,
+//! and text of the spool becomes printable. A value shares nothing with the snapshot, which is dropped at once.
+//!
+//! A watch counts cheaply; the tables by name cost time in proportion to the number of messages. So a look
+//! is [`Sums`], and from time to time also [`Tables`].
+
+use queuewatch::cause::{Acts, Cause};
+use queuewatch::clock::Age;
+use queuewatch::escape::domain::printable as printable_domain;
+use queuewatch::escape::{path, printable};
+use queuewatch::instance::Instance;
+use queuewatch::measure::Unit;
+use queuewatch::postfix::queue::{Queue, QueueSet};
+use queuewatch::render::{plugin, status};
+use queuewatch::rules::{State, Verdict};
+use queuewatch::snapshot::ages::{Ages, COLUMNS};
+use queuewatch::snapshot::origins::{by_client, by_login};
+use queuewatch::snapshot::reasons::Reason;
+use queuewatch::snapshot::{InstanceSnapshot, Snapshot, Tally};
+
+use super::history::{History, MINUTES, Point};
+
+/// The most rows of a table that are kept.
+pub(super) const ROWS: usize = 500;
+/// The longest name, in bytes.
+const NAME: usize = 128;
+/// The longest reason, in bytes.
+const REASON: usize = 240;
+
+/// The verdict and the sums of the queues.
+#[derive(Clone, Debug)]
+pub(super) struct Sums {
+    /// When, in seconds of the epoch.
+    pub(super) at: i64,
+    /// Which instances.
+    pub(super) spool: String,
+    pub(super) state: State,
+    /// Why it is in that state, in one line.
+    pub(super) reason: String,
+    /// Why there are no events, if there are none.
+    pub(super) blind: Option<String>,
+    /// Whether something could not be read.
+    pub(super) incomplete: bool,
+    /// The queues, and last the total.
+    pub(super) queues: Vec<QueueRow>,
+}
+
+/// A queue.
+#[derive(Clone, Debug)]
+pub(super) struct QueueRow {
+    /// `None` is the total.
+    pub(super) queue: Option<Queue>,
+    pub(super) messages: u64,
+    /// Messages, recipients, size, age of the oldest message; a lower bound ends in `+`.
+    pub(super) cells: [String; 4],
+    /// What is unusual.
+    pub(super) remarks: String,
+    pub(super) hour: [Point; MINUTES],
+}
+
+impl QueueRow {
+    pub(super) fn name(&self) -> &'static str {
+        self.queue.map_or("total", Queue::name)
+    }
+}
+
+/// The tables by name.
+#[derive(Clone, Debug)]
+pub(super) struct Tables {
+    /// When, in seconds of the epoch.
+    pub(super) at: i64,
+    /// Recipients by age, of all domains.
+    pub(super) all: [u64; COLUMNS + 1],
+    pub(super) domains: Vec<DomainRow>,
+    pub(super) causes: Vec<CauseRow>,
+    pub(super) origins: Vec<OriginRow>,
+    /// What is beyond the rows of each of the three, if anything: `and 12 more domains`.
+    pub(super) beyond: [String; 3],
+    /// What is wrong and what to do, in lines.
+    pub(super) advice: Vec<String>,
+}
+
+/// A destination domain.
+#[derive(Clone, Debug)]
+pub(super) struct DomainRow {
+    pub(super) name: Vec<u8>,
+    pub(super) text: String,
+    /// Recipients, then those by age, as `shape` has them.
+    pub(super) cells: [u64; COLUMNS + 1],
+}
+
+/// A cause and the next hop that it is about.
+#[derive(Clone, Debug)]
+pub(super) struct CauseRow {
+    pub(super) cause: Cause,
+    pub(super) acts: Acts,
+    pub(super) hop: String,
+    pub(super) recipients: u64,
+    /// The arrival of the oldest message.
+    pub(super) oldest: Option<i64>,
+    pub(super) age: String,
+    pub(super) reason: String,
+}
+
+/// A login or a client.
+#[derive(Clone, Debug)]
+pub(super) struct OriginRow {
+    /// The filter of a list that picks its messages: `login` or `client`.
+    pub(super) filter: &'static str,
+    pub(super) name: Vec<u8>,
+    pub(super) text: String,
+    pub(super) messages: u64,
+}
+
+impl Sums {
+    /// The sums of `snapshot`. `blind` says why there are no events.
+    pub(super) fn of(
+        snapshot: &Snapshot,
+        verdict: &Verdict,
+        blind: Option<&str>,
+        history: &mut History,
+    ) -> Sums {
+        let mut rows: Vec<(Option<Queue>, Tally)> = Vec::new();
+        let mut total = Tally::default();
+        for queue in Queue::ALL {
+            let read = |taken: &&InstanceSnapshot| taken.plan.queues().contains(queue);
+            let taken: Vec<_> = snapshot.instances.iter().filter(read).collect();
+            if taken.is_empty() {
+                continue;
+            }
+            let mut sum = Tally::default();
+            for taken in taken {
+                sum += taken.tally(queue);
+            }
+            if QueueSet::TOTAL.contains(queue) {
+                total += &sum;
+            }
+            rows.push((Some(queue), sum));
+        }
+        rows.push((None, total));
+        history.note(snapshot, &rows);
+        let queues = rows
+            .iter()
+            .map(|(queue, tally)| queue_row(*queue, tally, snapshot.now, history))
+            .collect();
+        let reason = plugin::service_output(snapshot, verdict);
+        let head = format!("POSTFIX QUEUE {}: ", verdict.state);
+        Sums {
+            at: snapshot.now,
+            spool: spool_of(snapshot),
+            state: verdict.state,
+            reason: reason.strip_prefix(&head).unwrap_or(&reason).to_owned(),
+            blind: blind.map(|why| printable(why.as_bytes(), REASON)),
+            incomplete: !snapshot.is_whole(),
+            queues,
+        }
+    }
+}
+
+fn spool_of(snapshot: &Snapshot) -> String {
+    let name = |instance: &Instance| path(&instance.queue_directory);
+    match snapshot.instances.as_slice() {
+        [one] => name(&one.instance),
+        several => format!("{} instances", several.len()),
+    }
+}
+
+fn queue_row(queue: Option<Queue>, tally: &Tally, now: i64, history: &History) -> QueueRow {
+    let bound = |text: String, exact: bool| if exact { text } else { text + "+" };
+    let whole = tally.is_whole();
+    QueueRow {
+        queue,
+        messages: tally.messages,
+        cells: [
+            bound(tally.messages.to_string(), whole),
+            bound(tally.recipients.to_string(), whole && tally.torn == 0),
+            bound(Unit::Bytes.show(tally.bytes as f64), whole),
+            bound(status::oldest(tally, now), whole && tally.ageless == 0),
+        ],
+        remarks: status::remarks(tally).join(", "),
+        hour: history.hour(queue, now),
+    }
+}
+
+impl Tables {
+    /// The tables of `snapshot`, which is a whole one.
+    pub(super) fn of(snapshot: &Snapshot, verdict: &Verdict) -> Tables {
+        let (names, all) = snapshot.ages_by_domain();
+        let domains: Vec<DomainRow> = names
+            .top(ROWS)
+            .into_iter()
+            .map(|(name, ages)| DomainRow {
+                name: name.to_vec(),
+                text: match name {
+                    b"" => "(no domain)".to_owned(),
+                    name => printable_domain(name, NAME),
+                },
+                cells: cells(ages),
+            })
+            .collect();
+        let bound = if names.is_complete() { "" } else { "at least " };
+        let more_domains = beyond(names.len(), domains.len(), bound, "domain");
+        let (causes, more_causes) = causes(snapshot);
+        let (origins, more_origins) = origins(snapshot);
+        Tables {
+            at: snapshot.now,
+            all: cells(&all),
+            domains,
+            causes,
+            origins,
+            beyond: [more_domains, more_causes, more_origins],
+            advice: plugin::long_output(snapshot, verdict, 1)
+                .iter()
+                .map(|line| printable(line.as_bytes(), 400))
+                .collect(),
+        }
+    }
+}
+
+fn beyond(all: usize, shown: usize, bound: &str, what: &str) -> String {
+    match all.saturating_sub(shown) {
+        0 => String::new(),
+        1 => format!("and {bound}1 more {what}"),
+        rest => format!("and {bound}{rest} more {what}s"),
+    }
+}
+
+fn cells(ages: &Ages) -> [u64; COLUMNS + 1] {
+    std::array::from_fn(|place| match place {
+        0 => ages.total,
+        column => ages.columns[column - 1].into(),
+    })
+}
+
+/// Why mail waits: a row for each cause and next hop, most recipients first.
+fn causes(snapshot: &Snapshot) -> (Vec<CauseRow>, String) {
+    let reasons = snapshot.reasons_by_next_hop(QueueSet::TOTAL);
+    let mut together: Vec<Reason> = Vec::new();
+    let mut places = std::collections::HashMap::new();
+    for row in &reasons.rows {
+        let key = (row.cause, row.acts, row.next_hop.clone());
+        let place = *places.entry(key).or_insert(together.len());
+        match together.get_mut(place) {
+            // Rows come with most recipients first: the reason of the first stands for all.
+            Some(sum) => sum.take_in(row),
+            None => together.push(row.clone()),
+        }
+    }
+    together.sort_by_key(|row| std::cmp::Reverse(row.recipients));
+    let rest = beyond(together.len(), ROWS, "", "row");
+    together.truncate(ROWS);
+    let mut more: Vec<String> = Vec::new();
+    if !rest.is_empty() {
+        more.push(rest);
+    }
+    if reasons.unexplained > 0 {
+        more.push(format!(
+            "{} without a reason on record",
+            reasons.unexplained
+        ));
+    }
+    let row = |reason: &Reason| CauseRow {
+        cause: reason.cause,
+        acts: reason.acts,
+        hop: match reason.next_hop.as_slice() {
+            b"" => "-".to_owned(),
+            hop => printable(hop, NAME),
+        },
+        recipients: reason.recipients,
+        oldest: reason.oldest,
+        age: reason.oldest.map_or("-".to_owned(), |at| {
+            Age(snapshot.now.saturating_sub(at).max(0)).to_string()
+        }),
+        reason: printable(&reason.reason, REASON),
+    };
+    (together.iter().map(row).collect(), more.join(", "))
+}
+
+/// Where mail comes from: logins and clients, most messages first.
+fn origins(snapshot: &Snapshot) -> (Vec<OriginRow>, String) {
+    let tables = || {
+        snapshot.instances.iter().flat_map(|taken| {
+            QueueSet::TOTAL
+                .iter()
+                .map(move |queue| &taken.tables[queue])
+        })
+    };
+    let mut rows: Vec<(&'static str, &[u8], u64)> = Vec::new();
+    rows.extend(
+        by_login(tables())
+            .into_iter()
+            .map(|(name, count)| ("login", name, count)),
+    );
+    rows.extend(
+        by_client(tables())
+            .into_iter()
+            .map(|(name, count)| ("client", name, count)),
+    );
+    rows.sort_by(|a, b| b.2.cmp(&a.2).then_with(|| (b.0, a.1).cmp(&(a.0, b.1))));
+    let rest = beyond(rows.len(), ROWS, "", "origin");
+    rows.truncate(ROWS);
+    let row = |(filter, name, messages): (&'static str, &[u8], u64)| OriginRow {
+        filter,
+        name: name.to_vec(),
+        text: printable(name, NAME),
+        messages,
+    };
+    (rows.into_iter().map(row).collect(), rest)
+}
