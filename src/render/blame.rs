@@ -95,8 +95,8 @@ fn commonest<'r>(rows: &[&'r Reason]) -> Option<Group<'r>> {
     }
     let all: u64 = groups.values().map(|group| group.recipients).sum();
     let rank = |key: &(bool, Cause, &[u8]), group: &Group<'_>| {
-        // A handful of ours does not explain thousands of theirs.
-        let weighs = key.0 && group.recipients * 20 >= all;
+        // Some of ours do not explain a queue that is mostly theirs.
+        let weighs = key.0 && group.recipients * 4 >= all;
         (
             weighs,
             group.recipients,
@@ -314,7 +314,7 @@ mod tests {
         let few = row(Cause::Filter, Acts::Us, "a.example", "x", 3);
         let many = row(Cause::Busy, Acts::Them, "b.example", "y", 5000);
         assert!(text(&[few.clone(), many]).1.starts_with("theirs: 5000"));
-        let some = row(Cause::Busy, Acts::Them, "b.example", "y", 50);
+        let some = row(Cause::Busy, Acts::Them, "b.example", "y", 9);
         assert!(text(&[few, some]).1.starts_with("ours: x"));
     }
 }
