@@ -5,6 +5,7 @@
 //! verdict. Text from a spool passes through `escape`.
 
 mod blame;
+pub mod checkmk;
 pub mod json;
 mod moment;
 mod next_step;

@@ -201,7 +201,7 @@ fn a_wrong_call_is_unknown_and_says_what_would_be_right() {
         (&["-t", "0"], "more than 0"),
         (&["-t", "soon"], "expected a number"),
         (&["--now", "today"], "a second of the epoch"),
-        (&["--format", "xml"], "plugin, json or openmetrics"),
+        (&["--format", "xml"], "plugin, json, openmetrics or checkmk"),
         (
             &["--counts", "-w", "deferred.oldest=1h"],
             "--counts counts messages",

@@ -289,6 +289,92 @@ fn a_change_counts_once_it_has_lasted() {
     assert!((3..10).contains(&begun.elapsed().as_secs()));
 }
 
+/// The fields of a datagram to the journal.
+fn fields(datagram: &[u8]) -> Vec<(String, String)> {
+    let text = std::str::from_utf8(datagram).expect("no field here has newlines");
+    text.lines()
+        .map(|line| line.split_once('=').expect("NAME=VALUE"))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+#[test]
+fn the_journal_is_told_of_each_change_with_fields() {
+    let spool = Spool::of_corpus("short-mixed");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let bound = || {
+        let journal = UnixDatagram::bind(&path).unwrap();
+        let patience = Some(Duration::from_secs(60));
+        journal.set_read_timeout(patience).unwrap();
+        journal
+    };
+    let received = |journal: &UnixDatagram| {
+        let mut buffer = vec![0; 65_536];
+        let length = journal.recv(&mut buffer).expect("a datagram");
+        fields(&buffer[..length])
+    };
+    let of = |told: &[(String, String)], name: &str| -> Vec<String> {
+        let own = told.iter().filter(|(field, _)| field == name);
+        own.map(|(_, value)| value.clone()).collect()
+    };
+    let journal = bound();
+    let socket = path.to_str().unwrap();
+    let rules = [
+        "--critical",
+        "hold.messages=6",
+        "--warning",
+        "deferred.messages=1",
+    ];
+    let words = [&["--journal", "--journal-socket", socket], &rules[..]].concat();
+    let mut running = Running::on(&spool, &words);
+    running.told();
+    let first = received(&journal);
+    for (name, value) in [
+        ("PRIORITY", "2"),
+        ("SYSLOG_IDENTIFIER", "queuewatch"),
+        ("MESSAGE_ID", "5d1f0b6c0c0e4a0db9b1f4f7a3c2e815"),
+        ("QUEUEWATCH_STATE", "CRITICAL"),
+    ] {
+        assert_eq!(of(&first, name), [value], "{first:?}");
+    }
+    let measures = ["hold.messages", "deferred.messages"];
+    assert_eq!(of(&first, "QUEUEWATCH_MEASURE"), measures);
+    let message = of(&first, "MESSAGE").concat();
+    let begins = "POSTFIX QUEUE CRITICAL: hold.messages is 7 (critical 6)";
+    assert!(message.starts_with(begins), "{message}");
+
+    // journald was started again meanwhile: its socket is another one.
+    drop(journal);
+    fs::remove_file(&path).unwrap();
+    let journal = bound();
+    move_one(&spool);
+    let second = received(&journal);
+    assert_eq!(of(&second, "QUEUEWATCH_BEFORE"), ["CRITICAL"]);
+    assert_eq!(of(&second, "QUEUEWATCH_STATE"), ["WARNING"]);
+    assert_eq!(of(&second, "PRIORITY"), ["4"]);
+    assert_eq!(of(&second, "QUEUEWATCH_MEASURE"), ["deferred.messages"]);
+}
+
+#[test]
+fn a_journal_that_is_absent_is_reported_and_stops_nothing() {
+    let spool = Spool::of_corpus("short-mixed");
+    let words = [
+        "--journal",
+        "--journal-socket",
+        "/absent/journal",
+        "--critical",
+        "hold.messages=6",
+    ];
+    let mut running = Running::on(&spool, &words);
+    assert!(running.told().starts_with("state CRITICAL: "));
+    move_one(&spool);
+    assert!(running.told().starts_with("moved "));
+    let complaints = running.end();
+    assert!(complaints.contains("/absent/journal"), "{complaints}");
+    assert!(complaints.contains("systemd-journald"), "{complaints}");
+}
+
 #[test]
 fn the_plugin_answers_from_the_status_file_without_a_right_on_the_spool() {
     let spool = Spool::of_corpus("short-mixed");

@@ -31,7 +31,7 @@ const OWN: [Flag; 7] = [
         short: None,
         name: "format",
         takes: Takes::One("FORMAT"),
-        help: "plugin (default), json or openmetrics",
+        help: "plugin (default), json, openmetrics or checkmk (the line of a local check)",
     },
     Flag {
         short: Some('v'),

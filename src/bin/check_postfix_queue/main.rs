@@ -22,7 +22,7 @@ use queuewatch::files::state::StateFile;
 use queuewatch::files::status::Status;
 use queuewatch::measure::CATALOGUE;
 use queuewatch::options::{Options, Purpose};
-use queuewatch::render::{json, openmetrics, plugin};
+use queuewatch::render::{checkmk, json, openmetrics, plugin};
 use queuewatch::rights;
 use queuewatch::rules::{State, defaults};
 use queuewatch::snapshot::Wanted;
@@ -40,6 +40,7 @@ enum Format {
     Plugin,
     Json,
     OpenMetrics,
+    Checkmk,
 }
 
 fn main() {
@@ -119,12 +120,7 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
             Word::Flag("max-age", value) => max_age = Some(seconds(&value)?),
             Word::Flag("state", value) => state = Some(args::file("state", value)?),
             Word::Flag("format", value) => {
-                format = match value.as_slice() {
-                    b"plugin" => Format::Plugin,
-                    b"json" => Format::Json,
-                    b"openmetrics" => Format::OpenMetrics,
-                    _ => return Err(args::usage("--format takes plugin, json or openmetrics")),
-                };
+                format = format_of(&value)?;
             }
             Word::Flag(name, value) => {
                 others |= !matches!(name, "timeout" | "now");
@@ -162,7 +158,7 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
             origins: false,
             ..Wanted::DOCUMENT
         },
-        Format::Plugin => Wanted::default(),
+        Format::Plugin | Format::Checkmk => Wanted::default(),
     };
     let state = match state {
         Some(path) => Some(StateFile::load(path, &mut options)?),
@@ -174,7 +170,7 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
         let verdict = options.check(&snapshot)?;
         // Why, for whom, who acts: words of the first line, read only if a rule alerts.
         let breached = matches!(verdict.state, State::Warning | State::Critical);
-        if breached && format == Format::Plugin {
+        if breached && matches!(format, Format::Plugin | Format::Checkmk) {
             snapshot.take_samples(deadline);
         }
         Ok((snapshot, verdict))
@@ -183,6 +179,7 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
     let (snapshot, mut verdict) = match (judged, format) {
         (Ok(judged), _) => judged,
         (Err(error), Format::Plugin | Format::Json) => return Err(error),
+        (Err(error), Format::Checkmk) => return Ok((checkmk::failure(&error), State::Unknown)),
         (Err(_), Format::OpenMetrics) => return Ok((openmetrics::failure(), State::Unknown)),
     };
     if let Some(state) = state {
@@ -194,9 +191,23 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
             "{}\n",
             json::document(&snapshot, Some(&verdict), options.measures())
         ),
+        Format::Checkmk => checkmk::line(&snapshot, &verdict, verbosity, options.counts()),
         Format::OpenMetrics => openmetrics::exposition(&snapshot, options.named_domains()),
     };
     Ok((text, verdict.state))
+}
+
+fn format_of(value: &[u8]) -> Result<Format> {
+    match value {
+        b"plugin" => Ok(Format::Plugin),
+        b"json" => Ok(Format::Json),
+        b"openmetrics" => Ok(Format::OpenMetrics),
+        b"checkmk" => Ok(Format::Checkmk),
+        _ => {
+            let takes = "--format takes plugin, json, openmetrics or checkmk";
+            Err(args::usage(takes))
+        }
+    }
 }
 
 fn seconds(value: &[u8]) -> Result<i64> {

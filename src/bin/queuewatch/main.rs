@@ -8,6 +8,7 @@ mod doctor;
 mod drill;
 mod explain;
 mod generate;
+mod journal;
 mod list;
 mod notify;
 mod origins;

@@ -20,6 +20,7 @@ use queuewatch::snapshot::{Snapshot, Wanted};
 use queuewatch::watch::{HoldDown, RESCAN, TICK, Watch};
 
 use crate::args::{self, Flag, Word};
+use crate::journal::{self, Journal};
 use crate::notify::Supervisor;
 use crate::summary::Summary;
 use crate::{WHICH, of_library};
@@ -44,7 +45,7 @@ const REPEAT: Duration = Duration::from_secs(60);
 const PACE_OF_DOMAINS: Duration = Duration::from_secs(15);
 
 #[rustfmt::skip]
-const FLAGS: [Flag; 10] = [
+const FLAGS: [Flag; 12] = [
     Flag { short: Some('j'), name: "json", takes: Takes::Nothing,
         help: "print an event a line as JSON (schema queuewatch/1)" },
     Flag { short: Some('s'), name: "states", takes: Takes::Nothing,
@@ -63,6 +64,10 @@ const FLAGS: [Flag; 10] = [
         help: "the host_name of passive results" },
     Flag { short: None, name: "service", takes: Takes::One("NAME"),
         help: "the service_description of passive results" },
+    Flag { short: None, name: "journal", takes: Takes::Nothing,
+        help: "write changes of the state to systemd-journald, with fields" },
+    Flag { short: None, name: "journal-socket", takes: Takes::One("FILE"),
+        help: "where journald listens (default /run/systemd/journal/socket)" },
     Flag { short: None, name: "exec", takes: Takes::One("PROGRAM"),
         help: "run PROGRAM STATE BEFORE OUTPUT at each change of the state (never by a shell)" },
 ];
@@ -99,6 +104,7 @@ struct Outputs {
     domains: NamedDomains,
     domains_written: Option<Instant>,
     nagios: Option<Nagios>,
+    journal: Option<Journal>,
     exec: Option<PathBuf>,
     child: Option<Child>,
     /// A change that waits for the previous child process to end.
@@ -119,6 +125,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     let mut outputs = Outputs::default();
     let mut lasting = Duration::ZERO;
     let (mut command, mut host, mut service) = (None, None, None);
+    let (mut in_journal, mut socket) = (false, None);
     for word in words {
         match word {
             Word::Flag("json", _) => outputs.json = true,
@@ -134,6 +141,10 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
             }
             Word::Flag("host", value) => host = Some(name("host", value)?),
             Word::Flag("service", value) => service = Some(name("service", value)?),
+            Word::Flag("journal", _) => in_journal = true,
+            Word::Flag("journal-socket", value) => {
+                socket = Some(args::file("journal-socket", value)?);
+            }
             Word::Flag("exec", value) => outputs.exec = Some(args::file("exec", value)?),
             Word::Flag(name, value) => options.set(name, &value)?,
             Word::Plain(word) => {
@@ -149,6 +160,11 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         )
         .with_remedy("run the watch as a service of the system, or as root"));
     }
+    if socket.is_some() && !in_journal {
+        return Err(args::usage("--journal-socket is about --journal"));
+    }
+    let socket = socket.unwrap_or_else(|| PathBuf::from(journal::SOCKET));
+    outputs.journal = in_journal.then(|| Journal::at(socket));
     outputs.nagios = match (command, host, service) {
         (None, None, None) => None,
         (Some(file), Some(host), Some(service)) => Some(Nagios {
@@ -267,6 +283,12 @@ impl Outputs {
             };
             if !printed {
                 return false;
+            }
+            if let Some(journal) = &mut self.journal {
+                match journal.write(before, snapshot, verdict) {
+                    Ok(()) => self.well("journal"),
+                    Err(error) => self.complain("journal", &error.to_string()),
+                }
             }
             // The first state is reported only if it is not OK.
             if self.exec.is_some() && (before != verdict.state || before != State::Ok) {

@@ -1,0 +1,125 @@
+//! Writes changes of the state to systemd-journald, with fields, by its native protocol.
+//!
+//! A datagram is a list of fields: `NAME=VALUE` and a newline, or, for a value with newlines, `NAME`, a newline, the length
+//! as 64 bits little endian, the value and a newline (systemd, "Native Journal Protocol"). A field may stand several
+//! times.
+
+use std::io;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+
+use queuewatch::error::{Error, Result};
+use queuewatch::render::plugin;
+use queuewatch::rules::{State, Verdict};
+use queuewatch::snapshot::Snapshot;
+
+/// Where journald listens.
+pub(crate) const SOCKET: &str = "/run/systemd/journal/socket";
+/// Marks every change of the state: `journalctl MESSAGE_ID=...`.
+pub(crate) const MESSAGE_ID: &str = "5d1f0b6c0c0e4a0db9b1f4f7a3c2e815";
+
+/// The journal of this host.
+pub(crate) struct Journal {
+    path: PathBuf,
+    /// Connected at the first change, and again after a failure: journald may be started anew.
+    socket: Option<UnixDatagram>,
+}
+
+impl Journal {
+    /// The journal that listens at `path`.
+    pub(crate) fn at(path: PathBuf) -> Journal {
+        Journal { path, socket: None }
+    }
+
+    /// Writes a change of the state.
+    pub(crate) fn write(
+        &mut self,
+        before: State,
+        snapshot: &Snapshot,
+        verdict: &Verdict,
+    ) -> Result<()> {
+        let datagram = fields(before, snapshot, verdict);
+        let outcome = match &self.socket {
+            Some(socket) => socket.send(&datagram).map(drop),
+            None => Err(io::Error::from(io::ErrorKind::NotConnected)),
+        };
+        if outcome.is_ok() {
+            return Ok(());
+        }
+        self.socket = None;
+        let sent = connect(&self.path).and_then(|socket| {
+            socket.send(&datagram)?;
+            Ok(socket)
+        });
+        let explained = |cause: io::Error| {
+            Error::io("write to", &self.path, &cause)
+                .with_remedy("look whether systemd-journald runs, or leave --journal out")
+        };
+        self.socket = Some(sent.map_err(explained)?);
+        Ok(())
+    }
+}
+
+fn connect(path: &Path) -> io::Result<UnixDatagram> {
+    let socket = UnixDatagram::unbound()?;
+    // A journal that does not read must not stop the watch.
+    socket.set_nonblocking(true)?;
+    socket.connect(path)?;
+    Ok(socket)
+}
+
+/// The priority of a state: those of syslog(3).
+fn priority(state: State) -> &'static str {
+    match state {
+        State::Critical => "2",
+        State::Unknown => "3",
+        State::Warning => "4",
+        State::Ok => "6",
+    }
+}
+
+fn fields(before: State, snapshot: &Snapshot, verdict: &Verdict) -> Vec<u8> {
+    let mut datagram = Vec::new();
+    let message = plugin::service_output(snapshot, verdict);
+    push(&mut datagram, "MESSAGE", &message);
+    push(&mut datagram, "MESSAGE_ID", MESSAGE_ID);
+    push(&mut datagram, "PRIORITY", priority(verdict.state));
+    push(&mut datagram, "SYSLOG_IDENTIFIER", "queuewatch");
+    push(
+        &mut datagram,
+        "QUEUEWATCH_STATE",
+        &verdict.state.to_string(),
+    );
+    push(&mut datagram, "QUEUEWATCH_BEFORE", &before.to_string());
+    for finding in &verdict.findings {
+        let measure = finding.rule.measure.to_string();
+        push(&mut datagram, "QUEUEWATCH_MEASURE", &measure);
+    }
+    datagram
+}
+
+/// Appends a field.
+fn push(datagram: &mut Vec<u8>, name: &str, value: &str) {
+    datagram.extend_from_slice(name.as_bytes());
+    if value.contains('\n') {
+        datagram.push(b'\n');
+        datagram.extend_from_slice(&(value.len() as u64).to_le_bytes());
+    } else {
+        datagram.push(b'=');
+    }
+    datagram.extend_from_slice(value.as_bytes());
+    datagram.push(b'\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_with_newlines_has_its_length_in_front() {
+        let mut datagram = Vec::new();
+        push(&mut datagram, "A", "b=c");
+        push(&mut datagram, "B", "c\nd");
+        assert_eq!(datagram, b"A=b=c\nB\n\x03\0\0\0\0\0\0\0c\nd\n");
+    }
+}
