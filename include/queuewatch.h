@@ -916,10 +916,12 @@ QW_API QW_WARN_UNUSED qw_status qw_options_new(qw_options **out, qw_error **err)
  *   queue-directory DIR: the spool in DIR; its settings are those of --config-directory, else Postfix's defaults
  *   all-instances: the default instance (or that of --config-directory) and all of its multi_instance_directories
  *   instance NAME ...: of those, the one whose multi_instance_name is NAME
- *   warning RULE ...: WARNING when RULE alerts: MEASURE=RANGE, or RANGE for total.messages
+ *   warning RULE ...: WARNING when RULE alerts: MEASURE=RANGE, RANGE for total.messages, or several joined by " and "
  *   critical RULE ...: CRITICAL when RULE alerts
  *   defaults: keep the default rules beside those given; one for the same measure and level replaces its default
  *   exclude QUEUE ...: leave QUEUE out of everything
+ *   exclude-domain NAME ...: leave recipients of that destination domain out of rules and figures, and mail for nobody else
+ *   exclude-sender NAME ...: leave mail of that sender address or domain out of rules and figures; <> is the null sender
  *   causes FILE: a table of causes that is asked first: lines of CAUSE [CODE] PATTERN
  *   counts: count by names alone: the cheap probe for a queue of millions
  *   measure MEASURE ...: read only what these measures and the rules need

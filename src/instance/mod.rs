@@ -7,6 +7,7 @@
 //! `multi_instance_directories`. (Root can start Postfix with any directory; select such an instance by
 //! [`Selection::ConfigDirectory`].)
 
+mod left_out;
 mod master;
 mod master_cf;
 mod permitted;
@@ -31,6 +32,7 @@ use crate::postfix::main_cf::{MAX_BYTES, MainCf};
 use crate::rights;
 use crate::spelling::option;
 
+pub use left_out::LeftOut;
 pub use master::Master;
 pub use master::master;
 pub use qmgr::{APART, Missing, Process, QueueManager, Starts};
@@ -63,6 +65,8 @@ pub struct Instance {
     pub expected: bool,
     /// What judges its delay reasons: it knows the next hops of its main.cf.
     pub classifier: Arc<Classifier>,
+    /// Known trouble that sums leave out.
+    pub left_out: Arc<LeftOut>,
     /// Problems that do not prevent a scan, one sentence each.
     pub warnings: Vec<String>,
 }
@@ -119,6 +123,7 @@ pub fn find(selection: &Selection, mail_config: Option<&OsStr>) -> Result<Vec<Re
             settings: Settings::default(),
             expected: true,
             classifier: Arc::default(),
+            left_out: Arc::default(),
             warnings: Vec::new(),
         })]),
         Selection::QueueDirectory {
@@ -250,6 +255,7 @@ impl Found {
             settings,
             expected: true,
             classifier: Arc::new(self.classifier()),
+            left_out: Arc::default(),
             warnings,
         })
     }

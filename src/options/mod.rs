@@ -16,7 +16,7 @@ use std::time::Duration;
 use crate::cause::user_table::UserTable;
 use crate::clock::{self, Deadline};
 use crate::error::{Error, ErrorKind, Result};
-use crate::instance::{self, Instance, Selection};
+use crate::instance::{self, Instance, LeftOut, Selection};
 use crate::listing::Pick;
 use crate::measure::Measure;
 use crate::postfix::queue::QueueSet;
@@ -47,6 +47,7 @@ pub struct Options {
     /// Whether the default rules stay beside those given.
     keep_defaults: bool,
     excluded: QueueSet,
+    left_out: LeftOut,
     causes: Option<UserTable>,
     counts: bool,
     measures: Vec<Measure>,
@@ -146,6 +147,12 @@ impl Options {
         };
         let mail_config = std::env::var_os("MAIL_CONFIG").filter(|_| rights::trusts_environment());
         let mut found = instance::find(&selection, mail_config.as_deref())?;
+        if !self.left_out.is_empty() {
+            let left_out = Arc::new(self.left_out.clone());
+            for instance in found.iter_mut().flatten() {
+                instance.left_out = Arc::clone(&left_out);
+            }
+        }
         if let Some(table) = &self.causes {
             for instance in found.iter_mut().flatten() {
                 instance.classifier = Arc::new(instance.classifier.with_user(table.clone()));
@@ -179,7 +186,31 @@ impl Options {
     /// # Errors
     /// If a rule contradicts another option.
     pub fn check(&self, snapshot: &Snapshot) -> Result<Verdict> {
-        Ok(Verdict::new(snapshot, &self.rules(snapshot)?))
+        let mut verdict = Verdict::new(snapshot, &self.rules(snapshot)?);
+        if let Some(note) = self.left_out_note(snapshot) {
+            verdict.note(note, false);
+        }
+        Ok(verdict)
+    }
+
+    /// What rules leave out of `snapshot`, as a sentence. It has no names: they may be private.
+    fn left_out_note(&self, snapshot: &Snapshot) -> Option<String> {
+        let by = match (self.left_out.has_domains(), self.left_out.has_senders()) {
+            (false, false) => return None,
+            (true, false) => option("exclude-domain"),
+            (false, true) => option("exclude-sender"),
+            (true, true) => format!(
+                "{} and {}",
+                option("exclude-domain"),
+                option("exclude-sender")
+            ),
+        };
+        let tallies = snapshot.instances.iter().flat_map(|taken| {
+            let queues = self.queues().iter();
+            queues.map(|queue| taken.tally(queue).left_out)
+        });
+        let messages: u64 = tallies.sum();
+        Some(format!("{messages} messages are left out by {by}"))
     }
 
     /// A cursor over the messages of `queues` in every instance, and the instances.

@@ -47,6 +47,12 @@ impl Options {
                 })?;
                 self.excluded = self.excluded.with(queue);
             }
+            "exclude-domain" if !value.is_empty() => self.left_out.add_domain(value),
+            "exclude-sender" if !value.is_empty() => self.left_out.add_sender(value),
+            "exclude-domain" => return Err(bad(name, value, "name a destination domain")),
+            "exclude-sender" => {
+                return Err(bad(name, value, "name a sender address or domain, or <>"));
+            }
             "causes" => self.causes = Some(causes(name, value)?),
             "counts" => self.counts = switch(name, value)?,
             "measure" => {

@@ -35,27 +35,42 @@ impl Options {
                 format!("{} leaves nothing to look at", option("exclude")),
             ));
         }
+        if self.counts && !self.left_out.is_empty() {
+            let names = format!(
+                "{} or {}",
+                option("exclude-domain"),
+                option("exclude-sender")
+            );
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                format!(
+                    "{} reads no envelopes, which {names} needs",
+                    option("counts")
+                ),
+            ));
+        }
         for rule in &self.rules {
-            let measure = &rule.measure;
-            let queues = measure.queues();
-            if !queues.is_empty() && queues.iter().all(|queue| self.excluded.contains(queue)) {
-                return Err(Error::new(
-                    ErrorKind::Invalid,
-                    format!(
-                        "there is a rule on {measure}, and {} leaves it out",
-                        option("exclude")
-                    ),
-                ));
-            }
-            if self.counts && measure.kind != Kind::Messages {
-                return Err(Error::new(
-                    ErrorKind::Invalid,
-                    format!(
-                        "{} counts messages; a rule on {measure} needs more",
-                        option("counts")
-                    ),
-                )
-                .with_remedy(format!("leave out {} or that rule", option("counts"))));
+            for measure in rule.measures() {
+                let queues = measure.queues();
+                if !queues.is_empty() && queues.iter().all(|queue| self.excluded.contains(queue)) {
+                    return Err(Error::new(
+                        ErrorKind::Invalid,
+                        format!(
+                            "there is a rule on {measure}, and {} leaves it out",
+                            option("exclude")
+                        ),
+                    ));
+                }
+                if self.counts && measure.kind != Kind::Messages {
+                    return Err(Error::new(
+                        ErrorKind::Invalid,
+                        format!(
+                            "{} counts messages; a rule on {measure} needs more",
+                            option("counts")
+                        ),
+                    )
+                    .with_remedy(format!("leave out {} or that rule", option("counts"))));
+                }
             }
         }
         Ok(&self.rules)
@@ -63,7 +78,8 @@ impl Options {
 
     /// Returns true if a rule needs rows that a watch counts of a whole snapshot alone.
     pub(crate) fn rules_ask_for_rows(&self) -> bool {
-        self.rules.iter().any(|rule| rule.measure.needs_rows())
+        let mut measures = self.rules.iter().flat_map(Rule::measures);
+        measures.any(Measure::needs_rows)
     }
 
     /// Returns true if a default rule judges delay reasons of `snapshot`, so that it needs a sample of them.
@@ -99,7 +115,7 @@ impl Options {
             let replaced = self
                 .rules
                 .iter()
-                .any(|given| given.level == rule.level && given.measure == rule.measure);
+                .any(|given| given.level == rule.level && given.is_about_the_same(rule));
             told && !replaced
                 && (queues.is_empty() || queues.iter().any(|queue| !self.excluded.contains(queue)))
         });
@@ -122,7 +138,7 @@ impl Options {
                 }
                 Purpose::Everything => {
                     let measures = self.measures.iter();
-                    let measures = measures.chain(given.iter().map(|rule| &rule.measure));
+                    let measures = measures.chain(given.iter().flat_map(Rule::measures));
                     plan_for(measures, queues)
                 }
                 Purpose::Check(tables) => {
@@ -132,7 +148,7 @@ impl Options {
                     };
                     // Defaults on causes look at a sample.
                     let defaults = defaults.iter().filter(|rule| !rule.is_about_reasons());
-                    let rules = given.iter().chain(defaults).map(|rule| &rule.measure);
+                    let rules = given.iter().chain(defaults).flat_map(Rule::measures);
                     let (mut plan, wanted) = plan_for(rules, queues);
                     // Performance data always has the ages of all queues.
                     let depth = match tables.reasons || tables.causes {
@@ -148,6 +164,13 @@ impl Options {
                 }
             }
         };
+        let mut plan = plan;
+        if !self.left_out.is_empty() {
+            // Only an envelope says whose a message is.
+            for queue in plan.queues().iter() {
+                plan.deepen(queue, Depth::Envelopes);
+            }
+        }
         let sample = match purpose {
             // OpenMetrics tell the causes whatever the rules are.
             Purpose::Check(Wanted::METRICS) if !self.counts => Sampling::Always,

@@ -163,6 +163,15 @@ fn finding(finding: &Finding) -> Value {
     value["level"] = finding.rule.level.name().into();
     value["range"] = finding.rule.range.spelling().into();
     value["text"] = finding.text().into();
+    if !finding.joined.is_empty() {
+        let parts = finding.rule.joined.iter().zip(&finding.joined);
+        let parts = parts.map(|(part, of)| {
+            let mut value = figure(&part.measure, of);
+            value["range"] = part.range.spelling().into();
+            value
+        });
+        value["and"] = parts.collect();
+    }
     value
 }
 

@@ -29,8 +29,9 @@ pub(super) fn items(snapshot: &Snapshot, verdict: &Verdict, counts_only: bool) -
     let rules: Vec<Shown<'_>> = verdict
         .rules
         .iter()
-        .map(|rule| {
-            let mut measure = rule.measure.clone();
+        .flat_map(|rule| rule.measures().map(move |measure| (measure, rule)))
+        .map(|(measure, rule)| {
+            let mut measure = measure.clone();
             if measure.instance.as_deref() == alone {
                 measure.instance = None;
             }
@@ -82,8 +83,8 @@ fn measures(
             all.push((format!("{queue}_oldest"), measure));
         }
     }
-    for rule in rules {
-        let mut measure = rule.measure.clone();
+    for shown in rules {
+        let mut measure = shown.measure.clone();
         match (instance, &measure.instance) {
             (Some(name), None) => measure.instance = Some(name.to_owned()),
             (None, None) => {}
@@ -192,9 +193,10 @@ fn item(
         unit.uom()
     );
     let range = |level| {
-        let rule = rules
-            .iter()
-            .find(|shown| shown.rule.level == level && shown.measure == *measure);
+        // One range of a joined rule alone is no threshold.
+        let rule = rules.iter().find(|shown| {
+            shown.rule.level == level && shown.measure == *measure && shown.rule.joined.is_empty()
+        });
         rule.map(|shown| shown.rule.range.to_string())
             .unwrap_or_default()
     };

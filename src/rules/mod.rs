@@ -9,6 +9,6 @@ mod verdict;
 pub(crate) use defaults::figure;
 pub use defaults::{Condition, DEFAULTS, Default, defaults};
 pub use range::Range;
-pub use rule::{Level, Rule};
+pub use rule::{Joined, Level, MAX_JOINED, Rule};
 pub use state::State;
 pub use verdict::{Finding, Verdict};

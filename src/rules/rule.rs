@@ -50,7 +50,21 @@ pub struct Rule {
     pub default: bool,
     /// What a default leaves out, or what else must be so.
     pub condition: Condition,
+    /// What is joined to it by `and`: the rule alerts only if all of it alerts.
+    pub joined: Vec<Joined>,
 }
+
+/// A measure and a range that are joined to a rule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Joined {
+    /// The measure.
+    pub measure: Measure,
+    /// The range.
+    pub range: Range,
+}
+
+/// The most parts of a joined rule.
+pub const MAX_JOINED: usize = 8;
 
 impl Rule {
     /// Whether it judges delay reasons: a cause, or what remains without some causes.
@@ -58,11 +72,46 @@ impl Rule {
         self.measure.kind == Kind::Cause || matches!(self.condition, Condition::Without(_))
     }
 
-    /// Parses `MEASURE=RANGE`, or a bare range for `total.messages`.
+    /// Returns its measures: the first, and those joined to it.
+    pub fn measures(&self) -> impl Iterator<Item = &Measure> {
+        std::iter::once(&self.measure).chain(self.joined.iter().map(|part| &part.measure))
+    }
+
+    /// Returns true if it judges the same measures as `other`.
+    pub(crate) fn is_about_the_same(&self, other: &Rule) -> bool {
+        self.measures().eq(other.measures())
+    }
+
+    /// Parses `MEASURE=RANGE`, a bare range for `total.messages`, or several of those joined by ` and `.
     ///
     /// # Errors
     /// Of kind `Syntax`, with the rule, the character and the expected text.
     pub fn parse(level: Level, text: &str) -> Result<Self> {
+        let parts = split(text);
+        let (first, others) = parts
+            .split_first()
+            .map_or((text, &[][..]), |(first, others)| (*first, others));
+        if others.len() >= MAX_JOINED {
+            return Err(Error::new(
+                ErrorKind::Syntax,
+                format!(
+                    "{}: more than {MAX_JOINED} rules joined",
+                    place(level, text)
+                ),
+            ));
+        }
+        let mut rule = Rule::parse_one(level, first)?;
+        for part in others {
+            let part = Rule::parse_one(level, part)?;
+            rule.joined.push(Joined {
+                measure: part.measure,
+                range: part.range,
+            });
+        }
+        Ok(rule)
+    }
+
+    fn parse_one(level: Level, text: &str) -> Result<Self> {
         // An argument in brackets may contain an equals sign.
         let brackets = text.rfind(')').map_or(0, |at| at + 1);
         let (measure, range_at) = match text[brackets..].find('=') {
@@ -103,8 +152,32 @@ impl Rule {
             range,
             default: false,
             condition: Condition::None,
+            joined: Vec::new(),
         })
     }
+}
+
+/// The parts of `text` between ` and `, except in brackets: a name may hold it.
+fn split(text: &str) -> Vec<&str> {
+    const AND: &str = " and ";
+    let (mut parts, mut begin, mut open) = (Vec::new(), 0, false);
+    for (at, letter) in text.char_indices() {
+        match letter {
+            '(' => open = true,
+            ')' => open = false,
+            ' ' if !open && at >= begin && text[at..].starts_with(AND) => {
+                parts.push(text[begin..at].trim());
+                begin = at + AND.len();
+            }
+            _ => {}
+        }
+    }
+    parts.push(if parts.is_empty() {
+        text
+    } else {
+        text[begin..].trim()
+    });
+    parts
 }
 
 fn place(level: Level, text: &str) -> String {
@@ -132,6 +205,50 @@ mod tests {
                 ),
                 (measure, range)
             );
+        }
+    }
+
+    #[test]
+    fn rules_are_joined() {
+        let parts = |text: &str| -> Vec<String> {
+            let rule = Rule::parse(Level::Warning, text).expect(text);
+            let ranges =
+                std::iter::once(&rule.range).chain(rule.joined.iter().map(|part| &part.range));
+            let pairs = rule.measures().zip(ranges);
+            pairs
+                .map(|(measure, range)| format!("{measure}={range}"))
+                .collect()
+        };
+        for (text, wanted) in [
+            (
+                "deferred.oldest=2d and deferred.domains(2d)=10",
+                &["deferred.oldest=172800", "deferred.domains(2d)=10"][..],
+            ),
+            (
+                "10 and hold.messages=5:",
+                &["total.messages=10", "hold.messages=5:"],
+            ),
+            (
+                "hold.messages=1  and  2 and deferred.login(a and b)=3",
+                &[
+                    "hold.messages=1",
+                    "total.messages=2",
+                    "deferred.login(a and b)=3",
+                ],
+            ),
+        ] {
+            assert_eq!(parts(text), wanted, "{text}");
+        }
+        for text in [
+            "hold.messages=1 and ",
+            "hold.messages=1 and",
+            " and hold.messages=1",
+            "hold.messages=1 and hold.messages",
+            "hold.messages=1 & hold.messages=2",
+            "1 and 1 and 1 and 1 and 1 and 1 and 1 and 1 and 1",
+        ] {
+            let error = Rule::parse(Level::Warning, text).expect_err(text);
+            assert_eq!(error.kind(), ErrorKind::Syntax, "{text}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! Applies rules to a snapshot; findings are ordered worst first.
 
 use super::defaults;
+use super::range::Range;
 use super::rule::{Level, Rule};
 use super::state::State;
 use crate::measure::{Figure, Kind, Measure, Quality};
@@ -15,23 +16,41 @@ pub struct Finding {
     pub rule: Rule,
     /// The measured figure.
     pub figure: Figure,
+    /// The figures of what is joined to the rule, in its order.
+    pub joined: Vec<Figure>,
 }
 
 impl Finding {
-    /// The text in service output: `deferred.messages is 5200 (critical 2000)`.
+    /// The text in service output: `deferred.messages is 5200 (critical 2000)`; the parts of a joined rule with
+    /// `and` between them.
     pub fn text(&self) -> String {
-        let measure = &self.rule.measure;
+        let first = (&self.rule.measure, &self.rule.range, &self.figure);
+        let joined = self.rule.joined.iter().zip(&self.joined);
+        let joined = joined.map(|(part, figure)| (&part.measure, &part.range, figure));
+        let parts = std::iter::once(first).chain(joined);
+        let texts: Vec<String> = parts
+            .map(|(measure, range, figure)| self.part(measure, range, figure))
+            .collect();
+        texts.join(" and ")
+    }
+
+    fn part(&self, measure: &Measure, range: &Range, figure: &Figure) -> String {
         let unit = measure.unit();
-        let detail = match (&self.figure.detail, self.figure.quality) {
+        let detail = match (&figure.detail, figure.quality) {
             (Some(why), Quality::Unknown) => return format!("{measure} is unknown: {why}"),
             (Some(detail), _) => format!(" ({detail})"),
             (None, _) => String::new(),
         };
-        let value = unit.show(self.figure.value);
-        let damaged = self.figure.damaged.as_ref();
+        let value = unit.show(figure.value);
+        let damaged = figure.damaged.as_ref();
         let because = damaged.map_or(String::new(), |file| format!(": {file}"));
-        match (self.state, self.figure.quality) {
-            (State::Unknown, Quality::AtLeast) if self.figure.value > 0.0 => {
+        let state = match self.rule.joined.is_empty() {
+            true => Some(self.state),
+            // Another part may be what makes it unknown.
+            false => judge_part(&self.rule, range, figure),
+        };
+        match (state.unwrap_or(self.state), figure.quality) {
+            (State::Unknown, Quality::AtLeast) if figure.value > 0.0 => {
                 format!("{measure} is unknown, at least {value}{detail}{because}")
             }
             (State::Unknown, _) => format!("{measure} is unknown{because}"),
@@ -43,7 +62,7 @@ impl Finding {
                 format!(
                     "{measure} is {bound}{value}{detail} ({} {})",
                     self.rule.level.name(),
-                    self.rule.range.spelling()
+                    range.spelling()
                 )
             }
         }
@@ -72,17 +91,19 @@ impl Verdict {
         let mut findings: Vec<Finding> = Vec::new();
         for rule in rules {
             let figure = defaults::figure(rule, snapshot);
-            let Some(state) = judge(rule, &figure) else {
+            let joined = joined_figures(rule, snapshot);
+            let Some(state) = judge(rule, &figure, &joined) else {
                 continue;
             };
             let found = Finding {
                 state,
                 rule: rule.clone(),
                 figure,
+                joined,
             };
             match findings
                 .iter_mut()
-                .find(|one| one.rule.measure == rule.measure)
+                .find(|one| one.rule.is_about_the_same(rule))
             {
                 Some(one) if one.state.worse(state) != one.state => *one = found,
                 Some(_) => {}
@@ -113,24 +134,26 @@ impl Verdict {
             true => State::Ok,
             false => State::Unknown,
         };
-        let of_others = |rule: &&Rule| {
-            rule.measure
-                .instance
-                .as_ref()
-                .is_some_and(|other| other != name)
-        };
+        let of_another =
+            |measure: &Measure| measure.instance.as_ref().is_some_and(|other| other != name);
+        let of_others = |rule: &&Rule| rule.measures().any(of_another);
         // Ignores the daemon of an instance that is not expected to run, unless a rule names it.
-        let idle = |rule: &&Rule| {
-            let daemon = matches!(rule.measure.kind, Kind::Running | Kind::QmgrRunning);
-            daemon && rule.measure.instance.is_none() && !taken.instance.expected
+        let is_idle = |measure: &Measure| {
+            let daemon = matches!(measure.kind, Kind::Running | Kind::QmgrRunning);
+            daemon && measure.instance.is_none() && !taken.instance.expected
         };
+        let idle = |rule: &&Rule| rule.measures().any(is_idle);
         self.rules
             .iter()
             .filter(|rule| !of_others(rule) && !idle(rule))
             .filter_map(|rule| {
                 let mut rule = rule.clone();
                 rule.measure.instance = Some(name.clone());
-                judge(&rule, &defaults::figure(&rule, snapshot))
+                for part in &mut rule.joined {
+                    part.measure.instance = Some(name.clone());
+                }
+                let joined = joined_figures(&rule, snapshot);
+                judge(&rule, &defaults::figure(&rule, snapshot), &joined)
             })
             .fold(start, State::worse)
     }
@@ -147,16 +170,35 @@ impl Verdict {
     pub fn range(&self, measure: &Measure, level: Level) -> Option<&super::range::Range> {
         self.rules
             .iter()
-            .find(|rule| rule.level == level && rule.measure == *measure)
+            .find(|rule| rule.level == level && rule.measure == *measure && rule.joined.is_empty())
             .map(|rule| &rule.range)
     }
 }
 
-/// The state that `rule` gives to `figure`; `None` if it gives none.
-fn judge(rule: &Rule, figure: &Figure) -> Option<State> {
+/// The figures of what is joined to `rule`.
+fn joined_figures(rule: &Rule, snapshot: &Snapshot) -> Vec<Figure> {
+    let parts = rule.joined.iter();
+    parts.map(|part| part.measure.evaluate(snapshot)).collect()
+}
+
+/// The state that `rule` gives to its figures; `None` if it gives none. A part that surely does not alert
+/// silences the rule, whatever is unknown of the others.
+fn judge(rule: &Rule, figure: &Figure, joined: &[Figure]) -> Option<State> {
+    let mut state = judge_part(rule, &rule.range, figure)?;
+    for (part, figure) in rule.joined.iter().zip(joined) {
+        // Of one level or UNKNOWN: what is not known of one part is not known of the whole.
+        if judge_part(rule, &part.range, figure)? == State::Unknown {
+            state = State::Unknown;
+        }
+    }
+    Some(state)
+}
+
+/// The state that `figure` has by `range`, a part of `rule`.
+fn judge_part(rule: &Rule, range: &Range, figure: &Figure) -> Option<State> {
     match figure.quality {
-        Quality::Exact => rule.range.alerts(figure.value).then(|| rule.level.state()),
-        Quality::AtLeast if rule.range.alerts_from(figure.value) => Some(rule.level.state()),
+        Quality::Exact => range.alerts(figure.value).then(|| rule.level.state()),
+        Quality::AtLeast if range.alerts_from(figure.value) => Some(rule.level.state()),
         // A default on causes, or on a name that has most, is silent if a lower bound does not prove it: a
         // sample is no gap, too many names are none, and damage has a default of its own. Read failures make
         // the check UNKNOWN separately.
@@ -190,13 +232,48 @@ mod tests {
             (10.0, Quality::AtLeast, Some(State::Unknown)),
             (0.0, Quality::Unknown, Some(State::Unknown)),
         ] {
-            assert_eq!(judge(&critical, &figure(value, quality)), state);
+            assert_eq!(judge(&critical, &figure(value, quality), &[]), state);
         }
         let floor = rule(Level::Warning, "deferred.messages=10:");
         assert_eq!(
-            judge(&floor, &figure(5.0, Quality::AtLeast)),
+            judge(&floor, &figure(5.0, Quality::AtLeast), &[]),
             Some(State::Unknown)
         );
+        let joined = rule(Level::Critical, "deferred.messages=10 and hold.messages=3");
+        for (one, two, state) in [
+            (
+                (11.0, Quality::Exact),
+                (4.0, Quality::Exact),
+                Some(State::Critical),
+            ),
+            ((11.0, Quality::Exact), (3.0, Quality::Exact), None),
+            ((10.0, Quality::Exact), (4.0, Quality::Exact), None),
+            (
+                (11.0, Quality::AtLeast),
+                (4.0, Quality::AtLeast),
+                Some(State::Critical),
+            ),
+            (
+                (11.0, Quality::Exact),
+                (3.0, Quality::AtLeast),
+                Some(State::Unknown),
+            ),
+            (
+                (9.0, Quality::AtLeast),
+                (4.0, Quality::Exact),
+                Some(State::Unknown),
+            ),
+            (
+                (0.0, Quality::Unknown),
+                (4.0, Quality::Exact),
+                Some(State::Unknown),
+            ),
+            // One part is enough to be silent.
+            ((0.0, Quality::Unknown), (3.0, Quality::Exact), None),
+        ] {
+            let (one, two) = (figure(one.0, one.1), figure(two.0, two.1));
+            assert_eq!(judge(&joined, &one, &[two]), state);
+        }
     }
 
     #[test]
@@ -213,6 +290,7 @@ mod tests {
                     pending: false,
                     sampled: false,
                 },
+                joined: Vec::new(),
             }
             .text()
         };

@@ -67,6 +67,8 @@ pub(crate) struct EnvelopeFacts {
     pub(crate) damaged: bool,
     /// Whether there may be more recipients.
     pub(crate) torn: bool,
+    /// Whether the message is left out of the sums.
+    pub(crate) left_out: bool,
 }
 
 /// Sums over queue files. `T` holds seconds of the epoch: of one file at most one, of a queue all.
@@ -87,6 +89,7 @@ pub(crate) struct Sums<T> {
     unread_logs: u64,
     misplaced: u64,
     misowned: u64,
+    left_out: u64,
     /// The arrival times of messages.
     arrivals: T,
     /// The next retries of deferred messages.
@@ -126,6 +129,17 @@ impl Contribution {
                 one.unread_logs = u64::from(unread_log);
                 one.misplaced = u64::from(misplaced);
                 one.misowned = u64::from(misowned);
+                if let Some(envelope) = envelope.filter(|envelope| envelope.left_out) {
+                    // Its file counts, its mail does not.
+                    return Contribution {
+                        left_out: 1,
+                        altered: one.altered,
+                        misplaced: one.misplaced,
+                        misowned: one.misowned,
+                        damaged: u64::from(envelope.damaged && reports_damage(queue)),
+                        ..Contribution::default()
+                    };
+                }
                 if let Some(envelope) = envelope {
                     one.recipients = envelope.recipients;
                     one.bytes = envelope.size.into();
@@ -165,6 +179,7 @@ impl Sums<Seconds> {
             (&mut self.unread_logs, one.unread_logs),
             (&mut self.misplaced, one.misplaced),
             (&mut self.misowned, one.misowned),
+            (&mut self.left_out, one.left_out),
         ];
         for (sum, count) in sums {
             *sum = match sign {
@@ -217,6 +232,7 @@ impl<T: Instants> Sums<T> {
             unread_logs: self.unread_logs,
             misplaced: self.misplaced,
             misowned: self.misowned,
+            left_out: self.left_out,
             arrived: bounds
                 .arrived
                 .map_or(0, |bound| dated.saturating_sub(self.arrivals.before(bound))),
@@ -373,6 +389,7 @@ mod tests {
                 arrival,
                 damaged: true,
                 torn: true,
+                left_out: mode == 0o711,
             }),
         }
     }
@@ -386,6 +403,7 @@ mod tests {
             files.push((queue, FileFacts::NotReady { mode: 0o640 }));
             files.push((queue, message(0o700, NOW - 5000, None)));
             files.push((queue, message(0o755, NOW, Some(NOW - 10))));
+            files.push((queue, message(0o711, NOW, Some(NOW - 10))));
             files.push((queue, message(0o700, NOW + 301, Some(NOW + DAY))));
             files.push((queue, message(0o700, NOW + 9999, Some(NOW + DAY + 1))));
             files.push((

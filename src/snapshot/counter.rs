@@ -19,7 +19,7 @@ use super::reasons::Mark;
 use super::{Damaged, Earliest, MAX_EXAMPLES, Misplaced, Tables, Tally, Wanted, Why};
 use crate::cause::Cause;
 use crate::cause::classify::Classifier;
-use crate::instance::Settings;
+use crate::instance::{LeftOut, Settings};
 use crate::postfix::address;
 use crate::postfix::defer_log::{Entry, Log};
 use crate::postfix::envelope::{Envelope, Visitor};
@@ -39,6 +39,7 @@ pub(super) struct Common<'a> {
     pub(super) bounds: Bounds,
     pub(super) settings: &'a Settings,
     pub(super) classifier: Arc<Classifier>,
+    pub(super) left_out: Arc<LeftOut>,
     pub(super) wanted: Wanted,
     pub(super) plan: Plan,
     pub(super) tables: Mutex<Tables>,
@@ -67,6 +68,10 @@ pub(super) struct Counter<'a> {
     cause: Option<Cause>,
     /// A message that waits for each cause.
     pub(super) examples: Examples,
+    /// Whether its sender is left out.
+    sender_out: bool,
+    /// Its recipients that are left out.
+    recipients_out: u64,
     /// Whether a recipient waits for a cause that does not end by waiting.
     impatient: bool,
     /// Messages of deferred by sender, of those that wait for such a cause; counted with reasons.
@@ -76,6 +81,8 @@ pub(super) struct Counter<'a> {
     /// The time of modification of its file: of deferred mail the next retry.
     next_retry: i64,
     sender: Vec<u8>,
+    /// True if it has a sender that is counted; it may be empty.
+    has_sender: bool,
     origin: Origin,
     key: Vec<u8>,
 }
@@ -98,11 +105,14 @@ impl<'a> Counter<'a> {
             destinations: DestinationReader::new(Arc::clone(&common.classifier)),
             cause: None,
             examples: Examples::new(),
+            sender_out: false,
+            recipients_out: 0,
             impatient: false,
             impatient_senders: Names::default(),
             logins: Logins::default(),
             next_retry: i64::MAX,
             sender: Vec::new(),
+            has_sender: false,
             origin: Origin::default(),
             key: Vec::new(),
         }
@@ -180,13 +190,10 @@ impl Visitor for Counter<'_> {
     }
 
     fn sender(&mut self, address: &[u8]) {
-        if self.counts_impatient() {
+        self.sender_out = self.common.left_out.is_sender(address);
+        if self.counts_impatient() || self.common.wanted.senders {
             address::fold(address, &mut self.sender);
-        }
-        if self.common.wanted.senders {
-            address::fold(address, &mut self.sender);
-            self.tables[self.queue].senders.add(&self.sender, &1);
-            self.added(self.sender.len());
+            self.has_sender = true;
         }
     }
 
@@ -197,6 +204,10 @@ impl Visitor for Counter<'_> {
     }
 
     fn recipient(&mut self, address: &[u8], offset: u64) {
+        if self.sender_out || self.common.left_out.is_recipient(address) {
+            self.recipients_out += 1;
+            return;
+        }
         let wanted = self.common.wanted;
         let lookup = match explains(&self.common.plan, wanted, self.queue) {
             true if wanted.reasons || wanted.causes => Lookup::Reason,
@@ -248,6 +259,9 @@ impl Observer for Counter<'_> {
         self.queue = queue;
         self.next_retry = inode.mtime;
         self.impatient = false;
+        self.sender_out = false;
+        self.recipients_out = 0;
+        self.has_sender = false;
         self.cause = None;
         self.sender.clear();
         // A file without an arrival time has no age; its recipients count as new.
@@ -263,6 +277,9 @@ impl Observer for Counter<'_> {
 
     fn message(&mut self, message: &Message<'_>) {
         let queue = message.queue;
+        let recipients = message.envelope.map_or(0, |envelope| envelope.recipients);
+        let left_out =
+            self.sender_out || self.recipients_out > 0 && self.recipients_out >= recipients;
         let facts = FileFacts::Message {
             mode: message.inode.mode,
             mtime: message.inode.mtime,
@@ -271,11 +288,12 @@ impl Observer for Counter<'_> {
             misplaced: message.misplaced,
             misowned: message.fault.is_some(),
             envelope: message.envelope.map(|envelope| EnvelopeFacts {
-                recipients: envelope.recipients,
+                recipients: envelope.recipients.saturating_sub(self.recipients_out),
                 size: message.size(),
                 arrival: envelope.arrival,
                 damaged: envelope.damage.is_some(),
                 torn: envelope.torn,
+                left_out,
             }),
         };
         self.add(queue, &facts);
@@ -286,10 +304,10 @@ impl Observer for Counter<'_> {
                 fault,
             });
         }
-        if let Some(cause) = self.cause {
+        if let Some(cause) = self.cause.filter(|_| !left_out) {
             keep_example(&mut self.examples, cause, message.queue_id);
         }
-        if self.counts_impatient() {
+        if self.counts_impatient() && !left_out {
             if self.impatient && !self.sender.is_empty() {
                 self.impatient_senders.add(&self.sender, &1);
             }
@@ -299,7 +317,7 @@ impl Observer for Counter<'_> {
                     .add(&origin.login, &self.sender, &origin.client, self.impatient);
             }
         }
-        if queue == Queue::Deferred {
+        if queue == Queue::Deferred && !left_out {
             self.latest.see(message);
         }
         if message.misplaced && self.misplaced.len() < MAX_EXAMPLES {
@@ -319,6 +337,13 @@ impl Observer for Counter<'_> {
                     damage,
                 });
             }
+        }
+        if left_out {
+            return;
+        }
+        if self.common.wanted.senders && self.has_sender {
+            self.tables[queue].senders.add(&self.sender, &1);
+            self.added(self.sender.len());
         }
         self.add_times(queue, envelope);
         if self.common.wanted.origins && make_key(&self.origin, &mut self.key) {

@@ -143,6 +143,7 @@ impl InstanceSnapshot {
             bounds: Bounds::new(request.now, request.since, &instance.settings),
             settings: &instance.settings,
             classifier: Arc::clone(&instance.classifier),
+            left_out: Arc::clone(&instance.left_out),
             wanted: request.wanted,
             plan: request.plan,
             tables: Mutex::default(),

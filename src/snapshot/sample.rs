@@ -142,6 +142,7 @@ impl Sampled {
             bounds: Bounds::new(now, None, &instance.settings),
             settings: &instance.settings,
             classifier: Arc::clone(&instance.classifier),
+            left_out: Arc::clone(&instance.left_out),
             wanted,
             plan: Plan::new(Queue::Deferred.into(), Depth::Reasons),
             tables: Mutex::default(),

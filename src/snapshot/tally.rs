@@ -39,6 +39,8 @@ pub struct Tally {
     pub misplaced: u64,
     /// Queue files and hash directories whose owner or mode stops Postfix.
     pub misowned: u64,
+    /// Messages that [`crate::instance::LeftOut`] leaves out of all sums of messages; not in `messages`.
+    pub left_out: u64,
     /// Files that vanished before they were read; not in `messages`.
     pub vanished: u64,
     /// Directories and files of the queue that could not be read.
@@ -97,6 +99,7 @@ impl AddAssign<&Tally> for Tally {
         self.strays += other.strays;
         self.misplaced += other.misplaced;
         self.misowned += other.misowned;
+        self.left_out += other.left_out;
         self.vanished += other.vanished;
         self.unreadable += other.unreadable;
         self.unread_logs += other.unread_logs;

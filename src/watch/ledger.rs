@@ -52,6 +52,8 @@ const COUNTED: u16 = 1024;
 const MISPLACED: u16 = 2048;
 /// The owner of the file stops Postfix.
 const MISOWNED: u16 = 4096;
+/// The message is left out of all sums of messages.
+const LEFT_OUT: u16 = 8192;
 
 /// What is kept of one queue file: 64 bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +88,10 @@ impl Entry {
 
     pub(super) fn is_message(&self) -> bool {
         self.is(READY)
+    }
+
+    pub(super) fn is_left_out(&self) -> bool {
+        self.is(LEFT_OUT)
     }
 
     pub(super) fn is_unreadable(&self) -> bool {
@@ -250,6 +256,7 @@ impl Ledger {
             arrival: entry.arrival(),
             damaged: entry.is(DAMAGED),
             torn: entry.is(TORN),
+            left_out: entry.is(LEFT_OUT),
         });
         FileFacts::Message {
             mode,
@@ -382,6 +389,7 @@ impl Ledger {
             misplaced: false,
             fault: None,
             log_gap: None,
+            left_out: false,
         };
         let id = self.insert(directory_id, name, Facts::File(Box::new(nothing)));
         self.entry_mut(id).flags = STRAY;
@@ -422,6 +430,9 @@ impl Ledger {
             }
             if envelope.torn {
                 flags |= TORN;
+            }
+            if file.left_out {
+                flags |= LEFT_OUT;
             }
             if envelope.null_sender {
                 flags |= NULL_SENDER;
@@ -650,6 +661,7 @@ mod tests {
             misplaced: false,
             fault: None,
             log_gap: None,
+            left_out: false,
         }))
     }
 

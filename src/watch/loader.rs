@@ -60,7 +60,7 @@ fn read<'e>(
     let notes = tracked.blind.is_some();
     let clock = spool.clock;
     let files = spool.files.another();
-    let classifier = Arc::clone(&spool.instance.classifier);
+    let owner = spool.instance.clone();
     let mut shared = Shared {
         tracked,
         spool,
@@ -76,7 +76,7 @@ fn read<'e>(
         shared: &shared,
         instance,
         plan,
-        capture: FileCapture::new(plan, wanted, Arc::clone(&classifier)),
+        capture: FileCapture::new(plan, wanted, &owner),
         files: files.another(),
         notes,
         clock,

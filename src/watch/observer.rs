@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::cause::classify::Classifier;
+use crate::instance::{Instance, LeftOut};
 use crate::postfix::address;
 use crate::postfix::defer_log::{Entry, Log};
 use crate::postfix::envelope::{Envelope, Visitor};
@@ -100,6 +100,8 @@ pub(super) struct File {
     pub(super) fault: Option<OwnerFault>,
     /// Why its delay reasons cannot be read.
     pub(super) log_gap: Option<Gap>,
+    /// True if the sums of messages leave it out.
+    pub(super) left_out: bool,
 }
 
 /// Observes one file at a time.
@@ -112,12 +114,15 @@ pub(super) struct FileCapture {
     origin: Origin,
     parts: Vec<Part>,
     destinations: DestinationReader,
+    left_out: Arc<LeftOut>,
+    sender_out: bool,
+    recipients_out: u64,
     log_gap: Option<Gap>,
     found: Option<Facts>,
 }
 
 impl FileCapture {
-    pub(super) fn new(plan: Plan, wanted: Wanted, classifier: Arc<Classifier>) -> Self {
+    pub(super) fn new(plan: Plan, wanted: Wanted, instance: &Instance) -> Self {
         FileCapture {
             plan,
             wanted,
@@ -125,7 +130,10 @@ impl FileCapture {
             sender: None,
             origin: Origin::default(),
             parts: Vec::new(),
-            destinations: DestinationReader::new(classifier),
+            destinations: DestinationReader::new(Arc::clone(&instance.classifier)),
+            left_out: Arc::clone(&instance.left_out),
+            sender_out: false,
+            recipients_out: 0,
             log_gap: None,
             found: None,
         }
@@ -143,6 +151,8 @@ impl FileCapture {
         self.origin.clear();
         self.parts.clear();
         self.destinations.begin();
+        self.sender_out = false;
+        self.recipients_out = 0;
         self.log_gap = None;
     }
 
@@ -150,12 +160,24 @@ impl FileCapture {
         if self.parts.len() > 1 {
             join_parts(&mut self.parts);
         }
+        let mut envelope = message.envelope;
+        let recipients = envelope.map_or(0, |envelope| envelope.recipients);
+        let out = self.recipients_out;
+        let left_out = self.sender_out || out > 0 && out >= recipients;
+        if let Some(envelope) = &mut envelope {
+            envelope.recipients = recipients.saturating_sub(out);
+        }
+        if left_out {
+            self.sender = None;
+            self.origin.clear();
+            self.parts.clear();
+        }
         let mut key = Vec::new();
         let origin = make_key(&self.origin, &mut key).then_some(key);
         self.found = Some(Facts::File(Box::new(File {
             inode: message.inode,
             ready,
-            envelope: message.envelope,
+            envelope,
             size: message.size(),
             sender: self.sender.take(),
             origin,
@@ -163,6 +185,7 @@ impl FileCapture {
             misplaced: message.misplaced,
             fault: message.fault,
             log_gap: self.log_gap.take(),
+            left_out,
         })));
     }
 }
@@ -175,6 +198,7 @@ impl Visitor for FileCapture {
     }
 
     fn sender(&mut self, address: &[u8]) {
+        self.sender_out = self.left_out.is_sender(address);
         if self.wanted.senders {
             let mut folded = Vec::with_capacity(address.len());
             address::fold(address, &mut folded);
@@ -183,6 +207,10 @@ impl Visitor for FileCapture {
     }
 
     fn recipient(&mut self, address: &[u8], offset: u64) {
+        if self.sender_out || self.left_out.is_recipient(address) {
+            self.recipients_out += 1;
+            return;
+        }
         let lookup = match explains(&self.plan, self.wanted, self.queue) {
             true => Lookup::Reason,
             false => Lookup::Nothing,

@@ -277,6 +277,7 @@ mod tests {
             misplaced: false,
             fault: None,
             log_gap: None,
+            left_out: false,
         }))
     }
 

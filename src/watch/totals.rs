@@ -57,7 +57,7 @@ impl Totals {
         self.deferrals += u64::from(queue == Queue::Deferred);
         let one = Contribution::of(queue, &ledger.facts(id));
         self.queues[queue.index()].change(&one, sign);
-        if ledger.entry(id).has_envelope() {
+        if ledger.entry(id).has_envelope() && !ledger.entry(id).is_left_out() {
             self.apply_to_tables(ledger, id, queue, settings, sign);
         }
     }
@@ -111,7 +111,8 @@ impl Totals {
     /// Adds the inode of an entry, or subtracts it again: a next retry or a mode has changed.
     pub(super) fn apply_inode(&mut self, entry: &Entry, queue: Queue, sign: Sign) {
         self.deferrals += u64::from(queue == Queue::Deferred);
-        let mtime = entry.is_message().then_some(i64::from(entry.mtime));
+        let counts = entry.is_message() && !entry.is_left_out();
+        let mtime = counts.then_some(i64::from(entry.mtime));
         let one = Contribution::of_inode(queue, u32::from(entry.mode), mtime);
         self.queues[queue.index()].change(&one, sign);
     }
@@ -155,7 +156,8 @@ impl Totals {
         }
         for id in ledger.ids() {
             let entry = ledger.entry(id);
-            let Some(queue) = queue_of(entry).filter(|_| entry.is_message()) else {
+            let counts = entry.is_message() && !entry.is_left_out();
+            let Some(queue) = queue_of(entry).filter(|_| counts) else {
                 continue;
             };
             let explains = wanted.reasons && explains(&self.plan, wanted, queue);

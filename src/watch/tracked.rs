@@ -47,7 +47,7 @@ impl TrackedSpool {
     pub(super) fn new(instance: Instance, spool: Spool, plan: Plan, wanted: Wanted) -> Self {
         TrackedSpool {
             identity: identity(&instance.queue_directory),
-            capture: FileCapture::new(plan, wanted, Arc::clone(&instance.classifier)),
+            capture: FileCapture::new(plan, wanted, &instance),
             describing: None,
             totals: Totals::new(plan, wanted),
             instance,

@@ -453,7 +453,7 @@ static void every_option(const char *spool)
     static const struct { const char *name, *value; } all[] = {
         { "config-directory", "/etc/postfix" }, { "queue-directory", "" }, { "all-instances", "" },
         { "instance", "postfix-out" }, { "warning", "deferred.oldest=4h" }, { "critical", "hold.messages=900" },
-        { "defaults", "no" }, { "exclude", "corrupt" }, { "causes", "/dev/null" }, { "counts", "no" }, { "measure", "deferred.oldest" }, { "timeout", "60" },
+        { "defaults", "no" }, { "exclude", "corrupt" }, { "exclude-domain", "nowhere.example" }, { "exclude-sender", "nobody@nowhere.example" }, { "causes", "/dev/null" }, { "counts", "no" }, { "measure", "deferred.oldest" }, { "timeout", "60" },
         { "now", "1795461304" }, { "previous", "" }, { "readers", "2" }, { "gentle", "no" }, { "poll", "5" },
         { "metrics-domain", "none.example" }, { "metrics-top", "3" },
         { "bucket-count", "4" }, { "bucket-time", "5" }, { "linear", "yes" },

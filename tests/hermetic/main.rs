@@ -42,6 +42,8 @@ mod plugin;
 mod readme;
 /// The HTML page.
 mod report;
+/// Joined rules, and known trouble that rules leave out.
+mod rules;
 /// The default rules on healthy and on sick hosts.
 mod scenarios;
 /// All about single messages, as `queuewatch show` tells it.

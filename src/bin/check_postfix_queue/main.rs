@@ -246,9 +246,9 @@ fn help(flags: &[Flag]) -> String {
     use std::fmt::Write as _;
     let mut text = format!(
         "check_postfix_queue {}: is mail stuck in a Postfix queue?\n\n{}\n{}\n\
-         RULE is MEASURE=RANGE, or RANGE for total.messages. RANGE is that of the Monitoring\n\
-         Plugins: 10, 10:, ~:10, 10:20, @10:20. Ages take s m h d w, bytes k M G KiB MiB GiB kB MB\n\
-         GB, shares %. QUEUE is maildrop, incoming, active, deferred, hold, corrupt, backlog\n\
+         RULE is MEASURE=RANGE, or RANGE for total.messages; RULE and RULE alerts when both do.\n\
+         RANGE is that of the Monitoring Plugins: 10, 10:, ~:10, 10:20, @10:20. Ages take s m h d w,\n\
+         bytes k M G KiB MiB GiB kB MB GB, shares %. QUEUE is maildrop, incoming, active, deferred, hold, corrupt, backlog\n\
          (maildrop, incoming, active, deferred) or total (backlog and hold).\n\nMeasures:\n",
         env!("CARGO_PKG_VERSION"),
         flags::USAGE,

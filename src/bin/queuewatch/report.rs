@@ -41,7 +41,13 @@ pub(crate) fn flags() -> Vec<Flag> {
     let mut flags = FLAGS.to_vec();
     flags.extend(anonymize::FLAGS);
     flags.extend(of_library(&[
-        "warning", "critical", "defaults", "exclude", "causes",
+        "warning",
+        "critical",
+        "defaults",
+        "exclude",
+        "exclude-domain",
+        "exclude-sender",
+        "causes",
     ]));
     flags.extend(of_library(&WHICH));
     flags

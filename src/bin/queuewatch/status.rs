@@ -36,7 +36,14 @@ const FLAGS: [Flag; 3] = [
 
 pub(crate) fn flags() -> Vec<Flag> {
     let mut flags = FLAGS.to_vec();
-    flags.extend(of_library(&["warning", "critical", "defaults", "exclude"]));
+    flags.extend(of_library(&[
+        "warning",
+        "critical",
+        "defaults",
+        "exclude",
+        "exclude-domain",
+        "exclude-sender",
+    ]));
     flags.extend(of_library(&["metrics-domain", "metrics-top"]));
     flags.extend(of_library(&WHICH));
     flags

@@ -79,6 +79,8 @@ pub(crate) fn flags() -> Vec<Flag> {
         "critical",
         "defaults",
         "exclude",
+        "exclude-domain",
+        "exclude-sender",
         "poll",
         "metrics-domain",
         "metrics-top",

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::anonymize::Anonymizer;
 use crate::measure::{Argument, Kind, Measure};
 use crate::postfix::queue::Queue;
-use crate::rules::{Verdict, figure};
+use crate::rules::{Rule, Verdict, figure};
 use crate::snapshot::{Snapshot, Tables, origins, reasons};
 
 /// Replaces the names in `snapshot`, and in `verdict`, which judged it before.
@@ -34,18 +34,33 @@ pub fn anonymized(anonymizer: &Anonymizer, snapshot: &mut Snapshot, verdict: &mu
             .renamed(|login| token(anonymizer, Kind::Login, login));
     }
     for finding in &mut verdict.findings {
-        let kind = finding.rule.measure.kind;
-        if matches!(
-            kind,
-            Kind::TopSender | Kind::TopLogin | Kind::TopClient | Kind::TopDomain
-        ) {
+        if names_top(finding.rule.measure.kind) {
             // The same figure; its detail names a token now.
             finding.figure.detail = figure(&finding.rule, snapshot).detail;
         }
-        rename(anonymizer, &mut finding.rule.measure);
+        rename_all(anonymizer, &mut finding.rule);
+        let parts = finding.rule.joined.iter().zip(&mut finding.joined);
+        for (part, of) in parts.filter(|(part, _)| names_top(part.measure.kind)) {
+            of.detail = part.measure.evaluate(snapshot).detail;
+        }
     }
     for rule in &mut verdict.rules {
-        rename(anonymizer, &mut rule.measure);
+        rename_all(anonymizer, rule);
+    }
+}
+
+/// Returns true if the detail of such a figure is a name.
+fn names_top(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::TopSender | Kind::TopLogin | Kind::TopClient | Kind::TopDomain
+    )
+}
+
+fn rename_all(anonymizer: &Anonymizer, rule: &mut Rule) {
+    rename(anonymizer, &mut rule.measure);
+    for part in &mut rule.joined {
+        rename(anonymizer, &mut part.measure);
     }
 }
 

@@ -102,8 +102,8 @@ Texts go in and come out as bytes, as they stand in queue files. A text with wid
     my $q = Postfix::QueueWatch->scan(config_directory => '/etc/postfix', exclude => ['hold', 'corrupt']);
 
 Reads the spools, and returns a L<Postfix::QueueWatch::Snapshot>. Options are the long options of C<check_postfix_queue>
-with C<_> for C<->, such as C<queue_directory>, C<config_directory>, C<all_instances>, C<instance>, C<exclude>, C<counts>,
-C<timeout>, C<now>; and C<measure>, which limits the scan to what those measures need; and C<previous>, the C<state> of an
+with C<_> for C<->, such as C<queue_directory>, C<config_directory>, C<all_instances>, C<instance>, C<exclude>,
+C<exclude_domain>, C<exclude_sender>, C<counts>, C<timeout>, C<now>; and C<measure>, which limits the scan to what those measures need; and C<previous>, the C<state> of an
 earlier snapshot, which growth is measured from. An array reference sets an option once for each element, C<undef> leaves it
 alone, a true or false value switches a switch. Without any the default instance is read.
 

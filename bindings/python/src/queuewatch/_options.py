@@ -38,6 +38,8 @@ class ScanOptions(RuleOptions, total=False):
     all_instances: bool | None
     instance: Texts
     exclude: Texts
+    exclude_domain: Texts
+    exclude_sender: Texts
     counts: bool | None
     measure: Texts
     timeout: Duration
