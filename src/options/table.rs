@@ -82,7 +82,7 @@ pub fn is_filter(name: &str) -> bool {
 
 /// Those that are not about single messages.
 #[rustfmt::skip]
-const OWN: [OptionRow; 22] = [
+const OWN: [OptionRow; 24] = [
     OptionRow { name: "config-directory", takes: Takes::One("DIR"),
         help: "the instance whose main.cf is in DIR (default: $MAIL_CONFIG, else /etc/postfix)" },
     OptionRow { name: "queue-directory", takes: Takes::One("DIR"),
