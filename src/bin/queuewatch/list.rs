@@ -53,6 +53,7 @@ const FLAGS: [Flag; 6] = [
 pub(crate) fn flags() -> Vec<Flag> {
     let mut flags = FLAGS.to_vec();
     flags.extend(anonymize::FLAGS);
+    flags.extend(of_library(&["causes"]));
     flags.extend(filters());
     flags.extend(of_library(&WHICH));
     flags

@@ -99,14 +99,18 @@ impl Filter {
 /// An option by name, with its value; empty if it takes none.
 pub(super) type Given = (&'static str, Vec<u8>);
 
+/// The options for one instance alone, and the configuration directory that postsuper needs unless it is the default.
+pub(super) type Target = (Vec<Given>, Option<Vec<u8>>);
+
 /// Which spools are shown, in the words of a command line.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Where {
     /// The options that say which, as they were given.
     pub(super) flags: Vec<Given>,
-    /// Each instance: the options for it alone, and the configuration directory that postsuper needs unless it
-    /// is the default.
-    pub(super) instances: Vec<(Vec<Given>, Option<Vec<u8>>)>,
+    /// The options that filters of a list depend on.
+    pub(super) filters: Vec<Given>,
+    /// Each instance.
+    pub(super) instances: Vec<Target>,
 }
 
 /// The most instances that have a command of their own.
@@ -138,7 +142,8 @@ impl Where {
         if !picked.is_empty() {
             picked.insert(0, ' ');
         }
-        let hold = |(flags, config): &(Vec<Given>, Option<Vec<u8>>)| {
+        picked.insert_str(0, &words(&self.filters));
+        let hold = |(flags, config): &Target| {
             let (flags, postsuper) = (words(flags), postsuper(config.as_deref()));
             format!("queuewatch list{flags}{picked} --ids | {postsuper} -")
         };
@@ -162,7 +167,10 @@ impl Where {
 
     /// The commands for one message.
     pub(super) fn of_message(&self, queue_id: &[u8]) -> Vec<String> {
-        let (flags, id) = (words(&self.flags), shell_word(queue_id));
+        let mut flags = self.flags.clone();
+        // One message is read by one thread: show has no such options.
+        flags.retain(|(name, _)| !matches!(*name, "readers" | "gentle"));
+        let (flags, id) = (words(&flags), shell_word(queue_id));
         let show = format!("queuewatch show{flags} {id}");
         self.of_hold(queue_id).into_iter().chain([show]).collect()
     }
@@ -256,18 +264,20 @@ mod tests {
         let directory = vec![("queue-directory", b"/srv/a b".to_vec())];
         let place = Where {
             flags: directory.clone(),
+            filters: vec![("causes", b"ours".to_vec())],
             instances: vec![(directory, Some(b"/etc/postfix-out".to_vec()))],
         };
         let filter = Filter::of(&[b"--domain", b"x';reboot;'"]);
         assert_eq!(
             place.of_list(&filter, Sort::Size),
             [
-                r"queuewatch list --queue-directory '/srv/a b' --domain 'x'\'';reboot;'\''' --ids | postsuper -c /etc/postfix-out -h -",
-                r"queuewatch list --queue-directory '/srv/a b' --domain 'x'\'';reboot;'\''' --sort size -p",
+                r"queuewatch list --queue-directory '/srv/a b' --causes ours --domain 'x'\'';reboot;'\''' --ids | postsuper -c /etc/postfix-out -h -",
+                r"queuewatch list --queue-directory '/srv/a b' --causes ours --domain 'x'\'';reboot;'\''' --sort size -p",
             ]
         );
         let plain = Where {
             flags: Vec::new(),
+            filters: Vec::new(),
             instances: vec![(Vec::new(), None)],
         };
         let all = plain.of_list(&Filter::default(), Sort::Arrival);
@@ -282,6 +292,7 @@ mod tests {
         // postsuper acts on one instance.
         let several = Where {
             flags: vec![("all-instances", Vec::new())],
+            filters: Vec::new(),
             instances: ["a", "b"]
                 .map(|name| {
                     let config = format!("/etc/{name}").into();

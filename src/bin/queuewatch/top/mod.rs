@@ -35,7 +35,7 @@ use queuewatch::sys;
 
 use crate::args::{self, Flag, Word};
 use crate::{INCOMPLETE, WHICH, of_library, print};
-use filter::{Given, Where};
+use filter::{Given, Target, Where};
 use model::{Ask, Model};
 use reader::{Reader, Report};
 use style::Look;
@@ -81,15 +81,17 @@ pub(crate) fn flags() -> Vec<Flag> {
 pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     let mut options = Options::default();
     let mut interval = INTERVAL;
-    let mut given: Vec<Given> = Vec::new();
+    let mut place = Where::default();
     for word in words {
         match word {
             Word::Flag("interval", value) => interval = time("interval", &value)?,
             Word::Flag(name, value) => {
                 options.set(name, &value)?;
-                // What list and show take, too.
+                // What list and show take, too, and what list does.
                 if WHICH.contains(&name) {
-                    given.push((name, value));
+                    place.flags.push((name, value));
+                } else if name == "causes" {
+                    place.filters.push((name, value));
                 }
             }
             Word::Plain(word) => {
@@ -99,7 +101,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         }
     }
     terminal::check()?;
-    let place = place(&options, given)?;
+    place.instances = instances(&options, &place.flags)?;
     let look = Look {
         color: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
         utf8: terminal::speaks_utf8(),
@@ -141,26 +143,25 @@ fn time(name: &str, value: &[u8]) -> Result<Duration> {
         })
 }
 
-/// Which spools are shown, in words for other commands.
-fn place(options: &Options, given: Vec<Given>) -> Result<Where> {
+/// The instances, in words for other commands, where `given` says which.
+fn instances(options: &Options, given: &[Given]) -> Result<Vec<Target>> {
     use std::os::unix::ffi::OsStrExt as _;
     let found = rights::raised(|| options.instances())?;
-    let names_config = given.iter().any(|(name, _)| *name != "queue-directory");
+    let names_config = given
+        .iter()
+        .any(|(name, _)| matches!(*name, "config-directory" | "instance" | "all-instances"));
     let several = found.len() > 1;
     let of = |instance: &Instance| {
         let config = instance.config_directory.as_ref();
         let config = config.map(|path| path.as_os_str().as_bytes().to_vec());
-        let flags = match several {
-            true => vec![("instance", instance.name.clone().into_bytes())],
-            false => given.clone(),
-        };
+        let mut flags = given.to_vec();
+        if several {
+            flags.retain(|(name, _)| !matches!(*name, "all-instances" | "instance"));
+            flags.push(("instance", instance.name.clone().into_bytes()));
+        }
         (flags, config.filter(|_| names_config))
     };
-    let instances = found.iter().flatten().map(of).collect();
-    Ok(Where {
-        flags: given,
-        instances,
-    })
+    Ok(found.iter().flatten().map(of).collect())
 }
 
 /// The time of day of the second `at` of the epoch.

@@ -26,6 +26,7 @@ use rustix::io::Errno;
 use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr};
 
 use super::keys::{Key, Keys};
+use crate::FAILED;
 
 /// The alternate screen, no cursor, and a clean one.
 const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[0m\x1b[2J";
@@ -405,8 +406,8 @@ impl AsFd for Terminal {
     }
 }
 
-/// After a panic of any thread the terminal is given back before the words about it are printed. They may quote
-/// text of a spool.
+/// After a panic of any thread the terminal is given back, the words about it are printed (they may quote text of a
+/// spool), and the program ends: the thread of the screen would wait for one that is gone.
 fn give_back_after_a_panic(device: Arc<Device>) {
     std::panic::set_hook(Box::new(move |panic| {
         device.give_back();
@@ -424,6 +425,7 @@ fn give_back_after_a_panic(device: Arc<Device>) {
             "queuewatch: top failed at {place}: {}; please report this",
             printable(words.as_bytes(), 400)
         );
+        std::process::exit(FAILED.into());
     }));
 }
 
@@ -561,6 +563,55 @@ mod tests {
             encoded("\u{2588}", Style::new(), false),
             "\x1b[2;3H\x1b[0m?\x1b[0m"
         );
+    }
+
+    /// The test runs itself in a pseudo-terminal, where it panics.
+    #[test]
+    fn a_panic_gives_the_terminal_back_and_ends_the_program() {
+        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+        use rustix::termios::LocalModes;
+        use std::process::{Command, Stdio};
+        const MARK: &str = "QUEUEWATCH_TEST_PANICS";
+        const NAME: &str =
+            "top::terminal::tests::a_panic_gives_the_terminal_back_and_ends_the_program";
+        if std::env::var_os(MARK).is_some() {
+            let terminal = Terminal::open().unwrap();
+            // Of a thread that nobody joins, and with words of a stranger.
+            let fallen = std::thread::spawn(|| panic!("fell over \u{1b}[2J{}", "x".repeat(9)));
+            std::thread::sleep(Duration::from_secs(600));
+            drop((terminal, fallen));
+        }
+        let line = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+        grantpt(&line).unwrap();
+        unlockpt(&line).unwrap();
+        let name = ptsname(&line, Vec::new()).unwrap();
+        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let open = || rustix::fs::open(&name, flags, Mode::empty()).unwrap();
+        let device = open();
+        let output = Command::new("setsid")
+            .arg("--ctty")
+            .arg(std::env::current_exe().unwrap())
+            .args(["--exact", NAME, "--nocapture"])
+            .env(MARK, "1")
+            .env("TERM", "xterm")
+            .stdin(Stdio::from(open()))
+            .stdout(Stdio::from(open()))
+            .stderr(Stdio::piped())
+            .output()
+            .expect("setsid runs (Debian package util-linux)");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(
+            said.contains("top failed at ") && said.contains("fell over ?[2Jxxx"),
+            "{said}"
+        );
+        let mut shown = vec![0; 65_536];
+        let length = rustix::io::read(&line, &mut shown).unwrap();
+        shown.truncate(length);
+        let place = |part: &[u8]| shown.windows(part.len()).position(|window| window == part);
+        assert!(place(ENTER).unwrap() < place(LEAVE).unwrap());
+        let modes = tcgetattr(&device).unwrap().local_modes;
+        assert!(modes.contains(LocalModes::ICANON | LocalModes::ECHO));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The model with keys, and the screens that it draws, of drills with a seed: `tests/corpus/top` has what they look
 //! like. `QW_BLESS=1 cargo test --bin queuewatch top` writes that anew; look at the difference.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -38,6 +40,8 @@ struct Seen {
     options: Options,
     sums: Sums,
     tables: Tables,
+    /// What was listed, by the words and the order.
+    listed: RefCell<HashMap<(String, &'static str), Messages>>,
 }
 
 impl Seen {
@@ -63,6 +67,7 @@ impl Seen {
             sums,
             tables: Tables::of(&snapshot, &verdict),
             options,
+            listed: RefCell::default(),
             _folder: folder,
         }
     }
@@ -86,6 +91,7 @@ impl Seen {
         let directory = vec![("queue-directory", b"/var/spool/postfix".to_vec())];
         let mut model = Model::new(Where {
             flags: directory.clone(),
+            filters: Vec::new(),
             instances: vec![(directory, None)],
         });
         model.look(self.sums.clone(), Some(self.tables.clone()));
@@ -97,11 +103,16 @@ impl Seen {
         for key in keys {
             match model.press(*key) {
                 Some(Ask::List(filter, sort)) => {
-                    let mut found = reader::messages(&self.options, &filter, sort).unwrap();
-                    for (place, line) in found.lines.iter_mut().enumerate() {
-                        line.cells[0] = format!("4B{place:08X}");
-                    }
-                    model.listed(Ok(found));
+                    let key = (filter.text(), sort.name());
+                    let mut listed = self.listed.borrow_mut();
+                    let found = listed.entry(key).or_insert_with(|| {
+                        let mut found = reader::messages(&self.options, &filter, sort).unwrap();
+                        for (place, line) in found.lines.iter_mut().enumerate() {
+                            line.cells[0] = format!("4B{place:08X}");
+                        }
+                        found
+                    });
+                    model.listed(Ok(found.clone()));
                 }
                 Some(Ask::Show(id)) => {
                     let id = String::from_utf8(id).unwrap();
@@ -459,17 +470,18 @@ fn no_key_and_no_size_breaks_it() {
         messages: 60,
         ..Plan::at(NOW)
     });
-    // Each list is read from the disk.
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(40));
-    let steps = prop::collection::vec((a_key(), 1_u16..230, 1_u16..70), 1..40);
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(24));
+    let steps = prop::collection::vec((a_key(), 1_u16..170, 1_u16..45), 1..30);
     runner
         .run(&steps, |steps| {
             let mut model = seen.model();
             for (key, width, height) in steps {
                 seen.press(&mut model, &[key]);
-                let buffer = drawn(&mut model, LOOK, width, height);
-                let has_escape = text(&buffer).contains('\u{1b}');
-                prop_assert!(!has_escape);
+                let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
+                screen::draw(&mut model, LOOK, &mut buffer);
+                let mut symbols = buffer.content.iter().map(Cell::symbol);
+                let is_plain = |symbol: &str| !symbol.contains(char::is_control);
+                prop_assert!(symbols.all(is_plain));
             }
             Ok(())
         })
