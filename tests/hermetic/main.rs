@@ -22,6 +22,8 @@ mod corpus;
 mod figures;
 /// Growth between two checks: the state file, and the state that a host program keeps.
 mod growth;
+/// The files for Icinga: CheckCommand, Director basket and graphs agree with each other and with the plugin.
+mod icinga;
 /// Queue files of 5 GB and of 1,000,000 recipients.
 mod large_files;
 /// The order of the rooms in `src`, and that every test file is in a binary.
