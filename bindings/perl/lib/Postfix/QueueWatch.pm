@@ -89,11 +89,10 @@ Postfix::QueueWatch - what is stuck in a Postfix queue, since when, for whom, an
 
 =head1 DESCRIPTION
 
-A thin binding of libqueuewatch, which reads the spool itself: no C<mailq>, no daemon. Measures, rules, options and their
-texts are those of the plugin C<check_postfix_queue>, whose C<--help> and README list them: the same figures and the same
-words.
+A thin binding of libqueuewatch, which reads the spool itself. It runs no C<mailq> and needs no daemon. Measures, rules,
+options and texts are those of the plugin C<check_postfix_queue>. Its C<--help> and the guide list them.
 
-Texts go in and come out as bytes, as they stand in queue files. A text with wide characters dies: encode it first.
+Arguments and results are bytes, as in the queue files. A method dies if a text has wide characters: encode it first.
 
 =head1 CLASS METHODS
 
@@ -103,9 +102,10 @@ Texts go in and come out as bytes, as they stand in queue files. A text with wid
 
 Reads the spools, and returns a L<Postfix::QueueWatch::Snapshot>. Options are the long options of C<check_postfix_queue>
 with C<_> for C<->, such as C<queue_directory>, C<config_directory>, C<all_instances>, C<instance>, C<exclude>,
-C<exclude_domain>, C<exclude_sender>, C<counts>, C<timeout>, C<now>; and C<measure>, which limits the scan to what those measures need; and C<previous>, the C<state> of an
-earlier snapshot, which growth is measured from. An array reference sets an option once for each element, C<undef> leaves it
-alone, a true or false value switches a switch. Without any the default instance is read.
+C<exclude_domain>, C<exclude_sender>, C<counts>, C<timeout>, C<now>; and two more: C<measure> limits the scan to what those
+measures need, and C<previous> is the C<state> of an earlier snapshot, from which growth is computed. An array reference
+sets an option once for each element. C<undef> does not set it. A true or false value turns a switch on or off. Without
+options the default instance is read.
 
 =head2 check
 
@@ -118,25 +118,25 @@ Scans and judges in one call: takes the options of both, and returns a L<Postfix
     print Postfix::QueueWatch->shape(queue_directory => '/var/spool/postfix')->text('deferred');
 
 Counts recipients and senders of every queue by domain and age, as qshape does, and returns a
-L<Postfix::QueueWatch::Shape>. Beside the options of C<scan> it takes C<bucket_count>, C<bucket_time> and C<linear>, which
+L<Postfix::QueueWatch::Shape>. In addition to the options of C<scan> it takes C<bucket_count>, C<bucket_time> and C<linear>, which
 make the columns, and C<all>, which counts what qshape leaves out.
 
 =head2 watch
 
     my $watch = Postfix::QueueWatch->watch(queue_directory => '/var/spool/postfix', warning => 'deferred.oldest=4h');
 
-Begins to watch the queues by inotify, and returns a L<Postfix::QueueWatch::Watch>. It takes the options of C<scan> and
+Starts to watch the queues by inotify and returns a L<Postfix::QueueWatch::Watch>. It takes the options of C<scan> and
 C<check>.
 
 =head2 log_to
 
     Postfix::QueueWatch->log_to(sub { my ($level, $target, $message) = @_; warn "$level: $message\n" }, 'debug');
 
-Hands log records to a function: the level (C<error>, C<warn>, C<info>, C<debug> or C<trace>), the part of the library,
-the message. Records below the level (by default C<info>) are not even made. The function runs when the call that logged
-has done its work; it may use this module, and what it dies of comes out of that call, except from one that fails by
-itself. C<undef> ends it. At first nothing is logged. The level is one for the whole process, the function one for each
-interpreter: a new thread has none.
+Passes log records to a function: the level (C<error>, C<warn>, C<info>, C<debug> or C<trace>), the part of the library,
+and the message. The library does not make records below the level (by default C<info>). The function runs at the end of
+the call that logged. It may use this module. If it dies, that call dies with the same exception, unless the call itself
+failed. C<undef> ends logging. Nothing is logged by default. The level is one for the whole process. Each interpreter has
+its own function, so a new thread has none.
 
 =head2 library_version
 
@@ -144,30 +144,30 @@ The version of the library that is loaded, such as C<0.1.0>.
 
 =head1 CONSTANTS
 
-Qualities of a figure. What a method gives is such a number and, as a text, C<exact>, C<at least> or C<unknown>.
+The qualities of a figure. A method returns such a number, which is as a text C<exact>, C<at least> or C<unknown>.
 
 =head2 EXACT
 
-C<Postfix::QueueWatch::EXACT>: all that it rests on was read.
+C<Postfix::QueueWatch::EXACT>: everything that the figure depends on was read.
 
 =head2 AT_LEAST
 
-Something could not be read: it is a lower bound.
+Something could not be read: the figure is a lower bound.
 
 =head2 UNKNOWN
 
-Nothing can be said.
+The figure is not known.
 
 =head1 ERRORS
 
-Methods die with a L<Postfix::QueueWatch::Error>, which names the file and line of your call. That something in a spool
-could not be read is no error: see C<problems> of the snapshot, and each figure's quality.
+Methods die with a L<Postfix::QueueWatch::Error>, which names the file and line of your call. A part of a spool that could
+not be read is not an error: see C<problems> of the snapshot and the quality of each figure.
 
 =head1 THREADS, PROCESSES, EMBEDDED PERL
 
-Objects belong to the interpreter that made them: in a new thread they are closed. A child process may scan by itself. No
-method exits, prints, or changes anything of the process, so that it can be used under the embedded Perl of a monitoring
-system; C<scan> returns when its own threads have ended.
+Objects belong to the interpreter that made them: in a new thread they are closed. A child process may start a scan of its
+own. No method exits, prints or changes the state of the process, so the module can run in the embedded Perl of a monitoring
+system. C<scan> returns after its own threads have ended.
 
 =head1 SEE ALSO
 

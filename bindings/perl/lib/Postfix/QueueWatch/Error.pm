@@ -75,18 +75,18 @@ Postfix::QueueWatch::Error - what failed, why, and what to do about it
 
 =head1 DESCRIPTION
 
-What the methods of L<Postfix::QueueWatch> die with. It is true, and as a text it is the message with the place of your
-call.
+The exception of every method of L<Postfix::QueueWatch>. It is true in a condition. As a text it is the message with the
+file and line of your call.
 
 =head1 METHODS
 
 =head2 code
 
-What kind of failure: one of the constants below.
+The kind of failure: one of the constants below.
 
 =head2 errno
 
-The errno of the system; 0 if it gave none.
+The errno of the system call, or 0.
 
 =head2 message
 
@@ -94,15 +94,15 @@ The whole text with cause and remedy, printable ASCII.
 
 =head2 remedy
 
-What to do about it, by itself; C<undef> if nothing is known.
+What to do about it, or C<undef> if no remedy is known. It is also part of the message.
 
 =head2 path
 
-The path that it is about, in bytes; C<undef> if it is about none.
+The path in question, in bytes, or C<undef>.
 
 =head2 offset
 
-The offset of the first wrong byte of a rule, a measure or an option's value, from 0; C<undef> if it is about none.
+The offset of the first wrong byte of a rule, a measure or an option's value, from 0, or C<undef>.
 
 =head2 file
 
@@ -110,25 +110,25 @@ The file of your call.
 
 =head2 line
 
-And the line.
+The line of your call.
 
 =head2 text
 
-The message with that place, and a newline: what it is as a text.
+The message, the file and line, and a newline.
 
 =head1 CONSTANTS
 
 =head2 INVALID
 
-An argument that may not be.
+An argument is not valid.
 
 =head2 SYNTAX
 
-A rule, a measure or an option's value does not parse; C<offset> tells where.
+A rule, a measure or an option's value does not parse. C<offset> says where.
 
 =head2 NOT_FOUND
 
-No such option, instance, file or directory.
+The option, instance, file or directory does not exist.
 
 =head2 DENIED
 
@@ -136,7 +136,7 @@ The system refused access.
 
 =head2 IO
 
-Another failure of the system.
+Another system call failed.
 
 =head2 NOT_A_SPOOL
 
@@ -144,15 +144,15 @@ The directory has none of the queues.
 
 =head2 TIMEOUT
 
-The time was up before anything could be told.
+The deadline passed before anything was known.
 
 =head2 STATE
 
-An object is closed, or of another thread; or a call is out of order.
+An object is closed or belongs to another thread, or a call came in the wrong order.
 
 =head2 UNSUPPORTED
 
-Known, but not to be had here.
+A feature that this build or this system does not have.
 
 =head2 PANIC
 

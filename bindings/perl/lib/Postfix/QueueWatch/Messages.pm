@@ -28,14 +28,14 @@ Postfix::QueueWatch::Messages - a cursor over the messages of a queue
 =head1 DESCRIPTION
 
 Made by C<messages> of a L<Postfix::QueueWatch::Snapshot>. It reads the spool again, message by message, so that a queue of
-any length takes no more memory than one message does. Mail that moves meanwhile may be told twice or not at all, as by
-C<mailq>. Use it in the process that made it.
+any length takes no more memory than one message does. Mail that moves during the scan may be returned twice or not at
+all, as with C<mailq>. Use it in the process that made it.
 
 =head1 METHODS
 
 =head2 next
 
-The next message as a hash reference; C<undef> after the last.
+Returns the next message as a hash reference, or C<undef> after the last.
 
 =over
 
@@ -53,12 +53,13 @@ An array reference: the recipients still to be delivered, in bytes.
 
 =item delays
 
-Another, one for each of them: why it waits, as a hash reference with C<status> (the enhanced status code), C<reason>
-and C<address> (the one that was tried); C<undef> where no delay reason is on record.
+An array reference with one element for each of these recipients: why it waits, as a hash reference with C<status> (the
+enhanced status code), C<reason> and C<address> (the one that was tried). The element is C<undef> if the delay log has no
+entry.
 
 =item arrival, next_retry
 
-Seconds of the epoch; C<undef> if the file does not say, or it is not deferred.
+Seconds of the epoch. C<arrival> is C<undef> if the file has no arrival time, C<next_retry> if the message is not deferred.
 
 =item size
 
@@ -66,7 +67,7 @@ In bytes, as C<mailq> prints it.
 
 =item done
 
-How many recipients need no more delivery.
+The number of recipients that need no more delivery.
 
 =item mode
 
@@ -74,21 +75,23 @@ Permission bits of the file.
 
 =item damaged, forced_expire
 
-1 or 0: whether it is no valid queue file, and whether it is marked for expiry.
+1 or 0. C<damaged> is 1 for a file that is not a valid queue file, C<forced_expire> for one that is marked for expiry.
 
 =item origin_by, login, client, client_name, helo, user
 
-Where it came from: what that is known by (C<login>, C<client>, C<user> or C<unknown>), the SASL login, the address and name
-of the client, what it said in HELO, and the number of the local user; C<undef> where nothing is on record.
+Where it came from. C<origin_by> says which of them is known (C<login>, C<client>, C<user> or C<unknown>). The others are
+the SASL login, the address and name of the client, its HELO name, and the number of the local user, each C<undef> if the
+queue file does not have it.
 
 =back
 
 =head2 unreadable
 
-How many directories and files could not be read up to here.
+Returns how many directories and files could not be read so far.
 
 =head2 close
 
-Gives back its memory and file descriptors now. Otherwise that happens when it is forgotten. Twice is no harm.
+Frees its memory and closes its file descriptors now. Otherwise that happens with the last reference. A second call does
+nothing.
 
 =cut

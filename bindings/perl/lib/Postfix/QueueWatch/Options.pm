@@ -38,7 +38,7 @@ Postfix::QueueWatch::Options - options of a scan and a check
 
 =head1 DESCRIPTION
 
-What the keywords of L<Postfix::QueueWatch/scan> become. Not for use by itself.
+The options that the keywords of L<Postfix::QueueWatch/scan> are converted to. You do not need it yourself.
 
 =head1 METHODS
 
@@ -46,6 +46,6 @@ What the keywords of L<Postfix::QueueWatch/scan> become. Not for use by itself.
 
     my $options = Postfix::QueueWatch::Options->new(queue_directory => '/var/spool/postfix');
 
-Which options there are and what they take, only the library knows.
+The library checks the names and values of the options.
 
 =cut

@@ -60,7 +60,7 @@ Postfix::QueueWatch::Shape - recipients and senders by domain and age
 
 =head1 DESCRIPTION
 
-Made by L<Postfix::QueueWatch/shape>, for every queue and both directions in one pass. It does not change.
+Made by L<Postfix::QueueWatch/shape>, for every queue, by recipient and by sender, in one scan. It does not change.
 
 The first argument of its methods is a queue, C<backlog> or C<total>, or C<undef> for all queues. Pairs may follow:
 C<senders> counts messages by sender domain, C<parents> adds rows for parent domains, C<min_subdomains> (5) and, for the
@@ -70,23 +70,23 @@ text, C<width> (80) are C<-m> and C<-w> of qshape.
 
 =head2 text
 
-The table that qshape prints, byte for byte.
+Returns the table that qshape prints, byte for byte.
 
 =head2 rows
 
-Its rows, in its order, C<TOTAL> among them: a list of hash references with C<domain> (with a leading dot a parent
+Returns the rows of that table in the same order, C<TOTAL> among them: a list of hash references with C<domain> (with a leading dot a parent
 domain), C<total>, and C<counts>, an array reference with a number for each column.
 
 =head2 json
 
-The same as a document, schema queuewatch/1.
+Returns the same as a JSON document, schema queuewatch/1.
 
 =head2 complete
 
-True if everything could be read; if not, figures are lower bounds.
+Returns true if everything could be read. If not, figures are lower bounds.
 
 =head2 close
 
-Gives back its memory now. Otherwise that happens when it is forgotten. Twice is no harm.
+Frees its memory now. Otherwise Perl frees it with the last reference. A second call does nothing.
 
 =cut

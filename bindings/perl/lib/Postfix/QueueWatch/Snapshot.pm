@@ -57,45 +57,46 @@ Made by L<Postfix::QueueWatch/scan>. It does not change.
     my $age = $q->measure('postfix-out/deferred.oldest');
     my ($value, $quality, $detail) = $q->measure('deferred.top_sender');
 
-The figure in its unit (seconds, bytes, percent, or a plain number); C<undef> if it is unknown. In list context the
-figure, its quality (see L<Postfix::QueueWatch/CONSTANTS>), and what it is about (the domain or sender that has most) or
-why it is unknown.
+Returns the figure in its unit (seconds, bytes, percent, or a plain number), or C<undef> if it is unknown. In list context
+it returns three values: the figure, its quality (see L<Postfix::QueueWatch/CONSTANTS>), and a detail. The detail is the
+domain or sender that has most, or the reason why the figure is unknown.
 
 =head2 complete
 
-True if everything could be read; if not, figures are lower bounds.
+Returns true if everything could be read. If not, figures are lower bounds.
 
 =head2 now
 
-The second of the epoch that ages count from.
+Returns the time from which ages count, in seconds of the epoch.
 
 =head2 problems
 
-What could not be read, damaged, misowned and misplaced queue files, and instances that are broken: a list of hash references with C<message>,
+Returns what could not be read, damaged, misowned and misplaced queue files, and broken instances: a list of hash references with C<message>,
 C<remedy>, C<path>, C<kind> (C<directory>, C<file>, C<damaged>, C<instance>, C<misowned> or C<misplaced>), C<queue> (a name or C<undef>), C<errno>.
 
 =head2 instances
 
-The instances that it is about: a list of hash references with C<name>, C<config_directory>, C<queue_directory>,
-C<complete>. C<NAME/MEASURE> is a measure of one alone.
+Returns the instances of the scan: a list of hash references with C<name>, C<config_directory>, C<queue_directory>,
+C<complete>. C<NAME/MEASURE> is the measure of one instance.
 
 =head2 messages
 
     my $cursor = $q->messages('deferred');
 
-A L<Postfix::QueueWatch::Messages> over a queue, over C<backlog> or C<total>, or (without argument) over all queues.
+Returns a L<Postfix::QueueWatch::Messages> over a queue, over C<backlog> or C<total>, or (without argument) over all
+queues.
 
 =head2 reasons
 
-Why the mail of a queue (or of C<backlog>, C<total>, or all) waits: a list of hash references, most recipients first,
-with C<domain>, C<code> (the enhanced status code), C<reason> (in which C<ADDRESS>, C<HOST>, C<IP>, C<URL>, C<ID>, C<TIME>
-and C<N> stand for what changes), C<recipients>, C<oldest>, a second of the epoch, C<cause>,
-C<acts> (C<us>, C<them>, C<nobody>, C<both> or C<unknown>), and C<next_hop>, the server, socket or name that
-the reason is about.
+Returns why the mail of a queue (or of C<backlog>, C<total>, or all) waits: a list of hash references, most recipients
+first, with C<domain>, C<code> (the enhanced status code), C<reason> (in which C<ADDRESS>, C<HOST>, C<IP>, C<URL>, C<ID>, C<TIME>
+and C<N> stand for the parts that differ from message to message), C<recipients>, C<oldest> (seconds of the epoch), C<cause>,
+C<acts> (C<us>, C<them>, C<nobody>, C<both> or C<unknown>), and C<next_hop> (the server, socket or name in the
+reason).
 
 =head2 json
 
-A document of everything, schema queuewatch/1.
+Returns the whole snapshot as a JSON document, schema queuewatch/1.
 
 =head2 openmetrics
 
@@ -103,17 +104,18 @@ The OpenMetrics text, with the domains that C<metrics_domain> and C<metrics_top>
 
 =head2 state
 
-What a later scan needs to tell growth: keep it as you like, and give it to that scan as C<previous>.
+Returns what a later scan needs to compute growth. Store it where you like, and give it to that scan as C<previous>.
 
 =head2 check
 
     my $verdict = $q->check(warning => ['deferred.oldest=4h'], critical => ['deferred.oldest=1d', 'active.fill=95%']);
 
-A L<Postfix::QueueWatch::Verdict> by those rules, or by the defaults if there are none. The options of the scan hold here
-too, each unless it is given again.
+Returns a L<Postfix::QueueWatch::Verdict> by those rules, or by the defaults if you give none. The options of the scan
+apply here too, except those that you give again.
 
 =head2 close
 
-Gives back its memory now. Otherwise that happens when it is forgotten. Verdicts and cursors live on. Twice is no harm.
+Frees its memory now. Otherwise Perl frees it with the last reference. Verdicts and cursors stay valid. A second call does
+nothing.
 
 =cut

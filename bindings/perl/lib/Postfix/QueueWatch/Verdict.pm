@@ -30,34 +30,34 @@ Made by L<Postfix::QueueWatch/check>, and by C<check> of a L<Postfix::QueueWatch
 
 =head2 state
 
-The worst state found: as a number the exit code of a plugin, as a text C<OK>, C<WARNING>, C<CRITICAL> or C<UNKNOWN>. The
-C<+ 0> above is for embedded Perl, whose C<exit> looks at the text.
+Returns the worst state: as a number the exit code of a plugin, as a text C<OK>, C<WARNING>, C<CRITICAL> or C<UNKNOWN>. The
+C<+ 0> above is for embedded Perl, whose C<exit> takes the text.
 
 =head2 summary
 
-The first line of the plugin, without performance data and newline.
+Returns the first line of the plugin, without performance data and newline.
 
 =head2 perfdata
 
-The performance data of the plugin.
+Returns the performance data of the plugin.
 
 =head2 output
 
     print $verdict->output(1);
 
-Just what C<check_postfix_queue> prints; the argument is the number of its C<-v>.
+Returns exactly what C<check_postfix_queue> prints. The argument is the number of C<-v>.
 
 =head2 json
 
-What C<check_postfix_queue --format json> prints.
+Returns what C<check_postfix_queue --format json> prints.
 
 =head2 findings
 
-What is not OK, worst first: a list of hash references with C<measure>, C<range>, C<value> (C<undef> if unknown),
-C<quality>, C<state>, and C<text>, for people.
+Returns what is not OK, worst first: a list of hash references with C<measure>, C<range>, C<value> (C<undef> if unknown),
+C<quality>, C<state>, and C<text>, a sentence.
 
 =head2 close
 
-Gives back its memory now. Otherwise that happens when it is forgotten. Twice is no harm.
+Frees its memory now. Otherwise Perl frees it with the last reference. A second call does nothing.
 
 =cut

@@ -48,9 +48,9 @@ Postfix::QueueWatch::Watch - the queues live, for a loop that waits for descript
 
 =head1 DESCRIPTION
 
-Made by L<Postfix::QueueWatch/watch>. It reads the queues once, and keeps their state by inotify; no thread is behind it.
-Use it in the process that made it. With C<< poll => 30 >>, or where there is no inotify, it looks every so many seconds
-which files have changed, and what it tells is as old as the last look. With AnyEvent or another loop:
+Made by L<Postfix::QueueWatch/watch>. It reads the queues once and follows their changes by inotify. It starts no thread.
+Use it in the process that made it. With C<< poll => 30 >> it looks for changed files every 30 seconds. Without inotify it
+does so too. What it reports is then as old as the last look. With AnyEvent or another loop:
 
     my $news = AnyEvent->io(fh => $watch->fileno, poll => 'r', cb => sub { $watch->dispatch });
 
@@ -58,34 +58,36 @@ which files have changed, and what it tells is as old as the last look. With Any
 
 =head2 fileno
 
-The descriptor to wait for: readable when C<dispatch> has something to do, and every ten seconds or more often, since ages grow. It
-belongs to the watch: do not read or close it.
+Returns the descriptor to wait for. It is readable when C<dispatch> has something to do, and at least every ten seconds,
+because ages grow. It belongs to the watch: do not read or close it.
 
 =head2 wait
 
     $watch->wait(2.5);
 
-Waits for that descriptor, at most so many seconds (without any: for ever), and returns true if it is readable.
+Waits for that descriptor for at most the given seconds, or without a limit if you give none. Returns true if it is
+readable.
 
 =head2 dispatch
 
-Takes in what has happened, and returns it: a list of hash references with C<kind> (C<arrived>, C<moved>, C<left> or
+Processes what has happened and returns it: a list of hash references with C<kind> (C<arrived>, C<moved>, C<left> or
 C<changed>, of a message; C<rescanned>, C<blind> or C<dropped>, of the watch itself), C<instance>, C<queue>, C<from>
-(where a moved message was before), C<queue_id>, C<recipients>, C<size>, C<arrival>, C<reason> (of what is about no
-message), and of the message C<sender>, C<recipient> (the first that waits), C<origin_by>, C<origin> and C<cause>; C<undef> if it
-could not be read. It never waits for anything but the disk.
+(where a moved message was before), C<queue_id>, C<recipients>, C<size>, C<arrival>, C<reason> (of an event of the
+watch itself), and of the message C<sender>, C<recipient> (the first that waits), C<origin_by>, C<origin> and C<cause>; each C<undef> if it
+could not be read. It waits for nothing except the disk.
 
 =head2 snapshot
 
-The L<Postfix::QueueWatch::Snapshot> of this moment, the same that C<scan> would take.
+Returns the L<Postfix::QueueWatch::Snapshot> of this moment, equal to that of a C<scan>.
 
 =head2 check
 
-The L<Postfix::QueueWatch::Verdict> of this moment, by the rules given or those of the watch. It costs the same for any
-number of messages; its long output lacks the table of domains by age.
+Returns the L<Postfix::QueueWatch::Verdict> of this moment, by the given rules or those of the watch. It costs the same for
+any number of messages. Its long output has no table of domains by age.
 
 =head2 close
 
-Gives back its memory and file descriptors now. Otherwise that happens when it is forgotten. Twice is no harm.
+Frees its memory and closes its file descriptors now. Otherwise that happens with the last reference. A second call does
+nothing.
 
 =cut
