@@ -39,8 +39,8 @@ impl Deadline {
         Deadline(self.0.map(|at| now + at.saturating_duration_since(now) / 2))
     }
 
-    /// Sleeps until `moment`; false, and at once where that can be told, if the deadline is before it or
-    /// the call is stopped meanwhile.
+    /// Sleeps until `moment`. Returns false if the deadline is earlier or the call is stopped during the sleep; at
+    /// once, if that is known before.
     pub fn sleep_until(self, moment: Instant) -> bool {
         /// How soon a stopped call ends.
         const SLICE: Duration = Duration::from_millis(20);

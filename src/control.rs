@@ -38,7 +38,7 @@ thread_local! {
 
 /// Runs `body` with `control` on this thread.
 pub fn under<T>(control: Option<Arc<Control>>, body: impl FnOnce() -> T) -> T {
-    /// Puts back the control before, be it while a panic passes.
+    /// Restores the previous control, also during a panic.
     struct Before(Option<Arc<Control>>);
     impl Drop for Before {
         fn drop(&mut self) {

@@ -521,8 +521,8 @@ pub fn next_signal(signals: impl AsFd) -> Option<i32> {
     }
 }
 
-/// Whether this program has rights that who started it lacks: a set-id bit or a file capability (AT_SECURE in
-/// getauxval(3)).
+/// Returns true if this program has rights that its caller does not have: a set-id bit or a file capability
+/// (AT_SECURE in getauxval(3)).
 #[allow(unsafe_code)]
 pub fn at_secure() -> bool {
     // SAFETY: getauxval takes an integer and reads what the kernel gave this process at its start.

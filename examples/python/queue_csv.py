@@ -16,7 +16,7 @@ FIELDS = (*MESSAGE, "recipient", "domain", "status", "reason")
 
 def rows(queue=None, **options):
     """Yield a dictionary for each recipient, while the spool is read."""
-    # Only the messages are wanted: the scan before them may be the cheapest one.
+    # Only the messages are needed, so the scan before them may be the cheapest one.
     with queuewatch.scan(measure="total.messages", **options) as snap:
         for message in (messages := snap.messages(queue)):
             known = [getattr(message, field) for field in MESSAGE]

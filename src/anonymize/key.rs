@@ -1,6 +1,6 @@
 //! The key of tokens: random for one run, or out of a file that keeps tokens the same from run to run.
 //!
-//! Whoever has the key can try names until a token comes out. A key file that others may read is refused.
+//! A person who has the key can try names until a token comes out. A key file that others may read is refused.
 
 use std::fs::OpenOptions;
 use std::hash::Hasher as _;
@@ -65,7 +65,7 @@ impl Key {
             .map_err(|cause| Error::io("stat the key file", path, &cause))?;
         if !metadata.is_file() {
             return Err(refused(
-                "is no regular file",
+                "is not a regular file",
                 "make one: head -c 32 /dev/urandom >FILE",
             ));
         }

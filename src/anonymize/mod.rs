@@ -2,7 +2,7 @@
 //! subjects and other headers, and what names somebody in a delay reason become tokens.
 //!
 //! A token is a keyed hash: the same name gives the same token within one run, or with one key file, and
-//! whoever lacks the key learns nothing from it. SipHash-2-4 with 128 bits of key and output is a
+//! without the key nobody learns anything from it. SipHash-2-4 with 128 bits of key and output is a
 //! pseudorandom function made for short texts, and its crate needs no other.
 //!
 //! What stays: domains of senders and recipients, queue IDs, times, sizes, status codes, the words of

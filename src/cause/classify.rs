@@ -18,7 +18,7 @@ use crate::postfix::delay_reason::has_code;
 /// 2 kB (`smtp_chat.c` keeps whole lines of `line_length_limit`).
 pub const MAX_REASON: usize = 4096;
 
-/// What a reason comes to.
+/// The result for one reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Judgement<'a> {
     /// The cause.

@@ -237,7 +237,7 @@ pub const BY_WORDS: &[Row] = &[
     reply("daily quota | daily limit | hourly quota | rate quota", Throttled, "relays of providers, policyd"),
     reply("messages per connection | concurrent sessions | messaging limits", Throttled, "several servers"),
 
-    // Replies about one mailbox; before those about rates, for a mailbox may have one.
+    // Replies about one mailbox. They come before those about rates, because a mailbox may have a rate.
     reply("over quota", Mailbox, "Cyrus, Dovecot, Yahoo"),
     reply("overquota", Mailbox, "iCloud, qmail"),
     reply("over its quota | out of storage | receiving mail at", Mailbox, "Gmail"),
@@ -275,7 +275,7 @@ pub const BY_WORDS: &[Row] = &[
     reply("too many spams", Blocked, "Free"),
     reply("too many errors from", Blocked, "Free, servers that count our errors"),
 
-    // Codes of mail that lacks authentication: Gmail limits its rate, and only authentication ends that.
+    // Codes of mail without authentication: Gmail limits its rate, and only authentication ends that.
     coded("4.7.20", "", Blocked, "no passing DKIM signature, RFC 7372"),
     coded("4.7.21", "", Blocked, "no acceptable DKIM signature, RFC 7372"),
     coded("4.7.22", "", Blocked, "no DKIM signature that fits the author, RFC 7372"),

@@ -102,7 +102,7 @@ fn unknown(name: &str) -> Error {
     Error::new(
         ErrorKind::NotFound,
         format!(
-            "{} is no measure, cause or rule",
+            "{} is not a measure, a cause or a rule",
             escape::printable(name.as_bytes(), 64)
         ),
     )

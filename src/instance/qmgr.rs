@@ -18,7 +18,7 @@ use crate::escape;
 
 /// The least time between the two looks that prove it gone.
 pub const APART: Duration = Duration::from_secs(1);
-/// Starts within so many seconds are of one restless queue manager.
+/// Starts within this many seconds belong to one restless queue manager.
 const RESTLESS_SPAN: f64 = 600.0;
 /// The names of the queue manager's program: nqmgr is one of Postfix 1.1, oqmgr the older algorithm
 /// (qmgr(8), oqmgr(8)).
@@ -145,8 +145,8 @@ fn find(proc: &Path, master: u32, name: Option<&[u8]>) -> Result<QueueManager, S
         }
         None
     };
-    // The kernel may lack this list, and leaves out of it a child that follows one that ends meanwhile
-    // (get_children_pid() in its fs/proc/array.c).
+    // A kernel may have no such list. It also omits a child that follows one that ends during the read
+    // (get_children_pid() in fs/proc/array.c).
     let listed = children(proc, master).unwrap_or_default();
     let mut listed = listed.into_iter().filter_map(|pid| status(proc, pid).ok());
     if let Some(running) = listed.find_map(&mut among) {
@@ -190,8 +190,8 @@ struct Status {
 }
 
 impl Status {
-    /// Whether it can do its work: neither dead nor stopped by a signal. One that a debugger holds for a
-    /// moment can.
+    /// Returns true if it can work: it is not dead and not stopped by a signal. A process that a debugger holds
+    /// for a moment counts as alive.
     fn is_alive(&self) -> bool {
         !matches!(self.state, b'Z' | b'X' | b'x' | b'T')
     }

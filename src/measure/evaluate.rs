@@ -51,7 +51,7 @@ pub struct Figure {
     /// Unknown only because there is no previous check. This is not a problem: the next check has the
     /// figure.
     pub pending: bool,
-    /// Taken from a sample of the delay reasons, which is no gap.
+    /// Taken from a sample of the delay reasons. A sample is not a gap.
     pub sampled: bool,
 }
 
@@ -205,7 +205,7 @@ impl Measure {
     }
 
     /// Evaluates this measure of deferred mail from the delay reasons that are known, all or a sample, without
-    /// those of `causes`. For the kinds that the defaults use; nothing else is told.
+    /// those of `causes`. Only for the kinds of measures that the defaults use.
     pub(crate) fn evaluate_without(&self, snapshot: &Snapshot, causes: &[Cause]) -> Figure {
         let queue = QueueSet::from(Queue::Deferred);
         if snapshot.excluded.contains(Queue::Deferred) {

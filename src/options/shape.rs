@@ -21,9 +21,8 @@ pub struct ShapeTables {
 }
 
 impl Options {
-    /// What to take a shape of: the queues or other directories `names` of every instance, all of
-    /// them in part 0; an absolute path stands for itself. Instances that are broken are told
-    /// beside it.
+    /// Returns what a shape is taken of: the queues or other directories `names` of every instance, all of
+    /// them in part 0. An absolute path stands for itself. The second value has the broken instances.
     ///
     /// # Errors
     /// If the options contradict each other, or no instance can be looked at.
@@ -60,7 +59,7 @@ impl Options {
                 }
                 Err(error) => return Err(error),
             };
-            // To qshape a queue without a name is none.
+            // qshape ignores a queue without a name.
             for name in names
                 .iter()
                 .filter(|name| !absolute(name) && !name.is_empty())

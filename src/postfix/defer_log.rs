@@ -135,7 +135,7 @@ pub enum Log {
     Defer,
     /// `bounce`: recipients that were given up. Postfix reports them to the sender after all others are done.
     Bounce,
-    /// `trace`: deliveries that the sender asked to be told of. Only `queuewatch show` reads it.
+    /// `trace`: deliveries of which the sender requested a report. Only `queuewatch show` reads it.
     Trace,
 }
 

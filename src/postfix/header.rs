@@ -1,7 +1,7 @@
 //! Unfolds message headers and decodes them for people (RFC 2047). What it cannot decode stays unchanged.
 //!
 //! Headers come from strangers. The caller limits how much it reads; a decoded header has at most three times
-//! the length of its source, and whoever shows it escapes it.
+//! the length of its source. The caller escapes it for output.
 #![deny(clippy::arithmetic_side_effects)]
 
 use std::ops::Range;

@@ -79,7 +79,7 @@ fn known(snapshot: &Snapshot) -> (Reasons, bool) {
     (reasons, snapshot.instances.iter().any(is_part))
 }
 
-/// The group that most recipients are in; ours come first, for they are what somebody here can end.
+/// The group with most recipients. Ours come first, because somebody here can end them.
 fn commonest<'r>(rows: &[&'r Reason]) -> Option<Group<'r>> {
     let mut groups: HashMap<(bool, Cause, &[u8]), Group<'r>> = HashMap::new();
     for row in rows {

@@ -68,7 +68,7 @@ pub struct Other {
 pub struct Found {
     /// What its queue file and its logs say.
     pub row: MessageRow,
-    /// Whether it is a message: a file that is still being written is none yet.
+    /// True if it is a message. A file that Postfix still writes is not a message yet.
     pub ready: bool,
     /// Whether Postfix looks for it in another directory.
     pub misplaced: bool,
@@ -243,7 +243,7 @@ impl<'s> Finder<'s> {
                     inode,
                 });
             }
-            // A directory or a FIFO of that name is no mail; nor is a link.
+            // A directory, a FIFO or a link of that name is not mail.
             Ok(_) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NXIO) => {}
             Err(errno) => {
                 let gap = Gap {

@@ -99,8 +99,8 @@ impl Latest {
         self.heap.len()
     }
 
-    /// Reads them again with their delay reasons and tells `observer`; directory by directory, until
-    /// `deadline`. What has gone meanwhile is told as vanished.
+    /// Reads them again with their delay reasons and passes them to `observer`, directory by directory, until
+    /// `deadline`. The observer receives files that are gone as vanished.
     pub(crate) fn read<O: Observer>(
         &self,
         spool: &Spool,

@@ -25,7 +25,7 @@ use crate::sys::Inode;
 pub use fate::{Fate, Next};
 pub use recipients::{Recipient, State, Tried};
 
-/// The headers that are told unless all are asked for.
+/// The headers that are shown unless the request has `all_headers`.
 pub const HEADERS: [&str; 8] = [
     "From",
     "To",

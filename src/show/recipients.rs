@@ -13,9 +13,9 @@ use crate::scan::{Found, Logged, MAX_OTHERS};
 pub enum State {
     /// It is still to be delivered.
     Waiting,
-    /// It was given up; the sender is told at the end of this try.
+    /// It was given up. The sender gets the bounce at the end of this attempt.
     Bounced,
-    /// It is done with: delivered, or given up and the sender was told.
+    /// It is done: delivered, or given up with a bounce to the sender.
     Done,
     /// A milter deleted it.
     Deleted,
@@ -55,9 +55,9 @@ pub struct Recipient {
     pub address: Vec<u8>,
     /// The address before expansion, if that is another.
     pub original: Option<Vec<u8>>,
-    /// How far it is.
+    /// Its state.
     pub state: State,
-    /// What the last try came to, as far as a log tells.
+    /// The result of the last attempt, if a log has it.
     pub tried: Option<Tried>,
 }
 

@@ -32,7 +32,7 @@ pub(crate) enum FileFacts {
     Stray,
     /// It could not be read.
     Unreadable,
-    /// It is no message yet, or no message any more.
+    /// It is not a message yet, or not any more.
     NotReady {
         /// The mode bits of its inode.
         mode: u32,
@@ -63,7 +63,7 @@ pub(crate) struct EnvelopeFacts {
     pub(crate) size: u64,
     /// When it arrived, in seconds of the epoch.
     pub(crate) arrival: Option<i64>,
-    /// Whether it is no valid queue file.
+    /// True if it is not a valid queue file.
     pub(crate) damaged: bool,
     /// Whether there may be more recipients.
     pub(crate) torn: bool,
@@ -286,7 +286,7 @@ pub(crate) struct Bounds {
     overdue: i64,
     /// The ends of the columns of [`Tally::retries`].
     retries: [i64; RETRY_EDGES.len()],
-    /// An arrival from here on is no valid time.
+    /// An arrival time from here on is not valid.
     dated: i64,
     /// An arrival from here on came after the earlier check.
     arrived: Option<i64>,

@@ -283,7 +283,7 @@ impl Observer for Counter<'_> {
         let facts = FileFacts::Message {
             mode: message.inode.mode,
             mtime: message.inode.mtime,
-            // It was told as a gap.
+            // It is already a gap.
             unread_log: false,
             misplaced: message.misplaced,
             misowned: message.fault.is_some(),

@@ -8,7 +8,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{Hash as _, Hasher as _};
 
-/// From so many senders or clients on, all mail of a login counts.
+/// From this number of senders or clients on, all mail of a login counts.
 pub(crate) const MANY_IDENTITIES: usize = 10;
 /// The most logins that are held. A sample has fewer.
 const MOST: usize = 10_000;

@@ -54,7 +54,7 @@ use counter::{Common, Counter, Examples, keep_example};
 /// Gaps and damaged files of which a snapshot keeps the place; all are counted.
 pub const MAX_EXAMPLES: usize = 32;
 
-/// A ready file in a live queue that is no valid queue file.
+/// A ready file in a live queue that is not a valid queue file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damaged {
     /// Its queue.
@@ -102,7 +102,7 @@ pub struct InstanceSnapshot {
     pub gaps: Vec<Gap>,
     /// The first [`MAX_EXAMPLES`] damaged files, by queue and path.
     pub damaged: Vec<Damaged>,
-    /// Free space of the file system that holds the spool, if it could be told.
+    /// Free space of the file system that holds the spool, if it is known.
     pub disk: Option<Disk>,
     /// Whether master(8) runs.
     pub master: Master,
@@ -237,7 +237,7 @@ impl InstanceSnapshot {
         unread + u64::from(closed)
     }
 
-    /// Whether all queues that were to be read were: delay reasons may lack.
+    /// Returns true if all planned queues were read; delay reasons may be missing.
     pub fn is_counted(&self) -> bool {
         self.tallies.iter().all(Tally::is_whole)
     }
@@ -296,7 +296,7 @@ fn daemons_meanwhile<T>(
     scan: impl FnOnce() -> T,
 ) -> (Daemons, T) {
     let ask = || Daemons::of(instance);
-    // Where master was never started there is no lock to be looked for.
+    // If master was never started, there is no lock to look for.
     if !another || !instance.queue_directory.join("pid/master.pid").exists() {
         return (ask(), scan());
     }
@@ -434,7 +434,7 @@ impl Snapshot {
         }
     }
 
-    /// Whether all queues that were to be read were: delay reasons may lack.
+    /// Returns true if all planned queues were read; delay reasons may be missing.
     pub fn is_counted(&self) -> bool {
         self.broken.is_empty() && self.instances.iter().all(InstanceSnapshot::is_counted)
     }

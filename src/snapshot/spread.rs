@@ -14,7 +14,7 @@ use crate::cause::{Acts, Cause};
 
 /// So many unrelated destinations are many.
 pub const MANY: usize = 10;
-/// Mail that came within so many seconds shows that the trouble is not left over.
+/// Mail that arrived within this many seconds shows that the fault still exists.
 pub const FRESH: i64 = 86_400;
 
 /// A cause that became ours.

@@ -21,7 +21,7 @@ pub enum EventKind {
     Left,
     /// A message changed in place: a recipient done, a new delay reason, another mode.
     Changed,
-    /// Everything was rescanned, for the given reason. Changes may be without events.
+    /// Everything was rescanned, for the given reason. Changes before it may have no events.
     Rescanned,
     /// There are no inotify events, for the given reason. The watch looks at everything from time to time.
     Blind,

@@ -109,7 +109,7 @@ fn growth_is_told_per_minute_from_the_second_check_on() {
     assert_eq!(code, 2, "{line}");
     assert!(line.contains("deferred.growth is 120/min (40 to 160 in 1m) (critical ~:100)"));
 
-    // Falling is no growth, and a range without a start does not alert on it.
+    // A falling queue has negative growth, and a range without a start does not alert on it.
     host.leave(80);
     let (code, line) = host.check(240, &RULES);
     assert_eq!(code, 0, "{line}");

@@ -267,7 +267,7 @@ fn what_another_user_owns_is_critical_and_a_watch_sees_it() {
         give(name, 0);
         wait_for(&[]);
     }
-    // Files in maildrop belong to who sent them.
+    // Files in maildrop belong to their senders.
     give("maildrop/C00003", 12_345);
     assert_eq!(figure(&spool, "spool.misowned"), "0");
 }
@@ -327,7 +327,7 @@ fn a_spool_of_a_container_has_the_owner_of_its_directories() {
         text.contains("its owner is user 12345, not the mail owner 0"),
         "{text}"
     );
-    // The spool of the configuration itself has its mail owner, whoever owns it.
+    // The spool of the configuration itself has its mail owner, independent of the owner of its files.
     settings(named);
     give_all(12_345);
     for more in [&[][..], &volume] {

@@ -440,7 +440,7 @@ fn what_postfix_does_not_find_is_found() {
     spool.write("deferred/long/name/FED0001", &built.bytes, 0o700);
     let told = document(&spool.path(), &["FED0001", "--walk"]);
     assert_eq!(told["messages"][0]["misplaced"], true);
-    // No mail is what is no file.
+    // Only a file is mail.
     fs::create_dir_all(spool.path().join("active/D1AB000")).expect("a folder");
     std::os::unix::fs::symlink("/etc/passwd", spool.path().join("active/E1AB000")).expect("a link");
     for id in ["D1AB000", "E1AB000"] {

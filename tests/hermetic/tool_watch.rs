@@ -207,7 +207,7 @@ fn an_event_says_from_whom_to_whom_and_why() {
         moved.ends_with(&format!(" bytes, {who}, greylisted")),
         "{moved}"
     );
-    // Its file is gone, so what was read before is told.
+    // Its file is gone, so the line has what was read before.
     fs::remove_file(&deferred).unwrap();
     let left = running.told();
     assert!(left.starts_with("left ") && left.contains(who), "{left}");
@@ -596,7 +596,7 @@ fn exhausted_watches_are_told_and_all_is_read_from_time_to_time() {
         command.args(["--user", "--map-root-user", "sh", "-c", &script, "sh"]);
         command.arg(PROGRAM);
         // In a chroot, and where an administrator forbids them, there are no user namespaces. A library then plays a
-        // kernel that has reached its limit, and the number told is the host's.
+        // kernel that has reached its limit, and the reported number is that of the host.
         let folder = tempfile::tempdir().unwrap();
         let namespaces = Command::new("unshare")
             .args(["--user", "--map-root-user", "true"])

@@ -558,7 +558,7 @@ fn a_poll_comes_when_it_was_asked_for_and_tells_what_has_happened() {
     };
     let id = |path: &Path| path.file_name().unwrap().as_bytes().to_vec();
     let mut watch = Watch::open(&polling(&spool.path(), "1"), Purpose::Everything).unwrap();
-    // That there are no events was asked for, and is no news.
+    // The caller asked for a watch without events, so nothing reports that.
     assert_eq!(watch.next_event(), None);
     let (held, active) = (files("hold"), files("active"));
     fs::remove_file(&held[0]).unwrap();

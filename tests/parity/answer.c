@@ -71,7 +71,7 @@ static void measure(const qw_snapshot *snapshot, const char *name)
         put_text(detail);
 }
 
-/* Options from the words that are left of the line; what it came to. */
+/* Sets options from the remaining words of the line; returns the status. */
 static qw_status set(qw_options *options, qw_error **err)
 {
     qw_status status = QW_OK;

@@ -121,7 +121,7 @@ def spool(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         ["tar", "-xpJf", str(ROOT / f"tests/corpus/{name}/spool.tar.xz"), "-C", str(folder)], check=True
     )
     if request.param == "broken":
-        # Lower bounds and unknown figures, whoever asks.
+        # Lower bounds and unknown figures in every language.
         (folder / "spool/hold").rename(folder / "spool/elsewhere")
         (folder / "spool/hold").touch()
         damaged = folder / "spool/active/DAMAGED1"

@@ -33,7 +33,7 @@ fn check(postfix: &Postfix) -> (i32, String) {
     check_later(postfix, 0)
 }
 
-/// The check as it will be in so many seconds.
+/// Runs the check as of that many seconds from now.
 fn check_later(postfix: &Postfix, seconds: u64) -> (i32, String) {
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)

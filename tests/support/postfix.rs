@@ -439,7 +439,7 @@ impl Postfix {
     fn postsuper(&self, action: &str, queue_id: &str) {
         let mut command = self.command("postsuper", "-c");
         let output = self.run(command.args([action, queue_id]));
-        // An unknown queue ID is no error to postsuper: it just counts nothing.
+        // postsuper does not report an unknown queue ID as an error; its count is 0.
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         if !said.contains(": 1 message") {
             self.fail(&format!(

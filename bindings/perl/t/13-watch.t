@@ -37,7 +37,7 @@ is_deeply([$live->reasons], [$scan->reasons], 'so are the reasons');
 is($live->check->state, 'OK', 'the rules of the watch hold for its snapshots');
 $watch->dispatch while $watch->wait(0.2);
 
-# A child that uses its parent's watch is told so, and takes nothing away from it.
+# A child that uses its parent's watch gets an error, and takes no events from it.
 my $cursor = $live->messages('hold');
 rename "$spool/active/$name", "$spool/hold/$name" or die "$!\n";
 my $child = fork // die "$!\n";

@@ -35,10 +35,10 @@ def test_a_moment_is_a_float_or_a_datetime(spool: Path) -> None:
 def test_a_duration_is_a_small_float_or_a_timedelta(spool: Path) -> None:
     for timeout in (60, 60.5, timedelta(minutes=1), "1m"):
         assert queuewatch.scan(queue_directory=spool, timeout=timeout).complete
-    # Not refused; what could be read in no time is told.
+    # Not refused: the result is what could be read in no time.
     assert not queuewatch.scan(queue_directory=spool, timeout=1e-12).complete
     for timeout in (math.inf, math.nan):
-        with pytest.raises(queuewatch.InvalidArgument, match=r"timeout: .* is no finite number"):
+        with pytest.raises(queuewatch.InvalidArgument, match=r"timeout: .* is not a finite number"):
             queuewatch.scan(queue_directory=spool, timeout=timeout)
 
 

@@ -14,10 +14,10 @@ use crate::{WHICH, of_library, print};
 pub(crate) const HELP: &str = "\
 Usage: queuewatch doctor [OPTIONS]
 
-Says who it runs as, what it may read, what is missing, and the least that mends it. It lists damaged
-queue files, mail in corrupt, and files whose mode bits or ACLs Postfix reads as commands. It reads
-everything and changes nothing. It exits with 1 when a line is marked WRONG. Run it as the user that
-the check runs as: sudo -u nagios queuewatch doctor
+Says as which user it runs, what it may read, what is missing, and the smallest change that helps. It lists
+damaged queue files, mail in corrupt, and files whose mode bits or ACLs Postfix reads as commands. It
+reads everything and changes nothing. It exits with 1 if a line is marked WRONG. Run it as the user of the
+check: sudo -u nagios queuewatch doctor
 ";
 
 /// The exit code if something is wrong.

@@ -24,15 +24,15 @@ use crate::{INCOMPLETE, print};
 pub(crate) const HELP: &str = "\
 Usage: queuewatch drill [OPTIONS] [DIR]
 
-Makes a fresh spool of made-up mail in DIR, which must be empty or new (without DIR in a temporary
-one that is removed at the end), runs the check on it, and prints what an alert will look like. It
-never writes below a real queue directory.
+Makes a spool of generated mail in DIR, which must be empty or new, runs the check on it, and prints the
+alert. Without DIR it uses a temporary directory, which it removes at the end. It never writes below a real
+queue directory.
 ";
 
 #[rustfmt::skip]
 pub(crate) const FLAGS: [Flag; 8] = [
     Flag { short: None, name: "messages", takes: Takes::One("N"),
-        help: "messages to make up (default 1000)" },
+        help: "messages to generate (default 1000)" },
     Flag { short: None, name: "domains", takes: Takes::One("N"),
         help: "destination domains (default 200)" },
     Flag { short: None, name: "age", takes: Takes::One("AGE"),

@@ -12,7 +12,7 @@ pub(crate) const HELP: &str = "\
 Usage: queuewatch explain NAME
 
 Prints what a measure (deferred.oldest), a cause (filter) or a rule ('deferred.oldest=4h') means, how to
-confirm it, what to do, and what never to do. Nothing is read but the program itself.
+confirm it, what to do, and what never to do. It reads no spool and no file.
 ";
 
 pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {

@@ -23,15 +23,16 @@ use crate::{WHICH, filters, of_library, queues_named, tell_unread};
 pub(crate) const HELP: &str = "\
 Usage: queuewatch list [OPTIONS] [QUEUE ...]
 
-Prints the messages of the queues, as postqueue -j (default) or -p prints them, with their delay
-reasons and without a daemon; each recipient once. Without QUEUE: maildrop, active, incoming,
-deferred, hold.
+Prints the messages of the queues with their delay reasons, in the form of postqueue -j (default) or -p.
+It needs no daemon and prints each recipient once. Without QUEUE: maildrop, active, incoming, deferred,
+hold.
 
-Filters pick messages: any of one kind, all of the kinds that are given; --not before one turns it.
+Filters pick messages: a message must match one filter of each kind that is given. --not before a filter
+inverts it.
 
-Postfix 3.11 and later also list recipients that bounced and of whom the sender is not told yet, and
-give the original address of each recipient in JSON. Programs that know the older form may not
-expect them: --keys 3.11 asks for them, with -j and with -p.
+Postfix 3.11 and later also list recipients that bounced while the bounce is not sent yet, and the original
+address of each recipient in JSON. Programs that know the older form may not expect them. --keys 3.11
+includes them, with -j and with -p.
 ";
 
 #[rustfmt::skip]
@@ -41,13 +42,13 @@ const FLAGS: [Flag; 6] = [
     Flag { short: Some('p'), name: "text", takes: Takes::Nothing,
         help: "text, as mailq" },
     Flag { short: None, name: "keys", takes: Takes::One("VERSION"),
-        help: "the form of that Postfix: 3.5 (default), or 3.11: recipients that bounced, too, and in JSON orig_address" },
+        help: "the form of that Postfix: 3.5 (default), or 3.11, which adds recipients that bounced and in JSON orig_address" },
     Flag { short: None, name: "sort", takes: Takes::One("ORDER"),
         help: "arrival (oldest first), size (largest first), retry (next first; what has none last) or queue_id" },
     Flag { short: None, name: "limit", takes: Takes::One("N"),
         help: "at most N messages" },
     Flag { short: None, name: "ids", takes: Takes::Nothing,
-        help: "queue IDs alone, one a line, for postsuper -h - and the like" },
+        help: "queue IDs alone, one a line, such as for postsuper -h -" },
 ];
 
 pub(crate) fn flags() -> Vec<Flag> {

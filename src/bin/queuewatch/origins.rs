@@ -27,7 +27,8 @@ local user; with its messages, recipients, distinct senders and destination doma
 of its oldest and newest message, and the queue ID of the oldest. Without QUEUE: maildrop, active,
 incoming, deferred, hold.
 
-Filters pick messages: any of one kind, all of the kinds that are given; --not before one turns it.
+Filters pick messages: a message must match one filter of each kind that is given. --not before a filter
+inverts it.
 ";
 
 #[rustfmt::skip]

@@ -23,11 +23,12 @@ pub(crate) const HELP: &str = "\
 Usage: queuewatch reasons [OPTIONS] [QUEUE ...]
 
 Prints for whom mail waits and why: recipients by destination domain, enhanced status code and the
-last delay reason, in which ADDRESS, HOST, IP, URL, ID, TIME and N stand for what changes; with the
-cause and who acts; most recipients first, with the age of the oldest message. Without QUEUE:
-deferred, active, incoming, hold.
+last delay reason, with the cause, who acts, and the age of the oldest message; most recipients first.
+In a reason ADDRESS, HOST, IP, URL, ID, TIME and N stand for the parts that differ from message to
+message. Without QUEUE: deferred, active, incoming, hold.
 
-Filters pick messages: any of one kind, all of the kinds that are given; --not before one turns it.
+Filters pick messages: a message must match one filter of each kind that is given. --not before a filter
+inverts it.
 ";
 
 #[rustfmt::skip]
@@ -37,7 +38,7 @@ const FLAGS: [Flag; 4] = [
     Flag { short: None, name: "by", takes: Takes::One("WHAT"),
         help: "one row for each domain, next-hop (relay, MX host or socket) or cause" },
     Flag { short: None, name: "limit", takes: Takes::One("N"),
-        help: "at most N rows; the rest is added up" },
+        help: "at most N rows; one more row has the sum of the rest" },
     Flag { short: None, name: "raw", takes: Takes::Nothing,
         help: "reasons as Postfix wrote them" },
 ];
@@ -177,7 +178,7 @@ fn tell(asked: &Asked, reasons: Reasons, now: i64, whole: bool) -> Result<ExitCo
         return print(&format!("{}\n", json::reasons(&reasons, rest, now, whole)));
     }
     let text = table(&reasons, rest, now);
-    // What could not be read is no empty queue.
+    // A queue that could not be read is not an empty queue.
     match text.is_empty() && whole {
         true => print("no mail waits\n"),
         false => print(&text),

@@ -63,7 +63,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
             Word::Flag(name, value) if anonymize.take(name, &value)? => {}
             Word::Flag(name, value) => options.set(name, &value)?,
             Word::Plain(word) => {
-                let text = format!("{} is no option of report", word.to_string_lossy());
+                let text = format!("{} is not an option of report", word.to_string_lossy());
                 return Err(args::usage(&text));
             }
         }

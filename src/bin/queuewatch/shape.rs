@@ -20,9 +20,9 @@ pub(crate) const HELP: &str = "\
 Usage: queuewatch shape [OPTIONS] [QUEUE ...]
 
 Prints recipients by destination domain and age in minutes, byte for byte as qshape prints them for
-the same options; rows of equal count and length come in the order of their bytes. QUEUE is a queue,
-another directory below the queue directory, or an absolute path; without any, incoming and active.
-What qshape leaves out is named on standard error.
+the same options. Rows of equal count and length are in byte order. QUEUE is a queue, another directory
+below the queue directory, or an absolute path. Without QUEUE: incoming and active. Standard error names
+what qshape leaves out.
 ";
 
 #[rustfmt::skip]

@@ -17,11 +17,11 @@ use crate::{FAILED, WHICH, of_library, print, tell_unread};
 pub(crate) const HELP: &str = "\
 Usage: queuewatch show [OPTIONS] QUEUE_ID ...
 
-Prints all about each message: where it is, when it arrived and from whom, its recipients with what was
-tried last, the cause and who acts, the next try, when it expires, and its headers. A message is found in
-any queue by the path that Postfix computes from its queue ID, without listing a directory.
+Prints everything about each message: where it is, when it arrived and from whom, its recipients with the
+last attempt, the cause and who acts, the next attempt, when it expires, and its headers. It finds a message
+in any queue by the path that Postfix computes from the queue ID, and lists no directory.
 
-Exit code 1 if there is no such message.
+The exit code is 1 if a message does not exist.
 ";
 
 #[rustfmt::skip]
@@ -31,7 +31,7 @@ const FLAGS: [Flag; 4] = [
     Flag { short: None, name: "headers", takes: Takes::Nothing,
         help: "print all headers" },
     Flag { short: None, name: "body", takes: Takes::One("BYTES"),
-        help: "print at most BYTES of the text behind the headers (1 to 1048576), as it is in the queue file" },
+        help: "print at most BYTES of the text after the headers (1 to 1048576), as it is in the queue file" },
     Flag { short: None, name: "walk", takes: Takes::Nothing,
         help: "list every directory for a message that is not where Postfix looks for it" },
 ];
@@ -74,7 +74,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
                 let queue_id = word.into_vec();
                 if !queue_id::is_valid(&queue_id) {
                     return Err(args::usage(&format!(
-                        "\"{}\" is no queue ID, which has 1 to {} letters, digits and underscores",
+                        "\"{}\" is not a queue ID, which has 1 to {} letters, digits and underscores",
                         shown(&queue_id, 64),
                         queue_id::MAX_LENGTH
                     )));

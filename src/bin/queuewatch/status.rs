@@ -16,9 +16,9 @@ use crate::{WHICH, of_library, print, tell_unread_of};
 pub(crate) const HELP: &str = "\
 Usage: queuewatch status [OPTIONS]
 
-Prints the state of every instance named (by default: of the default instance): queues, counts, sizes,
-ages, the settings that matter, and what is wrong by the rules given, else by the defaults of
-check_postfix_queue. A figure with + behind it is a lower bound.
+Prints the state of every given instance, or of the default instance: queues, counts, sizes, ages,
+important settings, and what is wrong by the rules given, else by the defaults of check_postfix_queue. A
+figure with + after it is a lower bound.
 ";
 
 /// The mode of a file that other programs collect.
@@ -31,7 +31,7 @@ const FLAGS: [Flag; 3] = [
     Flag { short: None, name: "openmetrics", takes: Takes::Nothing,
         help: "print OpenMetrics text" },
     Flag { short: Some('o'), name: "output", takes: Takes::One("FILE"),
-        help: "write to FILE, replacing it as a whole, and not to standard output" },
+        help: "replace FILE atomically instead of writing to standard output" },
 ];
 
 pub(crate) fn flags() -> Vec<Flag> {

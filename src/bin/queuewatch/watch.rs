@@ -30,8 +30,8 @@ Usage: queuewatch watch [OPTIONS]
 
 Watches the queues by inotify. Prints a line for each message that arrives, moves, changes or leaves, and
 for each change of the state by the rules given, else by the defaults of check_postfix_queue. It reads
-the queues once, and again only when it must, and then says so. Without inotify it reads the files that
-have changed. It ends at SIGTERM or SIGINT.
+the queues once. If events may be missing it reads them again and reports that. Without inotify it reads
+the files that have changed. It ends at SIGTERM or SIGINT.
 ";
 
 /// The mode of files that other programs read.
@@ -47,13 +47,13 @@ const PACE_OF_DOMAINS: Duration = Duration::from_secs(15);
 #[rustfmt::skip]
 const FLAGS: [Flag; 12] = [
     Flag { short: Some('j'), name: "json", takes: Takes::Nothing,
-        help: "print an event a line as JSON (schema queuewatch/1)" },
+        help: "print one JSON object for each event (schema queuewatch/1)" },
     Flag { short: Some('s'), name: "states", takes: Takes::Nothing,
         help: "print changes of the state alone" },
     Flag { short: None, name: "summary", takes: Takes::Nothing,
-        help: "one line a second for all that happened to messages in it" },
+        help: "one line a second for all events of messages in it" },
     Flag { short: None, name: "for", takes: Takes::One("DURATION"),
-        help: "a change of the state counts once it has lasted so long, such as 5m (default 0)" },
+        help: "a change of the state counts after it has lasted that long, such as 5m (default 0)" },
     Flag { short: None, name: "status", takes: Takes::One("FILE"),
         help: "keep FILE, which check_postfix_queue --status answers from" },
     Flag { short: None, name: "openmetrics", takes: Takes::One("FILE"),
@@ -202,7 +202,7 @@ fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<
         if let Err(error) = rights::raised(|| watch.dispatch()) {
             outputs.complain("spool", &error.to_string());
         }
-        // A reader who wants each event is told what its message says, which is read from its file.
+        // With a line for each event, the line has facts about the message, which are read from its file.
         let bare = outputs.states_only || outputs.summary.is_some();
         let next = |watch: &mut Watch| match bare {
             true => watch.next_bare_event(),

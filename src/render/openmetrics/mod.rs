@@ -199,7 +199,7 @@ fn line(text: &mut String, name: &str, labels: &str, value: f64) {
 
 type OfKnown = fn(&InstanceSnapshot, Queue, CausesKnown) -> u64;
 
-/// Recipients by cause, with zeros. Of a sample, which is no gap, the two families after it say how much of
+/// Recipients by cause, with zeros. If they come from a sample, which is not a gap, the two families after it say how much of
 /// the queue was looked at.
 fn causes(snapshot: &Snapshot, text: &mut String) {
     let known = || {

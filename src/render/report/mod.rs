@@ -290,7 +290,7 @@ fn heatmap(snapshot: &Snapshot) -> String {
     out
 }
 
-/// How strong a cell is shaded: by the order of magnitude, for queues are skewed.
+/// The shade of a cell, by the order of magnitude, because queues are skewed.
 fn heat(count: u32, most: u32) -> String {
     if count == 0 {
         return "z".to_owned();

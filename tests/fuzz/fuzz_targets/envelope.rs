@@ -12,7 +12,7 @@ use queuewatch::postfix::record::{Buffer, RecordReader};
 use queuewatch::source::{Source, Until};
 use queuewatch_fuzz::naive::{self, Reported};
 
-/// What was told, in order.
+/// What the reader reported, in order.
 #[derive(Default)]
 struct Recorder(Vec<Reported>);
 

@@ -22,10 +22,10 @@ deferred.oldest is 5d 18h (critical 2d), hold.messages is 7 (critical 5)
 >>> [row.total for row in shape.rows("deferred") if row.domain == b"TOTAL"]
 [1922]
 
-A thin layer over libqueuewatch: measures, rules and options are those of `check_postfix_queue --help`, the
-same figures and the same words. All errors are QueuewatchError; most are a builtin too, so that for
-example PermissionError catches AccessDenied. What could not be read is no error but `snap.problems`.
-Nothing is printed and nothing logged; log_to hands the log records to `logging`.
+A thin layer over libqueuewatch. Measures, rules, options and texts are those of `check_postfix_queue --help`.
+All errors are QueuewatchError; most are also a builtin, so that for example PermissionError catches
+AccessDenied. A part of the spool that could not be read is not an error: it is in `snap.problems`.
+The package prints nothing and logs nothing; log_to passes the log records to `logging`.
 """
 
 from ._abi import QW_VERSION as __version__

@@ -1,8 +1,8 @@
 """Every call that can fail goes through here: errors become exceptions, log records go to `logging`.
 
-The function that the library calls with a record only keeps it. It reaches the logger after the call has
-returned, because within it the library may not be called: so a handler may use queuewatch, also by a
-finalizer, and what a filter or a handler raises comes out of the call that logged.
+The function that the library calls with a record only stores it. The record reaches the logger after the call
+has returned, because that function may not call the library. So a handler may use queuewatch, also in a
+finalizer, and an exception of a filter or a handler comes out of the call that logged.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _logger: logging.Logger | None = None
 
 
 class _Kept(threading.local):
-    """What the present call of this thread logged. A child forked by another thread has nothing of it."""
+    """The records of the current call of this thread. A child forked by another thread has none of them."""
 
     def __init__(self) -> None:
         self.records: list[tuple[logging.Logger, int, str, str]] = []
@@ -43,10 +43,10 @@ _kept = _Kept()
 
 
 def log_to(logger: logging.Logger | None, level: int | None = None) -> None:
-    """Hand the log records of the library to `logger`; None ends that. At first nothing is logged.
+    """Pass the log records of the library to `logger`; None ends that. By default nothing is logged.
 
-    `level` is one of `logging`, by default the one that the logger has now: records below it are not even
-    made. A record has the part of the library in its attribute `target`.
+    `level` is one of `logging`, by default the one that the logger has now. The library makes no records below
+    it. A record has the part of the library in its attribute `target`.
     """
     global _logger
     if logger is None:

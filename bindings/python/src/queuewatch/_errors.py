@@ -12,12 +12,12 @@ from ._model import Measure
 
 
 class QueuewatchError(Exception):
-    """Something failed; the text names what, why and, where known, the remedy.
+    """Something failed; the text names what, why and, if known, the remedy.
 
     Attributes:
-        code: the status of the C library (`QW_ERR_...`); None where it was not asked.
+        code: the status of the C library (`QW_ERR_...`); None for an error of this package.
         errno: the errno of the system, or None.
-        path: the file or directory that it is about, or None.
+        path: the file or directory in question, or None.
         remedy: what to do about it, or None; also part of the text.
         offset: the byte of the text given (a rule, a measure) where it goes wrong, or None.
 

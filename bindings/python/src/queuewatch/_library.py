@@ -18,9 +18,9 @@ REMEDY = (
 
 
 def candidates() -> Iterator[tuple[str, str]]:
-    """Where the library may be, and in which order, each with the reason.
+    """Yield where the library may be, in the order of the search, each with the reason.
 
-    A path in the environment is an order and not a hint: nothing else is tried then.
+    If the environment names a path, no other is tried.
     """
     given = os.environ.get(VARIABLE)
     if given:

@@ -1,4 +1,4 @@
-"""What there is: the options, measures and causes of the library, for help texts and for those who choose."""
+"""Lists the options, measures and causes of the library, for help texts and menus."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class OptionInfo:
 
     keyword: str
     value: str | None
-    """What stands for its value in help texts; None of one that is on or off."""
+    """The placeholder of its value in help texts; None for an option that is on or off."""
     repeatable: bool
     help: str
 
@@ -38,7 +38,7 @@ class CauseInfo:
 
     name: str
     acts: str
-    """Who acts, where nothing else is known: us, them, both, nobody or unknown."""
+    """Who acts by default: us, them, both, nobody or unknown."""
 
 
 def _rows(count: Any, info: Any, row: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The values that come back: immutable, without a tie to the library, safe to keep and to pickle."""
+"""The values that the library returns: immutable, independent of the library, safe to keep and to pickle."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class State(IntEnum):
 
 
 class Quality(IntEnum):
-    """How sure a figure is."""
+    """The quality of a figure."""
 
     EXACT = _abi.QW_QUALITY_EXACT
-    """All that it rests on was read."""
+    """Everything that the figure depends on was read."""
     AT_LEAST = _abi.QW_QUALITY_AT_LEAST
-    """Something could not be read: it is a lower bound."""
+    """Something could not be read: the figure is a lower bound."""
     UNKNOWN = _abi.QW_QUALITY_UNKNOWN
-    """Nothing can be said."""
+    """The figure is not known."""
 
     @classmethod
     def _missing_(cls, value: object) -> Quality | None:
@@ -171,7 +171,7 @@ class ShapeRow:
     """A row of a shape."""
 
     domain: bytes
-    """`TOTAL` for all together; with a leading dot a parent domain."""
+    """`TOTAL` for the sum; a parent domain begins with a dot."""
     total: int
     counts: tuple[int, ...]
     """By column."""
@@ -184,7 +184,7 @@ class ShapeRow:
 
 @dataclass(frozen=True)
 class Message:
-    """A message in a queue. Addresses are bytes, as in the queue file, whatever they hold."""
+    """A message in a queue. Addresses are the bytes of the queue file."""
 
     instance: str
     queue: str
@@ -194,9 +194,9 @@ class Message:
     recipients: tuple[bytes, ...]
     """Those still to be delivered."""
     delays: tuple[Delay | None, ...]
-    """For each of them why it waits; None where no delay reason is on record."""
+    """For each of them why it waits; None if the delay log has no entry."""
     done: int
-    """How many recipients need no more delivery."""
+    """The number of recipients that need no more delivery."""
     size: int
     """In bytes, as mailq prints it."""
     arrival: int | None
@@ -208,14 +208,14 @@ class Message:
     damaged: bool
     forced_expire: bool
     origin_by: str = "unknown"
-    """What its origin is known by: login, client, user or unknown."""
+    """Which kind of origin is known: login, client, user or unknown."""
     login: bytes | None = None
     """The SASL login."""
     client: bytes | None = None
     """The address of the client."""
     client_name: bytes | None = None
     helo: bytes | None = None
-    """What the client said in HELO or EHLO."""
+    """The name that the client gave in HELO or EHLO."""
     user: int | None = None
     """The local user who submitted it."""
 
@@ -232,7 +232,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Event:
-    """What a watch saw happen."""
+    """An event of a watch."""
 
     kind: str
     """arrived, moved, left or changed, of a message; rescanned, blind or dropped, of the watch itself."""
@@ -242,7 +242,7 @@ class Event:
     moved_from: str | None
     """Where a moved message was before."""
     queue_id: str
-    """Empty where it is about no message."""
+    """Empty for an event of the watch itself."""
     recipients: int
     """Still to be delivered."""
     size: int
@@ -250,15 +250,15 @@ class Event:
     arrival: int | None
     """Second of the epoch."""
     reason: str
-    """Why; of events that are about no message."""
+    """Why, for an event of the watch itself."""
     sender: bytes | None = None
     """Empty for the null sender; None, as the fields below, if the message could not be read."""
     recipient: bytes | None = None
     """The first one that waits."""
     origin_by: str | None = None
-    """What its origin is known by: login, client, user or unknown."""
+    """Which kind of origin is known: login, client, user or unknown."""
     origin: bytes | None = None
-    """That login, client address or user ID; empty if nothing is on record."""
+    """That login, client address or user ID; empty if the queue file has none."""
     cause: str | None = None
     """Why its first recipient waits, if it is deferred with a reason."""
 

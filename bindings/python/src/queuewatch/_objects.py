@@ -1,4 +1,4 @@
-"""Snapshot, Messages and Verdict: the objects of the library with the manners of Python."""
+"""Snapshot, Messages and Verdict: the objects of the library as Python objects."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 class _Closable:
-    """An object that holds a handle until it is closed or forgotten."""
+    """An object that owns a handle until it is closed or garbage collected."""
 
     _held: Handle | None
 
@@ -57,11 +57,11 @@ class _Closable:
 
     @property
     def closed(self) -> bool:
-        """Whether it was closed."""
+        """True after close."""
         return self._held is None
 
     def close(self) -> None:
-        """Frees its memory and file descriptors, as soon as no call uses them. A second call does nothing."""
+        """Free its memory and close its file descriptors when no call uses them any more. A second call does nothing."""
         self._held = None
 
     def __exit__(
@@ -80,7 +80,7 @@ class _Closable:
 
 
 class Snapshot(_Closable):
-    """What a scan found. It does not change, and threads may share it."""
+    """The result of a scan. It does not change, and threads may share it."""
 
     def __init__(self, handle: Handle, settings: _options.Settings) -> None:
         super().__init__(handle)
@@ -99,12 +99,12 @@ class Snapshot(_Closable):
 
     @property
     def complete(self) -> bool:
-        """Whether everything could be read; if not, figures are lower bounds."""
+        """True if everything could be read. If not, figures are lower bounds."""
         return bool(lib.qw_snapshot_complete(self._handle))
 
     @property
     def now(self) -> int:
-        """The second of the epoch that ages count from."""
+        """The time from which ages count, in seconds of the epoch."""
         return int(lib.qw_snapshot_now(self._handle))
 
     def measure(self, name: str | bytes) -> Measure:
@@ -118,14 +118,14 @@ class Snapshot(_Closable):
         return Measure(os.fsdecode(spelled), known(value.value, sure), sure, detail)
 
     def __getitem__(self, name: str | bytes) -> Number:
-        """Return the exact value of a measure; raise Incomplete where it is unknown or a lower bound."""
+        """Return the exact value of a measure; raise Incomplete if it is unknown or a lower bound."""
         measure = self.measure(name)
         if measure.value is None or measure.quality is not Quality.EXACT:
             raise Incomplete(measure)
         return measure.value
 
     def __contains__(self, name: object) -> bool:
-        """Tell whether `name` is a measure, known exactly or not."""
+        """Return True if `name` is a measure, known exactly or not."""
         if not isinstance(name, (str, bytes)):
             return False
         try:
@@ -139,7 +139,7 @@ class Snapshot(_Closable):
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What could not be read, damaged, misowned and misplaced files, and instances that are broken."""
+        """What could not be read, damaged, misowned and misplaced files, and broken instances."""
         handle = self._handle
         count = lib.qw_snapshot_problem_count(handle)
         return tuple(self._problem(handle, index) for index in range(count))
@@ -159,9 +159,9 @@ class Snapshot(_Closable):
         )
 
     def messages(self, queue: str | bytes | None = None) -> Messages:
-        """Read the messages of a queue, of `backlog` or `total`, or of all queues, from the spool, again.
+        """Read the messages of a queue, of `backlog` or `total`, or of all queues from the spool again.
 
-        They stream: a queue of any length takes no more memory than one message does.
+        The memory for a queue of any length is that of one message.
         """
         return Messages(
             Handle.made(
@@ -172,7 +172,7 @@ class Snapshot(_Closable):
     def reasons(self, queue: str | bytes | None = None) -> tuple[Reason, ...]:
         """Return why the mail of a queue, of `backlog` or `total`, or of all queues waits, most first.
 
-        Unsupported if the scan was limited by `measure` and read no delay reasons.
+        Raises Unsupported if the scan was limited by `measure` and read no delay reasons.
         """
         cursor = Handle.made(
             lib.qw_reasons_open, _abi.reasons_p, lib.qw_reasons_free, self._handle, *_queue(queue)
@@ -195,7 +195,7 @@ class Snapshot(_Closable):
 
     @property
     def instances(self) -> tuple[Instance, ...]:
-        """The instances that it is about."""
+        """The instances of the scan."""
         handle = self._handle
         count = lib.qw_snapshot_instance_count(handle)
         return tuple(self._instance(handle, index) for index in range(count))
@@ -221,7 +221,7 @@ class Snapshot(_Closable):
         return text(lib.qw_snapshot_openmetrics, self._handle)
 
     def state(self) -> str:
-        """Return what a later scan needs to tell growth: give it as `previous`."""
+        """Return what a later scan needs to compute growth: give it as `previous`."""
         return text(lib.qw_snapshot_state, self._handle)
 
     def check(self, **options: Unpack[RuleOptions]) -> Verdict:
@@ -285,7 +285,7 @@ class Messages(_Closable, Iterator[Message]):
 
     @property
     def unreadable(self) -> int:
-        """How many directories and files could not be read up to here."""
+        """The number of directories and files that could not be read so far."""
         return int(lib.qw_messages_unreadable(self._handle))
 
 
@@ -300,7 +300,7 @@ class Verdict(_Closable):
 
     @property
     def state(self) -> State:
-        """The worst state found; its value is the exit code of a plugin."""
+        """The worst state; its value is the exit code of a plugin."""
         return State(lib.qw_verdict_state(self._handle))
 
     @property
@@ -344,7 +344,7 @@ class Verdict(_Closable):
 
 
 class Shape(_Closable):
-    """Recipients and senders by domain and age, of every queue; as immutable as a Snapshot."""
+    """Recipients and senders of every queue by domain and age. It does not change, like a Snapshot."""
 
     def __enter__(self) -> Shape:
         return self
@@ -354,7 +354,7 @@ class Shape(_Closable):
 
     @property
     def complete(self) -> bool:
-        """Whether everything could be read; if not, figures are lower bounds."""
+        """True if everything could be read. If not, figures are lower bounds."""
         return bool(lib.qw_shape_complete(self._handle))
 
     def text(
@@ -384,7 +384,7 @@ class Shape(_Closable):
         parents: bool = False,
         min_subdomains: float = 5,
     ) -> tuple[ShapeRow, ...]:
-        """Return the rows of that table, in its order, TOTAL among them."""
+        """Return the rows of that table in the same order, TOTAL included."""
         cursor = Handle.made(
             lib.qw_shape_rows_open,
             _abi.shape_rows_p,
@@ -416,7 +416,7 @@ class Shape(_Closable):
 def shape(*, all: bool = False, **options: Unpack[ShapeOptions]) -> Shape:  # noqa: A002 (the word of the programs)
     """Count recipients and senders of every queue by domain and age, as qshape does.
 
-    The options bucket_count, bucket_time and linear make the columns; `all` counts what qshape leaves out.
+    The options bucket_count, bucket_time and linear define the columns; `all` counts what qshape leaves out.
     """
     handle = _options.handle(_options.settings(options))
     flags = _abi.QW_SHAPE_ALL if all else 0
@@ -428,9 +428,9 @@ def scan(**options: Unpack[ScanOptions]) -> Snapshot:
 
     The keywords are the long options of the programs (`check_postfix_queue --help`) with `_` for `-`:
     queue_directory, config_directory, all_instances, instance, exclude, timeout, now, ... A list sets an
-    option once for each value, True and False switch one on and off, None leaves it alone.
+    option once for each value, True and False turn one on and off, None does not set it.
 
-    Other threads run meanwhile. What the handler of a signal raises, as Ctrl-C does, ends the scan.
+    Other threads run during the scan. An exception of a signal handler, such as that of Ctrl-C, ends it.
     """
     settings = _options.settings(options)
     handle = _options.handle(settings)

@@ -1,4 +1,4 @@
-"""Keywords to options. Which options there are and what they take, only the library knows."""
+"""Converts keywords to options. The library checks the names and values of the options."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Duration = Union[str, int, float, timedelta, None]
 
 
 class RuleOptions(TypedDict, total=False):
-    """What a judgement takes."""
+    """The options of a check."""
 
     warning: Rules
     critical: Rules
 
 
 class ScanOptions(RuleOptions, total=False):
-    """What a scan takes; `check_postfix_queue --help` tells about each."""
+    """The options of a scan; `check_postfix_queue --help` explains each."""
 
     config_directory: Path | None
     queue_directory: Path | None
@@ -65,13 +65,13 @@ class ScanOptions(RuleOptions, total=False):
 
 
 class WatchOptions(ScanOptions, total=False):
-    """What a watch takes."""
+    """The options of a watch."""
 
     poll: Duration
 
 
 class ShapeOptions(ScanOptions, total=False):
-    """What a shape takes; its columns are made by these."""
+    """The options of a shape; these define its columns."""
 
     bucket_count: int | None
     bucket_time: float | None
@@ -79,13 +79,13 @@ class ShapeOptions(ScanOptions, total=False):
 
 
 SPELLING = b"queue_directory="
-"""How texts of the library are to spell options."""
+"""How texts of the library spell options."""
 
 Settings = dict[str, tuple[bytes, ...]]
 
 
 def settings(options: Mapping[str, object]) -> Settings:
-    """Return what to set, by the names of the programs' long options; TypeError names a wrong value."""
+    """Return the values by the names of the programs' long options; TypeError names a wrong value."""
     return {keyword.replace("_", "-"): _values(keyword, value) for keyword, value in options.items()}
 
 
@@ -98,7 +98,7 @@ def _values(keyword: str, value: Any) -> tuple[bytes, ...]:
 
 
 def encoded(name: str, value: Any) -> bytes:
-    """Return one value as the library takes it."""
+    """Return one value in the form that the library reads."""
     if isinstance(value, bool):
         return b"yes" if value else b"no"
     if isinstance(value, timedelta):
@@ -117,20 +117,20 @@ def encoded(name: str, value: Any) -> bytes:
 
 
 def _decimal(name: str, value: float) -> bytes:
-    """Return a number in digits, for the library knows no exponents."""
+    """Return a number in digits, because the library reads no exponents."""
     if isinstance(value, int):
         return str(value).encode("ascii")
     if not isfinite(value):
-        raise InvalidArgument(f"{name}: {value} is no finite number")
+        raise InvalidArgument(f"{name}: {value} is not a finite number")
     digits = f"{value:.9f}".rstrip("0").rstrip(".")
-    # What is smaller is not 0.
+    # A smaller number must not become 0.
     if float(digits) == 0 and value != 0:
         digits = "0.000000001" if value > 0 else "-0.000000001"
     return digits.encode("ascii")
 
 
 def refuse_others(what: str, options: Mapping[str, object], taken: type) -> None:
-    """Raise TypeError for a keyword that `what` would not look at."""
+    """Raise TypeError for a keyword that `what` does not take."""
     for keyword in options:
         if keyword not in taken.__annotations__:
             known = ", ".join(taken.__annotations__)

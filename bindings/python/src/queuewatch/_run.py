@@ -1,9 +1,9 @@
 """Long calls, which the handler of a signal can end.
 
-Python runs the handlers of signals on the main thread, between two steps of Python. While that thread is in
-the library there is none. So a long call of the main thread runs on a helper thread, and the main thread
-waits for it in Python: what a handler raises (KeyboardInterrupt) stops the call by qw_cancel, and goes on
-when the call has ended.
+Python runs the handlers of signals on the main thread, between two bytecodes. It runs none while that thread
+is in the library. So a long call of the main thread runs on a helper thread, and the main thread waits for it
+in Python. If a handler raises (KeyboardInterrupt), qw_cancel stops the call, and the exception goes on after
+the call has ended.
 """
 
 from __future__ import annotations

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 
 class Watch(_Closable):
-    """The queues' live state by inotify, for the thread and the process that made it.
+    """The live state of the queues by inotify, for the thread and the process that made it.
 
     `fileno()` is readable when `dispatch()` has something to do, so a Watch goes into selectors, select and
-    `loop.add_reader`; `async for event in live` does that. No thread is behind it.
+    `loop.add_reader`; `async for event in live` does that. It starts no thread.
 
     >>> import queuewatch
     >>> with queuewatch.watch(queue_directory="spool", now=1795461304) as live:
@@ -61,9 +61,9 @@ class Watch(_Closable):
         return int(lib.qw_watch_fd(self._handle))
 
     def wait(self, timeout: float | timedelta | None = None) -> bool:
-        """Wait until there is something to do, at most `timeout` seconds; return whether there is.
+        """Wait for at most `timeout` seconds; return True if there is something to do.
 
-        Python handles signals, Ctrl-C too, when the wait is over.
+        Python runs the handlers of signals, Ctrl-C included, after the wait.
         """
         return self._wait(_milliseconds(timeout))
 
@@ -71,7 +71,7 @@ class Watch(_Closable):
         return call(lib.qw_watch_wait, self._handle, limit) != _abi.QW_END
 
     def dispatch(self) -> tuple[Event, ...]:
-        """Take in what has happened, and return it. Never waits for anything but the disk."""
+        """Process what has happened and return it. It waits for nothing except the disk."""
         handle = self._handle
         call(lib.qw_watch_dispatch, handle)
         row, events = _abi.qw_event(), []
@@ -97,7 +97,7 @@ class Watch(_Closable):
         return tuple(events)
 
     async def __aiter__(self) -> AsyncIterator[Event]:
-        """Go through the events as they happen, in the asyncio loop that runs; `break` ends it.
+        """Yield the events as they happen, in the running asyncio loop; `break` ends it.
 
         async for event in live:
             print(event)
@@ -117,16 +117,16 @@ class Watch(_Closable):
             loop.remove_reader(fd)
 
     def snapshot(self) -> Snapshot:
-        """Return the snapshot of this moment, the same that `scan` would take."""
+        """Return the snapshot of this moment, equal to that of a `scan`."""
         return Snapshot(
             Handle.made(lib.qw_watch_snapshot, _abi.snapshot_p, lib.qw_snapshot_free, self._handle),
             self._settings,
         )
 
     def check(self, **options: Unpack[RuleOptions]) -> Verdict:
-        """Judge this moment by `warning` and `critical` rules, else by those that it was opened with.
+        """Judge this moment by the `warning` and `critical` rules, else by those of the watch.
 
-        It costs the same for any number of messages; long output lacks the table of domains by age.
+        It costs the same for any number of messages. Its long output has no table of domains by age.
         """
         _options.refuse_others("Watch.check", options, _options.RuleOptions)
         settings = {**self._settings, **_options.settings(options)}
@@ -137,12 +137,12 @@ class Watch(_Closable):
 
 
 def _milliseconds(timeout: float | timedelta | None) -> int:
-    """Return what qw_watch_wait takes; negative means without an end."""
+    """Return the timeout for qw_watch_wait; a negative one means no limit."""
     if timeout is None:
         return -1
     seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else float(timeout)
     if isnan(seconds):
-        raise InvalidArgument("timeout: nan is no time")
+        raise InvalidArgument("timeout: nan is not a time")
     if seconds == inf:
         return -1
     # Rounded up: a caller that waits again until its time is up does not spin.
@@ -150,7 +150,7 @@ def _milliseconds(timeout: float | timedelta | None) -> int:
 
 
 def watch(**options: Unpack[WatchOptions]) -> Watch:
-    """Begin to watch what the options say, and read all of it once; takes those of `scan` and `check`."""
+    """Read the spools of the options once and start to watch them; takes the options of `scan` and `check`."""
     settings = _options.settings(options)
     handle = _options.handle(settings)
     return Watch(Handle.made(lib.qw_watch_open, _abi.watch_p, lib.qw_watch_free, handle), settings)

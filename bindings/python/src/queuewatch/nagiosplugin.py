@@ -66,7 +66,7 @@ class PostfixQueue(nagiosplugin.Resource):
             given: Any = self.options
             with scan(**given) as snapshot:
                 self.verdict = snapshot.check()
-                # Before any measure: what the rules found stands, whatever is not known.
+                # Before any measure: the result of the rules counts even if a measure is not known.
                 yield nagiosplugin.Metric(_RULES, self.verdict)
                 figures = [(name, snapshot[name]) for name in self.measures]
         except Incomplete as error:
@@ -78,7 +78,7 @@ class PostfixQueue(nagiosplugin.Resource):
 
 
 class Rules(nagiosplugin.Context):
-    """What the rules of a PostfixQueue say, in the words and performance data of check_postfix_queue."""
+    """The result of the rules of a PostfixQueue, with the texts and performance data of check_postfix_queue."""
 
     def __init__(self) -> None:
         super().__init__(_RULES)
@@ -90,6 +90,6 @@ class Rules(nagiosplugin.Context):
         return nagiosplugin.Result(_STATES[verdict.state], reasons, metric)
 
     def performance(self, metric: nagiosplugin.Metric, resource: nagiosplugin.Resource) -> str:
-        """Return all the items; nagiosplugin takes what has them as text."""
+        """Return all the items as one text, which nagiosplugin accepts."""
         verdict: Verdict = metric.value
         return verdict.perfdata
