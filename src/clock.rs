@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_age_is_told_in_its_two_largest_units() {
+    fn an_age_is_written_in_its_two_largest_units() {
         for (seconds, text) in [
             (0, "0s"),
             (59, "59s"),

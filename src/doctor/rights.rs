@@ -170,7 +170,7 @@ mod tests {
                           CapBnd:\t000001ffffffffff\nNoNewPrivs:\t0\n";
 
     #[test]
-    fn rights_are_read_from_what_the_kernel_tells() {
+    fn rights_are_read_from_proc_status() {
         let rights = Rights::from_status(NOBODY);
         assert_eq!((rights.user, rights.may_read_all()), (65534, false));
         let with = NOBODY.replace("CapEff:\t0000000000000000", "CapEff:\t0000000000000004");

@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_is_said_with_what_there_is() {
+    fn an_unknown_name_is_refused_with_the_known_ones() {
         let error = explain("frobnicate").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
         assert!(error.to_string().contains("greylisted"), "{error}");

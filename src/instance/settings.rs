@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_value_is_said_and_replaced_by_the_default() {
+    fn a_bad_value_is_reported_and_replaced_by_the_default() {
         for (text, warning) in [
             (
                 "queue_run_delay = 5 minutes\n",

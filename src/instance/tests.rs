@@ -259,7 +259,7 @@ fn one_broken_instance_hides_no_other() {
 }
 
 #[test]
-fn instances_of_one_name_are_told_apart_by_a_warning() {
+fn instances_of_one_name_make_a_warning() {
     let etc = Etc::new(&[
         ("postfix", "multi_instance_directories = ROOT/second\n"),
         ("second", "queue_directory = /srv/second\n"),

@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_refused_where_it_is_wrong() {
+    fn an_invalid_number_is_refused_at_the_wrong_character() {
         for (text, unit, at, part) in [
             ("", Unit::Count, 0, "expected a number"),
             ("-", Unit::Count, 1, "expected a number"),

@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_measure_is_refused_where_it_is_wrong() {
+    fn an_invalid_measure_is_refused_at_the_wrong_character() {
         for (text, at, part) in [
             ("", 1, "a measure is QUEUE.NAME"),
             ("deferred", 1, "a measure is QUEUE.NAME"),

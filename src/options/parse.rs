@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_value_names_option_value_and_what_is_wanted() {
+    fn a_bad_value_names_option_value_and_the_valid_ones() {
         for (name, value, message) in [
             (
                 "exclude",

@@ -406,7 +406,7 @@ mod tests {
 
     /// Texts of Postfix's own delivery agents and of large providers.
     #[test]
-    fn what_changes_becomes_a_placeholder_and_what_tells_stays() {
+    fn variable_parts_become_placeholders_and_the_rest_stays() {
         for (reason, normalised) in [
             (
                 "connect to mx.example.com[192.0.2.1]:25: Connection refused",
@@ -473,7 +473,7 @@ mod tests {
     }
 
     #[test]
-    fn status_codes_are_told_from_what_is_none() {
+    fn status_codes_differ_from_other_numbers() {
         for (code, is) in [
             ("4.4.1", true),
             ("5.7.999", true),

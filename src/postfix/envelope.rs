@@ -509,7 +509,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn recipients_are_told_by_their_state() {
+    fn recipients_are_reported_by_their_state() {
         let mut records = GOOD.to_vec();
         records.splice(5..6, ["Dx@y", "Rb@dom.example", "/q@y", "Dz@y"]);
         records.insert(12, "Rlate@after.example");
@@ -526,7 +526,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn each_damage_has_its_name_and_the_rest_is_still_told() {
+    fn each_damage_has_its_name_and_the_rest_is_still_reported() {
         let without = |index: usize| {
             let mut records = GOOD.to_vec();
             records.remove(index);

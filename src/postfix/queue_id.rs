@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn what_postfix_cannot_have_written_is_no_id() {
+    fn a_name_that_postfix_cannot_have_written_is_not_an_id() {
         for name in [
             &b""[..],
             b"SHORT",

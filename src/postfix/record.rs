@@ -433,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_record_is_refused() {
+    fn an_invalid_record_is_refused() {
         let mut long = record(b'N', &vec![b'x'; MAX_RECORD as usize + 1]);
         long.truncate(100);
         for (bytes, damage) in [

@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_range_is_refused_where_it_is_wrong() {
+    fn an_invalid_range_is_refused_at_the_wrong_character() {
         for (text, at, part) in [
             ("", 0, "the range is empty"),
             ("@", 1, "the range is empty"),

@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_of_none_keeps_none() {
+    fn a_limit_of_zero_keeps_nothing() {
         let mut none = Latest::new(0);
         see(&mut none, "0", "A", 5);
         assert_eq!(none.len(), 0);

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_entry_of_a_recipient_tells_why_it_waits() {
+    fn the_last_entry_of_a_recipient_says_why_it_waits() {
         let mut entries = LogEntries::default();
         for (log, entry) in [
             (Log::Defer, entry("a@x", Some(10), "first")),

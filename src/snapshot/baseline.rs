@@ -337,7 +337,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_is_told_per_minute_and_goes_on() {
+    fn a_change_is_per_minute_and_continues() {
         let change = |before, now, seconds| Change {
             before,
             now,
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_state_is_refused_and_why_is_told() {
+    fn a_text_that_is_not_a_state_is_refused_with_the_reason() {
         for (document, part) in [
             (&b""[..], "EOF"),
             (b"\x00\xff", "expected value"),

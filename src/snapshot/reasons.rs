@@ -463,7 +463,7 @@ mod tests {
     use crate::cause::parts::Said;
 
     #[test]
-    fn a_key_comes_apart_as_it_was_put_together() {
+    fn the_parts_of_a_key_are_those_that_made_it() {
         let mut key = Vec::new();
         let judgement = Judgement {
             cause: Cause::Mailbox,

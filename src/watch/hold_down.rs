@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flicker_is_no_change() {
+    fn a_flicker_is_not_a_change() {
         let begun = Instant::now();
         let at = |seconds| begun + Duration::from_secs(seconds);
         let mut changes = HoldDown::new(Duration::from_secs(60));

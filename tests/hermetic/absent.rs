@@ -80,7 +80,7 @@ fn the_plugin_is_unknown_unless_a_breach_is_proven_or_the_queue_is_excluded() {
 }
 
 #[test]
-fn a_dangling_link_is_told_as_one() {
+fn a_dangling_link_is_reported_as_one() {
     let spool = without_deferred();
     let link = spool.path().join("deferred");
     std::os::unix::fs::symlink("/nowhere/deferred", &link).expect("a link");

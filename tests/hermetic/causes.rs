@@ -26,14 +26,14 @@ fn wrong(list: &str) -> (Vec<String>, usize) {
 }
 
 #[test]
-fn the_examples_are_all_judged_rightly() {
+fn all_examples_have_the_right_cause() {
     let (wrong, rows) = wrong(include_str!("../corpus/causes/reasons.tsv"));
     assert!(rows >= 38, "{rows}");
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
-fn of_other_reasons_at_least_95_in_100_are_judged_rightly() {
+fn of_other_reasons_at_least_95_in_100_have_the_right_cause() {
     let (wrong, rows) = wrong(include_str!("../corpus/causes/holdout.tsv"));
     assert!(rows >= 150, "{rows}");
     println!("{wrong:#?}");
@@ -41,7 +41,7 @@ fn of_other_reasons_at_least_95_in_100_are_judged_rightly() {
 }
 
 #[test]
-fn of_a_second_list_at_least_95_in_100_are_judged_rightly() {
+fn of_a_second_list_at_least_95_in_100_have_the_right_cause() {
     let (wrong, rows) = wrong(include_str!("../corpus/causes/holdout-2.tsv"));
     assert!(rows >= 300, "{rows}");
     println!("{wrong:#?}");

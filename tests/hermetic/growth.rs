@@ -86,7 +86,7 @@ fn told(command: &mut Command) -> (i32, String) {
 const RULES: [&str; 4] = ["-w", "deferred.growth=~:20", "-c", "deferred.growth=~:100"];
 
 #[test]
-fn growth_is_told_per_minute_from_the_second_check_on() {
+fn growth_is_per_minute_from_the_second_check_on() {
     let mut host = Host::new();
     host.arrive(10, NOW - 3600);
     let (code, line) = host.check(0, &RULES);
@@ -119,7 +119,7 @@ fn growth_is_told_per_minute_from_the_second_check_on() {
 }
 
 #[test]
-fn long_output_and_json_tell_what_came_and_went_and_when_a_threshold_is_reached() {
+fn long_output_and_json_say_what_came_and_went_and_when_a_threshold_is_reached() {
     let mut host = Host::new();
     host.arrive(100, NOW - 3600);
     host.check(0, &[]);
@@ -160,7 +160,7 @@ fn long_output_and_json_tell_what_came_and_went_and_when_a_threshold_is_reached(
 }
 
 #[test]
-fn no_rate_is_told_of_less_than_half_a_minute_and_the_state_grows_old_enough() {
+fn no_rate_covers_less_than_half_a_minute_and_the_state_becomes_old_enough() {
     let mut host = Host::new();
     host.arrive(10, NOW - 3600);
     host.check(0, &[]);

@@ -140,7 +140,7 @@ fn busy() -> Spool {
 }
 
 #[test]
-fn what_has_most_expires_or_fills_is_told_without_names() {
+fn the_top_expiry_and_fill_are_exported_without_names() {
     let spool = busy();
     let seen = metrics(&spool, &[]);
     for (series, value) in [
@@ -249,7 +249,7 @@ fn too_many_names_are_refused() {
 }
 
 #[test]
-fn causes_are_told_whatever_the_rules_are() {
+fn causes_are_exported_for_any_rules() {
     let spool = Spool::of_corpus("short-mixed");
     let of_causes = |words: &[&str]| -> Vec<(String, f64)> {
         let seen = metrics(&spool, words);
@@ -322,7 +322,7 @@ fn lasting(text: &str) -> Vec<&str> {
 }
 
 #[test]
-fn every_face_tells_the_same() {
+fn every_interface_exports_the_same() {
     let spool = busy();
     let words = ["--metrics-domain", "two.example", "--metrics-top", "2"];
     let (_, plugin) = run(

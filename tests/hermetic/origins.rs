@@ -113,7 +113,7 @@ fn the_best_that_is_known_stands_for_a_message() {
 }
 
 #[test]
-fn mail_is_put_together_by_what_is_asked_for() {
+fn mail_is_grouped_by_the_given_field() {
     let spool = mixed();
     for (by, wanted) in [
         ("login", &["login  4", "login anna 4"][..]),

@@ -155,7 +155,7 @@ fn every_measure_can_be_ruled_on() {
 }
 
 #[test]
-fn overdue_is_told_from_the_time_of_the_next_retry() {
+fn overdue_follows_from_the_time_of_the_next_retry() {
     let spool = sick();
     for (name, next) in [
         ("A00000X", NOW - 301),
@@ -244,7 +244,7 @@ fn help_and_version_exit_with_three() {
 }
 
 #[test]
-fn a_directory_that_is_no_spool_is_an_error() {
+fn a_directory_that_is_not_a_spool_is_an_error() {
     let run = |directory: &str| {
         let output = Command::new(PROGRAM)
             .args(["--queue-directory", directory])
@@ -377,7 +377,7 @@ fn the_cheap_probe_reads_directories_and_two_queues_modes() {
 }
 
 #[test]
-fn names_that_are_no_queue_ids_and_files_that_are_not_ready_are_no_messages() {
+fn other_names_and_files_that_are_not_ready_are_not_messages() {
     let spool = sick();
     spool.write("deferred/A/A-DASH", b"", 0o700);
     spool.write("deferred/A/12345.678", b"", 0o700);
@@ -428,7 +428,7 @@ fn a_queue_whose_disk_is_not_mounted_is_not_empty() {
 }
 
 #[test]
-fn modes_are_told_of_files_that_they_hide() {
+fn modes_are_reported_even_if_they_hide_the_file() {
     let spool = sick();
     for number in 0..5 {
         let file = spool.path().join(format!("deferred/A/A0000{number}X"));
@@ -464,7 +464,7 @@ fn mail_without_an_arrival_time_has_no_age_and_not_age_zero() {
 }
 
 #[test]
-fn recipients_that_damage_hides_are_not_taken_for_none() {
+fn recipients_that_damage_hides_do_not_count_as_zero() {
     let spool = Spool::empty();
     let recipients: Vec<String> = (0..500)
         .map(|number| format!("r{number}@x.example"))
@@ -494,7 +494,7 @@ fn a_file_as_long_as_a_disk_takes_no_time() {
 }
 
 #[test]
-fn what_postfix_never_looks_at_is_no_gap() {
+fn what_postfix_never_looks_at_is_not_a_gap() {
     let program = PublicProgram::copy(PROGRAM);
     let spool = sick();
     spool.reachable();
@@ -631,7 +631,7 @@ fn nothing_below_the_spool_changes() {
 }
 
 #[test]
-fn a_deadline_is_kept_and_told() {
+fn a_deadline_is_kept_and_reported() {
     let folder = tempfile::tempdir().unwrap();
     let directory = folder.path().join("spool");
     let plan = Plan {
@@ -722,7 +722,7 @@ fn a_scan_with_any_number_of_readers_is_the_same() {
 }
 
 #[test]
-fn a_file_too_many_is_a_gap_and_mail_on_the_move_is_none() {
+fn a_file_that_cannot_be_opened_is_a_gap_and_moving_mail_is_not() {
     // While one thread moves files between queues, no scan reports a gap.
     let spool = sick();
     let path = spool.path();

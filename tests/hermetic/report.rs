@@ -26,7 +26,7 @@ fn between<'t>(text: &'t str, from: &str, to: &str) -> &'t str {
 }
 
 #[test]
-fn a_page_tells_what_the_queues_hold() {
+fn a_page_says_what_is_in_the_queues() {
     let spool = Spool::of_corpus("short-mixed");
     let now = taken_at("short-mixed").to_string();
     let page = report(

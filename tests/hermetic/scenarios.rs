@@ -207,7 +207,7 @@ fn a_small_host_with_some_mail_on_its_way_is_well() {
 }
 
 #[test]
-fn a_dead_destination_is_told_and_long_output_says_which_and_why() {
+fn a_dead_destination_is_reported_and_long_output_says_which_and_why() {
     let mut host = Host::healthy("");
     host.mail(
         "deferred",
@@ -234,7 +234,7 @@ fn a_dead_destination_is_told_and_long_output_says_which_and_why() {
 }
 
 #[test]
-fn a_stalled_queue_manager_is_told() {
+fn a_stalled_queue_manager_is_reported() {
     let mut host = Host::healthy("");
     host.mail(
         "incoming",
@@ -249,14 +249,14 @@ fn a_stalled_queue_manager_is_told() {
 }
 
 #[test]
-fn a_pickup_that_is_down_is_told() {
+fn a_pickup_that_is_down_is_reported() {
     let mut host = Host::healthy("");
     host.mail("maildrop", 5, 6 * MINUTE, "www-data", "one.example");
     host.tells(State::Warning, "maildrop.oldest is 6m (warning 5m)");
 }
 
 #[test]
-fn a_backlog_while_postfix_is_down_is_told() {
+fn a_backlog_while_postfix_is_down_is_reported() {
     let mut host = Host::healthy("");
     host.mail("active", 5, 10, "a@client.example", "one.example");
     host.master = None;
@@ -264,7 +264,7 @@ fn a_backlog_while_postfix_is_down_is_told() {
 }
 
 #[test]
-fn a_hacked_account_is_told_by_name() {
+fn a_hacked_account_is_reported_by_name() {
     let mut host = Host::healthy("qmgr_message_active_limit = 1000\n");
     host.mail(
         "deferred",
@@ -287,7 +287,7 @@ fn a_hacked_account_is_told_by_name() {
 }
 
 #[test]
-fn each_default_on_causes_is_told() {
+fn each_default_on_causes_alerts() {
     let relay = "host smtp.relay.example[192.0.2.1] said: 530 5.7.0 Authentication required";
     let refused = "host mx.d.example[192.0.2.1] refused to talk to me: 554 poor reputation";
     #[rustfmt::skip]
@@ -363,7 +363,7 @@ fn a_watch_hears_of_a_cause_and_of_its_end() {
 }
 
 #[test]
-fn many_destinations_that_cannot_be_reached_are_told() {
+fn many_destinations_that_cannot_be_reached_are_reported() {
     for (count, state, level) in [
         (10, State::Warning, "warning 9"),
         (25, State::Critical, "critical 24"),
@@ -386,7 +386,7 @@ fn a_newsletter_that_is_throttled_is_quiet() {
 }
 
 #[test]
-fn a_stolen_login_is_told_although_providers_throttle_it() {
+fn a_stolen_login_is_reported_although_providers_throttle_it() {
     let part = "deferred.top_login is 600 (anna) (warning 499)";
     let mut host = Host::healthy("");
     host.throttled(600, "anna", "forged{}@client.example", "198.51.100.7");
@@ -397,7 +397,7 @@ fn a_stolen_login_is_told_although_providers_throttle_it() {
 }
 
 #[test]
-fn an_acl_on_queue_files_is_told() {
+fn an_acl_on_queue_files_is_reported() {
     let mut host = Host::healthy("");
     host.mail(
         "deferred",
@@ -416,7 +416,7 @@ fn an_acl_on_queue_files_is_told() {
 }
 
 #[test]
-fn corrupt_and_damaged_mail_is_told() {
+fn corrupt_and_damaged_mail_is_reported() {
     let mut host = Host::healthy("");
     host.mail("corrupt", 1, HOUR, "a@client.example", "one.example");
     host.tells(State::Critical, "corrupt.messages is 1 (critical 0)");
@@ -427,7 +427,7 @@ fn corrupt_and_damaged_mail_is_told() {
 }
 
 #[test]
-fn a_full_active_queue_is_told_when_it_lasts() {
+fn a_full_active_queue_is_reported_if_it_lasts() {
     let mut host = Host::healthy("qmgr_message_active_limit = 100\n");
     host.mail("active", 98, 30, "user{}@client.example", "one.example");
     host.mail("incoming", 50, HOUR, "user{}@client.example", "one.example");
@@ -444,7 +444,7 @@ fn a_full_active_queue_is_told_when_it_lasts() {
 }
 
 #[test]
-fn a_disk_that_is_nearly_full_is_told() {
+fn a_disk_that_is_nearly_full_is_reported() {
     let host = Host::healthy("");
     let mut options = Options::default();
     let config = host.config.path().as_os_str().as_encoded_bytes();

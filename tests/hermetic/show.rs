@@ -121,7 +121,7 @@ fn rich() -> Spool {
 }
 
 #[test]
-fn all_is_told() {
+fn everything_is_shown() {
     let spool = rich();
     let all = document(&spool.path(), &["A000001"]);
     assert_eq!(all["complete"], true);
@@ -219,7 +219,7 @@ fn the_screen_is_harmless_and_has_what_matters() {
 }
 
 #[test]
-fn what_is_not_there_is_said() {
+fn a_missing_message_is_reported() {
     let spool = rich();
     for (words, code, said) in [
         (&["A000002"][..], 1, "no message A000002"),

@@ -94,7 +94,7 @@ recipients  oldest  cause        acts    domain       code   next hop         re
 }
 
 #[test]
-fn reasons_are_put_together_cut_and_left_as_they_are() {
+fn reasons_are_grouped_limited_and_printed_raw() {
     let spool = sick();
     let json = |words: &[&str]| -> Value {
         let words = [&["reasons", "--json"], words].concat();
@@ -233,7 +233,7 @@ fn lists_are_picked_and_sorted() {
 }
 
 #[test]
-fn wrong_usage_is_told_with_exit_code_2() {
+fn wrong_usage_is_reported_with_exit_code_2() {
     let spool = sick();
     for (words, wanted) in [
         (&["lst"][..], "there is no command lst; "),
@@ -271,7 +271,7 @@ fn wrong_usage_is_told_with_exit_code_2() {
 }
 
 #[test]
-fn what_is_no_spool_is_a_failure_and_no_empty_table() {
+fn a_directory_that_is_not_a_spool_is_a_failure_and_not_an_empty_table() {
     let nothing = tempfile::tempdir().expect("a folder");
     for name in ["shape", "list", "reasons"] {
         for place in [nothing.path().to_owned(), nothing.path().join("absent")] {
@@ -289,7 +289,7 @@ fn what_is_no_spool_is_a_failure_and_no_empty_table() {
 }
 
 #[test]
-fn what_may_not_be_read_is_told_with_exit_code_4() {
+fn unreadable_parts_are_reported_with_exit_code_4() {
     let spool = sick();
     spool.reachable();
     let program = PublicProgram::copy(PROGRAM);
@@ -313,7 +313,7 @@ fn what_may_not_be_read_is_told_with_exit_code_4() {
 }
 
 #[test]
-fn a_log_that_is_a_link_is_not_followed_but_told() {
+fn a_log_that_is_a_link_is_reported_and_not_followed() {
     let spool = sick();
     let log = spool.path().join("defer/C/C00001X");
     std::fs::create_dir_all(log.parent().expect("a directory")).expect("a directory");
@@ -337,7 +337,7 @@ fn a_log_that_is_a_link_is_not_followed_but_told() {
 }
 
 #[test]
-fn a_reader_that_leaves_early_is_no_failure() {
+fn a_reader_that_leaves_early_is_not_a_failure() {
     let spool = tempfile::tempdir().expect("a folder");
     let mut plan = Plan::at(NOW);
     plan.messages = 4000;
@@ -426,7 +426,7 @@ fn a_terminal_gets_colours_and_a_short_table_and_no_controls_of_the_mail() {
 }
 
 #[test]
-fn shape_tells_what_qshape_hides_and_counts_it_when_asked() {
+fn shape_names_what_qshape_hides_and_counts_it_with_all() {
     let spool = sick();
     let expired = QueueFile::cleanup(NOW - 60, 0)
         .sender(b"x@client.example")
@@ -452,7 +452,7 @@ fn shape_tells_what_qshape_hides_and_counts_it_when_asked() {
 }
 
 #[test]
-fn logs_are_found_at_any_depth_where_no_main_cf_tells() {
+fn logs_are_found_at_any_depth_without_a_main_cf() {
     let spool = sick();
     let logs = spool.path().join("defer");
     // Two levels, of which the first one listed may be empty; and one log at one level.
@@ -485,7 +485,7 @@ fn logs_are_found_at_any_depth_where_no_main_cf_tells() {
 }
 
 #[test]
-fn a_sorted_list_tells_what_it_could_not_read_and_finds_what_has_moved() {
+fn a_sorted_list_reports_what_it_could_not_read_and_finds_what_has_moved() {
     let spool = sick();
     let log = spool.path().join("defer/C/C00001X");
     std::fs::create_dir_all(log.parent().expect("a directory")).expect("a directory");
@@ -574,7 +574,7 @@ fn broken_instances_have_no_table() {
 }
 
 #[test]
-fn status_tells_every_queue_and_what_is_wrong() {
+fn status_shows_every_queue_and_what_is_wrong() {
     let spool = sick();
     let (code, text, error) = told(&mut command(&spool, &["status"]));
     assert_eq!((code, error.as_str()), (0, ""));
@@ -747,7 +747,7 @@ fn an_error_is_a_json_document_where_json_is_asked_for() {
 }
 
 #[test]
-fn what_was_typed_is_told_as_it_was_typed() {
+fn an_error_repeats_the_word_as_it_was_typed() {
     let spool = Spool::empty();
     let (code, _, error) = told(&mut command(&spool, &["list", "--older", "<5>|b\u{fc}"]));
     assert_eq!(code, 2);
@@ -780,7 +780,7 @@ fn a_domain_is_shown_so_that_the_next_command_takes_it() {
 }
 
 #[test]
-fn a_queue_that_is_a_link_is_told_beside_qshapes_table() {
+fn a_queue_that_is_a_link_is_reported_beside_the_table_of_qshape() {
     let spool = Spool::empty();
     let elsewhere = tempfile::tempdir().expect("a temporary folder");
     std::fs::remove_dir(spool.path().join("active")).expect("ours");

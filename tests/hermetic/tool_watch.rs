@@ -570,7 +570,7 @@ fn exhausted(folder: &Path, name: &str, value: &str) -> PathBuf {
 }
 
 #[test]
-fn exhausted_watches_are_told_and_all_is_read_from_time_to_time() {
+fn exhausted_watches_are_reported_and_everything_is_rescanned_at_intervals() {
     let spool = Spool::of_corpus("short-mixed");
     // The namespace maps root alone.
     let mut chown = Command::new("chown");
@@ -622,7 +622,7 @@ fn exhausted_watches_are_told_and_all_is_read_from_time_to_time() {
 }
 
 #[test]
-fn what_goes_wrong_is_said_once() {
+fn a_failure_is_reported_once() {
     let spool = Spool::of_corpus("short-mixed");
     let folder = tempfile::tempdir().unwrap();
     let plain = folder.path().join("plain");

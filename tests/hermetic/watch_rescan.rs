@@ -547,7 +547,7 @@ fn polling(spool: &Path, often: &str) -> Options {
 }
 
 #[test]
-fn a_poll_comes_when_it_was_asked_for_and_tells_what_has_happened() {
+fn a_poll_comes_at_its_interval_and_reports_what_has_happened() {
     let spool = Spool::of_corpus("short-mixed");
     let files = |queue: &str| -> Vec<PathBuf> {
         let entries = fs::read_dir(spool.path().join(queue)).unwrap();
@@ -702,7 +702,7 @@ fn a_snapshot_without_events_is_of_the_last_look() {
 
 /// More than the kernel keeps events of, while nobody takes them in.
 #[test]
-fn an_overflow_is_told_and_made_good() {
+fn an_overflow_is_reported_and_repaired_by_a_rescan() {
     let limit: usize = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events")
         .unwrap()
         .trim()
@@ -785,7 +785,7 @@ fn one_descriptor_says_when_to_look() {
 
 /// The way of a message: its events, and their order.
 #[test]
-fn events_tell_the_way_of_a_message() {
+fn events_follow_the_path_of_a_message() {
     let spool = Spool::empty();
     let options = options(&spool.path());
     let mut watch = Watch::open(&options, Purpose::Everything).unwrap();

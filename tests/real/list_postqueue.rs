@@ -85,7 +85,7 @@ fn odd_files_made_by_hand() {
 }
 
 #[test]
-fn an_empty_address_is_printed_as_postfix_is_told_to() {
+fn an_empty_address_is_printed_as_the_settings_of_postfix_say() {
     let postfix = Postfix::start(&Options {
         main_cf: vec!["empty_address_recipient = nobody here".into()],
         ..Options::default()

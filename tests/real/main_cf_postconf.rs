@@ -205,7 +205,7 @@ fn the_defaults_are_those_of_postconf() {
 /// Were a built-in name unknown here, `$name` would silently be empty. After a failure with a newer
 /// Postfix, add the names to src/postfix/main_cf/builtin_names.txt.
 #[test]
-fn no_built_in_name_is_taken_for_an_undefined_one() {
+fn no_built_in_name_counts_as_undefined() {
     let output = run("postconf", &["-d"]);
     assert!(output.status.success(), "{output:?}");
     let main_cf = MainCf::parse(b"").unwrap();

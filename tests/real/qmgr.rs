@@ -167,7 +167,7 @@ fn a_reload_never_alerts() {
 }
 
 #[test]
-fn one_that_starts_again_and_again_is_told() {
+fn one_that_starts_again_and_again_is_reported() {
     let postfix = Postfix::start(&Options::default());
     wait_for_qmgr(&postfix);
     let mut options = asked(&postfix);
@@ -196,7 +196,7 @@ fn one_that_starts_again_and_again_is_told() {
 }
 
 #[test]
-fn a_program_that_dies_in_its_place_is_no_queue_manager() {
+fn a_program_that_dies_in_its_place_is_not_a_queue_manager() {
     let postfix = Postfix::start(&Options::default());
     wait_for_qmgr(&postfix);
     let master_cf = postfix.config_directory().join("master.cf");
@@ -227,7 +227,7 @@ fn a_program_that_dies_in_its_place_is_no_queue_manager() {
 }
 
 #[test]
-fn one_that_dies_of_a_file_of_root_is_told() {
+fn one_that_dies_of_a_file_of_root_is_reported() {
     let postfix = Postfix::start(&Options::default());
     let to = [format!("user@{GREYLISTED}")];
     let id = postfix.send("a@send.example", &to, "Subject: x\n", "Hello\n");
