@@ -146,7 +146,7 @@ mod tests {
         std::os::unix::fs::symlink("/dev/zero", &link).unwrap();
         for (path, why) in [
             (link.as_path(), "is a link"),
-            (folder.path(), "no regular file"),
+            (folder.path(), "not a regular file"),
             (&folder.path().join("none"), "ENOENT"),
         ] {
             let error = Key::of_file(path).err().expect("it is refused").to_string();

@@ -95,7 +95,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
                 }
             }
             Word::Plain(word) => {
-                let text = format!("{} is no option of top", word.to_string_lossy());
+                let text = format!("{} is not an option of top", word.to_string_lossy());
                 return Err(args::usage(&text));
             }
         }
