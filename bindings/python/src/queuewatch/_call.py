@@ -45,8 +45,8 @@ _kept = _Kept()
 def log_to(logger: logging.Logger | None, level: int | None = None) -> None:
     """Pass the log records of the library to `logger`; None ends that. By default nothing is logged.
 
-    `level` is one of `logging`, by default the one that the logger has now. The library makes no records below
-    it. A record has the part of the library in its attribute `target`.
+    `level` is one of `logging`, by default the one that the logger has now. The library makes no records
+    below it. A record has the part of the library in its attribute `target`.
     """
     global _logger
     if logger is None:

@@ -61,7 +61,7 @@ class _Closable:
         return self._held is None
 
     def close(self) -> None:
-        """Free its memory and close its file descriptors when no call uses them any more. A second call does nothing."""
+        """Free its memory and file descriptors as soon as no call uses them. A second call does nothing."""
         self._held = None
 
     def __exit__(
@@ -217,7 +217,7 @@ class Snapshot(_Closable):
         return _document(text(lib.qw_snapshot_json, self._handle))
 
     def openmetrics(self) -> str:
-        """Return the OpenMetrics text, with the domains that `metrics_domain` and `metrics_top` of the scan name."""
+        """Return the OpenMetrics text, with the domains of the options `metrics_domain` and `metrics_top`."""
         return text(lib.qw_snapshot_openmetrics, self._handle)
 
     def state(self) -> str:

@@ -150,7 +150,7 @@ def _milliseconds(timeout: float | timedelta | None) -> int:
 
 
 def watch(**options: Unpack[WatchOptions]) -> Watch:
-    """Read the spools of the options once and start to watch them; takes the options of `scan` and `check`."""
+    """Read the spools once and start to watch them; takes the options of `scan` and `check`."""
     settings = _options.settings(options)
     handle = _options.handle(settings)
     return Watch(Handle.made(lib.qw_watch_open, _abi.watch_p, lib.qw_watch_free, handle), settings)

@@ -78,7 +78,7 @@ class PostfixQueue(nagiosplugin.Resource):
 
 
 class Rules(nagiosplugin.Context):
-    """The result of the rules of a PostfixQueue, with the texts and performance data of check_postfix_queue."""
+    """The result of the rules of a PostfixQueue, in the texts and performance data of the plugin."""
 
     def __init__(self) -> None:
         super().__init__(_RULES)
