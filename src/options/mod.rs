@@ -195,22 +195,18 @@ impl Options {
 
     /// What rules leave out of `snapshot`, as a sentence. It has no names: they may be private.
     fn left_out_note(&self, snapshot: &Snapshot) -> Option<String> {
-        let by = match (self.left_out.has_domains(), self.left_out.has_senders()) {
+        let whose = match (self.left_out.has_domains(), self.left_out.has_senders()) {
             (false, false) => return None,
-            (true, false) => option("exclude-domain"),
-            (false, true) => option("exclude-sender"),
-            (true, true) => format!(
-                "{} and {}",
-                option("exclude-domain"),
-                option("exclude-sender")
-            ),
+            (true, false) => "excluded domains",
+            (false, true) => "excluded senders",
+            (true, true) => "excluded domains and senders",
         };
         let tallies = snapshot.instances.iter().flat_map(|taken| {
             let queues = self.queues().iter();
             queues.map(|queue| taken.tally(queue).left_out)
         });
         let messages: u64 = tallies.sum();
-        Some(format!("{messages} messages are left out by {by}"))
+        Some(format!("{messages} messages of {whose} are left out"))
     }
 
     /// A cursor over the messages of `queues` in every instance, and the instances.

@@ -1,18 +1,47 @@
 //! What to do now about a breach, with the command to run next, filled in with real names and IDs.
 
+use std::cell::OnceCell;
+
 use crate::cause::Cause;
 use crate::escape;
 use crate::measure::{Argument, Kind, Subject};
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::rules::Finding;
 use crate::snapshot::Snapshot;
-use crate::snapshot::reasons::Reason;
+use crate::snapshot::reasons::{Reason, Reasons};
 
 /// Bytes of a name in a command.
 const NAME: usize = 64;
 
-/// One line for `finding`.
-pub(super) fn line(snapshot: &Snapshot, finding: &Finding) -> String {
+/// The next steps of the findings of one snapshot.
+pub(super) struct NextSteps<'s> {
+    snapshot: &'s Snapshot,
+    /// Why deferred mail waits, put together once for all findings that need it.
+    reasons: OnceCell<Reasons>,
+}
+
+impl<'s> NextSteps<'s> {
+    pub(super) fn of(snapshot: &'s Snapshot) -> Self {
+        NextSteps {
+            snapshot,
+            reasons: OnceCell::new(),
+        }
+    }
+
+    /// One line for `finding`.
+    pub(super) fn line(&self, finding: &Finding) -> String {
+        line(self, finding)
+    }
+
+    fn reasons(&self) -> &Reasons {
+        let queues = || QueueSet::from(Queue::Deferred);
+        self.reasons
+            .get_or_init(|| self.snapshot.sampled_reasons(queues()))
+    }
+}
+
+fn line(steps: &NextSteps<'_>, finding: &Finding) -> String {
+    let snapshot = steps.snapshot;
     let measure = &finding.rule.measure;
     let queue = match measure.subject {
         Subject::Queue(queue) => queue.name(),
@@ -27,7 +56,7 @@ pub(super) fn line(snapshot: &Snapshot, finding: &Finding) -> String {
         _ => String::new(),
     };
     let step = match measure.kind {
-        Kind::Cause => return cause_line(snapshot, measure),
+        Kind::Cause => return cause_line(steps, measure),
         Kind::TopDomain => format!("queuewatch reasons --domain {} {queue}", detail()),
         Kind::Domain => format!("queuewatch reasons --domain {} {queue}", name()),
         Kind::TopSender => format!("queuewatch list --sender {} --limit 5 {queue}", detail()),
@@ -58,8 +87,8 @@ pub(super) fn line(snapshot: &Snapshot, finding: &Finding) -> String {
 }
 
 /// The line for a cause: who is asked, and one message to look at.
-fn cause_line(snapshot: &Snapshot, measure: &crate::measure::Measure) -> String {
-    let reasons = snapshot.sampled_reasons(QueueSet::from(Queue::Deferred));
+fn cause_line(steps: &NextSteps<'_>, measure: &crate::measure::Measure) -> String {
+    let reasons = steps.reasons();
     let Argument::Name(name) = &measure.argument else {
         return String::new();
     };
@@ -82,7 +111,8 @@ fn cause_line(snapshot: &Snapshot, measure: &crate::measure::Measure) -> String 
         Cause::Blocked => format!("queuewatch reasons --cause blocked; tell {hop}"),
         _ => format!("queuewatch reasons --cause {}", row.cause.name()),
     };
-    let example = snapshot
+    let example = steps
+        .snapshot
         .instances
         .iter()
         .find_map(|taken| taken.examples.get(&row.cause))

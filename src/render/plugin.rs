@@ -244,10 +244,11 @@ fn incomplete(snapshot: &Snapshot, logs: bool) -> Option<String> {
 /// The lines of the long output, from each finding with what to do down to the gaps; not yet cut.
 pub fn long_output(snapshot: &Snapshot, verdict: &Verdict, verbosity: u8) -> Vec<String> {
     let mut lines = Vec::new();
+    let steps = super::next_step::NextSteps::of(snapshot);
     for finding in &verdict.findings {
         lines.push(format!("{}: {}", finding.state, finding.text()));
         if finding.state != State::Unknown {
-            lines.push(super::next_step::line(snapshot, finding));
+            lines.push(steps.line(finding));
         }
     }
     for spread in snapshot.sampled_reasons(QueueSet::TOTAL).spreads {

@@ -192,8 +192,8 @@ fn known_trouble_is_left_out_and_said() {
         (value as u64, verdict.notes.join("; "))
     };
     let domain = [("exclude-domain", "dead.example")];
-    let note = |messages: u64, by: &str| format!("{messages} messages are left out by {by}");
-    let by_domain = note(1, "\"exclude-domain\"");
+    let note = |messages: u64, by: &str| format!("{messages} messages of {by} are left out");
+    let by_domain = note(1, "excluded domains");
     for (measure, all, left) in [
         ("deferred.messages", 4, 3),
         ("deferred.recipients", 6, 3),
@@ -214,7 +214,7 @@ fn known_trouble_is_left_out_and_said() {
         );
     }
     let messages = |set: &[(&str, &str)]| count(set, "deferred.messages");
-    let by_sender = "\"exclude-sender\"";
+    let by_sender = "excluded senders";
     assert_eq!(
         messages(&[("exclude-sender", "NEWS@shop.example")]),
         (3, note(1, by_sender))
@@ -234,7 +234,7 @@ fn known_trouble_is_left_out_and_said() {
     ];
     assert_eq!(
         messages(&both),
-        (1, note(3, "\"exclude-domain\" and \"exclude-sender\""))
+        (1, note(3, "excluded domains and senders"))
     );
 }
 

@@ -153,10 +153,11 @@ fn verdict_body(snapshot: &Snapshot, verdict: &Verdict) -> String {
         text(&plugin::service_output(snapshot, verdict))
     );
     let mut items = Vec::new();
+    let steps = next_step::NextSteps::of(snapshot);
     for finding in &verdict.findings {
         let mut item = format!("<li>{}: {}", finding.state, text(&cut(&finding.text())));
         if finding.state != State::Unknown {
-            let step = next_step::line(snapshot, finding);
+            let step = steps.line(finding);
             let _ = write!(item, "<br><code>{}</code>", text(&cut(&step)));
         }
         items.push(item + "</li>\n");
