@@ -11,9 +11,9 @@ use crate::error::{Error, Result};
 use crate::options::Options;
 use rights::Rights;
 
-/// How important a line is.
+/// How serious a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Weight {
+pub enum Severity {
     /// As it should be.
     Good,
     /// A note.
@@ -25,8 +25,8 @@ pub enum Weight {
 /// One result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// Its importance.
-    pub weight: Weight,
+    /// Its severity.
+    pub severity: Severity,
     /// The result: one line, safe to print.
     pub text: String,
     /// The remedy, if one is necessary and known.
@@ -42,20 +42,20 @@ pub struct Report {
 
 impl Report {
     fn good(&mut self, text: impl Into<String>) {
-        self.add(Weight::Good, text.into(), None);
+        self.add(Severity::Good, text.into(), None);
     }
 
     fn note(&mut self, text: impl Into<String>) {
-        self.add(Weight::Note, text.into(), None);
+        self.add(Severity::Note, text.into(), None);
     }
 
     fn wrong(&mut self, text: impl Into<String>, remedy: Option<String>) {
-        self.add(Weight::Wrong, text.into(), remedy);
+        self.add(Severity::Wrong, text.into(), remedy);
     }
 
-    fn add(&mut self, weight: Weight, text: String, remedy: Option<String>) {
+    fn add(&mut self, severity: Severity, text: String, remedy: Option<String>) {
         self.lines.push(Line {
-            weight,
+            severity,
             text,
             remedy,
         });
@@ -69,7 +69,9 @@ impl Report {
 
     /// Returns true if nothing is wrong.
     pub fn is_good(&self) -> bool {
-        self.lines.iter().all(|line| line.weight != Weight::Wrong)
+        self.lines
+            .iter()
+            .all(|line| line.severity != Severity::Wrong)
     }
 }
 

@@ -132,8 +132,13 @@ fn qmgr(instance: &Instance, master: &Master, options: &Options, report: &mut Re
 fn files(spool: &Spool, options: &Options, rights: &Rights, report: &mut Report) {
     let queues = options.queues();
     let plan = Plan::new(queues, Depth::Reasons);
-    let observers = spool.scan(&plan, options.readers(), options.deadline(), Finds::default);
-    let mut all = Finds::default();
+    let observers = spool.scan(
+        &plan,
+        options.readers(),
+        options.deadline(),
+        SpoolFindings::default,
+    );
+    let mut all = SpoolFindings::default();
     for observer in observers {
         all.take_in(observer);
     }
@@ -343,7 +348,7 @@ impl<T> Listed<T> {
 
 /// The results of a full scan.
 #[derive(Debug, Default)]
-struct Finds {
+struct SpoolFindings {
     messages: [u64; Queue::ALL.len()],
     gaps: Vec<Gap>,
     unreadable: u64,
@@ -355,8 +360,8 @@ struct Finds {
     cut: bool,
 }
 
-impl Finds {
-    fn take_in(&mut self, mut other: Finds) {
+impl SpoolFindings {
+    fn take_in(&mut self, mut other: SpoolFindings) {
         for (sum, own) in self.messages.iter_mut().zip(other.messages) {
             *sum += own;
         }
@@ -385,9 +390,9 @@ impl Finds {
     }
 }
 
-impl Visitor for Finds {}
+impl Visitor for SpoolFindings {}
 
-impl Observer for Finds {
+impl Observer for SpoolFindings {
     fn message(&mut self, message: &Message<'_>) {
         self.messages[message.queue.index()] += 1;
         self.file(message);

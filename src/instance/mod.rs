@@ -130,15 +130,15 @@ pub fn find(selection: &Selection, mail_config: Option<&OsStr>) -> Result<Vec<Re
             queue_directory,
             config_directory: Some(directory),
         } => {
-            let found = Found::read(directory)?;
+            let found = Configuration::read(directory)?;
             Ok(vec![found.instance_on(Some(queue_directory))])
         }
         Selection::ConfigDirectory(directory) => {
-            let found = Found::read(directory)?;
+            let found = Configuration::read(directory)?;
             Ok(vec![found.instance()])
         }
         Selection::Default => {
-            let found = Found::read(&default())?;
+            let found = Configuration::read(&default())?;
             let mut instance = found.instance();
             enable_lone(&mut instance, &found);
             Ok(vec![instance])
@@ -152,15 +152,15 @@ pub fn find(selection: &Selection, mail_config: Option<&OsStr>) -> Result<Vec<Re
 }
 
 /// A parsed main.cf and its directory.
-struct Found {
+struct Configuration {
     directory: PathBuf,
     main_cf: MainCf,
     /// The caller cannot read it: no text quotes its content.
     private: bool,
 }
 
-impl Found {
-    fn read(directory: &Path) -> Result<Found> {
+impl Configuration {
+    fn read(directory: &Path) -> Result<Configuration> {
         // `postconf -c .` sets $config_directory to a dot. An absolute path means the same and stays
         // valid when the working directory changes.
         let directory = std::path::absolute(directory)
@@ -172,7 +172,7 @@ impl Found {
             .map_err(|error| without_content(error, private))
             .map_err(|error| error.within(&escape::path(&path)).with_path(&path))?
             .with_config_directory(&directory);
-        Ok(Found {
+        Ok(Configuration {
             directory,
             main_cf,
             private,
@@ -271,7 +271,7 @@ fn without_content(error: Error, private: bool) -> Error {
 }
 
 /// postmulti considers a default instance without others enabled (postmulti.c).
-fn enable_lone(instance: &mut Result<Instance>, found: &Found) {
+fn enable_lone(instance: &mut Result<Instance>, found: &Configuration) {
     if let (Ok(instance), Ok(others)) = (instance, found.main_cf.list("multi_instance_directories"))
     {
         if others.is_empty() {
@@ -284,7 +284,7 @@ fn enable_lone(instance: &mut Result<Instance>, found: &Found) {
 type Listed = (Option<String>, Result<Instance>);
 
 fn all(default: &Path) -> Result<Vec<Listed>> {
-    let found = Found::read(default)?;
+    let found = Configuration::read(default)?;
     let mut first = found.instance();
     enable_lone(&mut first, &found);
     let mut list = vec![(found.name().ok(), first)];
@@ -324,7 +324,7 @@ fn all(default: &Path) -> Result<Vec<Listed>> {
             list.push((None, Err(error.within(&escape::path(&path)))));
             continue;
         }
-        list.push(match Found::read(directory) {
+        list.push(match Configuration::read(directory) {
             Ok(found) => (found.name().ok(), found.instance()),
             Err(error) => (None, Err(error)),
         });

@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{DEFAULT_CONFIG_DIRECTORY, Found, Selection, open_unseen};
+use super::{Configuration, DEFAULT_CONFIG_DIRECTORY, Selection, open_unseen};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape;
 use crate::spelling::option;
@@ -57,7 +57,7 @@ fn config(directory: &Path, named_by: &str) -> Result<()> {
 fn spool(directory: &Path, config_directory: Option<&Path>) -> Result<()> {
     let main_cf = config_directory.unwrap_or(Path::new(DEFAULT_CONFIG_DIRECTORY));
     let of_main_cf = || {
-        let found = Found::read(main_cf).ok()?;
+        let found = Configuration::read(main_cf).ok()?;
         Some(found.queue_directory().ok()? == directory)
     };
     if plain(directory) && (of_main_cf() == Some(true) || listed(directory)?) {
@@ -76,7 +76,7 @@ fn plain(directory: &Path) -> bool {
 }
 
 fn named_by_postfix(directory: &Path) -> bool {
-    let Ok(found) = Found::read(Path::new(DEFAULT_CONFIG_DIRECTORY)) else {
+    let Ok(found) = Configuration::read(Path::new(DEFAULT_CONFIG_DIRECTORY)) else {
         return false;
     };
     ["alternate_config_directories", "multi_instance_directories"]

@@ -6,7 +6,7 @@
 use super::Subject;
 use super::quantity::Unit;
 use crate::scan::Depth;
-use crate::snapshot::Wanted;
+use crate::snapshot::TableSet;
 
 /// The quantity that a measure reports about its subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -73,45 +73,45 @@ pub struct Row {
     /// How deep a scan must read its queues.
     pub depth: Depth,
     /// The tables that it needs.
-    pub wanted: Wanted,
+    pub wanted: TableSet,
     /// The argument in its brackets.
     pub argument: ArgumentKind,
 }
 
-const DOMAINS: Wanted = Wanted {
+const DOMAINS: TableSet = TableSet {
     domains: true,
-    ..Wanted::NONE
+    ..TableSet::NONE
 };
-const SENDERS: Wanted = Wanted {
+const SENDERS: TableSet = TableSet {
     senders: true,
-    ..Wanted::NONE
+    ..TableSet::NONE
 };
-const ORIGINS: Wanted = Wanted {
+const ORIGINS: TableSet = TableSet {
     origins: true,
-    ..Wanted::NONE
+    ..TableSet::NONE
 };
-const ARRIVALS: Wanted = Wanted {
+const ARRIVALS: TableSet = TableSet {
     arrivals: true,
-    ..Wanted::NONE
+    ..TableSet::NONE
 };
-const EXPIRIES: Wanted = Wanted {
+const EXPIRIES: TableSet = TableSet {
     expiries: true,
-    ..Wanted::NONE
+    ..TableSet::NONE
 };
-const CODES: Wanted = Wanted {
+const CODES: TableSet = TableSet {
     codes: true,
-    ..Wanted::NONE
+    ..TableSet::NONE
 };
 
 /// With the rows of reasons, which show how far a cause is spread.
-const CAUSES: Wanted = Wanted {
+const CAUSES: TableSet = TableSet {
     causes: true,
     reasons: true,
-    ..Wanted::NONE
+    ..TableSet::NONE
 };
-const OLDEST: Wanted = Wanted {
+const OLDEST: TableSet = TableSet {
     oldest: true,
-    ..Wanted::NONE
+    ..TableSet::NONE
 };
 
 const fn row(
@@ -119,7 +119,7 @@ const fn row(
     kind: Kind,
     unit: Unit,
     depth: Depth,
-    wanted: Wanted,
+    wanted: TableSet,
     argument: ArgumentKind,
     help: &'static str,
 ) -> Row {
@@ -137,13 +137,13 @@ const fn row(
 /// Every measure, in the order of contract.md, "Measures".
 #[rustfmt::skip]
 pub const CATALOGUE: [Row; 30] = [
-    row("QUEUE.messages", Kind::Messages, Unit::Count, Depth::Inodes, Wanted::NONE, ArgumentKind::None,
+    row("QUEUE.messages", Kind::Messages, Unit::Count, Depth::Inodes, TableSet::NONE, ArgumentKind::None,
         "messages"),
-    row("QUEUE.recipients", Kind::Recipients, Unit::Count, Depth::Envelopes, Wanted::NONE, ArgumentKind::None,
+    row("QUEUE.recipients", Kind::Recipients, Unit::Count, Depth::Envelopes, TableSet::NONE, ArgumentKind::None,
         "recipients still to be delivered"),
-    row("QUEUE.bytes", Kind::Bytes, Unit::Bytes, Depth::Envelopes, Wanted::NONE, ArgumentKind::None,
+    row("QUEUE.bytes", Kind::Bytes, Unit::Bytes, Depth::Envelopes, TableSet::NONE, ArgumentKind::None,
         "sum of the message sizes that mailq prints"),
-    row("QUEUE.oldest", Kind::Oldest, Unit::Seconds, Depth::Envelopes, Wanted::NONE, ArgumentKind::None,
+    row("QUEUE.oldest", Kind::Oldest, Unit::Seconds, Depth::Envelopes, TableSet::NONE, ArgumentKind::None,
         "age of the oldest message since it arrived; 0 for an empty queue"),
     row("QUEUE.older(AGE)", Kind::Older, Unit::Count, Depth::Envelopes, ARRIVALS, ArgumentKind::Age,
         "messages older than AGE"),
@@ -169,33 +169,33 @@ pub const CATALOGUE: [Row; 30] = [
         "recipients whose last delay reason has that cause, or a cause that is ours or theirs"),
     row("QUEUE.domains(AGE)", Kind::Domains, Unit::Count, Depth::Envelopes, OLDEST, ArgumentKind::Age,
         "destination domains with a recipient older than AGE"),
-    row("deferred.overdue", Kind::Overdue, Unit::Count, Depth::Inodes, Wanted::NONE, ArgumentKind::None,
+    row("deferred.overdue", Kind::Overdue, Unit::Count, Depth::Inodes, TableSet::NONE, ArgumentKind::None,
         "messages whose next retry is longer past than one queue_run_delay"),
     row("QUEUE.expiring(AGE)", Kind::Expiring, Unit::Count, Depth::Envelopes, EXPIRIES, ArgumentKind::Age,
         "messages that reach maximal_queue_lifetime (bounce_queue_lifetime for the null sender) within AGE"),
-    row("QUEUE.growth", Kind::Growth, Unit::PerMinute, Depth::Inodes, Wanted::NONE, ArgumentKind::None,
+    row("QUEUE.growth", Kind::Growth, Unit::PerMinute, Depth::Inodes, TableSet::NONE, ArgumentKind::None,
         "change of messages a minute since the last check that used the same state file, if that was 30 s ago or more"),
-    row("active.fill", Kind::Fill, Unit::Percent, Depth::Inodes, Wanted::NONE, ArgumentKind::None,
+    row("active.fill", Kind::Fill, Unit::Percent, Depth::Inodes, TableSet::NONE, ArgumentKind::None,
         "messages in active against qmgr_message_active_limit"),
-    row("spool.unreadable", Kind::Unreadable, Unit::Count, Depth::Envelopes, Wanted::NONE, ArgumentKind::None,
+    row("spool.unreadable", Kind::Unreadable, Unit::Count, Depth::Envelopes, TableSet::NONE, ArgumentKind::None,
         "directories and files that could not be read, except those that vanished meanwhile"),
-    row("spool.damaged", Kind::Damaged, Unit::Count, Depth::Envelopes, Wanted::NONE, ArgumentKind::None,
+    row("spool.damaged", Kind::Damaged, Unit::Count, Depth::Envelopes, TableSet::NONE, ArgumentKind::None,
         "ready files in a live queue that are not valid queue files"),
-    row("spool.altered", Kind::Altered, Unit::Count, Depth::Inodes, Wanted::NONE, ArgumentKind::None,
+    row("spool.altered", Kind::Altered, Unit::Count, Depth::Inodes, TableSet::NONE, ArgumentKind::None,
         "queue files whose group or other mode bits are set: Postfix reads them as commands"),
-    row("spool.misowned", Kind::Misowned, Unit::Count, Depth::Inodes, Wanted::NONE, ArgumentKind::None,
+    row("spool.misowned", Kind::Misowned, Unit::Count, Depth::Inodes, TableSet::NONE, ArgumentKind::None,
         "queue files and directories whose owner or mode stops Postfix"),
-    row("spool.misplaced", Kind::Misplaced, Unit::Count, Depth::Inodes, Wanted::NONE, ArgumentKind::None,
+    row("spool.misplaced", Kind::Misplaced, Unit::Count, Depth::Inodes, TableSet::NONE, ArgumentKind::None,
         "messages in a hash directory where Postfix does not look for them"),
-    row("disk.free_share", Kind::FreeShare, Unit::Percent, Depth::Names, Wanted::NONE, ArgumentKind::None,
+    row("disk.free_share", Kind::FreeShare, Unit::Percent, Depth::Names, TableSet::NONE, ArgumentKind::None,
         "free bytes against the size of the file system that holds the spool"),
-    row("disk.free_bytes", Kind::FreeBytes, Unit::Bytes, Depth::Names, Wanted::NONE, ArgumentKind::None,
+    row("disk.free_bytes", Kind::FreeBytes, Unit::Bytes, Depth::Names, TableSet::NONE, ArgumentKind::None,
         "free bytes of the file system that holds the spool"),
-    row("disk.free_inodes", Kind::FreeInodes, Unit::Count, Depth::Names, Wanted::NONE, ArgumentKind::None,
+    row("disk.free_inodes", Kind::FreeInodes, Unit::Count, Depth::Names, TableSet::NONE, ArgumentKind::None,
         "free inodes of the file system that holds the spool"),
-    row("master.running", Kind::Running, Unit::Count, Depth::Names, Wanted::NONE, ArgumentKind::None,
+    row("master.running", Kind::Running, Unit::Count, Depth::Names, TableSet::NONE, ArgumentKind::None,
         "1 if the master daemon runs, 0 if not"),
-    row("qmgr.running", Kind::QmgrRunning, Unit::Count, Depth::Names, Wanted::NONE, ArgumentKind::None,
+    row("qmgr.running", Kind::QmgrRunning, Unit::Count, Depth::Names, TableSet::NONE, ArgumentKind::None,
         "1 if the queue manager lives, 0 if it is gone, stopped or starts again and again"),
 ];
 

@@ -20,7 +20,7 @@ use crate::snapshot::reasons::Reasons;
 use crate::snapshot::sample::CausesKnown;
 use crate::snapshot::spread::Spread;
 use crate::snapshot::{
-    CauseCounts, InstanceSnapshot, Previous, QueueTables, Snapshot, Tally, Wanted,
+    CauseCounts, InstanceSnapshot, Previous, QueueTables, Snapshot, TableSet, Tally,
 };
 use crate::snapshot::{Reason, Sample};
 use crate::spelling::option;
@@ -298,7 +298,7 @@ impl Measure {
             .any(|queue| taken.plan.depth(queue).is_none_or(|read| read < depth));
         let wanted = match self.kind {
             // A watch counts causes all the time, and their spread when it takes a whole snapshot.
-            Kind::Cause => Wanted {
+            Kind::Cause => TableSet {
                 reasons: false,
                 ..row.wanted
             },

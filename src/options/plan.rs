@@ -6,7 +6,7 @@ use crate::measure::{Kind, Measure};
 use crate::postfix::queue::QueueSet;
 use crate::rules::{Rule, defaults};
 use crate::scan::{Depth, Plan};
-use crate::snapshot::{Request, Sampling, Snapshot, Wanted};
+use crate::snapshot::{Sampling, ScanRequest, Snapshot, TableSet};
 use crate::spelling::option;
 use crate::sys;
 
@@ -16,7 +16,7 @@ pub enum Purpose {
     /// Everything: for a host that asks later.
     Everything,
     /// What the rules and the performance data of a check need, and these tables.
-    Check(Wanted),
+    Check(TableSet),
 }
 
 impl Options {
@@ -126,15 +126,15 @@ impl Options {
     ///
     /// # Errors
     /// If a rule contradicts another option.
-    pub(crate) fn request(&self, purpose: Purpose) -> Result<Request> {
+    pub(crate) fn request(&self, purpose: Purpose) -> Result<ScanRequest> {
         let queues = self.queues();
         let given = self.given_rules()?;
         let (plan, wanted) = if self.counts {
-            (Plan::new(queues, Depth::Names), Wanted::default())
+            (Plan::new(queues, Depth::Names), TableSet::default())
         } else {
             match purpose {
                 Purpose::Everything if self.measures.is_empty() => {
-                    (Plan::new(queues, Depth::Reasons), Wanted::ALL)
+                    (Plan::new(queues, Depth::Reasons), TableSet::ALL)
                 }
                 Purpose::Everything => {
                     let measures = self.measures.iter();
@@ -173,7 +173,7 @@ impl Options {
         }
         let sample = match purpose {
             // OpenMetrics tell the causes whatever the rules are.
-            Purpose::Check(Wanted::METRICS) if !self.counts => Sampling::Always,
+            Purpose::Check(TableSet::METRICS) if !self.counts => Sampling::Always,
             Purpose::Check(_) if !self.counts => match given {
                 [_, ..] if !self.keep_defaults => Sampling::OnBreach,
                 _ => Sampling::Always,
@@ -185,7 +185,7 @@ impl Options {
             None => sys::since_boot(),
             Some(_) => None,
         };
-        Ok(Request {
+        Ok(ScanRequest {
             now: self.now(),
             since_boot,
             since: self.previous.earlier().map(|earlier| earlier.now),
@@ -201,9 +201,12 @@ impl Options {
 }
 
 /// The least that must be read for `measures`.
-fn plan_for<'a>(measures: impl Iterator<Item = &'a Measure>, allowed: QueueSet) -> (Plan, Wanted) {
+fn plan_for<'a>(
+    measures: impl Iterator<Item = &'a Measure>,
+    allowed: QueueSet,
+) -> (Plan, TableSet) {
     let mut plan = Plan::new(QueueSet::NONE, Depth::Names);
-    let mut wanted = Wanted::default();
+    let mut wanted = TableSet::default();
     for measure in measures {
         let row = measure.row();
         wanted = wanted.or(row.wanted);
@@ -248,7 +251,9 @@ mod tests {
                 Vec::new(),
                 QueueSet::NONE,
                 crate::snapshot::Previous::NotAsked,
-                &options.request(Purpose::Check(Wanted::default())).unwrap(),
+                &options
+                    .request(Purpose::Check(TableSet::default()))
+                    .unwrap(),
             );
             let rules = options.rules(&snapshot).unwrap();
             let of_disk = rules
@@ -279,14 +284,14 @@ mod tests {
         let one = plan(&[("measure", "deferred.messages")], Purpose::Everything);
         assert_eq!(one.plan.queues(), Queue::Deferred.into());
         assert_eq!(one.plan.depth(Queue::Deferred), Some(Depth::Inodes));
-        assert_eq!(one.wanted, Wanted::default());
+        assert_eq!(one.wanted, TableSet::default());
         let check = plan(
             &[("warning", "deferred.older(4h)=5")],
-            Purpose::Check(Wanted::default()),
+            Purpose::Check(TableSet::default()),
         );
         assert_eq!(check.plan.queues(), QueueSet::ALL);
         assert!(check.wanted.arrivals && !check.wanted.domains);
-        let counts = plan(&[("counts", "")], Purpose::Check(Wanted::ALL));
+        let counts = plan(&[("counts", "")], Purpose::Check(TableSet::ALL));
         assert_eq!(counts.plan, Plan::new(QueueSet::ALL, Depth::Names));
     }
 }

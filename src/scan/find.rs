@@ -65,7 +65,7 @@ pub struct Other {
 
 /// A message that was found.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct FoundMessage {
     /// What its queue file and its logs say.
     pub row: MessageRow,
     /// True if it is a message. A file that Postfix still writes is not a message yet.
@@ -157,7 +157,7 @@ impl<'s> Finder<'s> {
 
     /// All messages called `queue_id`, in the order of queues; with `walk` every directory is listed if it
     /// is not where Postfix looks for it. A short queue ID may name more than one.
-    pub fn find(&mut self, queue_id: &[u8], walk: bool) -> Vec<Found> {
+    pub fn find(&mut self, queue_id: &[u8], walk: bool) -> Vec<FoundMessage> {
         let mut places = Vec::new();
         for _ in 0..PASSES {
             places = self.pass(queue_id, |expected| expected..=expected);
@@ -287,7 +287,7 @@ impl<'s> Finder<'s> {
         places
     }
 
-    fn read(&mut self, queue_id: &[u8], place: &Place) -> Result<Found, Errno> {
+    fn read(&mut self, queue_id: &[u8], place: &Place) -> Result<FoundMessage, Errno> {
         let Place {
             queue, inode, file, ..
         } = place;
@@ -338,7 +338,7 @@ impl<'s> Finder<'s> {
             fault: owner_fault(owner, *inode),
         };
         hearing.heard.message(&message);
-        Ok(Found {
+        Ok(FoundMessage {
             ready: is_ready(*queue, *inode),
             misplaced: message.misplaced,
             fault: message.fault,

@@ -41,7 +41,7 @@ pub use cursor::{MessageRow, Messages, Reread, Rewrite, RowObserver, RowReceiver
 pub(crate) use directory::{Bundle, Directory, Policy};
 pub(crate) use expected::Expected;
 pub use expected::{Misowned, OwnerFault};
-pub use find::{Finder, Found, MAX_OTHERS, Other};
+pub use find::{Finder, FoundMessage, MAX_OTHERS, Other};
 pub use gap::{Gap, GapKind};
 pub(crate) use gap::{fold_gaps, is_repeated};
 pub(crate) use log_entries::LogEntries;

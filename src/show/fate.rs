@@ -6,7 +6,7 @@
 use crate::listing::pick::{Context, expires};
 use crate::postfix::defer_log::Log;
 use crate::postfix::queue::Queue;
-use crate::scan::Found;
+use crate::scan::FoundMessage;
 
 /// Steps of the backoff that are counted: more than five days have at the shortest of Postfix's defaults.
 const MAX_TRIES: u64 = 10_000;
@@ -71,7 +71,7 @@ pub struct Fate {
 }
 
 impl Fate {
-    pub(super) fn of(found: &Found, context: &Context) -> Fate {
+    pub(super) fn of(found: &FoundMessage, context: &Context) -> Fate {
         let (row, settings) = (&found.row, &context.settings);
         let modified = row.inode.map_or(0, |inode| inode.mtime);
         let next = match row.queue {

@@ -19,7 +19,7 @@ use crate::postfix::header;
 use crate::postfix::origin::Origin;
 use crate::postfix::queue::Queue;
 use crate::postfix::record::Damage;
-use crate::scan::{Finder, Found, MAX_OTHERS, OwnerFault};
+use crate::scan::{Finder, FoundMessage, MAX_OTHERS, OwnerFault};
 use crate::sys::Inode;
 
 pub use fate::{Fate, Next};
@@ -39,7 +39,7 @@ pub const HEADERS: [&str; 8] = [
 
 /// What to tell of a message.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Request {
+pub struct ShowRequest {
     /// All headers, not only [`HEADERS`].
     pub all_headers: bool,
     /// Bytes of its text.
@@ -130,7 +130,7 @@ pub struct Stories {
 pub fn tell(
     instances: Vec<Result<Instance>>,
     queue_ids: &[Vec<u8>],
-    request: &Request,
+    request: &ShowRequest,
 ) -> Result<Stories> {
     let mut stories = Stories::default();
     let spools = opened(instances, &mut stories.outcome)?;
@@ -162,7 +162,12 @@ pub fn tell(
 }
 
 impl Story {
-    fn of(found: &Found, instance: &Instance, context: &Context, all_headers: bool) -> Story {
+    fn of(
+        found: &FoundMessage,
+        instance: &Instance,
+        context: &Context,
+        all_headers: bool,
+    ) -> Story {
         let row = &found.row;
         let envelope = &row.envelope;
         let name = std::ffi::OsStr::new(std::str::from_utf8(&row.queue_id).unwrap_or_default());
@@ -215,7 +220,7 @@ impl Story {
     }
 }
 
-fn headers(found: &Found, all: bool) -> Vec<Header> {
+fn headers(found: &FoundMessage, all: bool) -> Vec<Header> {
     let lines = found.row.headers();
     let split = lines.filter_map(|line| {
         let colon = memchr::memchr(b':', line)?;

@@ -6,7 +6,7 @@ use crate::cause::classify::Classifier;
 use crate::cause::{Acts, Cause};
 use crate::listing::recipients::in_order;
 use crate::postfix::defer_log::Log;
-use crate::scan::{Found, Logged, MAX_OTHERS};
+use crate::scan::{FoundMessage, Logged, MAX_OTHERS};
 
 /// How far a recipient is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,7 +63,7 @@ pub struct Recipient {
 
 /// All recipients of `found` that are held: those that wait, given up, done with, deleted, each in the order
 /// of the file.
-pub(super) fn of(found: &Found, classifier: &Classifier) -> Vec<Recipient> {
+pub(super) fn of(found: &FoundMessage, classifier: &Classifier) -> Vec<Recipient> {
     let row = &found.row;
     let entries: Vec<Logged<'_>> = row.logged().collect();
     let mut all: Vec<Recipient> = Vec::new();

@@ -8,7 +8,7 @@
 //! file and those of a whole queue have the same type, and one function judges both.
 
 use super::histogram::Seconds;
-use super::{Damaged, MAX_EXAMPLES, Misplaced, RETRY_EDGES, Tally, Wanted};
+use super::{Damaged, MAX_EXAMPLES, Misplaced, RETRY_EDGES, TableSet, Tally};
 use crate::instance::Settings;
 use crate::postfix::queue::Queue;
 use crate::scan::{Depth, Misowned, Plan};
@@ -317,7 +317,7 @@ pub(crate) fn reports_damage(queue: Queue) -> bool {
 }
 
 /// Whether delay reasons of recipients in `queue` are counted.
-pub(crate) fn explains(plan: &Plan, wanted: Wanted, queue: Queue) -> bool {
+pub(crate) fn explains(plan: &Plan, wanted: TableSet, queue: Queue) -> bool {
     (wanted.codes || wanted.reasons || wanted.causes) && plan.depth(queue) == Some(Depth::Reasons)
 }
 

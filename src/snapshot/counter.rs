@@ -16,7 +16,7 @@ use super::logins::Logins;
 use super::name_counts::Names;
 use super::origins::make_key;
 use super::reasons::Mark;
-use super::{Damaged, Earliest, MAX_EXAMPLES, Misplaced, Tables, Tally, Wanted, Why};
+use super::{Damaged, Earliest, MAX_EXAMPLES, Misplaced, TableSet, Tables, Tally, Why};
 use crate::cause::Cause;
 use crate::cause::classify::Classifier;
 use crate::instance::{LeftOut, Settings};
@@ -40,7 +40,7 @@ pub(super) struct Common<'a> {
     pub(super) settings: &'a Settings,
     pub(super) classifier: Arc<Classifier>,
     pub(super) left_out: Arc<LeftOut>,
-    pub(super) wanted: Wanted,
+    pub(super) wanted: TableSet,
     pub(super) plan: Plan,
     pub(super) tables: Mutex<Tables>,
     /// How many of the messages tried last are kept in mind.

@@ -34,7 +34,7 @@ pub use name_counts::Names;
 pub use problem::{Problem, ProblemKind};
 pub use reasons::{Reason, Why};
 pub use sample::{Sample, Sampling};
-pub use tables::{CauseCounts, Earliest, QueueTables, Tables, Wanted};
+pub use tables::{CauseCounts, Earliest, QueueTables, TableSet, Tables};
 pub(crate) use tally::RETRY_EDGES;
 pub use tally::Tally;
 
@@ -94,7 +94,7 @@ pub struct InstanceSnapshot {
     /// What was read of which queue.
     pub plan: Plan,
     /// Which tables were made.
-    pub wanted: Wanted,
+    pub wanted: TableSet,
     pub(crate) tallies: [Tally; Queue::ALL.len()],
     /// The tables.
     pub tables: Arc<Tables>,
@@ -136,7 +136,7 @@ impl InstanceSnapshot {
     ///
     /// # Errors
     /// If its queue directory cannot be entered or is no spool.
-    pub fn take(instance: Instance, request: &Request) -> Result<Self> {
+    pub fn take(instance: Instance, request: &ScanRequest) -> Result<Self> {
         let spool = Spool::of(&instance)?;
         let common = Common {
             now: request.now,
@@ -310,7 +310,7 @@ fn daemons_meanwhile<T>(
 
 /// What to take a snapshot of.
 #[derive(Clone, Copy, Debug)]
-pub struct Request {
+pub struct ScanRequest {
     /// The second of the epoch that ages count from.
     pub now: i64,
     /// The same moment by the clock that nobody sets; `None` if `now` was made up.
@@ -322,7 +322,7 @@ pub struct Request {
     /// What to read of which queue.
     pub plan: Plan,
     /// Which tables to make.
-    pub wanted: Wanted,
+    pub wanted: TableSet,
     /// When to sample delay reasons.
     pub sample: Sampling,
     /// How many threads may read at once, the caller's among them.
@@ -370,7 +370,7 @@ impl Snapshot {
         instances: Vec<Result<Instance>>,
         excluded: QueueSet,
         previous: Previous,
-        request: &Request,
+        request: &ScanRequest,
     ) -> Snapshot {
         let mut snapshot = Snapshot {
             now: request.now,
@@ -452,14 +452,14 @@ const SIDE_BY_SIDE: usize = 8;
 /// outcomes are in their order.
 fn side_by_side(
     instances: Vec<Result<Instance>>,
-    request: &Request,
+    request: &ScanRequest,
 ) -> Vec<Result<InstanceSnapshot>> {
     if instances.len() < 2 {
         let take = |instance: Result<Instance>| InstanceSnapshot::take(instance?, request);
         return instances.into_iter().map(take).collect();
     }
     let threads = instances.len().min(SIDE_BY_SIDE);
-    let request = Request {
+    let request = ScanRequest {
         readers: Readers {
             most: (request.readers.most / threads).max(1),
             ..request.readers

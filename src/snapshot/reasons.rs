@@ -342,7 +342,7 @@ impl Snapshot {
 
 /// What rows are put together by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum By {
+pub enum ReasonGrouping {
     /// The destination domain.
     Domain,
     /// The server, socket or name that the reason is about.
@@ -355,7 +355,7 @@ impl Reasons {
     /// Rows that have the same domain, next hop or cause as one; with `None` those that differ by the next
     /// hop alone. What the rows of one do not share is that of the one with most recipients, or empty.
     #[must_use]
-    pub fn by(mut self, by: Option<By>) -> Reasons {
+    pub fn by(mut self, by: Option<ReasonGrouping>) -> Reasons {
         let Some(by) = by else {
             self.fold();
             return self;
@@ -364,9 +364,9 @@ impl Reasons {
         let mut together: Vec<Reason> = Vec::new();
         for row in std::mem::take(&mut self.rows) {
             let name = match by {
-                By::Domain => row.domain.clone(),
-                By::NextHop => row.next_hop.clone(),
-                By::Cause => vec![row.cause.index() as u8],
+                ReasonGrouping::Domain => row.domain.clone(),
+                ReasonGrouping::NextHop => row.next_hop.clone(),
+                ReasonGrouping::Cause => vec![row.cause.index() as u8],
             };
             match places.entry(name) {
                 Entry::Occupied(place) => {

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 use super::contribution::Bounds;
 use super::counter::{Common, Counter, Examples};
 use super::logins::Logins;
-use super::tables::{CauseCounts, Tables, Wanted};
-use super::{InstanceSnapshot, Names, Request, Snapshot, Why};
+use super::tables::{CauseCounts, TableSet, Tables};
+use super::{InstanceSnapshot, Names, ScanRequest, Snapshot, Why};
 use crate::clock::Deadline;
 use crate::instance::Instance;
 use crate::postfix::queue::Queue;
@@ -132,10 +132,10 @@ impl Sampled {
         now: i64,
         deadline: Deadline,
     ) -> Sampled {
-        let wanted = Wanted {
+        let wanted = TableSet {
             reasons: true,
             causes: true,
-            ..Wanted::default()
+            ..TableSet::default()
         };
         let common = Common {
             now,
@@ -184,7 +184,7 @@ impl Snapshot {
     }
 }
 
-impl Request {
+impl ScanRequest {
     /// How many messages a scan keeps in mind for a sample.
     pub(crate) fn latest(&self) -> usize {
         match self.sample {

@@ -12,9 +12,9 @@ use super::spread::Spread;
 use crate::cause::{Acts, CAUSES, Cause};
 use crate::postfix::queue::{Queue, QueueSet};
 
-/// Tables that somebody asked for.
+/// Which tables of a queue are made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Wanted {
+pub struct TableSet {
     /// Recipients by destination domain and age.
     pub domains: bool,
     /// Messages by sender address.
@@ -35,9 +35,9 @@ pub struct Wanted {
     pub oldest: bool,
 }
 
-impl Wanted {
+impl TableSet {
     /// No table.
-    pub const NONE: Wanted = Wanted {
+    pub const NONE: TableSet = TableSet {
         domains: false,
         senders: false,
         origins: false,
@@ -50,7 +50,7 @@ impl Wanted {
     };
 
     /// All tables.
-    pub const ALL: Wanted = Wanted {
+    pub const ALL: TableSet = TableSet {
         domains: true,
         senders: true,
         origins: true,
@@ -63,33 +63,33 @@ impl Wanted {
     };
 
     /// The tables that a JSON document of a snapshot lists.
-    pub const DOCUMENT: Wanted = Wanted {
+    pub const DOCUMENT: TableSet = TableSet {
         arrivals: false,
         expiries: false,
-        ..Wanted::ALL
+        ..TableSet::ALL
     };
 
     /// The tables that OpenMetrics of a scan need beside what rules do: ages, and the counts of what has most.
     /// Causes come from a sample.
-    pub const METRICS: Wanted = Wanted {
+    pub const METRICS: TableSet = TableSet {
         domains: true,
         senders: true,
         origins: true,
         arrivals: true,
         expiries: true,
-        ..Wanted::NONE
+        ..TableSet::NONE
     };
 
     /// Those of a watch, which knows the causes of all mail.
-    pub const LIVE_METRICS: Wanted = Wanted {
+    pub const LIVE_METRICS: TableSet = TableSet {
         causes: true,
-        ..Wanted::METRICS
+        ..TableSet::METRICS
     };
 
     /// The tables of both.
     #[must_use]
-    pub fn or(self, other: Wanted) -> Wanted {
-        Wanted {
+    pub fn or(self, other: TableSet) -> TableSet {
+        TableSet {
             domains: self.domains || other.domains,
             senders: self.senders || other.senders,
             origins: self.origins || other.origins,
@@ -103,7 +103,7 @@ impl Wanted {
     }
 }
 
-/// The tables of one queue; those not wanted are empty.
+/// The tables of one queue. A table that is not in the [`TableSet`] is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct QueueTables {
     /// Recipients still to be delivered, by destination domain (as qshape cuts and folds it).
@@ -136,7 +136,7 @@ impl QueueTables {
         &mut self,
         why: Option<(&[u8], &[u8])>,
         recipients: u64,
-        wanted: Wanted,
+        wanted: TableSet,
         sign: Sign,
     ) {
         match why {

@@ -57,7 +57,7 @@ use crate::options::{Options, Purpose};
 use crate::postfix::queue::Queue;
 use crate::rules::{State, Verdict};
 use crate::scan::{Depth, Spool};
-use crate::snapshot::{Request, Snapshot};
+use crate::snapshot::{ScanRequest, Snapshot};
 use crate::sys::{self, Noatime, SinceBoot};
 use lookout::Lookout;
 use pending::Pending;
@@ -109,7 +109,7 @@ enum Rescanned {
 pub struct Watch {
     options: Options,
     purpose: Purpose,
-    request: Request,
+    request: ScanRequest,
     wakeups: Wakeups,
     inotify: Option<Inotify>,
     reader: EventReader,

@@ -9,7 +9,7 @@ use crate::postfix::envelope::{Envelope, Visitor};
 use crate::postfix::origin::Origin;
 use crate::postfix::queue::Queue;
 use crate::scan::{Gap, GapKind, Message, Observer, OwnerFault, Plan};
-use crate::snapshot::Wanted;
+use crate::snapshot::TableSet;
 use crate::snapshot::contribution::explains;
 use crate::snapshot::destination::{Destination, DestinationReader, Lookup, WhyKey};
 use crate::snapshot::origins::make_key;
@@ -108,7 +108,7 @@ pub(super) struct File {
 #[derive(Debug)]
 pub(super) struct FileCapture {
     plan: Plan,
-    wanted: Wanted,
+    wanted: TableSet,
     queue: Queue,
     sender: Option<Vec<u8>>,
     origin: Origin,
@@ -122,7 +122,7 @@ pub(super) struct FileCapture {
 }
 
 impl FileCapture {
-    pub(super) fn new(plan: Plan, wanted: Wanted, instance: &Instance) -> Self {
+    pub(super) fn new(plan: Plan, wanted: TableSet, instance: &Instance) -> Self {
         FileCapture {
             plan,
             wanted,

@@ -12,13 +12,13 @@ use crate::postfix::queue::Queue;
 use crate::scan::Plan;
 use crate::snapshot::ages::Ages;
 use crate::snapshot::contribution::{Bounds, Contribution, Sign, Sums, expiry, explains, last_try};
-use crate::snapshot::{Earliest, QueueTables, Seconds, Tables, Tally, Wanted, Why};
+use crate::snapshot::{Earliest, QueueTables, Seconds, TableSet, Tables, Tally, Why};
 
 /// The sums of the queues of an instance.
 #[derive(Debug)]
 pub(super) struct Totals {
     pub(super) plan: Plan,
-    pub(super) wanted: Wanted,
+    pub(super) wanted: TableSet,
     queues: [Sums<Seconds>; Queue::ALL.len()],
     tables: Arc<Tables>,
     /// How often deferred mail has changed, for who read it.
@@ -35,7 +35,7 @@ fn recipients(total: u64) -> Ages {
 
 impl Totals {
     /// Makes empty sums for the queues of `plan` and the `wanted` tables.
-    pub(super) fn new(plan: Plan, wanted: Wanted) -> Self {
+    pub(super) fn new(plan: Plan, wanted: TableSet) -> Self {
         Totals {
             plan,
             wanted,

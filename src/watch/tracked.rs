@@ -18,7 +18,7 @@ use super::watch_set::{self, Blindness, DirectoryKind, WatchSet};
 use crate::instance::Instance;
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::scan::{Depth, Directory, FileReader, Gap, Plan, Spool};
-use crate::snapshot::Wanted;
+use crate::snapshot::TableSet;
 use crate::snapshot::contribution::Sign;
 use crate::sys::{self, Noatime};
 
@@ -44,7 +44,7 @@ pub(super) struct TrackedSpool {
 
 impl TrackedSpool {
     /// Makes the empty state for the spool of `instance`.
-    pub(super) fn new(instance: Instance, spool: Spool, plan: Plan, wanted: Wanted) -> Self {
+    pub(super) fn new(instance: Instance, spool: Spool, plan: Plan, wanted: TableSet) -> Self {
         TrackedSpool {
             identity: identity(&instance.queue_directory),
             capture: FileCapture::new(plan, wanted, &instance),

@@ -5,7 +5,7 @@ use std::process::Command;
 use queuewatch::drill::{self, Delay, QueueFile};
 use queuewatch::options::{Options, Purpose};
 use queuewatch::rules::{State, Verdict};
-use queuewatch::snapshot::{Snapshot, Wanted};
+use queuewatch::snapshot::{Snapshot, TableSet};
 use queuewatch::watch::Watch;
 
 use crate::support::spool::Spool;
@@ -81,7 +81,7 @@ fn options(spool: &Spool, set: &[(&str, &str)]) -> Options {
 fn checked(spool: &Spool, set: &[(&str, &str)]) -> (Snapshot, Verdict) {
     let options = options(spool, set);
     let snapshot = options
-        .scan(Purpose::Check(Wanted::default()))
+        .scan(Purpose::Check(TableSet::default()))
         .expect("a snapshot");
     let verdict = options.check(&snapshot).expect("a verdict");
     let words = |verdict: &Verdict| {
@@ -95,7 +95,7 @@ fn checked(spool: &Spool, set: &[(&str, &str)]) -> (Snapshot, Verdict) {
             verdict.notes.clone(),
         )
     };
-    for purpose in [Purpose::Check(Wanted::default()), Purpose::Everything] {
+    for purpose in [Purpose::Check(TableSet::default()), Purpose::Everything] {
         let mut watch = Watch::open(&options, purpose).expect("a watch");
         let (_, live) = watch.check(&options).expect("a verdict");
         assert_eq!(words(&live), words(&verdict), "{set:?}");

@@ -12,7 +12,7 @@ use queuewatch::clock;
 use queuewatch::drill::{self, Delay, QueueFile};
 use queuewatch::options::{Options, Purpose};
 use queuewatch::rules::{Finding, State, Verdict};
-use queuewatch::snapshot::Wanted;
+use queuewatch::snapshot::TableSet;
 use queuewatch::sys::Disk;
 use queuewatch::watch::Watch;
 use rustix::fs::{FlockOperation, flock};
@@ -145,10 +145,10 @@ impl Host {
             findings.map(Finding::text).collect()
         };
         let scanned = options
-            .scan(Purpose::Check(Wanted::default()))
+            .scan(Purpose::Check(TableSet::default()))
             .and_then(|snapshot| options.check(&snapshot))
             .expect("a verdict");
-        for purpose in [Purpose::Check(Wanted::default()), Purpose::Everything] {
+        for purpose in [Purpose::Check(TableSet::default()), Purpose::Everything] {
             let mut watch = Watch::open(&options, purpose).expect("a watch");
             let (_, live) = watch.check(&options).expect("a verdict");
             assert_eq!(words(&live), words(&scanned), "{purpose:?}");
@@ -327,7 +327,7 @@ fn a_watch_hears_of_a_cause_and_of_its_end() {
     options
         .set("config-directory", config)
         .expect("a directory");
-    let mut watch = Watch::open(&options, Purpose::Check(Wanted::default())).expect("a watch");
+    let mut watch = Watch::open(&options, Purpose::Check(TableSet::default())).expect("a watch");
     let mut becomes = |state: State| {
         let begin = Instant::now();
         loop {
@@ -452,7 +452,7 @@ fn a_disk_that_is_nearly_full_is_reported() {
         .set("config-directory", config)
         .expect("a directory");
     let mut snapshot = options
-        .scan(Purpose::Check(Wanted::default()))
+        .scan(Purpose::Check(TableSet::default()))
         .expect("a snapshot");
     for (free_bytes, state) in [
         (1 << 30, State::Ok),

@@ -10,7 +10,7 @@ use inotify::{EventMask, Inotify, WatchMask};
 use queuewatch::Options;
 use queuewatch::drill::{self, Delay, QueueFile, RecipientState};
 use queuewatch::listing::pick::is_address;
-use queuewatch::show::{Request, Stories, tell};
+use queuewatch::show::{ShowRequest, Stories, tell};
 use serde_json::{Value, json};
 
 use crate::support::spool::{Spool, saved, taken_at};
@@ -256,9 +256,9 @@ fn what_a_list_prints_of_saved_spools_is_shown() {
     options
         .set("queue-directory", path.to_str().expect("UTF-8").as_bytes())
         .expect("an option");
-    let request = Request {
+    let request = ShowRequest {
         now: taken,
-        ..Request::default()
+        ..ShowRequest::default()
     };
     let mut seen = 0;
     for line in saved("short-mixed", "postqueue-j.out").lines() {
@@ -457,11 +457,11 @@ fn a_file_that_is_cut_anywhere_is_shown_as_far_as_it_goes() {
     options
         .set("queue-directory", path.to_str().expect("UTF-8").as_bytes())
         .expect("an option");
-    let request = Request {
+    let request = ShowRequest {
         now: NOW,
         body: Some(1000),
         all_headers: true,
-        ..Request::default()
+        ..ShowRequest::default()
     };
     for length in 0..=whole.len() {
         spool.write("incoming/B000001", &whole[..length], 0o600);
@@ -509,9 +509,9 @@ fn a_message_on_its_way_is_always_found() {
         });
         let look = || -> queuewatch::Result<Stories> {
             let instances = options.instances()?;
-            let request = Request {
+            let request = ShowRequest {
                 now: NOW,
-                ..Request::default()
+                ..ShowRequest::default()
             };
             tell(instances, &[b"A000001".to_vec()], &request)
         };

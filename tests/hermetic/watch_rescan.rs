@@ -888,7 +888,7 @@ fn a_verdict_of_the_live_state_is_that_of_a_scan() {
     ] {
         options.set("warning", rule.as_bytes()).unwrap();
     }
-    let everything = Purpose::Check(queuewatch::snapshot::Wanted::default());
+    let everything = Purpose::Check(queuewatch::snapshot::TableSet::default());
     let mut watch = Watch::open(&options, everything).unwrap();
     let mut rounds: HashMap<String, u32> = HashMap::new();
     for _ in 0..5 {

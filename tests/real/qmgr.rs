@@ -10,7 +10,7 @@ use queuewatch::instance::QueueManager;
 use queuewatch::measure::Measure;
 use queuewatch::options::{Options as Asked, Purpose};
 use queuewatch::rules::State;
-use queuewatch::snapshot::{Snapshot, Wanted};
+use queuewatch::snapshot::{Snapshot, TableSet};
 use queuewatch::watch::Watch;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -146,7 +146,7 @@ fn a_reload_never_alerts() {
     let postfix = Postfix::start(&Options::default());
     wait_for_qmgr(&postfix);
     let options = asked(&postfix);
-    let purpose = Purpose::Check(Wanted::default());
+    let purpose = Purpose::Check(TableSet::default());
     let mut watch = Watch::open(&options, purpose).expect("a watch");
     for _ in 0..4 {
         postfix.reload();
@@ -171,7 +171,7 @@ fn one_that_starts_again_and_again_is_reported() {
     let postfix = Postfix::start(&Options::default());
     wait_for_qmgr(&postfix);
     let mut options = asked(&postfix);
-    let purpose = Purpose::Check(Wanted::default());
+    let purpose = Purpose::Check(TableSet::default());
     let mut watch = Watch::open(&options, purpose).expect("a watch");
     for look in 1..=3 {
         let snapshot = options.scan(Purpose::Everything).expect("a scan");
@@ -214,7 +214,7 @@ fn a_program_that_dies_in_its_place_is_not_a_queue_manager() {
     });
     // The watch needs a second look, and does not wait for it.
     let options = asked(&postfix);
-    let purpose = Purpose::Check(Wanted::default());
+    let purpose = Purpose::Check(TableSet::default());
     let mut watch = Watch::open(&options, purpose).expect("a watch");
     postfix.wait_until("the watch has looked twice", PATIENCE, |_| {
         let (snapshot, _) = watch.check(&options).expect("a verdict");

@@ -15,7 +15,7 @@ use queuewatch::options::{Options, Purpose, Takes};
 use queuewatch::render::plugin;
 use queuewatch::rights;
 use queuewatch::rules::{Level, State, Verdict};
-use queuewatch::snapshot::{Snapshot, Wanted};
+use queuewatch::snapshot::{Snapshot, TableSet};
 
 use crate::args::{self, Flag, Word};
 
@@ -118,12 +118,12 @@ pub(crate) fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
         domains.rules("total.top_domain", ("-W", "-C"), &mut options)?;
     }
     crate::give_up_after(&options);
-    let tables = Wanted {
+    let tables = TableSet {
         domains: verbosity > 0,
         senders: verbosity > 0,
         codes: verbosity > 0,
         reasons: verbosity > 0,
-        ..Wanted::default()
+        ..TableSet::default()
     };
     let judged: Result<_> = rights::raised(|| {
         let snapshot = options.scan(Purpose::Check(tables))?;

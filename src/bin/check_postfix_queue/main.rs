@@ -25,7 +25,7 @@ use queuewatch::options::{Options, Purpose};
 use queuewatch::render::{checkmk, json, openmetrics, plugin};
 use queuewatch::rights;
 use queuewatch::rules::{State, defaults};
-use queuewatch::snapshot::Wanted;
+use queuewatch::snapshot::TableSet;
 use queuewatch::spelling::{self, Spelling};
 
 /// The default deadline, in seconds (contract.md, "check_postfix_queue").
@@ -152,13 +152,13 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
         return Err(args::usage("--max-age is about the file of --status"));
     }
     let tables = match format {
-        Format::Json => Wanted::DOCUMENT,
-        Format::OpenMetrics => Wanted::METRICS,
-        _ if verbosity > 0 => Wanted {
+        Format::Json => TableSet::DOCUMENT,
+        Format::OpenMetrics => TableSet::METRICS,
+        _ if verbosity > 0 => TableSet {
             origins: false,
-            ..Wanted::DOCUMENT
+            ..TableSet::DOCUMENT
         },
-        Format::Plugin | Format::Checkmk => Wanted::default(),
+        Format::Plugin | Format::Checkmk => TableSet::default(),
     };
     let state = match state {
         Some(path) => Some(StateFile::load(path, &mut options)?),

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use queuewatch::doctor::{Weight, examine};
+use queuewatch::doctor::{Severity, examine};
 use queuewatch::error::Result;
 use queuewatch::options::Options;
 use queuewatch::rights;
@@ -41,10 +41,10 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     let report = rights::raised(|| examine(&options))?;
     let mut text = String::new();
     for line in &report.lines {
-        let mark = match line.weight {
-            Weight::Good => "good ",
-            Weight::Note => "note ",
-            Weight::Wrong => "WRONG",
+        let mark = match line.severity {
+            Severity::Good => "good ",
+            Severity::Note => "note ",
+            Severity::Wrong => "WRONG",
         };
         let _ = writeln!(text, "{mark}  {}", line.text);
         if let Some(remedy) = &line.remedy {

@@ -16,7 +16,7 @@ use queuewatch::postfix::queue::Queue;
 use queuewatch::render::plugin;
 use queuewatch::rights;
 use queuewatch::rules::State;
-use queuewatch::snapshot::Wanted;
+use queuewatch::snapshot::TableSet;
 
 use crate::args::{self, Flag, Word};
 use crate::{INCOMPLETE, print};
@@ -125,11 +125,11 @@ impl Rehearsal {
             .set("queue-directory", directory.as_os_str().as_bytes())?;
         self.options
             .set("now", self.plan.now.to_string().as_bytes())?;
-        let tables = Wanted {
+        let tables = TableSet {
             domains: true,
             senders: true,
             reasons: true,
-            ..Wanted::default()
+            ..TableSet::default()
         };
         let snapshot = self.options.scan(Purpose::Check(tables))?;
         let verdict = self.options.check(&snapshot)?;

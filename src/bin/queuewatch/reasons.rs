@@ -11,9 +11,9 @@ use queuewatch::options::{Options, Purpose, Takes};
 use queuewatch::postfix::queue::{Queue, QueueSet};
 use queuewatch::render::{json, moment};
 use queuewatch::rights;
-use queuewatch::snapshot::Wanted;
+use queuewatch::snapshot::TableSet;
 use queuewatch::snapshot::picked::reasons_picked;
-use queuewatch::snapshot::reasons::{By, Reason, Reasons};
+use queuewatch::snapshot::reasons::{Reason, ReasonGrouping, Reasons};
 
 use crate::anonymize;
 use crate::args::{self, Flag, Word};
@@ -57,7 +57,7 @@ pub(crate) fn flags() -> Vec<Flag> {
 struct Asked {
     options: Options,
     json: bool,
-    by: Option<By>,
+    by: Option<ReasonGrouping>,
     limit: Option<usize>,
     raw: bool,
     anonymize: anonymize::Asked,
@@ -71,9 +71,9 @@ impl Asked {
             "raw" => self.raw = true,
             "by" => {
                 self.by = Some(match value {
-                    b"domain" => By::Domain,
-                    b"next-hop" => By::NextHop,
-                    b"cause" => By::Cause,
+                    b"domain" => ReasonGrouping::Domain,
+                    b"next-hop" => ReasonGrouping::NextHop,
+                    b"cause" => ReasonGrouping::Cause,
                     _ => return Err(args::usage("--by takes domain, next-hop or cause")),
                 });
             }
@@ -123,10 +123,10 @@ fn counted(asked: Asked) -> Result<ExitCode> {
     {
         options.set("exclude", queue.name().as_bytes())?;
     }
-    let tables = Wanted {
+    let tables = TableSet {
         reasons: true,
         causes: true,
-        ..Wanted::default()
+        ..TableSet::default()
     };
     let snapshot = rights::raised(|| options.scan(Purpose::Check(tables)))?;
     let reasons = snapshot.reasons_by_next_hop(queues);

@@ -8,7 +8,7 @@ use queuewatch::options::{Options, Takes};
 use queuewatch::postfix::queue_id;
 use queuewatch::render::show::{json, text};
 use queuewatch::rights;
-use queuewatch::show::{Request, tell};
+use queuewatch::show::{ShowRequest, tell};
 
 use crate::anonymize;
 use crate::args::{self, Flag, Word};
@@ -50,7 +50,7 @@ pub(crate) fn flags() -> Vec<Flag> {
 
 pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     let mut options = Options::default();
-    let mut request = Request::default();
+    let mut request = ShowRequest::default();
     let mut as_json = false;
     let mut queue_ids = Vec::new();
     let mut anonymize = anonymize::Asked::default();

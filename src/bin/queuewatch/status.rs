@@ -8,7 +8,7 @@ use queuewatch::files::atomic;
 use queuewatch::options::{Options, Purpose, Takes};
 use queuewatch::render::{json, openmetrics, status};
 use queuewatch::rights;
-use queuewatch::snapshot::Wanted;
+use queuewatch::snapshot::TableSet;
 
 use crate::args::{self, Flag, Word};
 use crate::{WHICH, of_library, print, tell_unread_of};
@@ -73,9 +73,9 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         }
     }
     let tables = match format {
-        Format::Json => Wanted::DOCUMENT,
-        Format::OpenMetrics => Wanted::METRICS,
-        Format::Text => Wanted::default(),
+        Format::Json => TableSet::DOCUMENT,
+        Format::OpenMetrics => TableSet::METRICS,
+        Format::Text => TableSet::default(),
     };
     let judged = rights::raised(|| {
         let snapshot = options.scan(Purpose::Check(tables))?;

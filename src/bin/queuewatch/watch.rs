@@ -16,7 +16,7 @@ use queuewatch::render::{openmetrics, plugin, watch as render};
 use queuewatch::rights;
 use queuewatch::rules::{State, Verdict};
 use queuewatch::snapshot::named_domains::NamedDomains;
-use queuewatch::snapshot::{Snapshot, Wanted};
+use queuewatch::snapshot::{Snapshot, TableSet};
 use queuewatch::watch::{HoldDown, RESCAN, TICK, Watch};
 
 use crate::args::{self, Flag, Word};
@@ -188,8 +188,8 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
 /// Watches until the process is ended or the reader of standard output has gone.
 fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<ExitCode> {
     let tables = match outputs.openmetrics {
-        Some(_) => Wanted::LIVE_METRICS,
-        None => Wanted::default(),
+        Some(_) => TableSet::LIVE_METRICS,
+        None => TableSet::default(),
     };
     let mut watch = rights::raised(|| Watch::open(options, Purpose::Check(tables)))?;
     let supervisor = Supervisor::from_environment();

@@ -24,7 +24,7 @@ use crate::postfix::queue::{Queue, QueueSet};
 use crate::rules::{State, Verdict};
 use crate::scan::MessageRow;
 use crate::snapshot::ages::{self, Ages};
-use crate::snapshot::reasons::By;
+use crate::snapshot::reasons::ReasonGrouping;
 use crate::snapshot::sample::CausesKnown;
 use crate::snapshot::{InstanceSnapshot, RETRY_EDGES, Snapshot, Tally, origins};
 use crate::sys;
@@ -343,7 +343,7 @@ fn causes(snapshot: &Snapshot) -> String {
     out.push_str(&html::list(&sampled));
     let mut reasons = snapshot
         .reasons_by_next_hop(QueueSet::TOTAL)
-        .by(Some(By::NextHop));
+        .by(Some(ReasonGrouping::NextHop));
     let rest = reasons.cut(ROWS);
     let rows: Vec<Vec<Cell>> = reasons
         .rows

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use queuewatch::options::{Options, Purpose};
 use queuewatch::postfix::queue::Queue;
-use queuewatch::snapshot::{InstanceSnapshot, Snapshot, Wanted};
+use queuewatch::snapshot::{InstanceSnapshot, Snapshot, TableSet};
 use queuewatch::watch::Watch;
 
 use crate::process::Line;
@@ -30,7 +30,7 @@ const SESSIONS: &str = "10";
 /// The purposes: what `queuewatch watch` reads by default, and all that there is.
 fn purposes() -> [(&'static str, Purpose); 2] {
     [
-        ("default rules", Purpose::Check(Wanted::default())),
+        ("default rules", Purpose::Check(TableSet::default())),
         ("all tables and reasons", Purpose::Everything),
     ]
 }

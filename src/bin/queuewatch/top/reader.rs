@@ -19,7 +19,7 @@ use queuewatch::render::show::text;
 use queuewatch::rights;
 use queuewatch::scan::MessageRow;
 use queuewatch::show::{self, tell};
-use queuewatch::snapshot::Wanted;
+use queuewatch::snapshot::TableSet;
 use queuewatch::sys;
 use queuewatch::watch::{RESCAN, TICK, Watch};
 
@@ -30,13 +30,13 @@ use super::sight::{Sums, Tables};
 use super::terminal::Bell;
 
 /// The tables that the screen shows.
-pub(super) const TABLES: Wanted = Wanted {
+pub(super) const TABLES: TableSet = TableSet {
     domains: true,
     origins: true,
     arrivals: true,
     reasons: true,
     causes: true,
-    ..Wanted::NONE
+    ..TableSet::NONE
 };
 /// The most messages of a list.
 pub(super) const MOST: u64 = 1000;
@@ -210,10 +210,10 @@ pub(super) fn messages(options: &Options, filter: &Filter, sort: Sort) -> Result
 pub(super) fn story(options: &Options, queue_id: &[u8]) -> Result<Vec<String>> {
     let instances = options.instances()?;
     let several = instances.len() > 1;
-    let request = show::Request {
+    let request = show::ShowRequest {
         now: options.now(),
         deadline: options.deadline(),
-        ..show::Request::default()
+        ..show::ShowRequest::default()
     };
     let stories = tell(instances, &[queue_id.to_vec()], &request)?;
     let screens: Vec<String> = stories
