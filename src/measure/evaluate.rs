@@ -3,11 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
-use super::{Argument, Kind, Measure, Subject};
+use super::host::{free_share, least, qmgr_running, running, shown_name};
+use super::names::{from_sender, most, top, top_origin};
+use super::{Argument, Figure, Kind, Measure, Quality, Subject};
 use crate::cause::Cause;
 use crate::clock::Age;
 use crate::escape;
-use crate::instance::{Master, QueueManager};
 use crate::listing::pick::is_domain;
 use crate::postfix::address;
 use crate::postfix::delay_reason::has_code;
@@ -24,73 +25,6 @@ use crate::snapshot::{
 };
 use crate::snapshot::{Reason, Sample};
 use crate::spelling::option;
-use crate::sys::Disk;
-
-/// How reliable a figure is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Quality {
-    /// The figure is exact.
-    Exact,
-    /// The figure is a lower bound.
-    AtLeast,
-    /// The figure is not known.
-    Unknown,
-}
-
-/// The value of a measure.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Figure {
-    /// In the measure's unit; 0 if it is unknown.
-    pub value: f64,
-    /// How reliable the value is.
-    pub quality: Quality,
-    /// The name that it is about (such as the top domain), or why it is unknown. Safe to print.
-    pub detail: Option<String>,
-    /// The damaged file because of which it is not exact, and the damage. Safe to print.
-    pub damaged: Option<String>,
-    /// Unknown only because there is no previous check. This is not a problem: the next check has the
-    /// figure.
-    pub pending: bool,
-    /// Taken from a sample of the delay reasons. A sample is not a gap.
-    pub sampled: bool,
-}
-
-impl Figure {
-    fn exact(value: f64) -> Self {
-        Figure {
-            value,
-            quality: Quality::Exact,
-            detail: None,
-            damaged: None,
-            pending: false,
-            sampled: false,
-        }
-    }
-
-    fn unknown(why: impl Into<String>) -> Self {
-        Figure {
-            value: 0.0,
-            quality: Quality::Unknown,
-            detail: Some(why.into()),
-            damaged: None,
-            pending: false,
-            sampled: false,
-        }
-    }
-
-    /// Unknown, and nothing is wrong with that.
-    pub(crate) fn untold(why: &str) -> Self {
-        Figure {
-            pending: true,
-            ..Figure::unknown(why)
-        }
-    }
-
-    /// The value, if it is exact.
-    pub fn known(&self) -> Option<f64> {
-        (self.quality == Quality::Exact).then_some(self.value)
-    }
-}
 
 impl Measure {
     /// Evaluates this measure on `snapshot`.
@@ -314,7 +248,7 @@ impl Measure {
     fn by_origin(&self, tables: &[&QueueTables]) -> Figure {
         let complete = tables.iter().all(|table| table.origins.is_complete());
         let each = || tables.iter().copied();
-        let sum = |of: &dyn Fn(&QueueTables) -> u64| bounded(each().map(of).sum(), complete);
+        let sum = |of: &dyn Fn(&QueueTables) -> u64| Figure::count(each().map(of).sum(), complete);
         match self.kind {
             Kind::Login => sum(&|table| origins::of_login(table, self.name().as_bytes())),
             Kind::Client => {
@@ -367,7 +301,7 @@ impl Measure {
                     names.extend(old.map(|(name, _)| name));
                 }
                 let complete = tables().all(|table| table.oldest.is_complete());
-                bounded(names.len() as u64, complete)
+                Figure::count(names.len() as u64, complete)
             }
             Kind::Overdue => sum(|tally| tally.overdue),
             Kind::Unreadable => sum(|tally| tally.unreadable),
@@ -396,12 +330,12 @@ impl Measure {
             Kind::Older => {
                 let before = now.saturating_sub(self.seconds());
                 let count = tables().map(|table| table.arrivals.before(before)).sum();
-                bounded(count, tables().all(|table| table.arrivals.others == 0))
+                Figure::count(count, tables().all(|table| table.arrivals.others == 0))
             }
             Kind::Expiring => {
                 let before = now.saturating_add(self.seconds()).saturating_add(1);
                 let count = tables().map(|table| table.expiries.before(before)).sum();
-                bounded(count, tables().all(|table| table.expiries.others == 0))
+                Figure::count(count, tables().all(|table| table.expiries.others == 0))
             }
             Kind::TopDomain => top(tables().map(|table| &table.domains)),
             Kind::TopSender => top(tables().map(|table| &table.senders)),
@@ -423,11 +357,11 @@ impl Measure {
                     same.map(|(_, count)| count.total()).sum()
                 };
                 let count = tables().map(of).sum();
-                bounded(count, tables().all(|table| table.domains.is_complete()))
+                Figure::count(count, tables().all(|table| table.domains.is_complete()))
             }
             Kind::Sender => {
                 let count = tables().map(|table| from_sender(table, self.name())).sum();
-                bounded(count, tables().all(|table| table.senders.is_complete()))
+                Figure::count(count, tables().all(|table| table.senders.is_complete()))
             }
             Kind::TopLogin | Kind::Login | Kind::TopClient | Kind::Client => {
                 self.by_origin(&tables().collect::<Vec<_>>())
@@ -442,7 +376,7 @@ impl Measure {
                     codes.map(|(_, count)| count).sum()
                 };
                 let count = tables().map(of_table).sum();
-                bounded(count, tables().all(|table| table.codes.is_complete()))
+                Figure::count(count, tables().all(|table| table.codes.is_complete()))
             }
             // Needs two snapshots: see `growth`.
             Kind::Growth => Figure::unknown("it needs an earlier check"),
@@ -538,79 +472,6 @@ fn growth(snapshot: &Snapshot, instances: &[&InstanceSnapshot], queues: QueueSet
     }
 }
 
-fn shown_name(taken: &InstanceSnapshot) -> String {
-    escape::printable(taken.instance.name.as_bytes(), 64)
-}
-
-fn bounded(count: u64, complete: bool) -> Figure {
-    Figure {
-        quality: match complete {
-            true => Quality::Exact,
-            false => Quality::AtLeast,
-        },
-        ..Figure::exact(count as f64)
-    }
-}
-
-/// The number of messages from a sender address, or from all addresses of a domain.
-fn from_sender(table: &QueueTables, name: &str) -> u64 {
-    if name.contains('@') {
-        let folded = name.to_ascii_lowercase();
-        return table.senders.get(folded.as_bytes()).copied().unwrap_or(0);
-    }
-    let (mut folded, mut domain) = (Vec::new(), Vec::new());
-    address::destination_domain(name.as_bytes(), &mut folded);
-    table
-        .senders
-        .iter()
-        .filter(|(sender, _)| {
-            address::destination_domain(sender, &mut domain);
-            is_domain(&folded, &domain)
-        })
-        .map(|(_, count)| count)
-        .sum()
-}
-
-/// The most frequent name over several tables, and its count.
-fn top<'a, C: Count + 'a>(tables: impl Iterator<Item = &'a Names<C>>) -> Figure {
-    let mut sums: HashMap<&[u8], u64> = HashMap::new();
-    let mut complete = true;
-    for table in tables {
-        complete &= table.is_complete();
-        for (name, count) in table.iter() {
-            *sums.entry(name).or_default() += count.total();
-        }
-    }
-    let best = sums
-        .into_iter()
-        .max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(a.0)));
-    let mut figure = bounded(best.map_or(0, |(_, count)| count), complete);
-    figure.detail =
-        best.map(|(name, _)| escape::domain::printable_address(name, escape::MAX_SHOWN));
-    figure
-}
-
-/// The login or client that has most, and its count.
-fn top_origin(sums: &HashMap<&[u8], u64>, complete: bool) -> Figure {
-    let best = sums
-        .iter()
-        .max_by(|a, b| a.1.cmp(b.1).then_with(|| b.0.cmp(a.0)));
-    let mut figure = bounded(best.map_or(0, |(_, count)| *count), complete);
-    figure.detail = best.map(|(name, _)| escape::printable(name, escape::MAX_SHOWN));
-    figure
-}
-
-/// The name that has most, and its count.
-fn most(sums: HashMap<&[u8], u64>) -> Figure {
-    let best = sums
-        .into_iter()
-        .max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(a.0)));
-    Figure {
-        detail: best.map(|(name, _)| escape::printable(name, escape::MAX_SHOWN)),
-        ..Figure::exact(best.map_or(0.0, |(_, count)| count as f64))
-    }
-}
-
 fn fill(instances: &[&InstanceSnapshot]) -> Figure {
     let share = |taken: &&InstanceSnapshot| {
         let limit = taken.instance.settings.qmgr_message_active_limit.max(1);
@@ -618,93 +479,4 @@ fn fill(instances: &[&InstanceSnapshot]) -> Figure {
     };
     let fullest = instances.iter().map(share).fold(0.0, f64::max);
     Figure::exact((fullest * 10.0).round() / 10.0)
-}
-
-/// The minimum over `instances`, which may be on several file systems.
-fn least(instances: &[&InstanceSnapshot], of: impl Fn(&InstanceSnapshot) -> Option<f64>) -> Figure {
-    let values: Option<Vec<f64>> = instances.iter().map(|taken| of(taken)).collect();
-    match values.and_then(|values| values.into_iter().reduce(f64::min)) {
-        Some(value) => Figure::exact(value),
-        None => Figure::unknown("the file system does not report it"),
-    }
-}
-
-/// The free part of the file system in percent, rounded down to a tenth, so that a rule with a lower
-/// limit never sees too high a value. `None` if the file system reports no size.
-fn free_share(disk: Disk) -> Option<f64> {
-    if disk.size_bytes == 0 {
-        return None;
-    }
-    let share = disk.free_bytes as f64 * 100.0 / disk.size_bytes as f64;
-    Some((share * 10.0).floor() / 10.0)
-}
-
-/// Whether master runs in every instance where it should. For a single instance, or one that a rule
-/// names: whether it runs.
-fn running(instances: &[&InstanceSnapshot]) -> Figure {
-    let mut figure = Figure::exact(1.0);
-    if expected(instances).next().is_none() {
-        return Figure::unknown("no instance is expected to run (multi_instance_enable)");
-    }
-    for taken in expected(instances) {
-        match &taken.master {
-            Master::Running { .. } => {}
-            Master::Stopped => {
-                let name = (instances.len() > 1).then(|| shown_name(taken));
-                let detail = match (name, taken.never_started) {
-                    (Some(name), true) => Some(format!("{name}, which was never started")),
-                    (None, true) => Some("Postfix was never started here".to_owned()),
-                    (name, false) => name,
-                };
-                return Figure {
-                    detail,
-                    ..Figure::exact(0.0)
-                };
-            }
-            Master::Unknown(why) => figure = Figure::unknown(why.clone()),
-        }
-    }
-    figure
-}
-
-/// Whether the queue manager lives in every instance where it should, as [`running`] does for master.
-fn qmgr_running(instances: &[&InstanceSnapshot]) -> Figure {
-    let mut figure = Figure::exact(1.0);
-    if expected(instances).next().is_none() {
-        return Figure::unknown("no instance is expected to run (multi_instance_enable)");
-    }
-    for taken in expected(instances) {
-        let gone = match &taken.qmgr {
-            QueueManager::Running(_) => taken.qmgr_starts.restless(),
-            QueueManager::Gone(why) => Some(why.clone()),
-            QueueManager::Missing(_) => {
-                figure = Figure::unknown("one look did not find it, and a second one decides");
-                None
-            }
-            QueueManager::Unknown(why) => {
-                figure = Figure::unknown(why.clone());
-                None
-            }
-        };
-        if let Some(why) = gone {
-            let detail = match instances.len() {
-                1 => why,
-                _ => format!("{}: {why}", shown_name(taken)),
-            };
-            return Figure {
-                detail: Some(detail),
-                ..Figure::exact(0.0)
-            };
-        }
-    }
-    figure
-}
-
-/// If there are several instances, those that should run.
-fn expected<'s>(
-    instances: &'s [&'s InstanceSnapshot],
-) -> impl Iterator<Item = &'s InstanceSnapshot> {
-    let alone = instances.len() == 1;
-    let expected = move |taken: &&&InstanceSnapshot| alone || taken.instance.expected;
-    instances.iter().filter(expected).copied()
 }

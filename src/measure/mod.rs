@@ -8,6 +8,9 @@
 
 mod catalogue;
 mod evaluate;
+mod figure;
+mod host;
+mod names;
 pub mod quantity;
 mod spelling;
 mod subject;
@@ -15,7 +18,7 @@ mod subject;
 use crate::postfix::queue::QueueSet;
 
 pub use catalogue::{ArgumentKind, CATALOGUE, Kind, Row, rows_of};
-pub use evaluate::{Figure, Quality};
+pub use figure::{Figure, Quality};
 pub use quantity::Unit;
 pub use spelling::status_code;
 pub use subject::Subject;

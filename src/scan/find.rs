@@ -16,11 +16,11 @@ use std::sync::{Arc, OnceLock};
 
 use rustix::io::Errno;
 
-use super::cursor::{MessageRow, RowBuilder};
 use super::directory::Directory;
 use super::expected::{Expected, OwnerFault, owner_fault};
 use super::gap::{Gap, GapKind};
 use super::log_dir::{LogReader, Logs, MAX_LEVELS};
+use super::row::{MessageRow, RowBuilder};
 use super::walker::{self, SerialWalk, Work};
 use super::{Message, Observer, Spool, is_ready};
 use crate::clock::Deadline;

@@ -23,6 +23,7 @@ mod log_entries;
 
 mod queue_file;
 mod redirect;
+mod row;
 pub(crate) mod walker;
 
 use std::ffi::{CStr, CString, OsStr};
@@ -37,7 +38,7 @@ use rustix::io::Errno;
 use crate::threads::pool::Readers;
 use log_dir::Logs;
 
-pub use cursor::{MessageRow, Messages, Reread, Rewrite, RowObserver, RowReceiver};
+pub use cursor::{Messages, Reread, RowObserver, RowReceiver};
 pub(crate) use directory::{Bundle, Directory, Policy};
 pub(crate) use expected::Expected;
 pub use expected::{Misowned, OwnerFault};
@@ -47,6 +48,7 @@ pub(crate) use gap::{fold_gaps, is_repeated};
 pub(crate) use log_entries::LogEntries;
 pub use log_entries::Logged;
 pub(crate) use queue_file::{FileReader, Identities, is_ready};
+pub use row::{MessageRow, Rewrite};
 pub(crate) use walker::Work;
 
 use crate::clock::Deadline;
