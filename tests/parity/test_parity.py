@@ -147,9 +147,11 @@ def answers(
 
 
 def steady(text: str) -> str:
-    """Without what others change meanwhile: the free space of the disk."""
+    """Return the text without the free space of the disk, which other processes change."""
     return re.sub(
-        r"(disk_free_(?:bytes|inodes)(?:=|\{\S+ )|disk\.free_(?:bytes|inodes) is )[0-9.]+( [KMGT]iB)?", r"\1N", text
+        r"(disk_free_(?:bytes|inodes)(?:=|\{\S+ )|disk\.free_(?:bytes|inodes) is )[0-9.]+( [KMGT]iB)?",
+        r"\1N",
+        text,
     )
 
 
