@@ -34,14 +34,14 @@ impl Deadline {
 
     /// The moment halfway between now and this deadline.
     #[must_use]
-    pub fn halfway(self) -> Self {
+    pub(crate) fn halfway(self) -> Self {
         let now = Instant::now();
         Deadline(self.0.map(|at| now + at.saturating_duration_since(now) / 2))
     }
 
     /// Sleeps until `moment`. Returns false if the deadline is earlier or the call is stopped during the sleep; at
     /// once, if that is known before.
-    pub fn sleep_until(self, moment: Instant) -> bool {
+    pub(crate) fn sleep_until(self, moment: Instant) -> bool {
         /// How soon a stopped call ends.
         const SLICE: Duration = Duration::from_millis(20);
         if self.0.is_some_and(|at| at <= moment) {

@@ -94,21 +94,21 @@ impl Error {
 
     /// Adds the path that the failure is about.
     #[must_use]
-    pub fn with_path(mut self, path: &Path) -> Self {
+    pub(crate) fn with_path(mut self, path: &Path) -> Self {
         self.0.path = Some(path.to_owned());
         self
     }
 
     /// Adds the errno.
     #[must_use]
-    pub fn with_errno(mut self, errno: i32) -> Self {
+    pub(crate) fn with_errno(mut self, errno: i32) -> Self {
         self.0.errno = Some(errno);
         self
     }
 
     /// Adds the byte offset in the input, counted from 0.
     #[must_use]
-    pub fn with_offset(mut self, offset: usize) -> Self {
+    pub(crate) fn with_offset(mut self, offset: usize) -> Self {
         self.0.offset = Some(offset);
         self
     }
@@ -148,7 +148,7 @@ impl Error {
     }
 
     /// What failed and why, without the remedy.
-    pub fn statement(&self) -> String {
+    pub(crate) fn statement(&self) -> String {
         match self.0.errno {
             Some(errno) => format!(
                 "{}: {} ({})",

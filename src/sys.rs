@@ -97,13 +97,17 @@ impl Noatime {
     }
 
     /// Opens a queue file for reading.
-    pub fn open_file(&mut self, directory: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, Errno> {
+    pub(crate) fn open_file(
+        &mut self,
+        directory: BorrowedFd<'_>,
+        name: &CStr,
+    ) -> Result<OwnedFd, Errno> {
         self.open(directory, name, OFlags::NOFOLLOW | OFlags::NONBLOCK)
     }
 
     /// Opens a directory for listing. The queue directory itself may be a link to another disk, as
     /// Postfix allows; directories below it may not.
-    pub fn open_directory(
+    pub(crate) fn open_directory(
         &mut self,
         parent: BorrowedFd<'_>,
         name: &CStr,
@@ -120,7 +124,11 @@ impl Noatime {
 
 impl Noatime {
     /// Opens the file at the relative `path` below `directory` without following links.
-    pub fn open_below(&mut self, directory: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd, Errno> {
+    pub(crate) fn open_below(
+        &mut self,
+        directory: BorrowedFd<'_>,
+        path: &CStr,
+    ) -> Result<OwnedFd, Errno> {
         use rustix::fs::{ResolveFlags, openat2};
         let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::BENEATH;
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
@@ -161,7 +169,7 @@ impl Noatime {
 }
 
 /// Opens `path` as the base directory of later calls; needs no permission to list it.
-pub fn open_base(path: &Path) -> Result<OwnedFd, Errno> {
+pub(crate) fn open_base(path: &Path) -> Result<OwnedFd, Errno> {
     rustix::fs::openat(
         CWD,
         path,
@@ -176,12 +184,12 @@ pub fn inode(file: BorrowedFd<'_>) -> Result<Inode, Errno> {
 }
 
 /// The inode of `name`; links are not followed.
-pub fn inode_at(directory: BorrowedFd<'_>, name: &CStr) -> Result<Inode, Errno> {
+pub(crate) fn inode_at(directory: BorrowedFd<'_>, name: &CStr) -> Result<Inode, Errno> {
     rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).map(Inode::from)
 }
 
 /// The inode of `name`, links followed as Postfix follows them.
-pub fn target_inode_at(directory: BorrowedFd<'_>, name: &str) -> Result<Inode, Errno> {
+pub(crate) fn target_inode_at(directory: BorrowedFd<'_>, name: &str) -> Result<Inode, Errno> {
     rustix::fs::statat(directory, name, AtFlags::empty()).map(Inode::from)
 }
 
@@ -210,7 +218,7 @@ impl Identity {
 /// # Errors
 /// The errors of statx(2); `ENOSYS` if the kernel has no such call, `EOVERFLOW` if the time is outside
 /// of 1677 to 2262.
-pub fn identity_at(directory: BorrowedFd<'_>, path: &CStr) -> Result<Identity, Errno> {
+pub(crate) fn identity_at(directory: BorrowedFd<'_>, path: &CStr) -> Result<Identity, Errno> {
     #[cfg(target_os = "linux")]
     {
         use rustix::fs::{StatxFlags, statx};
@@ -235,7 +243,7 @@ pub fn identity_at(directory: BorrowedFd<'_>, path: &CStr) -> Result<Identity, E
 }
 
 /// Whether `name` exists, whatever its type.
-pub fn exists_at(directory: BorrowedFd<'_>, name: &str) -> bool {
+pub(crate) fn exists_at(directory: BorrowedFd<'_>, name: &str) -> bool {
     !matches!(
         rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW),
         Err(Errno::NOENT)
@@ -256,7 +264,7 @@ pub enum EntryKind {
 }
 
 /// The type of `name`; links are not followed.
-pub fn kind_at(directory: BorrowedFd<'_>, name: &CStr) -> Result<EntryKind, Errno> {
+pub(crate) fn kind_at(directory: BorrowedFd<'_>, name: &CStr) -> Result<EntryKind, Errno> {
     let stat = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
     Ok(match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile => EntryKind::File,
@@ -266,7 +274,7 @@ pub fn kind_at(directory: BorrowedFd<'_>, name: &CStr) -> Result<EntryKind, Errn
 }
 
 /// Buffer size for one getdents(2), in bytes: some 2,000 names.
-pub const LISTING_BYTES: usize = 65_536;
+pub(crate) const LISTING_BYTES: usize = 65_536;
 
 /// Reads one buffer of entries of `directory` except `.` and `..`, and passes name and type of each to
 /// `each`. Returns whether there may be more; the next call continues after the last entry.
@@ -329,7 +337,7 @@ pub struct SinceBoot {
 }
 
 /// The time since boot; `None` if /proc has no boot ID.
-pub fn since_boot() -> Option<SinceBoot> {
+pub(crate) fn since_boot() -> Option<SinceBoot> {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     let id = u128::from_str_radix(&id.trim().replace('-', ""), 16).ok()?;
     let uptime = std::fs::read_to_string("/proc/uptime").ok()?;
@@ -338,7 +346,7 @@ pub fn since_boot() -> Option<SinceBoot> {
 }
 
 /// The type of network file system that `path` is on; `None` for a local one.
-pub fn network_file_system(path: &Path) -> Option<&'static str> {
+pub(crate) fn network_file_system(path: &Path) -> Option<&'static str> {
     /// File system type numbers (statfs(2)).
     const NETWORK: [(u64, &str); 7] = [
         (0x6969, "NFS"),
@@ -411,7 +419,7 @@ pub fn local_time(seconds: i64) -> Option<String> {
 /// without privilege, so use it only on threads that the library started. A refusal by the system is
 /// ignored.
 #[allow(unsafe_code)]
-pub fn lower_priority() {
+pub(crate) fn lower_priority() {
     /// From linux/ioprio.h: the target is a thread; the class is in the upper bits.
     const WHO_PROCESS: libc::c_int = 1;
     const IDLE: libc::c_int = 3 << 13;
@@ -424,13 +432,13 @@ pub fn lower_priority() {
 
 /// How often the kernel preempted the calling thread: its involuntary context switches (getrusage(2)). 0
 /// if the system does not count them per thread.
-pub fn preemptions() -> u64 {
+pub(crate) fn preemptions() -> u64 {
     switches().1
 }
 
 /// How often the calling thread blocked on a disk or another thread: its voluntary context switches
 /// (getrusage(2)). 0 if the system does not count them per thread.
-pub fn voluntary_switches() -> u64 {
+pub(crate) fn voluntary_switches() -> u64 {
     switches().0
 }
 
@@ -524,7 +532,7 @@ pub fn next_signal(signals: impl AsFd) -> Option<i32> {
 /// Returns true if this program has rights that its caller does not have: a set-id bit or a file capability
 /// (AT_SECURE in getauxval(3)).
 #[allow(unsafe_code)]
-pub fn at_secure() -> bool {
+pub(crate) fn at_secure() -> bool {
     // SAFETY: getauxval takes an integer and reads what the kernel gave this process at its start.
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }

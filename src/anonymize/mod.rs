@@ -6,7 +6,7 @@
 //! pseudorandom function made for short texts, and its crate needs no other.
 //!
 //! What stays: domains of senders and recipients, queue IDs, times, sizes, status codes, the words of
-//! reasons that name nobody. Loopback addresses and users below [`FIRST_PERSON`] stay, too.
+//! reasons that name nobody. Loopback addresses and users below `FIRST_PERSON` stay, too.
 
 mod key;
 mod reason;
@@ -27,7 +27,7 @@ use key::Key;
 use reason::{Names, SHORTEST_NAME};
 
 /// The first number of users who are persons; those below are services (Debian Policy, 9.2.2).
-pub const FIRST_PERSON: u32 = 1000;
+pub(crate) const FIRST_PERSON: u32 = 1000;
 
 /// Headers whose names say nothing about a site.
 const HEADERS: [&str; 33] = [

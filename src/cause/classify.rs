@@ -33,7 +33,7 @@ pub struct Judgement<'a> {
 
 impl Judgement<'_> {
     /// Returns true if a host elsewhere answered: the way out of this host works.
-    pub fn is_answered_from_outside(&self) -> bool {
+    pub(crate) fn is_answered_from_outside(&self) -> bool {
         self.said == Said::Reply
             && matches!(self.next_hop, Some(NextHop::Peer(peer)) if !peer.is_local())
     }
@@ -73,7 +73,7 @@ impl Classifier {
 
     /// The same with another table of the user.
     #[must_use]
-    pub fn with_user(&self, user: UserTable) -> Classifier {
+    pub(crate) fn with_user(&self, user: UserTable) -> Classifier {
         Classifier {
             next_hops: self.next_hops.clone(),
             user,

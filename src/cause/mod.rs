@@ -189,7 +189,7 @@ impl Cause {
     }
 
     /// Returns true if the cause becomes ours when many unrelated destinations have it.
-    pub const fn is_ours_when_spread(self) -> bool {
+    pub(crate) const fn is_ours_when_spread(self) -> bool {
         matches!(self, Cause::Dns | Cause::Network | Cause::Unreachable)
     }
 

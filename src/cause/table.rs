@@ -2,8 +2,8 @@
 //!
 //! It is read from the top; the first row that fits decides. A row fits when the speaker is the one of its
 //! section, the enhanced status code is or begins with the row's code (an empty one fits all), and the
-//! text holds the row's words in any case. Where none fits, [`LATER`] and [`VAGUE`] are asked for a reply
-//! whose code says little, then [`BY_CODE`]. Each row has the source of its text: a file of Postfix's
+//! text holds the row's words in any case. Where none fits, `LATER` and `VAGUE` are asked for a reply
+//! whose code says little, then `BY_CODE`. Each row has the source of its text: a file of Postfix's
 //! sources, an RFC, or who replies so.
 
 // A row per line reads as a table only with bare names.
@@ -28,7 +28,7 @@ pub struct Row {
 
 impl Row {
     /// Its phrases, any of which fits.
-    pub fn phrases(&self) -> impl Iterator<Item = &'static str> + use<> {
+    pub(crate) fn phrases(&self) -> impl Iterator<Item = &'static str> + use<> {
         self.words.split(" | ")
     }
 }
@@ -89,7 +89,7 @@ const fn by(said: Said, code: &'static str, cause: Cause, source: &'static str) 
 
 /// The table of words. Phrases of one row are separated by ` | `. It is data, so rustfmt leaves it alone.
 #[rustfmt::skip]
-pub const BY_WORDS: &[Row] = &[
+pub(crate) const BY_WORDS: &[Row] = &[
     // Postfix about space: every agent ends with the system's error text (ENOSPC).
     postfix("no space left on device", Storage, "errno ENOSPC, mail_copy.c"),
     postfix("queue file write error", Storage, "cleanup_strerror.c"),
@@ -419,7 +419,7 @@ pub const BY_WORDS: &[Row] = &[
 /// enhanced status code is absent, says nothing (`4.0.0`) or names a policy (`4.7.0`, `4.7.1`). `code` is
 /// the reply code here: 421 ends a session and 452 is about space, so they speak of the server.
 #[rustfmt::skip]
-pub const LATER: &[Row] = &[
+pub(crate) const LATER: &[Row] = &[
     coded("450", "try again | try later | retry later | please retry | come back | deferred", Greylisted, "policy services"),
     coded("451", "try again | try later | retry later | please retry | come back | deferred", Greylisted, "rspamd, milters, Barracuda"),
 ];
@@ -427,7 +427,7 @@ pub const LATER: &[Row] = &[
 /// Words that many texts have, asked for where the enhanced status code is absent or says nothing
 /// (`4.0.0`). `code` is the beginning of the reply code here.
 #[rustfmt::skip]
-pub const VAGUE: &[Row] = &[
+pub(crate) const VAGUE: &[Row] = &[
     coded("4", " is full", Mailbox, "several servers: the mailbox of ADDRESS is full"),
     coded("4", "connection refused | connect to | timed out", Busy, "a server about another one behind it"),
     coded("", "recipient address rejected", Recipient, "Postfix smtpd, policy services"),
@@ -440,7 +440,7 @@ pub const VAGUE: &[Row] = &[
 /// The table of codes, asked when no words decide. The names are those of the registry of enhanced status
 /// codes (RFC 3463, RFC 5248), where a row names no other source.
 #[rustfmt::skip]
-pub const BY_CODE: &[CodeRow] = &[
+pub(crate) const BY_CODE: &[CodeRow] = &[
     by(Said::Reply, "4.1.7", Blocked, "bad sender's mailbox address syntax"),
     by(Said::Reply, "4.1.8", Blocked, "bad sender's system address"),
     by(Said::Reply, "4.1.10", Recipient, "recipient address has null MX"),

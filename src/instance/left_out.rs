@@ -20,12 +20,12 @@ pub struct LeftOut {
 
 impl LeftOut {
     /// Leaves out recipients of the destination domain `name`.
-    pub fn add_domain(&mut self, name: &[u8]) {
+    pub(crate) fn add_domain(&mut self, name: &[u8]) {
         self.domains.push(folded_domain(name));
     }
 
     /// Leaves out the mail of `name`: an address, a domain, or `<>` for the null sender.
-    pub fn add_sender(&mut self, name: &[u8]) {
+    pub(crate) fn add_sender(&mut self, name: &[u8]) {
         let mut folded = Vec::new();
         match name {
             b"<>" => self.senders.push(folded),
@@ -44,12 +44,12 @@ impl LeftOut {
     }
 
     /// Returns true if domains are left out.
-    pub fn has_domains(&self) -> bool {
+    pub(crate) fn has_domains(&self) -> bool {
         !self.domains.is_empty()
     }
 
     /// Returns true if senders are left out.
-    pub fn has_senders(&self) -> bool {
+    pub(crate) fn has_senders(&self) -> bool {
         !self.senders.is_empty() || !self.sender_domains.is_empty()
     }
 

@@ -35,22 +35,22 @@ use crate::spelling::option;
 pub use left_out::LeftOut;
 pub use master::Master;
 pub use master::master;
-pub use qmgr::{APART, Missing, Process, QueueManager, Starts};
+pub use qmgr::{Missing, Process, QueueManager, Starts};
 pub use settings::Settings;
 pub(crate) use users::{local_group, local_user, numeric_field};
 
 /// Postfix's compiled-in configuration directory (mail_params.h). FreeBSD's ports and NixOS use another
 /// one: set `MAIL_CONFIG` or give the directory.
-pub const DEFAULT_CONFIG_DIRECTORY: &str = "/etc/postfix";
+pub(crate) const DEFAULT_CONFIG_DIRECTORY: &str = "/etc/postfix";
 /// The name of an instance without `multi_instance_name`.
-pub const DEFAULT_NAME: &str = "postfix";
+pub(crate) const DEFAULT_NAME: &str = "postfix";
 /// The maximum number of instances in `multi_instance_directories`. Each costs one read of main.cf.
 pub const MAX_INSTANCES: usize = 1_000;
 
 /// One Postfix instance: a configuration directory, a spool, and the settings that influence figures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Instance {
-    /// `multi_instance_name`, or [`DEFAULT_NAME`] when that is empty. Invalid UTF-8 is shown as `?`.
+    /// `multi_instance_name`, or `DEFAULT_NAME` when that is empty. Invalid UTF-8 is shown as `?`.
     pub name: String,
     /// The directory of its main.cf, absolute; `None` if only a spool was given.
     pub config_directory: Option<PathBuf>,
@@ -74,7 +74,7 @@ pub struct Instance {
 /// Which instances to use (contract.md, "Which spool").
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
-    /// The default instance: `MAIL_CONFIG`, else [`DEFAULT_CONFIG_DIRECTORY`].
+    /// The default instance: `MAIL_CONFIG`, else `DEFAULT_CONFIG_DIRECTORY`.
     Default,
     /// The instance with this configuration directory; relative to the working directory.
     ConfigDirectory(PathBuf),

@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::escape;
 
 /// The least time between the two looks that prove it gone.
-pub const APART: Duration = Duration::from_secs(1);
+pub(crate) const APART: Duration = Duration::from_secs(1);
 /// Starts within this many seconds belong to one restless queue manager.
 const RESTLESS_SPAN: f64 = 600.0;
 /// The names of the queue manager's program: nqmgr is one of Postfix 1.1, oqmgr the older algorithm
@@ -74,7 +74,7 @@ impl Missing {
     }
 
     /// Whether both looks were at the same process of master.
-    pub fn is_of_same_master(&self, other: &Missing) -> bool {
+    pub(crate) fn is_of_same_master(&self, other: &Missing) -> bool {
         self.master == other.master
     }
 }
@@ -292,7 +292,7 @@ impl Starts {
     const RESTLESS: usize = 3;
 
     /// The starts that [`Starts::pairs`] gave.
-    pub fn from_pairs(pairs: impl Iterator<Item = (f64, u64)>) -> Starts {
+    pub(crate) fn from_pairs(pairs: impl Iterator<Item = (f64, u64)>) -> Starts {
         let starts = pairs.map(|(seen, started)| Start { seen, started });
         Starts(starts.take(Self::RESTLESS).collect())
     }

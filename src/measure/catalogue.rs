@@ -208,7 +208,7 @@ pub(super) fn find(subject: Subject, name: &str) -> Option<&'static Row> {
 }
 
 /// The rows of a subject.
-pub fn rows_of(subject: Subject) -> impl Iterator<Item = &'static Row> {
+pub(crate) fn rows_of(subject: Subject) -> impl Iterator<Item = &'static Row> {
     CATALOGUE.iter().filter(move |row| {
         let (owner, _) = row.spelling.split_once('.').unwrap_or_default();
         owner == subject.name()

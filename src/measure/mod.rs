@@ -17,10 +17,10 @@ mod subject;
 
 use crate::postfix::queue::QueueSet;
 
-pub use catalogue::{ArgumentKind, CATALOGUE, Kind, Row, rows_of};
+pub use catalogue::{ArgumentKind, CATALOGUE, Kind, Row};
 pub use figure::{Figure, Quality};
 pub use quantity::Unit;
-pub use spelling::status_code;
+pub(crate) use spelling::status_code;
 pub use subject::Subject;
 
 /// The argument of a measure.

@@ -141,7 +141,7 @@ impl fmt::Display for Measure {
 ///
 /// # Errors
 /// Of kind `Syntax` for any other text.
-pub fn status_code(text: &str) -> Result<String> {
+pub(crate) fn status_code(text: &str) -> Result<String> {
     let parts: Vec<&str> = text.split('.').collect();
     let digits =
         |part: &&str| (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());

@@ -25,7 +25,7 @@ pub enum Subject {
 
 impl Subject {
     /// The deferred queue, which has additional measures.
-    pub const DEFERRED: Subject = Subject::Queue(Queue::Deferred);
+    pub(crate) const DEFERRED: Subject = Subject::Queue(Queue::Deferred);
 
     /// The queues that it includes.
     pub fn queues(self) -> QueueSet {

@@ -12,10 +12,10 @@ use super::record::decimal;
 use crate::source::Source;
 
 /// The address of an entry that has none.
-pub const NO_ADDRESS: &[u8] = b"(recipient address unavailable)";
+pub(crate) const NO_ADDRESS: &[u8] = b"(recipient address unavailable)";
 /// The longest line that is held, in bytes. The rest of a longer line is skipped. Postfix writes replies of
 /// servers and cuts them near 2 kB.
-pub const MAX_LINE: usize = 1 << 20;
+pub(crate) const MAX_LINE: usize = 1 << 20;
 /// The size of the first read of a log, in bytes. Most logs hold a few recipients.
 const FIRST_READ: usize = 4096;
 /// The size of further reads, in bytes.
@@ -48,7 +48,7 @@ impl Entry {
     }
 
     /// Returns the length of all its texts, in bytes.
-    pub fn text_bytes(&self) -> usize {
+    pub(crate) fn text_bytes(&self) -> usize {
         let texts = [&self.address, &self.original, &self.status, &self.reason];
         texts.into_iter().map(Vec::len).sum()
     }

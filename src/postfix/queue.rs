@@ -85,7 +85,7 @@ impl QueueSet {
     /// No queue.
     pub const NONE: QueueSet = QueueSet(0);
     /// maildrop, incoming, active and deferred: mail that Postfix moves by itself.
-    pub const BACKLOG: QueueSet = QueueSet::NONE
+    pub(crate) const BACKLOG: QueueSet = QueueSet::NONE
         .with(Queue::Maildrop)
         .with(Queue::Incoming)
         .with(Queue::Active)

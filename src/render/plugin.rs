@@ -15,9 +15,9 @@ use crate::snapshot::{InstanceSnapshot, Snapshot, Traffic};
 use crate::spelling::option;
 
 /// Maximum bytes of first line and performance data with one instance: the limit of NRPE 2.
-pub const MAX_FIRST: usize = 999;
+pub(crate) const MAX_FIRST: usize = 999;
 /// Maximum bytes of the whole output: Nagios Core keeps 8192.
-pub const MAX_ALL: usize = 6999;
+pub(crate) const MAX_ALL: usize = 6999;
 /// Bytes of text that are kept before the performance data, however long the latter is.
 const MAX_TEXT: usize = 420;
 /// Rows of the age by domain table, and of other lists in long output.
@@ -50,7 +50,11 @@ pub fn service_output(snapshot: &Snapshot, verdict: &Verdict) -> String {
 }
 
 /// The performance data of [`output`]: complete items, as many as its limits allow.
-pub fn performance_data(snapshot: &Snapshot, verdict: &Verdict, counts_only: bool) -> String {
+pub(crate) fn performance_data(
+    snapshot: &Snapshot,
+    verdict: &Verdict,
+    counts_only: bool,
+) -> String {
     kept_performance_data(snapshot, verdict, counts_only).0
 }
 

@@ -16,7 +16,7 @@ use crate::snapshot::baseline::SCHEMA;
 use crate::watch::{About, Event};
 
 /// Maximum bytes of one passive result: a pipe accepts this much atomically (pipe(7), PIPE_BUF).
-pub const MAX_PASSIVE: usize = 4096;
+pub(crate) const MAX_PASSIVE: usize = 4096;
 
 /// An event in one line, without its time.
 pub fn event_line(event: &Event) -> String {

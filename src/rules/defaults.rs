@@ -81,7 +81,7 @@ const fn default(
 
 /// All defaults, in the order of the guide.
 #[rustfmt::skip]
-pub const DEFAULTS: &[Default] = &[
+pub(crate) const DEFAULTS: &[Default] = &[
     critical("deferred.cause(filter)=0", "all mail passes the content filter or the LMTP server, and no destination can be the cause"),
     critical("deferred.cause(configuration)=0", "a transport that master.cf does not have keeps all of its mail, and only we can end that"),
     critical("deferred.cause(storage)=0", "mail cannot be written on this host"),

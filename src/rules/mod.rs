@@ -6,9 +6,10 @@ mod rule;
 mod state;
 mod verdict;
 
+pub(crate) use defaults::DEFAULTS;
 pub(crate) use defaults::figure;
-pub use defaults::{Condition, DEFAULTS, Default, defaults};
+pub use defaults::{Condition, Default, defaults};
 pub use range::Range;
-pub use rule::{Joined, Level, MAX_JOINED, Rule};
+pub use rule::{Joined, Level, Rule};
 pub use state::State;
 pub use verdict::{Finding, Verdict};

@@ -64,7 +64,7 @@ pub struct Joined {
 }
 
 /// The most parts of a joined rule.
-pub const MAX_JOINED: usize = 8;
+pub(crate) const MAX_JOINED: usize = 8;
 
 impl Rule {
     /// Whether it judges delay reasons: a cause, or what remains without some causes.

@@ -33,7 +33,7 @@ impl State {
     }
 
     /// The state with this exit code.
-    pub fn from_code(code: i64) -> Option<State> {
+    pub(crate) fn from_code(code: i64) -> Option<State> {
         [State::Ok, State::Warning, State::Critical, State::Unknown]
             .into_iter()
             .find(|state| i64::from(state.code()) == code)

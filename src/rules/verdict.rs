@@ -128,7 +128,7 @@ impl Verdict {
 
     /// The state of the instance `taken` of `snapshot`: what the rules would find if it were the only
     /// instance.
-    pub fn state_of(&self, snapshot: &Snapshot, taken: &InstanceSnapshot) -> State {
+    pub(crate) fn state_of(&self, snapshot: &Snapshot, taken: &InstanceSnapshot) -> State {
         let name = &taken.instance.name;
         let start = match taken.is_counted() {
             true => State::Ok,

@@ -51,7 +51,7 @@ impl Messages {
 
     /// Also reads the headers of the messages in `wanted`.
     #[must_use]
-    pub fn with_headers(mut self, wanted: Headers) -> Self {
+    pub(crate) fn with_headers(mut self, wanted: Headers) -> Self {
         self.builder.wants_headers = wanted;
         self
     }
@@ -62,7 +62,7 @@ impl Messages {
     }
 
     /// Moves to the next message, which [`Messages::row`] then returns. Returns false after the last.
-    pub fn advance(&mut self) -> bool {
+    pub(crate) fn advance(&mut self) -> bool {
         loop {
             if let Some((directory, bundle, at)) = &mut self.bundle {
                 if let Some(name) = bundle.name(*at) {
@@ -140,7 +140,7 @@ impl<T: RowReceiver> RowObserver<T> {
 
     /// Reads the headers and origins that `plan` includes.
     #[must_use]
-    pub fn with_plan(mut self, plan: &Plan) -> Self {
+    pub(crate) fn with_plan(mut self, plan: &Plan) -> Self {
         self.builder.wants_headers = plan.headers;
         self.builder.skips_origin = !plan.origins;
         self

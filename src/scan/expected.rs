@@ -92,7 +92,7 @@ pub struct Misowned {
 
 impl Misowned {
     /// The remedy.
-    pub const REMEDY: &str = "find what changed it, then run postfix set-permissions and postfix check; of a file, give it \
+    pub(crate) const REMEDY: &str = "find what changed it, then run postfix set-permissions and postfix check; of a file, give it \
          back to the mail owner (chown)";
 }
 

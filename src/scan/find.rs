@@ -46,7 +46,7 @@ const LIFE: [Queue; 6] = [
     Queue::Corrupt,
 ];
 /// Records beside the recipients that are waiting which are held of one message; the rest are counted.
-pub const MAX_OTHERS: usize = 10_000;
+pub(crate) const MAX_OTHERS: usize = 10_000;
 /// Bytes that those may have.
 const MAX_OTHER_BYTES: usize = 1 << 20;
 
@@ -74,7 +74,7 @@ pub struct FoundMessage {
     pub misplaced: bool,
     /// Why its owner stops Postfix, if it does.
     pub fault: Option<OwnerFault>,
-    /// The first [`MAX_OTHERS`] other records of its envelope.
+    /// The first `MAX_OTHERS` other records of its envelope.
     pub others: Vec<Other>,
     /// The address that a REDIRECT action sends it to.
     pub redirect: Option<Vec<u8>>,

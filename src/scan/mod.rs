@@ -42,7 +42,8 @@ pub use cursor::{Messages, Reread, RowObserver, RowReceiver};
 pub(crate) use directory::{Bundle, Directory, Policy};
 pub(crate) use expected::Expected;
 pub use expected::{Misowned, OwnerFault};
-pub use find::{Finder, FoundMessage, MAX_OTHERS, Other};
+pub(crate) use find::MAX_OTHERS;
+pub use find::{Finder, FoundMessage, Other};
 pub use gap::{Gap, GapKind};
 pub(crate) use gap::{fold_gaps, is_repeated};
 pub(crate) use log_entries::LogEntries;
@@ -125,7 +126,7 @@ impl Plan {
     }
 
     /// Reads `queue` at least as deep as `depth`.
-    pub fn deepen(&mut self, queue: Queue, depth: Depth) {
+    pub(crate) fn deepen(&mut self, queue: Queue, depth: Depth) {
         let old = &mut self.depths[queue.index()];
         *old = Some(old.map_or(depth, |old| old.max(depth)));
     }

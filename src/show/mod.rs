@@ -26,7 +26,7 @@ pub use fate::{Fate, Next};
 pub use recipients::{Recipient, State, Tried};
 
 /// The headers that are shown unless the request has `all_headers`.
-pub const HEADERS: [&str; 8] = [
+pub(crate) const HEADERS: [&str; 8] = [
     "From",
     "To",
     "Subject",
@@ -40,7 +40,7 @@ pub const HEADERS: [&str; 8] = [
 /// What to tell of a message.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ShowRequest {
-    /// All headers, not only [`HEADERS`].
+    /// All headers, not only `HEADERS`.
     pub all_headers: bool,
     /// Bytes of its text.
     pub body: Option<usize>,
@@ -206,7 +206,7 @@ impl Story {
     }
 
     /// Whether its mode has bits that Postfix takes for a command, or that nobody but an administrator sets.
-    pub fn is_altered(&self) -> bool {
+    pub(crate) fn is_altered(&self) -> bool {
         self.queue != Queue::Maildrop && self.inode.mode & 0o077 != 0
     }
 

@@ -119,14 +119,14 @@ impl Earlier {
     }
 
     /// Returns true if it has one of the spools of `snapshot`.
-    pub fn knows_any(&self, snapshot: &Snapshot) -> bool {
+    pub(crate) fn knows_any(&self, snapshot: &Snapshot) -> bool {
         let mut known = snapshot.instances.iter();
         known.any(|taken| self.spool(taken).is_some())
     }
 
     /// Returns true if it has the spools of `snapshot` and is too recent for a rate. A check then keeps the
     /// stored state, so that it becomes old enough.
-    pub fn is_too_young(&self, snapshot: &Snapshot) -> bool {
+    pub(crate) fn is_too_young(&self, snapshot: &Snapshot) -> bool {
         let mut instances = snapshot.instances.iter();
         instances.all(|taken| self.spool(taken).is_some())
             && self.spools.len() == snapshot.instances.len()
@@ -202,7 +202,7 @@ impl Change {
     }
 
     /// Returns the seconds until there are `target` messages at this rate; `None` if that never happens.
-    pub fn seconds_to(&self, target: f64) -> Option<f64> {
+    pub(crate) fn seconds_to(&self, target: f64) -> Option<f64> {
         let rate = (self.now as f64 - self.before as f64) / self.seconds;
         let seconds = (target - self.now as f64) / rate;
         (seconds.is_finite() && seconds >= 0.0).then_some(seconds)
@@ -302,7 +302,7 @@ impl Snapshot {
 
     /// Returns what arrived and left since the earlier check. This needs the envelopes of all queues, and a
     /// clock that was not set.
-    pub fn traffic(&self) -> Option<Traffic> {
+    pub(crate) fn traffic(&self) -> Option<Traffic> {
         let earlier = self.previous.earlier()?;
         let instances: Vec<&InstanceSnapshot> = self.instances.iter().collect();
         let change = self.difference(&instances, QueueSet::TOTAL).ok()?;

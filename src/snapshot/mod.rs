@@ -52,7 +52,7 @@ use contribution::{Bounds, fold_damaged, fold_misowned, fold_misplaced};
 use counter::{Common, Counter, Examples, keep_example};
 
 /// Gaps and damaged files of which a snapshot keeps the place; all are counted.
-pub const MAX_EXAMPLES: usize = 32;
+pub(crate) const MAX_EXAMPLES: usize = 32;
 
 /// A ready file in a live queue that is not a valid queue file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ pub struct Misplaced {
 
 impl Misplaced {
     /// The remedy.
-    pub const REMEDY: &str = "postsuper -s moves it to where Postfix looks";
+    pub(crate) const REMEDY: &str = "postsuper -s moves it to where Postfix looks";
 }
 
 impl fmt::Display for Misplaced {
@@ -98,9 +98,9 @@ pub struct InstanceSnapshot {
     pub(crate) tallies: [Tally; Queue::ALL.len()],
     /// The tables.
     pub tables: Arc<Tables>,
-    /// The first [`MAX_EXAMPLES`] gaps, by queue and path.
+    /// The first `MAX_EXAMPLES` gaps, by queue and path.
     pub gaps: Vec<Gap>,
-    /// The first [`MAX_EXAMPLES`] damaged files, by queue and path.
+    /// The first `MAX_EXAMPLES` damaged files, by queue and path.
     pub damaged: Vec<Damaged>,
     /// Free space of the file system that holds the spool, if it is known.
     pub disk: Option<Disk>,
@@ -110,11 +110,11 @@ pub struct InstanceSnapshot {
     pub qmgr: QueueManager,
     /// The different queue managers that were seen lately.
     pub qmgr_starts: Starts,
-    /// The first [`MAX_EXAMPLES`] files and directories whose owner or mode stops Postfix, by path.
+    /// The first `MAX_EXAMPLES` files and directories whose owner or mode stops Postfix, by path.
     pub misowned: Vec<Misowned>,
     /// How many directories of queues, logs and sockets are among them.
     pub misowned_directories: u64,
-    /// The first [`MAX_EXAMPLES`] messages where Postfix does not look for them, by path.
+    /// The first `MAX_EXAMPLES` messages where Postfix does not look for them, by path.
     pub misplaced: Vec<Misplaced>,
     /// Whether Postfix was never started on its spool.
     pub never_started: bool,

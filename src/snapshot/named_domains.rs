@@ -12,9 +12,9 @@ use crate::escape::domain;
 use crate::postfix::queue::{Queue, QueueSet};
 
 /// The most domains that may be asked for by name.
-pub const MAX_NAMED: usize = 100;
+pub(crate) const MAX_NAMED: usize = 100;
 /// The most domains that may be named because they have most.
-pub const MAX_TOP: usize = 100;
+pub(crate) const MAX_TOP: usize = 100;
 /// The row of all other domains. A domain of that very name is counted there too, and one without a name, since
 /// an empty label is none.
 pub const OTHER: &str = "other";
@@ -43,7 +43,7 @@ impl NamedDomains {
     }
 
     /// Names the `most` domains that have most recipients in the queues of `total`, at most [`MAX_TOP`].
-    pub fn name_top(&mut self, most: usize) {
+    pub(crate) fn name_top(&mut self, most: usize) {
         self.top = most.min(MAX_TOP);
     }
 

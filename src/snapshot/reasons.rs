@@ -250,7 +250,7 @@ impl Reason {
     }
 
     /// Whether it has the cause `name`, as rules spell it: a cause, `ours` or `theirs`.
-    pub fn is_of_cause(&self, name: &str) -> bool {
+    pub(crate) fn is_of_cause(&self, name: &str) -> bool {
         match name {
             "ours" => self.acts.is_ours(),
             "theirs" => self.acts.is_theirs(),
@@ -292,7 +292,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// If this snapshot was limited to measures and no reasons were read.
-    pub fn known_reasons(&self, queues: QueueSet) -> Result<Reasons> {
+    pub(crate) fn known_reasons(&self, queues: QueueSet) -> Result<Reasons> {
         let read = |taken: &InstanceSnapshot| queues.iter().any(|queue| is_read(taken, queue));
         if self.instances.iter().any(read) {
             return Ok(self.reasons(queues));

@@ -4,7 +4,7 @@
 //! cannot be looked up or reached, the fault is on our side: the resolver, the route, port 25. A queue
 //! shows no deliveries, so an answer of any server elsewhere stands for success: only destinations that
 //! were tried after the last such answer count. Half of them must have mail of the last day
-//! ([`FRESH`]): the mistyped domains that lie in every queue for five days are spread over those days.
+//! (`FRESH`): the mistyped domains that lie in every queue for five days are spread over those days.
 //! The cause stays; who acts changes.
 
 use std::collections::HashMap;
@@ -15,7 +15,7 @@ use crate::cause::{Acts, Cause};
 /// So many unrelated destinations are many.
 pub const MANY: usize = 10;
 /// Mail that arrived within this many seconds shows that the fault still exists.
-pub const FRESH: i64 = 86_400;
+pub(crate) const FRESH: i64 = 86_400;
 
 /// A cause that became ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

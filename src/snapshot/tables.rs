@@ -292,7 +292,7 @@ impl Snapshot {
     }
 
     /// Messages by envelope sender over the queues of `total`.
-    pub fn messages_by_sender(&self) -> Names<u64> {
+    pub(crate) fn messages_by_sender(&self) -> Names<u64> {
         let mut senders = Names::default();
         for taken in self.instances.iter().filter(|taken| taken.wanted.senders) {
             for queue in QueueSet::TOTAL.iter() {

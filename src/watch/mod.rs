@@ -71,7 +71,7 @@ use watch_set::DirectoryKind;
 /// The time between two rescans without events, unless [`Options::poll`] sets it.
 pub const RESCAN: Duration = Duration::from_secs(30);
 /// The smallest age of the counts that [`Watch::snapshot`] compares with, for growth.
-pub const GROWTH_SPAN: Duration = Duration::from_secs(60);
+pub(crate) const GROWTH_SPAN: Duration = Duration::from_secs(60);
 
 /// A moment, by three clocks.
 #[derive(Clone, Copy, Debug)]
