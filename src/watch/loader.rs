@@ -13,6 +13,7 @@ use super::ledger::DirectoryId;
 use super::observer::{Facts, FileCapture};
 use super::rescan::{self, Rescan};
 use super::tracked::{Tracked, TrackedSpool};
+use crate::control;
 use crate::postfix::queue::Queue;
 use crate::scan::walker::{self, SerialWalk};
 use crate::scan::{Bundle, Depth, Directory, FileReader, Gap, Identities, Plan, Work};
@@ -180,6 +181,7 @@ impl Shared<'_, '_> {
     }
 
     fn put(&mut self, directory_id: DirectoryId, queue: Queue, read: ReadFile<'_>) {
+        control::step();
         let (tracked, spool) = (&mut *self.tracked, &mut *self.spool);
         let name = read.name.to_bytes();
         let noted = read.identities.and_then(|identities| {

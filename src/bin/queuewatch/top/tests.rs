@@ -5,8 +5,10 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use proptest::prelude::*;
+use queuewatch::control::{self, Control};
 use queuewatch::drill::{Plan, make};
 use queuewatch::options::{Options, Purpose};
 use queuewatch::watch::Watch;
@@ -58,7 +60,11 @@ impl Seen {
         ] {
             options.set(name, value).unwrap();
         }
-        let mut watch = Watch::open(&options, Purpose::Check(TABLES)).unwrap();
+        let control = Arc::new(Control::default());
+        let open = || Watch::open(&options, Purpose::Check(TABLES)).unwrap();
+        let mut watch = control::under(Some(Arc::clone(&control)), open);
+        // Progress is told of each file.
+        assert_eq!(control.steps(), plan.messages);
         let snapshot = watch.snapshot().unwrap();
         let verdict = options.check(&snapshot).unwrap();
         let mut sums = Sums::of(&snapshot, &verdict, None, &mut History::default());
