@@ -19,7 +19,11 @@ CASES: list[dict[str, Any]] = [
     {"warning": ["deferred.oldest=4h", "300"], "critical": ["deferred.older(4h)=10", "hold.messages=2:5"]},
     {"critical": ["active.fill=95%", "deferred.domain(alpha.example)=10"]},
     {"warning": ["deferred.top_sender=1", "deferred.top_domain=5"], "exclude": ["corrupt", "maildrop"]},
-    {"critical": "deferred.messages=1 and deferred.recipients=1", "exclude_domain": "dest.example", "exclude_sender": ["<>", "shop.example"]},
+    {
+        "critical": "deferred.messages=1 and deferred.recipients=1",
+        "exclude_domain": "dest.example",
+        "exclude_sender": ["<>", "shop.example"],
+    },
     {"counts": True, "warning": ["total.messages=100"]},
     {"critical": ["postfix/deferred.messages=1", "deferred.expiring(1d)=0"], "readers": 1},
     {"warning": ["total.messages=100000"]},
