@@ -155,8 +155,18 @@ impl Postfix {
         loop {
             postfix.port = port_of(&listen_on_loopback());
             postfix.write_master_cf();
+            let starts = postfix.starts_on_record();
             match postfix.try_start() {
-                Ok(()) => break,
+                Ok(()) if postfix.logs_its_start(starts) => break,
+                // Seldom postlogd(8) takes nothing from its socket; then each daemon that logs waits for ever.
+                Ok(()) => {
+                    attempts -= 1;
+                    if attempts == 0 {
+                        postfix.fail("master(8) runs and its log stays empty");
+                    }
+                    let mut abort = postfix.command("postfix", "-c");
+                    let _ = postfix.spawn(abort.arg("abort")).wait();
+                }
                 Err(said) => {
                     attempts -= 1;
                     let taken = postfix.maillog().contains("Address already in use");
@@ -507,6 +517,23 @@ impl Postfix {
             )),
             Err(error) => Err(error.to_string()),
         }
+    }
+
+    /// How often master(8) has logged that it runs.
+    fn starts_on_record(&self) -> usize {
+        self.maillog().matches("daemon started").count()
+    }
+
+    /// Whether master(8) logs one start more than `before` within ten seconds.
+    fn logs_its_start(&self, before: usize) -> bool {
+        let start = Instant::now();
+        while self.starts_on_record() == before {
+            if start.elapsed() > Duration::from_secs(10) {
+                return false;
+            }
+            thread::sleep(POLL);
+        }
+        true
     }
 
     fn write_master_cf(&self) {
