@@ -5,7 +5,6 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write as _};
 use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use crate::support::spool::Spool;
 use queuewatch::drill::{QueueFile, push_record};
@@ -45,13 +44,7 @@ fn read(path: &Path) -> (Envelope, u64) {
 
 /// What one of the programs prints of `spool`, with exit code 0 and nothing on standard error.
 fn told(program: &str, spool: &Spool, words: &[&str]) -> String {
-    let output = Command::new(program)
-        .args(words)
-        .arg("--queue-directory")
-        .arg(spool.path())
-        .args(["--now", &NOW.to_string()])
-        .output()
-        .expect("it runs");
+    let output = spool.run(program, NOW, words);
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     assert!(output.status.success(), "{words:?}: {}", output.status);
     String::from_utf8(output.stdout).expect("UTF-8")

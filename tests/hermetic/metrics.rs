@@ -29,13 +29,7 @@ fn put(spool: &Spool, place: &str, age: i64, sender: &str, recipients: &[&str]) 
 }
 
 fn run(program: &str, spool: &Spool, words: &[&str]) -> (Option<i32>, String) {
-    let output = Command::new(program)
-        .args(words)
-        .arg("--queue-directory")
-        .arg(spool.path())
-        .args(["--now", &NOW.to_string()])
-        .output()
-        .expect("it runs");
+    let output = spool.run(program, NOW, words);
     let text = [output.stdout, output.stderr].concat();
     (
         output.status.code(),

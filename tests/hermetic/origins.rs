@@ -1,7 +1,5 @@
 //! `queuewatch origins`: what mail is put together by, its sums, and that it agrees with the list and the filters.
 
-use std::process::Command;
-
 use queuewatch::drill::QueueFile;
 use serde_json::Value;
 
@@ -57,13 +55,7 @@ fn mixed() -> Spool {
 }
 
 fn output(spool: &Spool, words: &[&str]) -> String {
-    let output = Command::new(PROGRAM)
-        .args(["origins", "--queue-directory"])
-        .arg(spool.path())
-        .args(["--now", &NOW.to_string()])
-        .args(words)
-        .output()
-        .expect("it runs");
+    let output = spool.run(PROGRAM, NOW, &[&["origins"], words].concat());
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(
         output.status.success() && error.is_empty(),
@@ -195,12 +187,7 @@ fn rules_name_the_login_and_the_client() {
         ("total.client(127.0.0.1)=0", ""),
         ("hold.top_login=0", ""),
     ] {
-        let output = Command::new(PROGRAM)
-            .args(["status", "--queue-directory"])
-            .arg(spool.path())
-            .args(["--now", &NOW.to_string(), "--warning", rule])
-            .output()
-            .expect("it runs");
+        let output = spool.run(PROGRAM, NOW, &["status", "--warning", rule]);
         let text = String::from_utf8_lossy(&output.stdout);
         match wanted {
             "" => assert!(!text.contains("WARNING"), "{rule}: {text}"),
@@ -215,12 +202,7 @@ fn rules_name_the_login_and_the_client() {
 #[test]
 fn metrics_count_the_top_login_and_the_top_client_and_name_none() {
     let spool = mixed();
-    let output = Command::new(PROGRAM)
-        .args(["status", "--openmetrics", "--queue-directory"])
-        .arg(spool.path())
-        .args(["--now", &NOW.to_string()])
-        .output()
-        .expect("it runs");
+    let output = spool.run(PROGRAM, NOW, &["status", "--openmetrics"]);
     let text = String::from_utf8_lossy(&output.stdout);
     for wanted in [
         "postfix_spool_top_login_messages{postfix_instance=\"postfix\",queue=\"deferred\"} 4\n",

@@ -20,14 +20,7 @@ const TOOL: &str = env!("CARGO_BIN_EXE_queuewatch");
 const NOW: i64 = 1_795_461_304;
 
 fn run(program: &str, first: &[&str], spool: &Spool, more: &[&str]) -> (i32, String) {
-    let output = Command::new(program)
-        .args(first)
-        .arg("--queue-directory")
-        .arg(spool.path())
-        .args(["--now", &NOW.to_string()])
-        .args(more)
-        .output()
-        .expect("it runs");
+    let output = spool.run(program, NOW, &[first, more].concat());
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     (output.status.code().expect("no signal"), text)
 }

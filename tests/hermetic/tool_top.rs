@@ -12,11 +12,10 @@ use std::time::{Duration, Instant};
 
 use queuewatch::drill::{self, Delay, Plan, QueueFile};
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal, kill_process};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
+use crate::support::pseudo_terminal::PseudoTerminal;
 use crate::support::spool::Spool;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_queuewatch");
@@ -169,13 +168,8 @@ fn size(columns: u16, rows: u16) -> Winsize {
 
 impl Top {
     fn on(spool: &Path, (columns, rows): (u16, u16), change: impl FnOnce(&mut Command)) -> Top {
-        let line = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
-        grantpt(&line).unwrap();
-        unlockpt(&line).unwrap();
-        let name = ptsname(&line, Vec::new()).unwrap();
-        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let open = || rustix::fs::open(&name, flags, Mode::empty()).unwrap();
-        let device = open();
+        let terminal = PseudoTerminal::open();
+        let device = terminal.device();
         tcsetwinsize(&device, size(columns, rows)).unwrap();
         let mut command = Command::new("setsid");
         command
@@ -191,15 +185,15 @@ impl Top {
             .env("TERM", "xterm")
             .env("LC_ALL", "C.UTF-8")
             .env_remove("NO_COLOR")
-            .stdin(Stdio::from(open()))
-            .stdout(Stdio::from(open()))
+            .stdin(Stdio::from(terminal.device()))
+            .stdout(Stdio::from(terminal.device()))
             .stderr(Stdio::piped());
         change(&mut command);
         Top {
             child: command
                 .spawn()
                 .expect("setsid runs (Debian package util-linux)"),
-            line: Some(line),
+            line: Some(terminal.line),
             device,
             screen: Screen::new(columns.into(), rows.into()),
         }

@@ -15,6 +15,8 @@ pub(crate) mod joined;
 pub(crate) mod listed;
 /// A real Postfix for one test, in a folder and on a port of its own.
 pub(crate) mod postfix;
+/// A pseudo-terminal for a program.
+pub(crate) mod pseudo_terminal;
 /// Programs that run with fewer rights than root's, and folders that they can reach.
 pub(crate) mod rights;
 /// The client's half of SMTP.

@@ -4,7 +4,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 /// A spool in a folder of its own.
 pub(crate) struct Spool {
@@ -51,6 +51,17 @@ impl Spool {
     /// The queue directory.
     pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().join("spool")
+    }
+
+    /// Runs one of the programs on this spool, with ages as of `now`.
+    pub(crate) fn run(&self, program: &str, now: i64, words: &[&str]) -> Output {
+        Command::new(program)
+            .args(words)
+            .arg("--queue-directory")
+            .arg(self.path())
+            .args(["--now", &now.to_string()])
+            .output()
+            .expect("it runs")
     }
 
     /// Lines of a main.cf that name who owns the spool: whoever runs the test.

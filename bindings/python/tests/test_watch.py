@@ -69,7 +69,7 @@ def test_it_sees_what_happens_and_says_what_a_scan_says(own: Path) -> None:
     assert live["hold.messages"] == scanned["hold.messages"]
 
 
-def test_a_lost_directory_is_told_and_read_anew(own: Path) -> None:
+def test_a_lost_directory_is_reported_and_read_again(own: Path) -> None:
     with queuewatch.watch(queue_directory=own, now=NOW) as watch:
         (own / "hold").rename(own / "elsewhere")
         (event,) = quiet(watch)

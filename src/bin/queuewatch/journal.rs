@@ -21,7 +21,7 @@ pub(crate) const MESSAGE_ID: &str = "5d1f0b6c0c0e4a0db9b1f4f7a3c2e815";
 /// The journal of this host.
 pub(crate) struct Journal {
     path: PathBuf,
-    /// Connected at the first change, and again after a failure: journald may be started anew.
+    /// Connected at the first change, and again after a failure: journald may restart.
     socket: Option<UnixDatagram>,
 }
 

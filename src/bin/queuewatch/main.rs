@@ -190,6 +190,16 @@ fn filters() -> Vec<Flag> {
     of_library(&names)
 }
 
+/// The options that a verdict depends on.
+const VERDICT: [&str; 6] = [
+    "warning",
+    "critical",
+    "defaults",
+    "exclude",
+    "exclude-domain",
+    "exclude-sender",
+];
+
 /// The options that select the spool, the time, and the effort.
 const WHICH: [&str; 8] = [
     "config-directory",

@@ -17,7 +17,7 @@ use queuewatch::scan::MessageRow;
 
 use crate::anonymize;
 use crate::args::{self, Flag, Word};
-use crate::{WHICH, of_library, print, tell_unread, tell_unread_of};
+use crate::{VERDICT, WHICH, of_library, print, tell_unread, tell_unread_of};
 
 pub(crate) const HELP: &str = "\
 Usage: queuewatch report [OPTIONS]
@@ -40,15 +40,8 @@ const FLAGS: [Flag; 1] = [Flag {
 pub(crate) fn flags() -> Vec<Flag> {
     let mut flags = FLAGS.to_vec();
     flags.extend(anonymize::FLAGS);
-    flags.extend(of_library(&[
-        "warning",
-        "critical",
-        "defaults",
-        "exclude",
-        "exclude-domain",
-        "exclude-sender",
-        "causes",
-    ]));
+    flags.extend(of_library(&VERDICT));
+    flags.extend(of_library(&["causes"]));
     flags.extend(of_library(&WHICH));
     flags
 }

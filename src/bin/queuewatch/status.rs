@@ -11,7 +11,7 @@ use queuewatch::rights;
 use queuewatch::snapshot::TableSet;
 
 use crate::args::{self, Flag, Word};
-use crate::{WHICH, of_library, print, tell_unread_of};
+use crate::{VERDICT, WHICH, of_library, print, tell_unread_of};
 
 pub(crate) const HELP: &str = "\
 Usage: queuewatch status [OPTIONS]
@@ -36,14 +36,7 @@ const FLAGS: [Flag; 3] = [
 
 pub(crate) fn flags() -> Vec<Flag> {
     let mut flags = FLAGS.to_vec();
-    flags.extend(of_library(&[
-        "warning",
-        "critical",
-        "defaults",
-        "exclude",
-        "exclude-domain",
-        "exclude-sender",
-    ]));
+    flags.extend(of_library(&VERDICT));
     flags.extend(of_library(&["metrics-domain", "metrics-top"]));
     flags.extend(of_library(&WHICH));
     flags

@@ -23,7 +23,7 @@ use crate::args::{self, Flag, Word};
 use crate::journal::{self, Journal};
 use crate::notify::Supervisor;
 use crate::summary::Summary;
-use crate::{WHICH, of_library};
+use crate::{VERDICT, WHICH, of_library};
 
 pub(crate) const HELP: &str = "\
 Usage: queuewatch watch [OPTIONS]
@@ -74,17 +74,8 @@ const FLAGS: [Flag; 12] = [
 
 pub(crate) fn flags() -> Vec<Flag> {
     let mut flags = FLAGS.to_vec();
-    flags.extend(of_library(&[
-        "warning",
-        "critical",
-        "defaults",
-        "exclude",
-        "exclude-domain",
-        "exclude-sender",
-        "poll",
-        "metrics-domain",
-        "metrics-top",
-    ]));
+    flags.extend(of_library(&VERDICT));
+    flags.extend(of_library(&["poll", "metrics-domain", "metrics-top"]));
     // Ages count from the present time.
     flags.extend(
         of_library(&WHICH)

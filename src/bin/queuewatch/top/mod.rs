@@ -22,6 +22,10 @@ mod terminal;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+#[path = "../../../../tests/support/pseudo_terminal.rs"]
+mod pseudo_terminal;
+
 use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;

@@ -568,7 +568,7 @@ mod tests {
     /// The test runs itself in a pseudo-terminal, where it panics.
     #[test]
     fn a_panic_gives_the_terminal_back_and_ends_the_program() {
-        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+        use crate::top::pseudo_terminal::PseudoTerminal;
         use rustix::termios::LocalModes;
         use std::process::{Command, Stdio};
         const MARK: &str = "QUEUEWATCH_TEST_PANICS";
@@ -581,21 +581,16 @@ mod tests {
             std::thread::sleep(Duration::from_secs(600));
             drop((terminal, fallen));
         }
-        let line = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
-        grantpt(&line).unwrap();
-        unlockpt(&line).unwrap();
-        let name = ptsname(&line, Vec::new()).unwrap();
-        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let open = || rustix::fs::open(&name, flags, Mode::empty()).unwrap();
-        let device = open();
+        let terminal = PseudoTerminal::open();
+        let device = terminal.device();
         let output = Command::new("setsid")
             .arg("--ctty")
             .arg(std::env::current_exe().unwrap())
             .args(["--exact", NAME, "--nocapture"])
             .env(MARK, "1")
             .env("TERM", "xterm")
-            .stdin(Stdio::from(open()))
-            .stdout(Stdio::from(open()))
+            .stdin(Stdio::from(terminal.device()))
+            .stdout(Stdio::from(terminal.device()))
             .stderr(Stdio::piped())
             .output()
             .expect("setsid runs (Debian package util-linux)");
@@ -606,7 +601,7 @@ mod tests {
             "{said}"
         );
         let mut shown = vec![0; 65_536];
-        let length = rustix::io::read(&line, &mut shown).unwrap();
+        let length = rustix::io::read(&terminal.line, &mut shown).unwrap();
         shown.truncate(length);
         let place = |part: &[u8]| shown.windows(part.len()).position(|window| window == part);
         assert!(place(ENTER).unwrap() < place(LEAVE).unwrap());

@@ -1,5 +1,5 @@
 //! The model with keys, and the screens that it draws, of drills with a seed: `tests/corpus/top` has what they look
-//! like. `QW_BLESS=1 cargo test --bin queuewatch top` writes that anew; look at the difference.
+//! like. `QW_BLESS=1 cargo test --bin queuewatch top` writes those files; look at the difference.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
