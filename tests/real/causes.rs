@@ -327,7 +327,6 @@ fn stalled(postfix: &Postfix, name: &str, test: impl FnOnce()) {
             let comm = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
             comm.trim() == name
         })
-        .filter_map(|pid| Pid::from_raw(i32::try_from(pid).ok()?))
         .collect();
     assert!(!pids.is_empty(), "no {name} runs");
     for pid in &pids {

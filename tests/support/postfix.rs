@@ -33,6 +33,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 pub(crate) use super::rights::{PublicProgram, as_nobody, with_read_capability};
@@ -164,8 +165,7 @@ impl Postfix {
                     if attempts == 0 {
                         postfix.fail("master(8) runs and its log stays empty");
                     }
-                    let mut abort = postfix.command("postfix", "-c");
-                    let _ = postfix.spawn(abort.arg("abort")).wait();
+                    postfix.kill();
                 }
                 Err(said) => {
                     attempts -= 1;
@@ -519,6 +519,17 @@ impl Postfix {
         }
     }
 
+    /// Kills every process of the instance: `postfix abort` would log, too.
+    fn kill(&self) {
+        self.wait_until("no process is left", PATIENCE, |postfix| {
+            let left = processes_in(&postfix.queue_directory());
+            for process in &left {
+                let _ = kill_process(*process, Signal::KILL);
+            }
+            left.is_empty()
+        });
+    }
+
     /// How often master(8) has logged that it runs.
     fn starts_on_record(&self) -> usize {
         self.maillog().matches("daemon started").count()
@@ -688,14 +699,14 @@ fn port_of(listener: &TcpListener) -> u16 {
 }
 
 /// The processes whose working directory is `directory`: every daemon of Postfix works in its queue directory.
-pub(crate) fn processes_in(directory: &Path) -> Vec<u32> {
+pub(crate) fn processes_in(directory: &Path) -> Vec<Pid> {
     let entries = fs::read_dir("/proc").expect("/proc is mounted");
     entries
         .flatten()
         .filter(|entry| {
             fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(directory))
         })
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?))
         .collect()
 }
 
