@@ -4,6 +4,8 @@
 //! waits for recipients of such domains alone. Its file still counts where files do: damaged, altered,
 //! misplaced, misowned.
 
+use std::sync::Arc;
+
 use crate::escape::domain::to_ascii;
 use crate::postfix::address::{self, MAILER_DAEMON};
 
@@ -69,6 +71,52 @@ impl LeftOut {
         let mut folded = Vec::new();
         address::fold(sender, &mut folded);
         self.senders.contains(&folded) || self.sender_domains.contains(&folded_domain(sender))
+    }
+}
+
+/// What is left out of one message, while it is read.
+#[derive(Debug)]
+pub(crate) struct LeftOutCount {
+    rules: Arc<LeftOut>,
+    sender: bool,
+    recipients: u64,
+}
+
+impl LeftOutCount {
+    pub(crate) fn new(rules: Arc<LeftOut>) -> LeftOutCount {
+        LeftOutCount {
+            rules,
+            sender: false,
+            recipients: 0,
+        }
+    }
+
+    /// Begins the next message.
+    pub(crate) fn begin(&mut self) {
+        self.sender = false;
+        self.recipients = 0;
+    }
+
+    /// The envelope sender, which comes before the recipients.
+    pub(crate) fn sender(&mut self, address: &[u8]) {
+        self.sender = self.rules.is_sender(address);
+    }
+
+    /// A recipient. Returns true if it is left out.
+    pub(crate) fn recipient(&mut self, address: &[u8]) -> bool {
+        let out = self.sender || self.rules.is_recipient(address);
+        self.recipients += u64::from(out);
+        out
+    }
+
+    /// Returns true if the whole message is left out, which has `recipients`.
+    pub(crate) fn is_message(&self, recipients: u64) -> bool {
+        self.sender || self.recipients > 0 && self.recipients >= recipients
+    }
+
+    /// How many of `recipients` are not left out.
+    pub(crate) fn remaining(&self, recipients: u64) -> u64 {
+        recipients.saturating_sub(self.recipients)
     }
 }
 

@@ -33,6 +33,7 @@ use crate::rights;
 use crate::spelling::option;
 
 pub use left_out::LeftOut;
+pub(crate) use left_out::LeftOutCount;
 pub use master::Master;
 pub use master::master;
 pub use qmgr::{Missing, Process, QueueManager, Starts};

@@ -27,10 +27,12 @@ pub fn line(snapshot: &Snapshot, verdict: &Verdict, verbosity: u8, counts_only: 
     let mut line = head(verdict.state);
     let text = plugin::service_output(snapshot, verdict);
     let _ = write!(line, "{metrics} {text}");
-    let long = plugin::output(snapshot, verdict, verbosity, counts_only);
-    for detail in long.lines().skip(1) {
-        line.push_str("\\n");
-        line.push_str(&one_line(detail));
+    if verbosity > 0 {
+        let long = plugin::output(snapshot, verdict, verbosity, counts_only);
+        for detail in long.lines().skip(1) {
+            line.push_str("\\n");
+            line.push_str(&one_line(detail));
+        }
     }
     line.push('\n');
     line

@@ -10,7 +10,8 @@ use crate::escape;
 use crate::measure::{Kind, Measure, Quality, Subject, Unit, quantity};
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::rules::{Finding, Level, Range, State, Verdict};
-use crate::snapshot::ages;
+use crate::snapshot::ages::{self, Ages};
+use crate::snapshot::name_counts::Names;
 use crate::snapshot::{InstanceSnapshot, Snapshot, Traffic};
 use crate::spelling::option;
 
@@ -39,7 +40,10 @@ pub fn output(snapshot: &Snapshot, verdict: &Verdict, verbosity: u8, counts_only
     }
     text.push('\n');
     if verbosity > 0 {
-        append_lines(&mut text, &long_output(snapshot, verdict, verbosity));
+        append_lines(
+            &mut text,
+            &long_output(snapshot, verdict, verbosity, &snapshot.ages_by_domain()),
+        );
     }
     text
 }
@@ -245,8 +249,14 @@ fn incomplete(snapshot: &Snapshot, logs: bool) -> Option<String> {
     })
 }
 
-/// The lines of the long output, from each finding with what to do down to the gaps; not yet cut.
-pub fn long_output(snapshot: &Snapshot, verdict: &Verdict, verbosity: u8) -> Vec<String> {
+/// The lines of the long output, from each finding with what to do down to the gaps; not yet cut. `ages` is
+/// [`Snapshot::ages_by_domain`], which takes time with many domains.
+pub fn long_output(
+    snapshot: &Snapshot,
+    verdict: &Verdict,
+    verbosity: u8,
+    ages: &(Names<Ages>, Ages),
+) -> Vec<String> {
     let mut lines = Vec::new();
     let steps = super::next_step::NextSteps::of(snapshot);
     for finding in &verdict.findings {
@@ -259,7 +269,7 @@ pub fn long_output(snapshot: &Snapshot, verdict: &Verdict, verbosity: u8) -> Vec
         lines.push(spread.sentence(|at| super::moment::moment(at, snapshot.now)));
     }
     growth(snapshot, verdict, &mut lines);
-    table(snapshot, &mut lines);
+    table(ages, &mut lines);
     reasons(snapshot, &mut lines);
     senders(snapshot, &mut lines);
     for error in &snapshot.broken {
@@ -341,12 +351,11 @@ fn growth(snapshot: &Snapshot, verdict: &Verdict, lines: &mut Vec<String>) {
 }
 
 /// Recipients by domain and age, over all queues except corrupt, laid out like qshape.
-fn table(snapshot: &Snapshot, lines: &mut Vec<String>) {
-    let (domains, all) = snapshot.ages_by_domain();
+fn table((domains, all): &(Names<Ages>, Ages), lines: &mut Vec<String>) {
     if all.total == 0 {
         return;
     }
-    let mut rows = vec![("TOTAL".to_owned(), all)];
+    let mut rows = vec![("TOTAL".to_owned(), *all)];
     for (name, ages) in domains.top(ROWS) {
         rows.push((escape::domain::printable(name, 40), *ages));
     }

@@ -163,16 +163,23 @@ pub fn remarks(tally: &Tally) -> Vec<String> {
     .collect()
 }
 
-/// One queue; a lower bound ends in `+`.
-fn row(name: &str, tally: &Tally, now: i64, text: &mut String) {
+/// Messages, recipients, size and the oldest age of a queue; a lower bound ends in `+`.
+pub fn cells(tally: &Tally, now: i64) -> [String; 4] {
     let bound = |text: String, exact: bool| if exact { text } else { text + "+" };
     let whole = tally.is_whole();
-    let line = format!(
-        "{name:<10} {:>10} {:>11} {:>11}  {:<8}  {}",
+    [
         bound(tally.messages.to_string(), whole),
         bound(tally.recipients.to_string(), whole && tally.torn == 0),
         bound(Unit::Bytes.show(tally.bytes as f64), whole),
         bound(oldest(tally, now), whole && tally.ageless == 0),
+    ]
+}
+
+/// One queue.
+fn row(name: &str, tally: &Tally, now: i64, text: &mut String) {
+    let [messages, recipients, size, oldest] = cells(tally, now);
+    let line = format!(
+        "{name:<10} {messages:>10} {recipients:>11} {size:>11}  {oldest:<8}  {}",
         remarks(tally).join(", "),
     );
     let _ = writeln!(text, "{}", line.trim_end());

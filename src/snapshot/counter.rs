@@ -19,7 +19,7 @@ use super::reasons::Mark;
 use super::{Damaged, Earliest, MAX_EXAMPLES, Misplaced, TableSet, Tables, Tally, Why};
 use crate::cause::Cause;
 use crate::cause::classify::Classifier;
-use crate::instance::{LeftOut, Settings};
+use crate::instance::{LeftOut, LeftOutCount, Settings};
 use crate::postfix::address;
 use crate::postfix::defer_log::{Entry, Log};
 use crate::postfix::envelope::{Envelope, Visitor};
@@ -68,10 +68,7 @@ pub(super) struct Counter<'a> {
     cause: Option<Cause>,
     /// A message that waits for each cause.
     pub(super) examples: Examples,
-    /// Whether its sender is left out.
-    sender_out: bool,
-    /// Its recipients that are left out.
-    recipients_out: u64,
+    left_out: LeftOutCount,
     /// Whether a recipient waits for a cause that does not end by waiting.
     impatient: bool,
     /// Messages of deferred by sender, of those that wait for such a cause; counted with reasons.
@@ -105,8 +102,7 @@ impl<'a> Counter<'a> {
             destinations: DestinationReader::new(Arc::clone(&common.classifier)),
             cause: None,
             examples: Examples::new(),
-            sender_out: false,
-            recipients_out: 0,
+            left_out: LeftOutCount::new(Arc::clone(&common.left_out)),
             impatient: false,
             impatient_senders: Names::default(),
             logins: Logins::default(),
@@ -190,7 +186,7 @@ impl Visitor for Counter<'_> {
     }
 
     fn sender(&mut self, address: &[u8]) {
-        self.sender_out = self.common.left_out.is_sender(address);
+        self.left_out.sender(address);
         if self.counts_impatient() || self.common.wanted.senders {
             address::fold(address, &mut self.sender);
             self.has_sender = true;
@@ -204,8 +200,7 @@ impl Visitor for Counter<'_> {
     }
 
     fn recipient(&mut self, address: &[u8], offset: u64) {
-        if self.sender_out || self.common.left_out.is_recipient(address) {
-            self.recipients_out += 1;
+        if self.left_out.recipient(address) {
             return;
         }
         let wanted = self.common.wanted;
@@ -259,8 +254,7 @@ impl Observer for Counter<'_> {
         self.queue = queue;
         self.next_retry = inode.mtime;
         self.impatient = false;
-        self.sender_out = false;
-        self.recipients_out = 0;
+        self.left_out.begin();
         self.has_sender = false;
         self.cause = None;
         self.sender.clear();
@@ -278,8 +272,7 @@ impl Observer for Counter<'_> {
     fn message(&mut self, message: &Message<'_>) {
         let queue = message.queue;
         let recipients = message.envelope.map_or(0, |envelope| envelope.recipients);
-        let left_out =
-            self.sender_out || self.recipients_out > 0 && self.recipients_out >= recipients;
+        let left_out = self.left_out.is_message(recipients);
         let facts = FileFacts::Message {
             mode: message.inode.mode,
             mtime: message.inode.mtime,
@@ -288,7 +281,7 @@ impl Observer for Counter<'_> {
             misplaced: message.misplaced,
             misowned: message.fault.is_some(),
             envelope: message.envelope.map(|envelope| EnvelopeFacts {
-                recipients: envelope.recipients.saturating_sub(self.recipients_out),
+                recipients: self.left_out.remaining(envelope.recipients),
                 size: message.size(),
                 arrival: envelope.arrival,
                 damaged: envelope.damage.is_some(),

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::InstanceSnapshot;
 use super::ages::Ages;
-use super::name_counts::{Count, Names};
+use super::name_counts::Names;
 use crate::escape::domain;
 use crate::postfix::queue::{Queue, QueueSet};
 
@@ -84,11 +84,6 @@ impl NamedDomains {
             (*queue, rows)
         };
         queues.iter().map(rows_of).collect()
-    }
-
-    /// Returns true if every domain of `queue` in `taken` is in the row of its name.
-    pub fn is_complete(taken: &InstanceSnapshot, queue: Queue) -> bool {
-        taken.tables[queue].domains.others.total() == 0
     }
 }
 

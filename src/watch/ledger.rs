@@ -94,6 +94,11 @@ impl Entry {
         self.is(LEFT_OUT)
     }
 
+    /// Whether it is a message that is not left out.
+    pub(super) fn counts(&self) -> bool {
+        self.is_message() && !self.is_left_out()
+    }
+
     pub(super) fn is_unreadable(&self) -> bool {
         self.is(UNREADABLE)
     }

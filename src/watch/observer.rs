@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::instance::{Instance, LeftOut};
+use crate::instance::{Instance, LeftOutCount};
 use crate::postfix::address;
 use crate::postfix::defer_log::{Entry, Log};
 use crate::postfix::envelope::{Envelope, Visitor};
@@ -114,9 +114,7 @@ pub(super) struct FileCapture {
     origin: Origin,
     parts: Vec<Part>,
     destinations: DestinationReader,
-    left_out: Arc<LeftOut>,
-    sender_out: bool,
-    recipients_out: u64,
+    left_out: LeftOutCount,
     log_gap: Option<Gap>,
     found: Option<Facts>,
 }
@@ -131,9 +129,7 @@ impl FileCapture {
             origin: Origin::default(),
             parts: Vec::new(),
             destinations: DestinationReader::new(Arc::clone(&instance.classifier)),
-            left_out: Arc::clone(&instance.left_out),
-            sender_out: false,
-            recipients_out: 0,
+            left_out: LeftOutCount::new(Arc::clone(&instance.left_out)),
             log_gap: None,
             found: None,
         }
@@ -151,8 +147,7 @@ impl FileCapture {
         self.origin.clear();
         self.parts.clear();
         self.destinations.begin();
-        self.sender_out = false;
-        self.recipients_out = 0;
+        self.left_out.begin();
         self.log_gap = None;
     }
 
@@ -162,10 +157,9 @@ impl FileCapture {
         }
         let mut envelope = message.envelope;
         let recipients = envelope.map_or(0, |envelope| envelope.recipients);
-        let out = self.recipients_out;
-        let left_out = self.sender_out || out > 0 && out >= recipients;
+        let left_out = self.left_out.is_message(recipients);
         if let Some(envelope) = &mut envelope {
-            envelope.recipients = recipients.saturating_sub(out);
+            envelope.recipients = self.left_out.remaining(recipients);
         }
         if left_out {
             self.sender = None;
@@ -198,7 +192,7 @@ impl Visitor for FileCapture {
     }
 
     fn sender(&mut self, address: &[u8]) {
-        self.sender_out = self.left_out.is_sender(address);
+        self.left_out.sender(address);
         if self.wanted.senders {
             let mut folded = Vec::with_capacity(address.len());
             address::fold(address, &mut folded);
@@ -207,8 +201,7 @@ impl Visitor for FileCapture {
     }
 
     fn recipient(&mut self, address: &[u8], offset: u64) {
-        if self.sender_out || self.left_out.is_recipient(address) {
-            self.recipients_out += 1;
+        if self.left_out.recipient(address) {
             return;
         }
         let lookup = match explains(&self.plan, self.wanted, self.queue) {

@@ -70,7 +70,7 @@ fn latest(tracked: &Tracked, number: usize, spool: &TrackedSpool) -> Latest {
     let ledger = &tracked.ledger;
     for id in ledger.ids() {
         let entry = ledger.entry(id);
-        if !entry.is_message() || entry.is_left_out() {
+        if !entry.counts() {
             continue;
         }
         let row = tracked.directories.row(entry.directory_id);

@@ -111,7 +111,7 @@ impl Totals {
     /// Adds the inode of an entry, or subtracts it again: a next retry or a mode has changed.
     pub(super) fn apply_inode(&mut self, entry: &Entry, queue: Queue, sign: Sign) {
         self.deferrals += u64::from(queue == Queue::Deferred);
-        let counts = entry.is_message() && !entry.is_left_out();
+        let counts = entry.counts();
         let mtime = counts.then_some(i64::from(entry.mtime));
         let one = Contribution::of_inode(queue, u32::from(entry.mode), mtime);
         self.queues[queue.index()].change(&one, sign);
@@ -156,7 +156,7 @@ impl Totals {
         }
         for id in ledger.ids() {
             let entry = ledger.entry(id);
-            let counts = entry.is_message() && !entry.is_left_out();
+            let counts = entry.counts();
             let Some(queue) = queue_of(entry).filter(|_| counts) else {
                 continue;
             };

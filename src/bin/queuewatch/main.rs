@@ -212,6 +212,13 @@ const WHICH: [&str; 8] = [
     "gentle",
 ];
 
+/// [`WHICH`] for what goes on until somebody ends it: a look takes as long as it takes.
+fn which_live() -> impl Iterator<Item = Flag> {
+    of_library(&WHICH)
+        .into_iter()
+        .filter(|flag| flag.name != "timeout")
+}
+
 fn main() -> ExitCode {
     spelling::set(Spelling::Dashes);
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();

@@ -23,7 +23,7 @@ use crate::args::{self, Flag, Word};
 use crate::journal::{self, Journal};
 use crate::notify::Supervisor;
 use crate::summary::Summary;
-use crate::{VERDICT, WHICH, of_library};
+use crate::{VERDICT, of_library, which_live};
 
 pub(crate) const HELP: &str = "\
 Usage: queuewatch watch [OPTIONS]
@@ -76,12 +76,7 @@ pub(crate) fn flags() -> Vec<Flag> {
     let mut flags = FLAGS.to_vec();
     flags.extend(of_library(&VERDICT));
     flags.extend(of_library(&["poll", "metrics-domain", "metrics-top"]));
-    // Ages count from the present time.
-    flags.extend(
-        of_library(&WHICH)
-            .into_iter()
-            .filter(|flag| flag.name != "timeout"),
-    );
+    flags.extend(which_live());
     flags
 }
 

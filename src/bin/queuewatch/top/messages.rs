@@ -81,23 +81,4 @@ impl MessageLine {
     pub(super) fn queue_id(&self) -> &str {
         &self.cells[0]
     }
-
-    /// Appends the line to `out`. Printable text has no tab and no newline.
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.cells.join("\t").as_bytes());
-        out.push(b'\n');
-    }
-
-    /// The lines that [`MessageLine::write`] wrote.
-    pub(super) fn read_all(bytes: &[u8]) -> impl Iterator<Item = MessageLine> {
-        bytes.split(|byte| *byte == b'\n').filter_map(|line| {
-            let line = std::str::from_utf8(line)
-                .ok()
-                .filter(|line| !line.is_empty())?;
-            let mut cells = line.split('\t').map(str::to_owned);
-            Some(MessageLine {
-                cells: std::array::from_fn(|_| cells.next().unwrap_or_default()),
-            })
-        })
-    }
 }

@@ -38,7 +38,7 @@ use queuewatch::rights;
 use queuewatch::sys;
 
 use crate::args::{self, Flag, Word};
-use crate::{INCOMPLETE, WHICH, of_library, print};
+use crate::{INCOMPLETE, WHICH, of_library, print, which_live};
 use filter::{Given, Target, Where};
 use model::{Ask, Model};
 use reader::{Reader, Report};
@@ -76,9 +76,7 @@ pub(crate) fn flags() -> Vec<Flag> {
     flags.extend(of_library(&[
         "warning", "critical", "defaults", "exclude", "causes", "poll",
     ]));
-    // As in watch, a look takes as long as it takes.
-    let which = of_library(&WHICH).into_iter();
-    flags.extend(which.filter(|flag| flag.name != "timeout"));
+    flags.extend(which_live());
     flags
 }
 
@@ -111,7 +109,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         utf8: terminal::speaks_utf8(),
         clock,
     };
-    let mut terminal = Terminal::open()?;
+    let mut terminal = Terminal::open(look.utf8)?;
     let mut reader = Reader::start(&options, interval, terminal.bell())?;
     let mut model = Model::new(place);
     let ended = follow(&mut terminal, &mut reader, &mut model, look);
@@ -202,13 +200,11 @@ fn follow(
         for one in happened {
             match one {
                 Happened::Resized => changed = true,
-                Happened::News => {}
-                Happened::HungUp => return Ok(Ended::Signal(libc::SIGHUP)),
                 Happened::Signal(signal) => return Ok(Ended::Signal(signal)),
                 Happened::Key(key) => {
                     changed = true;
                     if let Some(ask) = model.press(key) {
-                        if let Some(ended) = carry_out(ask, terminal, reader, model)? {
+                        if let Some(ended) = carry_out(ask, terminal, reader)? {
                             return Ok(ended);
                         }
                     }
@@ -230,17 +226,12 @@ fn follow(
     }
 }
 
-fn carry_out(
-    ask: Ask,
-    terminal: &mut Terminal,
-    reader: &mut Reader,
-    model: &mut Model,
-) -> Result<Option<Ended>> {
+fn carry_out(ask: Ask, terminal: &mut Terminal, reader: &mut Reader) -> Result<Option<Ended>> {
     match ask {
         Ask::Quit => return Ok(Some(Ended::Quit)),
         Ask::Suspend => {
-            if terminal.stop()? == Happened::HungUp {
-                return Ok(Some(Ended::Signal(libc::SIGHUP)));
+            if let Happened::Signal(signal) = terminal.stop()? {
+                return Ok(Some(Ended::Signal(signal)));
             }
         }
         Ask::Redraw => terminal.forget(),
@@ -249,7 +240,6 @@ fn carry_out(
         Ask::Show(queue_id) => reader.show(&queue_id)?,
         Ask::Copy(command) => terminal.copy(&command)?,
     }
-    let _ = model;
     Ok(None)
 }
 

@@ -33,13 +33,7 @@ pub(super) fn list(list: &mut List, reached: u64, look: Look, canvas: &mut Canva
     };
     let room = width.saturating_sub(state.len() + 3);
     canvas.put(0, 1, room, &filter, STRONG);
-    canvas.put(
-        0,
-        width.saturating_sub(state.len() + 1),
-        state.len(),
-        &state,
-        PLAIN,
-    );
+    canvas.cell(0, (0, width - 1, Side::Right), &state, PLAIN);
     if let Some(Err(error)) = &list.found {
         for (row, line) in wrapped(error, width - 4).iter().enumerate() {
             canvas.put(2 + row, 2, width - 4, line, look.alarm());
@@ -84,13 +78,8 @@ pub(super) fn list(list: &mut List, reached: u64, look: Look, canvas: &mut Canva
         let [_, _, _, _, sender, recipient, cause, reason] = &line.cells;
         let who = format!("{sender} {} {recipient}", look.arrow());
         let place = format!("{} of {rows}", list.table.chosen + 1);
-        canvas.put(
-            height - 3,
-            width.saturating_sub(place.len() + 1),
-            place.len(),
-            &place,
-            look.faint(),
-        );
+        let side = (0, width - 1, Side::Right);
+        canvas.cell(height - 3, side, &place, look.faint());
         canvas.put(
             height - 3,
             1,
@@ -169,13 +158,7 @@ pub(super) fn text(text: &mut Text, look: Look, canvas: &mut Canvas<'_>) {
     if lines.len() > shown {
         let last = (text.first + shown).min(lines.len());
         let place = format!("lines {} to {last} of {}", text.first + 1, lines.len());
-        canvas.put(
-            0,
-            width.saturating_sub(place.len() + 1),
-            place.len(),
-            &place,
-            look.faint(),
-        );
+        canvas.cell(0, (0, width - 1, Side::Right), &place, look.faint());
     }
 }
 

@@ -6,8 +6,8 @@
 //! How often the watch is looked at follows from what a look costs, so that a quiet screen stays below 2 per cent
 //! of a core whatever the number of messages: see [`Pace`].
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use queuewatch::control::{self, Control};
@@ -145,32 +145,31 @@ impl Reader {
             .is_some_and(|(present, _)| *present == number)
     }
 
-    fn begin(&mut self, work: impl FnOnce(&Options) -> Report + Send + 'static) -> Result<()> {
+    /// Begins `work` as a job of the number that it is given, in place of the present one.
+    fn begin(&mut self, work: impl FnOnce(u64, &Options) -> Report + Send + 'static) -> Result<()> {
+        self.stop_job();
+        self.jobs += 1;
+        let number = self.jobs;
         let control = Arc::new(Control::default());
-        self.job = Some((self.jobs, Arc::clone(&control)));
+        self.job = Some((number, Arc::clone(&control)));
         let (options, reports) = (self.options.clone(), self.reports.clone());
         spawn("queuewatch-read", move || {
-            let report = control::under(Some(control), || rights::raised(|| work(&options)));
+            let report =
+                control::under(Some(control), || rights::raised(|| work(number, &options)));
             reports.send(report);
         })
     }
 
-    /// Lists the messages of `filter`. The report has the returned number.
+    /// Lists the messages of `filter`.
     pub(super) fn list(&mut self, filter: &Filter, sort: Sort) -> Result<()> {
-        self.stop_job();
-        self.jobs += 1;
-        let number = self.jobs;
         let filter = filter.clone();
-        self.begin(move |options| Report::Listed(number, messages(options, &filter, sort)))
+        self.begin(move |number, options| Report::Listed(number, messages(options, &filter, sort)))
     }
 
     /// Reads all about the message `queue_id`.
     pub(super) fn show(&mut self, queue_id: &[u8]) -> Result<()> {
-        self.stop_job();
-        self.jobs += 1;
-        let number = self.jobs;
         let queue_id = queue_id.to_vec();
-        self.begin(move |options| Report::Shown(number, story(options, &queue_id)))
+        self.begin(move |number, options| Report::Shown(number, story(options, &queue_id)))
     }
 }
 
@@ -188,18 +187,19 @@ pub(super) fn messages(options: &Options, filter: &Filter, sort: Sort) -> Result
         readers: options.readers(),
         deadline: options.deadline(),
     };
-    let format = |instance: &Instance, row: &MessageRow, out: &mut Vec<u8>| {
-        MessageLine::of(instance, row, request.now, filter.domain()).write(out);
+    // A sorted list is put together by one thread, in order.
+    let lines = Mutex::new(Vec::new());
+    let take = |instance: &Instance, row: &MessageRow, _: &mut Vec<u8>| {
+        let line = MessageLine::of(instance, row, request.now, filter.domain());
+        lines
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(line);
     };
-    let mut lines = Vec::new();
-    let mut take = |piece: &[u8]| {
-        lines.extend(MessageLine::read_all(piece));
-        Ok(())
-    };
-    let outcome = list(options.instances()?, &request, &format, &mut take)?;
+    let outcome = list(options.instances()?, &request, &take, &mut |_| Ok(()))?;
     let outcome = outcome.map_err(|cause| Error::new(ErrorKind::Io, cause.to_string()))?;
     Ok(Messages {
-        lines,
+        lines: lines.into_inner().unwrap_or_else(PoisonError::into_inner),
         at: request.now,
         unread: outcome.unreadable,
         cut: outcome.cut,

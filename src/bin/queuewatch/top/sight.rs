@@ -9,9 +9,8 @@
 use queuewatch::cause::{Acts, Cause};
 use queuewatch::clock::Age;
 use queuewatch::escape::domain::printable as printable_domain;
-use queuewatch::escape::{path, printable};
+use queuewatch::escape::{counted, path, printable};
 use queuewatch::instance::Instance;
-use queuewatch::measure::Unit;
 use queuewatch::postfix::queue::{Queue, QueueSet};
 use queuewatch::render::{plugin, status};
 use queuewatch::rules::{State, Verdict};
@@ -168,17 +167,10 @@ fn spool_of(snapshot: &Snapshot) -> String {
 }
 
 fn queue_row(queue: Option<Queue>, tally: &Tally, now: i64, history: &History) -> QueueRow {
-    let bound = |text: String, exact: bool| if exact { text } else { text + "+" };
-    let whole = tally.is_whole();
     QueueRow {
         queue,
         messages: tally.messages,
-        cells: [
-            bound(tally.messages.to_string(), whole),
-            bound(tally.recipients.to_string(), whole && tally.torn == 0),
-            bound(Unit::Bytes.show(tally.bytes as f64), whole),
-            bound(status::oldest(tally, now), whole && tally.ageless == 0),
-        ],
+        cells: status::cells(tally, now),
         remarks: status::remarks(tally).join(", "),
         hour: history.hour(queue, now),
     }
@@ -187,7 +179,8 @@ fn queue_row(queue: Option<Queue>, tally: &Tally, now: i64, history: &History) -
 impl Tables {
     /// The tables of `snapshot`, which is a whole one.
     pub(super) fn of(snapshot: &Snapshot, verdict: &Verdict) -> Tables {
-        let (names, all) = snapshot.ages_by_domain();
+        let ages = snapshot.ages_by_domain();
+        let (names, all) = &ages;
         let domains: Vec<DomainRow> = names
             .top(ROWS)
             .into_iter()
@@ -206,12 +199,12 @@ impl Tables {
         let (origins, more_origins) = origins(snapshot);
         Tables {
             at: snapshot.now,
-            all: cells(&all),
+            all: cells(all),
             domains,
             causes,
             origins,
             beyond: [more_domains, more_causes, more_origins],
-            advice: plugin::long_output(snapshot, verdict, 1)
+            advice: plugin::long_output(snapshot, verdict, 1, &ages)
                 .iter()
                 .map(|line| printable(line.as_bytes(), 400))
                 .collect(),
@@ -222,8 +215,10 @@ impl Tables {
 fn beyond(all: usize, shown: usize, bound: &str, what: &str) -> String {
     match all.saturating_sub(shown) {
         0 => String::new(),
-        1 => format!("and {bound}1 more {what}"),
-        rest => format!("and {bound}{rest} more {what}s"),
+        rest => format!(
+            "and {bound}{}",
+            counted(rest as u64, &format!("more {what}"))
+        ),
     }
 }
 

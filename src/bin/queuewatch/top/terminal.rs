@@ -9,7 +9,7 @@
 //! door to the terminal: a character that a terminal could interpret is replaced there, whatever came before.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -48,13 +48,12 @@ pub(super) enum Happened {
     Key(Key),
     /// The size may be another, or the screen may have been overwritten.
     Resized,
-    /// Another thread has news.
-    News,
-    /// This signal asks for the end.
+    /// This signal asks for the end. A line that was cut off is SIGHUP, which may come or not.
     Signal(i32),
-    /// The line was cut off.
-    HungUp,
 }
+
+/// The line was cut off.
+const HUNG_UP: Happened = Happened::Signal(libc::SIGHUP);
 
 /// The terminal device, and how it was found.
 #[derive(Debug)]
@@ -210,10 +209,9 @@ fn failed(action: &str, cause: &io::Error) -> Error {
 }
 
 impl Terminal {
-    /// Takes the terminal over. Call it before any other thread is started, for threads inherit which signals
-    /// have handlers.
-    pub(super) fn open() -> Result<Terminal> {
-        check()?;
+    /// Takes over the terminal that [`check`] has accepted, in a locale of UTF-8 or not. Call it before any other
+    /// thread is started, for threads inherit which signals have handlers.
+    pub(super) fn open(utf8: bool) -> Result<Terminal> {
         let device = Arc::new(Device::open()?);
         let mut signals = ENDING.to_vec();
         signals.extend([libc::SIGWINCH, libc::SIGCONT, libc::SIGTSTP]);
@@ -233,7 +231,7 @@ impl Terminal {
             shown: Buffer::default(),
             unsent: Vec::new(),
             forgotten: false,
-            utf8: speaks_utf8(),
+            utf8,
         };
         terminal.forget();
         Ok(terminal)
@@ -331,7 +329,7 @@ impl Terminal {
         if input.contains(PollFlags::IN) {
             self.read(&mut happened);
         } else if input.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
-            happened.push(Happened::HungUp);
+            happened.push(HUNG_UP);
         } else if let (true, Some(key)) = (self.keys.waits(), self.keys.timed_out()) {
             happened.push(Happened::Key(key));
         }
@@ -341,7 +339,6 @@ impl Terminal {
         if news {
             let mut count = [0; 8];
             let _ = rustix::io::read(&*self.news, &mut count);
-            happened.push(Happened::News);
         }
         Ok(happened)
     }
@@ -349,13 +346,13 @@ impl Terminal {
     fn read(&mut self, happened: &mut Vec<Happened>) {
         let mut bytes = [0; 1024];
         match rustix::io::read(&self.device.fd, &mut bytes) {
-            Ok(0) => happened.push(Happened::HungUp),
+            Ok(0) => happened.push(HUNG_UP),
             Ok(length) => {
                 let keys = self.keys.read(bytes.get(..length).unwrap_or_default());
                 happened.extend(keys.into_iter().map(Happened::Key));
             }
             Err(Errno::AGAIN | Errno::INTR) => {}
-            Err(_) => happened.push(Happened::HungUp),
+            Err(_) => happened.push(HUNG_UP),
         }
     }
 
@@ -388,7 +385,7 @@ impl Terminal {
                 self.forget();
                 Ok(Happened::Resized)
             }
-            Err(Errno::IO) => Ok(Happened::HungUp),
+            Err(Errno::IO) => Ok(HUNG_UP),
             Err(errno) => Err(failed("set the terminal", &errno.into())),
         }
     }
@@ -397,12 +394,6 @@ impl Terminal {
 impl Drop for Terminal {
     fn drop(&mut self) {
         self.device.give_back();
-    }
-}
-
-impl AsFd for Terminal {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.device.fd.as_fd()
     }
 }
 
@@ -575,7 +566,7 @@ mod tests {
         const NAME: &str =
             "top::terminal::tests::a_panic_gives_the_terminal_back_and_ends_the_program";
         if std::env::var_os(MARK).is_some() {
-            let terminal = Terminal::open().unwrap();
+            let terminal = Terminal::open(true).unwrap();
             // Of a thread that nobody joins, and with words of a stranger.
             let fallen = std::thread::spawn(|| panic!("fell over \u{1b}[2J{}", "x".repeat(9)));
             std::thread::sleep(Duration::from_secs(600));
@@ -600,11 +591,19 @@ mod tests {
             said.contains("top failed at ") && said.contains("fell over ?[2Jxxx"),
             "{said}"
         );
-        let mut shown = vec![0; 65_536];
-        let length = rustix::io::read(&terminal.line, &mut shown).unwrap();
-        shown.truncate(length);
-        let place = |part: &[u8]| shown.windows(part.len()).position(|window| window == part);
-        assert!(place(ENTER).unwrap() < place(LEAVE).unwrap());
+        let place =
+            |shown: &[u8], part: &[u8]| shown.windows(part.len()).position(|window| window == part);
+        // The line hands over what was written in pieces, a moment later.
+        let mut shown = Vec::new();
+        while place(&shown, LEAVE).is_none() {
+            let mut line = [PollFd::new(&terminal.line, PollFlags::IN)];
+            wait_for(&mut line, Duration::from_secs(60)).unwrap();
+            assert!(line[0].revents().contains(PollFlags::IN), "{shown:?}");
+            let mut piece = [0; 4096];
+            let length = rustix::io::read(&terminal.line, &mut piece).unwrap();
+            shown.extend_from_slice(&piece[..length]);
+        }
+        assert!(place(&shown, ENTER).unwrap() < place(&shown, LEAVE).unwrap());
         let modes = tcgetattr(&device).unwrap().local_modes;
         assert!(modes.contains(LocalModes::ICANON | LocalModes::ECHO));
     }
