@@ -121,7 +121,7 @@
 #define QW_LOG_DEBUG 4
 
 /**
- * Level of qw_log_set: everything.
+ * Level of qw_log_set: what is listed, which files are skipped and why, what a watch does, and all above.
  */
 #define QW_LOG_TRACE 5
 

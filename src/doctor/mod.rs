@@ -8,6 +8,7 @@ mod rights;
 mod spool;
 
 use crate::error::{Error, Result};
+use crate::instance::Instance;
 use crate::options::Options;
 use rights::Rights;
 
@@ -75,11 +76,15 @@ impl Report {
     }
 }
 
-/// Examines this process and the instances of `options`.
+/// Examines this process and the instances of `options`. `confine` confines the program to the instances, after its
+/// rights are read and before a spool is, and says what is in force.
 ///
 /// # Errors
 /// If the options contradict each other. What cannot be read is in the report.
-pub fn examine(options: &Options) -> Result<Report> {
+pub fn examine(
+    options: &Options,
+    confine: impl FnOnce(&[Result<Instance>]) -> Line,
+) -> Result<Report> {
     let mut report = Report::default();
     let rights = Rights::of_this_process();
     rights.tell(&mut report);
@@ -88,6 +93,7 @@ pub fn examine(options: &Options) -> Result<Report> {
         Err(error) if error.kind() == crate::error::ErrorKind::Invalid => return Err(error),
         Err(error) => vec![Err(error)],
     };
+    report.lines.push(confine(&instances));
     for instance in instances {
         match instance {
             Ok(instance) => spool::examine(&instance, options, &rights, &mut report),

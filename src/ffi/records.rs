@@ -24,7 +24,7 @@ pub const QW_LOG_WARN: i32 = 2;
 pub const QW_LOG_INFO: i32 = 3;
 /// Level of qw_log_set: each thing that could not be read, and all above.
 pub const QW_LOG_DEBUG: i32 = 4;
-/// Level of qw_log_set: everything.
+/// Level of qw_log_set: what is listed, which files are skipped and why, what a watch does, and all above.
 pub const QW_LOG_TRACE: i32 = 5;
 
 /// The host's function, as `qw_log_fn` describes it.

@@ -38,11 +38,14 @@ pub use master::Master;
 pub use master::master;
 pub use qmgr::{Missing, Process, QueueManager, Starts};
 pub use settings::Settings;
+pub use users::keep_local_names;
 pub(crate) use users::{local_group, local_user, numeric_field};
 
 /// Postfix's compiled-in configuration directory (mail_params.h). FreeBSD's ports and NixOS use another
 /// one: set `MAIL_CONFIG` or give the directory.
 pub(crate) const DEFAULT_CONFIG_DIRECTORY: &str = "/etc/postfix";
+/// The directories whose files say what the caller of a program with borrowed rights may name.
+pub const PERMITTED_BY: [&str; 2] = [DEFAULT_CONFIG_DIRECTORY, "/etc/queuewatch"];
 /// The name of an instance without `multi_instance_name`.
 pub(crate) const DEFAULT_NAME: &str = "postfix";
 /// The maximum number of instances in `multi_instance_directories`. Each costs one read of main.cf.

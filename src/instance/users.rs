@@ -2,14 +2,44 @@
 //!
 //! No directory service is asked: that loads foreign code into the host, and may wait for a network.
 
+use once_cell::race::OnceBox;
+
+/// The files of a program that cannot open them any more.
+static KEPT: OnceBox<Kept> = OnceBox::new();
+
+struct Kept {
+    users: Option<Vec<u8>>,
+    groups: Option<Vec<u8>>,
+}
+
+const USERS: &str = "/etc/passwd";
+const GROUPS: &str = "/etc/group";
+
+/// Reads the files for the whole life of this program, which is about to lose the right to open them. A user or group
+/// that is added later is not known. Only a program calls it, never a library's host.
+pub fn keep_local_names() {
+    KEPT.get_or_init(|| {
+        Box::new(Kept {
+            users: std::fs::read(USERS).ok(),
+            groups: std::fs::read(GROUPS).ok(),
+        })
+    });
+}
+
 /// The number of the local user `name`.
 pub(crate) fn local_user(name: &str) -> Option<u32> {
-    numeric_field(&std::fs::read("/etc/passwd").ok()?, name, 2)
+    match KEPT.get() {
+        Some(kept) => numeric_field(kept.users.as_ref()?, name, 2),
+        None => numeric_field(&std::fs::read(USERS).ok()?, name, 2),
+    }
 }
 
 /// The number of the local group `name`.
 pub(crate) fn local_group(name: &str) -> Option<u32> {
-    numeric_field(&std::fs::read("/etc/group").ok()?, name, 2)
+    match KEPT.get() {
+        Some(kept) => numeric_field(kept.groups.as_ref()?, name, 2),
+        None => numeric_field(&std::fs::read(GROUPS).ok()?, name, 2),
+    }
 }
 
 /// The number in a field, counted from 0, of the line that `name` has in a file like passwd(5).

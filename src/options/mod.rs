@@ -13,9 +13,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use log::Level;
+
 use crate::cause::user_table::UserTable;
 use crate::clock::{self, Deadline};
 use crate::error::{Error, ErrorKind, Result};
+use crate::escape;
 use crate::instance::{self, Instance, LeftOut, Selection};
 use crate::listing::Pick;
 use crate::measure::Measure;
@@ -27,7 +30,7 @@ use crate::shape::Buckets;
 use crate::snapshot::named_domains::NamedDomains;
 use crate::snapshot::{Previous, Snapshot};
 use crate::spelling::option;
-use crate::threads::{MAX_READERS, Readers};
+use crate::threads::{MAX_READERS, Readers, record};
 
 pub use plan::Purpose;
 pub use shape::ShapeTables;
@@ -158,6 +161,18 @@ impl Options {
                 instance.classifier = Arc::new(instance.classifier.with_user(table.clone()));
             }
         }
+        for instance in found.iter().flatten() {
+            record(Level::Trace, "queuewatch::instance", || {
+                let spool = escape::path(&instance.queue_directory);
+                match &instance.config_directory {
+                    Some(config) => {
+                        let config = escape::path(config);
+                        format!("{}: main.cf in {config}, queues in {spool}", instance.name)
+                    }
+                    None => format!("{}: queues in {spool}, no main.cf", instance.name),
+                }
+            });
+        }
         Ok(found)
     }
 
@@ -167,13 +182,22 @@ impl Options {
     /// If the options contradict each other, or not one instance could be scanned: then the reason
     /// of the first.
     pub fn scan(&self, purpose: Purpose) -> Result<Snapshot> {
+        self.scan_with(Options::instances, purpose)
+    }
+
+    /// As [`Options::scan`]. `find` finds the instances in place of [`Options::instances`]: a program that confines
+    /// itself does that there, when its directories are known and no thread is started yet.
+    ///
+    /// # Errors
+    /// As [`Options::scan`], and those of `find`.
+    pub fn scan_with(
+        &self,
+        find: impl FnOnce(&Options) -> Result<Vec<Result<Instance>>>,
+        purpose: Purpose,
+    ) -> Result<Snapshot> {
         let request = self.request(purpose)?;
-        let mut snapshot = Snapshot::take(
-            self.instances()?,
-            self.excluded,
-            self.previous.clone(),
-            &request,
-        );
+        let mut snapshot =
+            Snapshot::take(find(self)?, self.excluded, self.previous.clone(), &request);
         snapshot.pick = self.pick()?.clone();
         if snapshot.instances.is_empty() && !snapshot.broken.is_empty() {
             return Err(snapshot.broken.swap_remove(0));

@@ -33,9 +33,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use log::Level;
 use rustix::io::Errno;
 
 use crate::threads::pool::Readers;
+use crate::threads::record;
 use log_dir::Logs;
 
 pub use cursor::{Messages, Reread, RowObserver, RowReceiver};
@@ -60,6 +62,9 @@ use crate::postfix::defer_log::{Entry, Log};
 use crate::postfix::envelope::{Envelope, Visitor};
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::sys::{self, Inode, Noatime};
+
+/// Who speaks in log records.
+const TARGET: &str = "queuewatch::scan";
 
 /// How many logs Postfix keeps of messages.
 const LOGS: usize = 3;
@@ -454,6 +459,19 @@ impl Spool {
             )
             .logs_until(logs_until),
         };
+        record(Level::Trace, TARGET, || {
+            let path = crate::escape::path(&self.path);
+            let queues: Vec<String> = open
+                .iter()
+                .filter_map(|one| Some((one.queue, plan.depth(one.queue)?)))
+                .map(|(queue, depth)| format!("{queue} ({depth:?})"))
+                .collect();
+            let most = readers.most;
+            format!(
+                "{path}: reads {} on up to {most} threads",
+                queues.join(", ")
+            )
+        });
         let first = open.into_iter().map(|queue| Work::List(queue, ()));
         let readers = walker::walk(readers, first.collect(), reader);
         let mut observers: Vec<O> = readers.into_iter().map(|reader| reader.observer).collect();
@@ -464,6 +482,14 @@ impl Spool {
         }
         observers
     }
+}
+
+/// Records why the file `name` is no message.
+fn skipped(directory: &Directory, name: &CStr, why: impl FnOnce() -> String) {
+    record(Level::Trace, TARGET, || {
+        let path = crate::escape::path(&directory.path_of(name));
+        format!("{path}: skipped: {}", why())
+    });
 }
 
 /// The part of one thread.
@@ -484,7 +510,12 @@ impl<O: Observer> ScanReader<'_, O> {
         }
         let late = self.deadline.passed() || self.observer.has_enough();
         if late {
-            self.late.store(true, Ordering::Relaxed);
+            let first = !self.late.swap(true, Ordering::Relaxed);
+            if first && self.deadline.passed() {
+                record(Level::Debug, TARGET, || {
+                    "the time is up; what is not read yet is left out".to_owned()
+                });
+            }
         }
         late
     }
@@ -516,7 +547,8 @@ impl<O: Observer> walker::Visitor for ScanReader<'_, O> {
         self.observer.name(directory.queue);
     }
 
-    fn stray(&mut self, directory: &Directory, _tag: (), _name: &CStr) {
+    fn stray(&mut self, directory: &Directory, _tag: (), name: &CStr) {
+        skipped(directory, name, || "Postfix does not look there".to_owned());
         self.observer.stray(directory.queue);
     }
 

@@ -11,7 +11,7 @@ use super::expected::{Expected, owner_fault};
 use super::gap::{Gap, GapKind};
 use super::log_dir::{LogReader, Logs};
 use super::redirect::{Hold, Recipients, RecipientsOnly};
-use super::{Depth, Message, Observer};
+use super::{Depth, Message, Observer, skipped};
 use crate::clock::Deadline;
 use crate::postfix::envelope::{self, Envelope, Writer};
 use crate::postfix::queue::Queue;
@@ -84,10 +84,20 @@ impl FileReader {
             Ok(Some(message)) if is_ready(message.queue, message.inode) => {
                 observer.message(&message);
             }
-            Ok(Some(message)) => observer.not_ready(&message),
-            Ok(None) => {}
+            Ok(Some(message)) => {
+                skipped(directory, name, || {
+                    format!("not ready, for its mode is {:04o}", message.inode.mode)
+                });
+                observer.not_ready(&message);
+            }
+            Ok(None) => skipped(directory, name, || "not a regular file".to_owned()),
             // Moved to another queue or delivered meanwhile. A link in its place is not mail.
-            Err(Errno::NOENT | Errno::LOOP) => observer.vanished(directory.queue),
+            Err(Errno::NOENT | Errno::LOOP) => {
+                skipped(directory, name, || {
+                    "it vanished before it was read, or it is a link".to_owned()
+                });
+                observer.vanished(directory.queue);
+            }
             // `deadline` was reached.
             Err(Errno::TIMEDOUT) => observer.cut(directory.queue),
             Err(errno) => observer.gap(Gap {

@@ -8,13 +8,16 @@
 use std::ffi::{CStr, CString};
 use std::sync::Arc;
 
+use log::Level;
 use rustix::io::Errno;
 
+use super::TARGET;
 use super::directory::{Bundle, Directory};
 use super::gap::Gap;
+use crate::escape;
 use crate::sys::{self, EntryKind, Noatime};
-use crate::threads::Readers;
 use crate::threads::pool::{self, DiskRead, JobSink, Worker};
+use crate::threads::{Readers, record};
 
 /// A piece of work. A tag is the visitor's own name for a directory.
 #[derive(Debug)]
@@ -249,7 +252,9 @@ fn list<V: Visitor>(
     let policy = directory.policy();
     let names_only = visitor.counts_names(directory);
     let mut bundle = Bundle::default();
+    let mut entries = 0_u64;
     let result = sys::list(directory.fd(), memory, |name, kind| {
+        entries += 1;
         let kind = match kind {
             // If that is refused or fails, opening it as a file will say why. If it vanished, too.
             EntryKind::Unknown => sys::kind_at(directory.fd(), name).unwrap_or(EntryKind::File),
@@ -280,6 +285,12 @@ fn list<V: Visitor>(
     });
     if bundle.len() > 0 {
         put(visitor, Work::Files(Arc::clone(directory), tag, bundle));
+    }
+    // The last buffer of a directory is empty; that of an empty directory is the first as well.
+    if result.is_ok_and(|more| more || entries > 0) {
+        record(Level::Trace, TARGET, || {
+            format!("{}: {entries} entries", escape::path(&directory.path))
+        });
     }
     match result {
         Ok(more) => more,

@@ -47,7 +47,7 @@ use crate::postfix::record::Damage;
 use crate::scan::latest::Latest;
 use crate::scan::{Gap, Misowned, Plan, Spool, fold_gaps};
 use crate::sys::{Disk, SinceBoot};
-use crate::threads::{Readers, Thread, spawn};
+use crate::threads::{Readers, Thread, record, spawn};
 use contribution::{Bounds, fold_damaged, fold_misowned, fold_misplaced};
 use counter::{Common, Counter, Examples, keep_example};
 
@@ -272,10 +272,18 @@ pub(crate) struct Daemons {
 impl Daemons {
     pub(crate) fn of(instance: &Instance) -> Daemons {
         let master = master(&instance.queue_directory);
-        Daemons {
+        let daemons = Daemons {
             qmgr: QueueManager::look(instance, &master),
             master,
-        }
+        };
+        record(log::Level::Trace, "queuewatch::snapshot", || {
+            let path = crate::escape::path(&instance.queue_directory);
+            format!(
+                "{path}: master: {:?}; qmgr: {:?}",
+                daemons.master, daemons.qmgr
+            )
+        });
+        daemons
     }
 
     fn not_asked() -> Daemons {

@@ -1,12 +1,14 @@
-//! Threads of one call: how they start and end, a pool that shares work, and the throttle of a gentle
-//! scan.
+//! Threads of one call: how they start and end, a pool that shares work, the throttle of a gentle scan, and the log
+//! records of all of them.
 //!
 //! The rooms that use them define the work.
 
 pub(crate) mod pool;
+mod records;
 mod spawn;
 pub(crate) mod throttle;
 
 pub(crate) use pool::MAX_READERS;
 pub(crate) use pool::Readers;
+pub(crate) use records::record;
 pub(crate) use spawn::{Thread, is_ours, spawn};

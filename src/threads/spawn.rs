@@ -9,6 +9,7 @@
 use std::cell::Cell;
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
+use super::records::{self, Kept};
 use crate::control;
 use crate::sys;
 
@@ -26,13 +27,15 @@ pub(crate) fn is_ours() -> bool {
 
 /// A running thread; dropping it waits for its end.
 #[derive(Debug)]
-pub(crate) struct Thread<'t, T>(Option<ScopedJoinHandle<'t, T>>);
+pub(crate) struct Thread<'t, T>(Option<ScopedJoinHandle<'t, (T, Kept)>>);
 
 impl<T> Thread<'_, T> {
     /// Waits for the end of the thread and returns its result; raises its panic again.
     pub(crate) fn join(mut self) -> Option<T> {
         let outcome = self.0.take()?.join();
-        Some(outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        let (value, kept) = outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        kept.take_over();
+        Some(value)
     }
 }
 
@@ -53,13 +56,14 @@ pub(crate) fn spawn<'t, T: Send + 't>(
     work: impl FnOnce() -> T + Send + 't,
 ) -> Option<Thread<'t, T>> {
     let control = control::in_force();
+    let asked = records::asked();
     let thread = Builder::new()
         .name(name.to_owned())
         .stack_size(STACK)
-        .spawn_scoped(threads, || {
+        .spawn_scoped(threads, move || {
             OURS.set(true);
             sys::block_signals();
-            control::under(control, work)
+            control::under(control, || records::keeping(asked, work))
         });
     thread.ok().map(|thread| Thread(Some(thread)))
 }

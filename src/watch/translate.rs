@@ -62,6 +62,11 @@ impl Translator<'_> {
             cookie,
             name,
         } = event;
+        log::trace!(
+            target: "queuewatch::watch",
+            "event {mask:?} {}",
+            name.as_deref().unwrap_or_default().escape_ascii()
+        );
         if mask.contains(EventMask::Q_OVERFLOW) {
             self.reload_for("more happened than the kernel keeps events of");
             return;

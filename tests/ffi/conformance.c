@@ -606,7 +606,7 @@ static void cancels(const char *spool)
     qw_options_free(options);
 }
 
-static int logged;
+static int logged, listed;
 
 static void log_function(void *user, int32_t level, qw_bytes target, qw_bytes message)
 {
@@ -616,6 +616,8 @@ static void log_function(void *user, int32_t level, qw_bytes target, qw_bytes me
     CHECK(target.data != NULL && message.data != NULL);
     CHECK(qw_options_new(&options, NULL) == QW_ERR_STATE);
     logged++;
+    if (level == QW_LOG_TRACE && message.len > 8 && memcmp(message.data + message.len - 8, " entries", 8) == 0)
+        listed++;
 }
 
 static void logs(const char *spool)
@@ -624,6 +626,12 @@ static void logs(const char *spool)
     FAILS(qw_log_set(log_function, &logged, 9, &err), QW_ERR_INVALID);
     WORKS(qw_log_set(log_function, &logged, QW_LOG_TRACE, &err));
     qw_snapshot_free(scan(spool));
+    /* One record for each directory of the queues, at least. */
+    CHECK(listed >= 6);
+    WORKS(qw_log_set(log_function, &logged, QW_LOG_DEBUG, &err));
+    listed = 0;
+    qw_snapshot_free(scan(spool));
+    CHECK(listed == 0);
     WORKS(qw_log_set(NULL, NULL, 0, &err));
 }
 

@@ -16,6 +16,8 @@ mod c_abi;
 mod causes;
 /// Citations of the pages in `src/docs`, and links between the pages.
 mod citations;
+/// Programs open what they are for, and nothing else, where the kernel has Landlock.
+mod confinement;
 /// Saved spools and odd queue files against what the real tools printed for them.
 mod corpus;
 /// No figure is false or silently missing: OpenMetrics, labels of performance data, the doctor, which spool.

@@ -63,9 +63,42 @@ def test_the_level_is_that_of_the_logger_or_as_given(odd: Path, caplog: pytest.L
     queuewatch.scan(queue_directory=odd)
     assert caplog.records == []
     LOGGER.setLevel(1)
-    queuewatch.log_to(LOGGER, queuewatch.TRACE)
+    queuewatch.log_to(LOGGER, logging.DEBUG)
     queuewatch.scan(queue_directory=odd)
     assert len(caplog.records) == 1
+
+
+def test_at_trace_level_a_scan_tells_what_it_does(odd: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (odd / "incoming" / "A0001").touch(mode=0o600)
+    (odd / "deferred" / "long name" / "B").mkdir(parents=True)
+    (odd / "deferred" / "long name" / "A0002").touch(mode=0o700)
+    LOGGER.setLevel(1)
+    queuewatch.log_to(LOGGER, queuewatch.TRACE)
+    # Also on threads of its own.
+    queuewatch.scan(queue_directory=odd, readers=8)
+    said = [record.getMessage() for record in caplog.records]
+    for line in (
+        f"postfix: queues in {odd}, no main.cf",
+        f"{odd}/incoming: 1 entries",
+        f"{odd}/incoming/A0001: skipped: not ready, for its mode is 0600",
+        f"{odd}/deferred/long name/A0002: skipped: Postfix does not look there",
+    ):
+        assert line in said, said
+    assert any(line.startswith(f"{odd}: reads ") for line in said), said
+    assert all(vars(record)["target"].startswith("queuewatch::") for record in caplog.records)
+
+
+def test_at_trace_level_a_watch_tells_each_event(odd: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (odd / "hold").unlink()
+    (odd / "hold").mkdir()
+    LOGGER.setLevel(1)
+    queuewatch.log_to(LOGGER, queuewatch.TRACE)
+    with queuewatch.watch(queue_directory=odd) as watch:
+        (odd / "hold" / "A0003").touch(mode=0o700)
+        while watch.wait(10) and not any("event" in record.getMessage() for record in caplog.records):
+            watch.dispatch()
+    said = [record.getMessage() for record in caplog.records]
+    assert any(line.startswith("event ") and line.endswith(" A0003") for line in said), said
 
 
 def test_none_ends_it(odd: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -18,6 +18,7 @@ use queuewatch::rules::{Level, State, Verdict};
 use queuewatch::snapshot::{Snapshot, TableSet};
 
 use crate::args::{self, Flag, Word};
+use crate::confinement::Confinement;
 
 /// The default deadline of check_mailq, in seconds.
 const TIMEOUT: &str = "15";
@@ -126,7 +127,8 @@ pub(crate) fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
         ..TableSet::default()
     };
     let judged: Result<_> = rights::raised(|| {
-        let snapshot = options.scan(Purpose::Check(tables))?;
+        let find = |options: &Options| Confinement::new().instances(options);
+        let snapshot = options.scan_with(find, Purpose::Check(tables))?;
         let verdict = options.check(&snapshot)?;
         Ok((snapshot, verdict))
     });

@@ -7,6 +7,8 @@
 #[path = "../args.rs"]
 mod args;
 mod check_mailq;
+#[path = "../confinement.rs"]
+mod confinement;
 mod flags;
 
 use std::ffi::{OsStr, OsString};
@@ -16,6 +18,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use args::{Flag, Word};
+use confinement::Confinement;
 use flags::flags;
 use queuewatch::error::{Error, ErrorKind, Result};
 use queuewatch::files::state::StateFile;
@@ -160,13 +163,18 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
         },
         Format::Plugin | Format::Checkmk => TableSet::default(),
     };
+    let mut confinement = Confinement::new();
     let state = match state {
-        Some(path) => Some(StateFile::load(path, &mut options)?),
+        Some(path) => {
+            confinement = confinement.replaces(&path);
+            Some(StateFile::load(path, &mut options)?)
+        }
         None => None,
     };
     let deadline = options.deadline();
     let judged = rights::raised(|| {
-        let mut snapshot = options.scan(Purpose::Check(tables))?;
+        let find = |options: &Options| confinement.instances(options);
+        let mut snapshot = options.scan_with(find, Purpose::Check(tables))?;
         let verdict = options.check(&snapshot)?;
         // Why, for whom, who acts: words of the first line, read only if a rule alerts.
         let breached = matches!(verdict.state, State::Warning | State::Critical);
@@ -229,6 +237,7 @@ fn give_up_after(options: &Options) {
     // If no thread can be started, the deadline of the scan still holds.
     let _ = watchdog.spawn(move || {
         rights::give_up_on_thread();
+        confinement::open_nothing();
         std::thread::sleep(wait);
         let error = Error::new(
             ErrorKind::Timeout,

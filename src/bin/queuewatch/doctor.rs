@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use queuewatch::doctor::{Severity, examine};
+use queuewatch::doctor::{Line, Severity, examine};
 use queuewatch::error::Result;
 use queuewatch::options::Options;
 use queuewatch::rights;
 
 use crate::args::{self, Flag, Word};
+use crate::confinement::{Confinement, Outcome};
 use crate::{WHICH, of_library, print};
 
 pub(crate) const HELP: &str = "\
@@ -38,7 +39,11 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
             }
         }
     }
-    let report = rights::raised(|| examine(&options))?;
+    let report = rights::raised(|| {
+        examine(&options, |instances| {
+            line(&Confinement::new().close(instances))
+        })
+    })?;
     let mut text = String::new();
     for line in &report.lines {
         let mark = match line.severity {
@@ -64,4 +69,17 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(WRONG),
     })
+}
+
+/// What confines this command, and the others as well.
+fn line(outcome: &Outcome) -> Line {
+    let (severity, remedy) = match outcome {
+        Outcome::InForce { .. } => (Severity::Good, None),
+        Outcome::Not { remedy, .. } => (Severity::Note, remedy.clone()),
+    };
+    Line {
+        severity,
+        text: outcome.to_string(),
+        remedy,
+    }
 }

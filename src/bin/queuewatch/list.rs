@@ -18,6 +18,7 @@ use queuewatch::sys;
 
 use crate::anonymize;
 use crate::args::{self, Flag, Word};
+use crate::confinement::Confinement;
 use crate::{WHICH, filters, of_library, queues_named, tell_unread};
 
 pub(crate) const HELP: &str = "\
@@ -151,7 +152,7 @@ fn print(arguments: Arguments) -> Result<ExitCode> {
         queues,
     } = arguments;
     let anonymizer = anonymize.anonymizer()?;
-    let instances = rights::raised(|| options.instances())?;
+    let instances = rights::raised(|| Confinement::new().instances(&options))?;
     let several = instances.len() > 1;
     if ids && several {
         return Err(several_instances());

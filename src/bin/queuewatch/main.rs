@@ -4,6 +4,8 @@
 mod anonymize;
 #[path = "../args.rs"]
 mod args;
+#[path = "../confinement.rs"]
+mod confinement;
 mod doctor;
 mod drill;
 mod explain;

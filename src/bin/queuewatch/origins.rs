@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use crate::anonymize;
 use crate::args::{self, Flag, Word};
+use crate::confinement::Confinement;
 use crate::{WHICH, filters, of_library, print, queues_named, tell_unread};
 
 pub(crate) const HELP: &str = "\
@@ -94,7 +95,10 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         readers: options.readers(),
         deadline: options.deadline(),
     };
-    let (table, outcome) = rights::raised(|| take(options.instances()?, &request, by))?;
+    let (table, outcome) = rights::raised(|| {
+        let instances = Confinement::new().instances(&options)?;
+        take(instances, &request, by)
+    })?;
     let name_of = |kind: u8, name: &[u8]| match &anonymizer {
         Some(anonymizer) => anonymizer.origin(by, kind, name),
         None => name.to_vec(),

@@ -17,6 +17,7 @@ use queuewatch::snapshot::reasons::{Reason, ReasonGrouping, Reasons};
 
 use crate::anonymize;
 use crate::args::{self, Flag, Word};
+use crate::confinement::Confinement;
 use crate::{WHICH, filters, of_library, print, queues_named, tell_unread, tell_unread_of};
 
 pub(crate) const HELP: &str = "\
@@ -128,7 +129,10 @@ fn counted(asked: Asked) -> Result<ExitCode> {
         causes: true,
         ..TableSet::default()
     };
-    let snapshot = rights::raised(|| options.scan(Purpose::Check(tables)))?;
+    let snapshot = rights::raised(|| {
+        let find = |options: &Options| Confinement::new().instances(options);
+        options.scan_with(find, Purpose::Check(tables))
+    })?;
     let reasons = snapshot.reasons_by_next_hop(queues);
     let asked = Asked { options, ..asked };
     tell(&asked, reasons, snapshot.now, snapshot.is_whole())?;
@@ -149,8 +153,10 @@ fn picked(asked: &Asked) -> Result<ExitCode> {
         readers: options.readers(),
         deadline: options.deadline(),
     };
-    let (reasons, outcome) =
-        rights::raised(|| reasons_picked(options.instances()?, &request, asked.raw))?;
+    let (reasons, outcome) = rights::raised(|| {
+        let instances = Confinement::new().instances(options)?;
+        reasons_picked(instances, &request, asked.raw)
+    })?;
     let whole = outcome.unreadable == 0 && !outcome.cut;
     tell(asked, reasons, request.now, whole)?;
     Ok(tell_unread(

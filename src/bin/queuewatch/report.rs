@@ -17,6 +17,7 @@ use queuewatch::scan::MessageRow;
 
 use crate::anonymize;
 use crate::args::{self, Flag, Word};
+use crate::confinement::Confinement;
 use crate::{VERDICT, WHICH, of_library, print, tell_unread, tell_unread_of};
 
 pub(crate) const HELP: &str = "\
@@ -62,8 +63,13 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         }
     }
     let anonymizer = anonymize.anonymizer()?;
+    let mut confinement = Confinement::new();
+    if let Some(path) = &output {
+        confinement = confinement.replaces(path);
+    }
     let read: Result<_> = rights::raised(|| {
-        let snapshot = options.scan(Purpose::Everything)?;
+        let find = |options: &Options| confinement.instances(options);
+        let snapshot = options.scan_with(find, Purpose::Everything)?;
         let verdict = options.check(&snapshot)?;
         let oldest = oldest(&options, anonymizer.as_ref())?;
         Ok((snapshot, verdict, oldest))

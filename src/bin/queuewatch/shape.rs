@@ -14,6 +14,7 @@ use queuewatch::shape::perl_number::{is_perl_number, perl_number, perl_text};
 use queuewatch::shape::{Interim, Part, Shape};
 
 use crate::args::{self, Flag, Word};
+use crate::confinement::Confinement;
 use crate::{WHICH, of_library, print, print_bytes, tell_unread};
 
 pub(crate) const HELP: &str = "\
@@ -177,6 +178,11 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         all,
     };
     let (request, broken) = rights::raised(|| options.shape_of(&names, tables))?;
+    let mut confinement = Confinement::new();
+    for place in &request.places {
+        confinement = rights::raised(|| confinement.reads(&place.path));
+    }
+    rights::raised(|| confinement.close(&[]));
     let last = Mutex::new(Instant::now());
     let show = |parts: &[Part]| {
         let mut last = last

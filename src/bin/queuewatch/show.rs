@@ -12,6 +12,7 @@ use queuewatch::show::{ShowRequest, tell};
 
 use crate::anonymize;
 use crate::args::{self, Flag, Word};
+use crate::confinement::Confinement;
 use crate::{FAILED, WHICH, of_library, print, tell_unread};
 
 pub(crate) const HELP: &str = "\
@@ -96,7 +97,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     let anonymizer = anonymize.anonymizer()?;
     request.now = options.now();
     request.deadline = options.deadline();
-    let instances = rights::raised(|| options.instances())?;
+    let instances = rights::raised(|| Confinement::new().instances(&options))?;
     let several = instances.len() > 1;
     let mut stories = rights::raised(|| tell(instances, &queue_ids, &request))?;
     if let Some(anonymizer) = &anonymizer {

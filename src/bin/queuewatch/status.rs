@@ -11,6 +11,7 @@ use queuewatch::rights;
 use queuewatch::snapshot::TableSet;
 
 use crate::args::{self, Flag, Word};
+use crate::confinement::Confinement;
 use crate::{VERDICT, WHICH, of_library, print, tell_unread_of};
 
 pub(crate) const HELP: &str = "\
@@ -70,8 +71,13 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         Format::OpenMetrics => TableSet::METRICS,
         Format::Text => TableSet::default(),
     };
+    let mut confinement = Confinement::new();
+    if let Some(path) = &output {
+        confinement = confinement.replaces(path);
+    }
     let judged = rights::raised(|| {
-        let snapshot = options.scan(Purpose::Check(tables))?;
+        let find = |options: &Options| confinement.instances(options);
+        let snapshot = options.scan_with(find, Purpose::Check(tables))?;
         let verdict = options.check(&snapshot)?;
         Ok((snapshot, verdict))
     });

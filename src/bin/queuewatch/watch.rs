@@ -20,6 +20,7 @@ use queuewatch::snapshot::{Snapshot, TableSet};
 use queuewatch::watch::{HoldDown, RESCAN, TICK, Watch};
 
 use crate::args::{self, Flag, Word};
+use crate::confinement::Confinement;
 use crate::journal::{self, Journal};
 use crate::notify::Supervisor;
 use crate::summary::Summary;
@@ -177,7 +178,14 @@ fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<
         Some(_) => TableSet::LIVE_METRICS,
         None => TableSet::default(),
     };
-    let mut watch = rights::raised(|| Watch::open(options, Purpose::Check(tables)))?;
+    let confinement = outputs.confinement();
+    let mut watch = rights::raised(|| {
+        if let Some(confinement) = confinement {
+            // Without instances there is nothing to confine, and the next line says why.
+            let _ = confinement.instances(options);
+        }
+        Watch::open(options, Purpose::Check(tables))
+    })?;
     let supervisor = Supervisor::from_environment();
     let mut changes = HoldDown::new(lasting);
     let mut judged: Option<Instant> = None;
@@ -246,6 +254,21 @@ fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<
 }
 
 impl Outputs {
+    /// What the watch may open besides the spools; `None` if it starts a program, which would be confined as well.
+    fn confinement(&self) -> Option<Confinement> {
+        if self.exec.is_some() {
+            return None;
+        }
+        let mut confinement = Confinement::new().live();
+        for path in self.status.iter().chain(&self.openmetrics) {
+            confinement = confinement.replaces(path);
+        }
+        if let Some(nagios) = &self.nagios {
+            confinement = confinement.writes_to(&nagios.file);
+        }
+        Some(confinement)
+    }
+
     /// Prints the line of this second, if something happened. Returns false if standard output is closed.
     fn summarize(&mut self) -> bool {
         let Some(summary) = self.summary.as_mut().filter(|summary| !summary.is_empty()) else {

@@ -38,6 +38,7 @@ use queuewatch::rights;
 use queuewatch::sys;
 
 use crate::args::{self, Flag, Word};
+use crate::confinement::Confinement;
 use crate::{INCOMPLETE, WHICH, of_library, print, which_live};
 use filter::{Given, Target, Where};
 use model::{Ask, Model};
@@ -110,6 +111,8 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         clock,
     };
     let mut terminal = Terminal::open(look.utf8)?;
+    // Without instances there is nothing to confine, and the reader says why.
+    let _ = rights::raised(|| Confinement::new().live().instances(&options));
     let mut reader = Reader::start(&options, interval, terminal.bell())?;
     let mut model = Model::new(place);
     let ended = follow(&mut terminal, &mut reader, &mut model, look);
