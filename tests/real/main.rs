@@ -37,5 +37,7 @@ mod qmgr;
 mod shape_qshape;
 /// `queuewatch show` against the real postcat(1).
 mod show_postcat;
+/// Watches for an hour beside everything that goes wrong on a mail host.
+mod soak;
 /// A watch on a Postfix under load.
 mod watch_postfix;
