@@ -11,7 +11,8 @@ use std::net::IpAddr;
 use once_cell::race::OnceBox;
 
 use super::Anonymizer;
-use crate::cause::table::{BY_WORDS, Row};
+use crate::cause::row::Row;
+use crate::cause::table::BY_WORDS;
 use crate::postfix::delay_reason::is_status_code;
 use crate::postfix::origin::address_of;
 

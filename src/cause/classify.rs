@@ -1,18 +1,15 @@
 //! The judgement: reason, code, peer and configured next hops in; cause, next hop and who acts out.
 //!
 //! The order is: a user's own table; the place of the peer (a service of this host, the configured relay);
-//! the words of the table; the codes of the table. All words are found in one pass over the reason,
-//! so the time does not grow with the table.
+//! the words of the table; the codes of the table.
 
-use aho_corasick::{AhoCorasick, MatchKind};
-use once_cell::race::OnceBox;
-
-use super::next_hop::{NextHops, Peer, Role};
-use super::parts::{self, Parts, Said};
-use super::table::{BY_CODE, BY_WORDS, CodeRow, LATER, Row, VAGUE};
+use super::next_hop::{NextHop, NextHops, Role};
+use super::parts::{self, Parts, Said, Stage};
+use super::row::{CodeRow, Codes};
+use super::table::BY_CODE;
 use super::user_table::UserTable;
+use super::words::first_row;
 use super::{Acts, Cause};
-use crate::postfix::delay_reason::has_code;
 
 /// Bytes of a reason that are looked at. A defer log's record is shorter: Postfix cuts replies at about
 /// 2 kB (`smtp_chat.c` keeps whole lines of `line_length_limit`).
@@ -36,25 +33,6 @@ impl Judgement<'_> {
     pub(crate) fn is_answered_from_outside(&self) -> bool {
         self.said == Said::Reply
             && matches!(self.next_hop, Some(NextHop::Peer(peer)) if !peer.is_local())
-    }
-}
-
-/// What a reason is about: a peer, or a name that could not be looked up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NextHop<'a> {
-    /// A server or a socket.
-    Peer(Peer<'a>),
-    /// A host or domain name.
-    Name(&'a [u8]),
-}
-
-impl NextHop<'_> {
-    /// Writes it as tables show it, such as `127.0.0.1:10024`, `mx.example`, `private/lmtp`.
-    pub fn write(&self, out: &mut Vec<u8>) {
-        match self {
-            NextHop::Peer(peer) => peer.write(out),
-            NextHop::Name(name) => out.extend_from_slice(name),
-        }
     }
 }
 
@@ -84,7 +62,7 @@ impl Classifier {
     pub fn judge<'a>(&self, status: &[u8], reason: &'a [u8]) -> Judgement<'a> {
         let reason = reason.get(..MAX_REASON).unwrap_or(reason);
         let parts = parts::split(reason);
-        let next_hop = next_hop(&parts);
+        let next_hop = parts.next_hop();
         let configured = self.configured(next_hop);
         let role = configured.or_else(|| place(next_hop));
         let cause = self
@@ -113,6 +91,22 @@ impl Classifier {
     }
 }
 
+/// The cause by the first row of the table of codes that fits.
+fn by_code(parts: &Parts<'_>, codes: &Codes<'_>) -> Option<Cause> {
+    let fits = |row: &&CodeRow| row.said == parts.said && row.fits(codes);
+    let cause = BY_CODE.iter().find(fits).map(|row| row.cause);
+    let refused = codes.reply.is_some_and(|reply| reply.starts_with(b"5"));
+    match (cause, parts.stage) {
+        // A server that does not know the recipient yet means us, or itself.
+        (None | Some(Cause::Recipient | Cause::Mailbox), Stage::Greeting) if refused => {
+            Some(Cause::Blocked)
+        }
+        (Some(Cause::Recipient | Cause::Mailbox), Stage::Greeting) => Some(Cause::Busy),
+        (Some(Cause::Recipient | Cause::Mailbox), Stage::Sender) => Some(Cause::Blocked),
+        (cause, _) => cause,
+    }
+}
+
 /// What a peer is by its address and port alone.
 fn place(next_hop: Option<NextHop<'_>>) -> Option<Role> {
     let Some(NextHop::Peer(peer)) = next_hop else {
@@ -135,19 +129,19 @@ fn place(next_hop: Option<NextHop<'_>>) -> Option<Role> {
 
 /// The cause by peer, words and codes.
 fn judge(status: &[u8], parts: &Parts<'_>, role: Option<Role>, configured: bool) -> Cause {
-    let (reply_code, enhanced) = match parts.said {
+    let (reply, enhanced) = match parts.said {
         Said::Reply => parts::codes(parts.text),
         _ => (None, None),
     };
-    // A reply without an enhanced code gets one from Postfix that says only its class (`4.0.0`).
-    let code = enhanced.unwrap_or(status);
-    let found = by_words(parts, parts.said, code).or_else(|| {
-        // An administrator's `retry:` text, or what a command says, may be in the words of replies.
-        (parts.said == Said::Postfix).then(|| by_words(parts, Said::Reply, code))?
-    });
-    let cause = found
-        .or_else(|| by_few_words(parts, code, reply_code?))
-        .or_else(|| by_code(parts.said, code, reply_code));
+    let codes = Codes {
+        // A reply without an enhanced code gets one from Postfix that says only its class (`4.0.0`).
+        status: enhanced.unwrap_or(status),
+        reply,
+    };
+    let row = first_row(parts.text, parts.said, &codes);
+    let cause = row.map(|row| row.cause).or_else(|| by_code(parts, &codes));
+    // Words that count without a look at the codes.
+    let found = row.filter(|row| row.is_plain()).map(|row| row.cause);
     match role {
         // The space that another host has not is its own.
         None if cause == Some(Cause::Storage) && parts.said == Said::Reply => Cause::Busy,
@@ -178,7 +172,7 @@ fn of_own_hop(role: Role, said: Said, by_words: Option<Cause>, cause: Option<Cau
         Mailbox | Recipient | Greylisted | Authentication | Tls | Configuration | Storage
         | Delivery | Dns => match role {
             // Without words a code of a service says only that it fails.
-            Role::Service if said == Said::Reply && by_words.is_none() && cause != Mailbox => own,
+            Role::Service if said == Said::Reply && by_words.is_none() => own,
             _ => cause,
         },
         Network => match role {
@@ -191,138 +185,6 @@ fn of_own_hop(role: Role, said: Said, by_words: Option<Cause>, cause: Option<Cau
         },
         Filter | Relay | Unreachable | Busy | Other => own,
     }
-}
-
-/// The first row of the table of words that fits, of those that `said` says.
-fn by_words(parts: &Parts<'_>, said: Said, code: &[u8]) -> Option<Cause> {
-    let mut first = usize::MAX;
-    let mut see = |place: usize| {
-        if place < first {
-            let fits = BY_WORDS.get(place).is_some_and(|row| {
-                row.said == said && (row.code.is_empty() || has_code(code, row.code.as_bytes()))
-            });
-            if fits {
-                first = place;
-            }
-        }
-    };
-    let words = Words::get();
-    for found in words.finder.find_overlapping_iter(parts.text) {
-        if let Some(place) = words.rows.get(found.pattern().as_usize()) {
-            see(*place);
-        }
-    }
-    for place in &words.wordless {
-        see(*place);
-    }
-    BY_WORDS.get(first).map(|row| row.cause)
-}
-
-/// What the words of a reply mean whose enhanced status `code` says little.
-fn by_few_words(parts: &Parts<'_>, code: &[u8], reply_code: &[u8]) -> Option<Cause> {
-    let is = |codes: &[&str]| codes.iter().any(|wanted| has_code(code, wanted.as_bytes()));
-    let silent = code.is_empty() || is(&["4.0", "5.0"]);
-    if parts.said != Said::Reply || !(silent || is(&["4.7.0", "4.7.1"])) {
-        return None;
-    }
-    let text = parts.text.to_ascii_lowercase();
-    let fits = |row: &&Row| {
-        reply_code.starts_with(row.code.as_bytes())
-            && row
-                .phrases()
-                .any(|phrase| memchr::memmem::find(&text, phrase.as_bytes()).is_some())
-    };
-    let later = LATER.iter().find(fits);
-    let vague = || VAGUE.iter().find(fits).filter(|_| silent);
-    later.or_else(vague).map(|row| row.cause)
-}
-
-/// The first row of the table of codes that fits.
-fn by_code(said: Said, code: &[u8], reply_code: Option<&[u8]>) -> Option<Cause> {
-    let fits = |row: &&CodeRow| {
-        row.said == said
-            && (has_code(code, row.code.as_bytes()) || reply_code == Some(row.code.as_bytes()))
-    };
-    BY_CODE.iter().find(fits).map(|row| row.cause)
-}
-
-/// The phrases of the table, ready to be found.
-struct Words {
-    finder: AhoCorasick,
-    /// The row of each phrase.
-    rows: Vec<usize>,
-    /// The rows that need no words.
-    wordless: Vec<usize>,
-}
-
-impl Words {
-    /// Those of the table, built once. No thread waits for another that builds them: a child forked
-    /// meanwhile would wait for ever.
-    fn get() -> &'static Words {
-        static WORDS: OnceBox<Words> = OnceBox::new();
-        WORDS.get_or_init(|| Box::new(Words::of_table()))
-    }
-
-    fn of_table() -> Words {
-        let mut phrases = Vec::new();
-        let mut rows = Vec::new();
-        let mut wordless = Vec::new();
-        for (place, row) in BY_WORDS.iter().enumerate() {
-            for phrase in row.phrases() {
-                if phrase.is_empty() {
-                    wordless.push(place);
-                } else {
-                    phrases.push(phrase);
-                    rows.push(place);
-                }
-            }
-        }
-        let finder = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .match_kind(MatchKind::Standard)
-            .build(phrases);
-        // The table is fixed and far below the limits of the builder; a test builds it.
-        let finder = finder.unwrap_or_else(|error| unreachable!("the table of causes: {error}"));
-        Words {
-            finder,
-            rows,
-            wordless,
-        }
-    }
-}
-
-/// What stands before the name in Postfix's own texts (dns_lookup.c, smtp_addr.c, smtp_proto.c).
-const BEFORE: [&[u8]; 7] = [
-    b"Name service error for name=",
-    b"Error looking up name=",
-    b"unable to look up host ",
-    b"unable to find primary relay for ",
-    b"TLS is required, but was not offered by host ",
-    b"cannot authenticate to server ",
-    b"SASL authentication failed: server ",
-];
-
-/// The next hop that a reason is about.
-fn next_hop<'a>(parts: &Parts<'a>) -> Option<NextHop<'a>> {
-    if let Some(peer) = parts.peer {
-        return Some(NextHop::Peer(peer));
-    }
-    if parts.said != Said::Postfix {
-        return None;
-    }
-    BEFORE.into_iter().find_map(|before| {
-        let start = memchr::memmem::find(parts.whole, before)?;
-        let rest = parts.whole.get(start + before.len()..)?;
-        if let Some((peer, _)) = Peer::read(rest) {
-            return Some(NextHop::Peer(peer));
-        }
-        let end = rest
-            .iter()
-            .position(|byte| matches!(byte, b' ' | b':' | b','))
-            .unwrap_or(rest.len());
-        let name = rest.get(..end)?;
-        (!name.is_empty()).then_some(NextHop::Name(name))
-    })
 }
 
 #[cfg(test)]

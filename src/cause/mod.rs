@@ -27,8 +27,10 @@
 pub mod classify;
 pub mod next_hop;
 pub(crate) mod parts;
+pub mod row;
 pub mod table;
 pub mod user_table;
+mod words;
 
 /// Why mail waits. The order is that of the documentation: our own causes come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

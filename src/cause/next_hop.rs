@@ -106,6 +106,25 @@ struct Hop {
     by_mx: bool,
 }
 
+/// What a reason is about: a peer, or a name that could not be looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NextHop<'a> {
+    /// A server or a socket.
+    Peer(Peer<'a>),
+    /// A host or domain name.
+    Name(&'a [u8]),
+}
+
+impl NextHop<'_> {
+    /// Writes it as tables show it, such as `127.0.0.1:10024`, `mx.example`, `private/lmtp`.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            NextHop::Peer(peer) => peer.write(out),
+            NextHop::Name(name) => out.extend_from_slice(name),
+        }
+    }
+}
+
 /// The next hops that main.cf configures.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NextHops {

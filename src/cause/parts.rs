@@ -5,7 +5,7 @@
 //! `host ... refused to talk to me:`), smtp_sasl_glue.c (`server ... said:`), qmgr_deliver.c and
 //! qmgr_queue.c (`delivery temporarily suspended:` before the reason of the last attempt).
 
-use super::next_hop::Peer;
+use super::next_hop::{NextHop, Peer};
 
 /// Who speaks in a reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,55 @@ pub(crate) struct Parts<'a> {
     pub text: &'a [u8],
     /// The whole reason without `delivery temporarily suspended:`.
     pub whole: &'a [u8],
+    /// How far the session was when the peer replied.
+    pub stage: Stage,
+}
+
+/// How far a session was when the peer replied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// The peer did not know the sender yet.
+    Greeting,
+    /// The peer knew the sender and no recipient.
+    Sender,
+    /// Later, or the reason does not say.
+    Later,
+}
+
+/// What stands before the name in Postfix's own texts (dns_lookup.c, smtp_addr.c, smtp_proto.c).
+const BEFORE: [&[u8]; 7] = [
+    b"Name service error for name=",
+    b"Error looking up name=",
+    b"unable to look up host ",
+    b"unable to find primary relay for ",
+    b"TLS is required, but was not offered by host ",
+    b"cannot authenticate to server ",
+    b"SASL authentication failed: server ",
+];
+
+impl<'a> Parts<'a> {
+    /// The next hop that the reason is about.
+    pub(crate) fn next_hop(&self) -> Option<NextHop<'a>> {
+        if let Some(peer) = self.peer {
+            return Some(NextHop::Peer(peer));
+        }
+        if self.said != Said::Postfix {
+            return None;
+        }
+        BEFORE.into_iter().find_map(|before| {
+            let start = memchr::memmem::find(self.whole, before)?;
+            let rest = self.whole.get(start + before.len()..)?;
+            if let Some((peer, _)) = Peer::read(rest) {
+                return Some(NextHop::Peer(peer));
+            }
+            let end = rest
+                .iter()
+                .position(|byte| matches!(byte, b' ' | b':' | b','))
+                .unwrap_or(rest.len());
+            let name = rest.get(..end)?;
+            (!name.is_empty()).then_some(NextHop::Name(name))
+        })
+    }
 }
 
 const SUSPENDED: &[u8] = b"delivery temporarily suspended: ";
@@ -58,6 +107,10 @@ pub(crate) fn split(reason: &[u8]) -> Parts<'_> {
         peer,
         text,
         whole,
+        stage: match said {
+            Said::Reply => stage(whole),
+            _ => Stage::Later,
+        },
     }
 }
 
@@ -121,9 +174,32 @@ fn reply(whole: &[u8]) -> Option<Found<'_>> {
     None
 }
 
+/// How far the session was at the reply that `whole` quotes.
+fn stage(whole: &[u8]) -> Stage {
+    const OPENING: [&[u8]; 4] = [b"HELO", b"EHLO", b"LHLO", b"STARTTLS"];
+    let Some(place) = memchr::memmem::rfind(whole, IN_REPLY) else {
+        // Such a reply names no command.
+        return match memchr::memmem::find(whole, b"] refused to talk to me: ") {
+            Some(_) => Stage::Greeting,
+            None => Stage::Later,
+        };
+    };
+    let command = whole.get(place + IN_REPLY.len()..).unwrap_or_default();
+    if OPENING.iter().any(|verb| command.starts_with(verb)) {
+        return Stage::Greeting;
+    }
+    match command.starts_with(b"MAIL FROM") {
+        true => Stage::Sender,
+        false => Stage::Later,
+    }
+}
+
+/// What Postfix puts between a reply and the command that it answers.
+const IN_REPLY: &[u8] = b" (in reply to ";
+
 /// Returns a reply without `(in reply to ... command)` at its end.
 fn without_command(words: &[u8]) -> &[u8] {
-    match memchr::memmem::rfind(words, b" (in reply to ") {
+    match memchr::memmem::rfind(words, IN_REPLY) {
         Some(end) if words.ends_with(b")") => words.get(..end).unwrap_or(words),
         _ => words,
     }
@@ -225,6 +301,31 @@ mod tests {
             assert_eq!((parts.said, parts.peer), (Said::Postfix, None), "{reason}");
             assert_eq!(parts.text, reason.trim().as_bytes());
         }
+    }
+
+    #[test]
+    fn a_reply_tells_how_far_the_session_was() {
+        for (end, stage) in [
+            ("refused to talk to me: 421 no", Stage::Greeting),
+            ("said: 421 no (in reply to EHLO command)", Stage::Greeting),
+            (
+                "said: 450 no (in reply to MAIL FROM command)",
+                Stage::Sender,
+            ),
+            ("said: 450 no (in reply to RCPT TO command)", Stage::Later),
+            (
+                "said: 450 no (in reply to end of DATA command)",
+                Stage::Later,
+            ),
+            ("said: 450 no", Stage::Later),
+        ] {
+            let reason = format!("host a.example[192.0.2.5] {end}");
+            assert_eq!(split(reason.as_bytes()).stage, stage, "{end}");
+        }
+        assert_eq!(
+            split(b"temporary failure (in reply to MAIL FROM").stage,
+            Stage::Later
+        );
     }
 
     #[test]

@@ -103,10 +103,9 @@ const CODES: TableSet = TableSet {
     ..TableSet::NONE
 };
 
-/// With the rows of reasons, which show how far a cause is spread.
+/// The rows of reasons are missing: only `ours` and `theirs` need them ([`super::Measure::wanted`]).
 const CAUSES: TableSet = TableSet {
     causes: true,
-    reasons: true,
     ..TableSet::NONE
 };
 const OLDEST: TableSet = TableSet {

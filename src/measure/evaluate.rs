@@ -20,9 +20,7 @@ use crate::snapshot::origins;
 use crate::snapshot::reasons::Reasons;
 use crate::snapshot::sample::CausesKnown;
 use crate::snapshot::spread::Spread;
-use crate::snapshot::{
-    CauseCounts, InstanceSnapshot, Previous, QueueTables, Snapshot, TableSet, Tally,
-};
+use crate::snapshot::{CauseCounts, InstanceSnapshot, Previous, QueueTables, Snapshot, Tally};
 use crate::snapshot::{Reason, Sample};
 use crate::spelling::option;
 
@@ -230,15 +228,8 @@ impl Measure {
         let shallow = queues
             .iter()
             .any(|queue| taken.plan.depth(queue).is_none_or(|read| read < depth));
-        let wanted = match self.kind {
-            // A watch counts causes all the time, and their spread when it takes a whole snapshot.
-            Kind::Cause => TableSet {
-                reasons: false,
-                ..row.wanted
-            },
-            _ => row.wanted,
-        };
-        if shallow || wanted.or(taken.wanted) != taken.wanted {
+        // The rows of reasons are not asked for: a watch has them in whole snapshots alone.
+        if shallow || row.wanted.or(taken.wanted) != taken.wanted {
             return Some("not read in this scan".to_owned());
         }
         None

@@ -16,6 +16,7 @@ mod spelling;
 mod subject;
 
 use crate::postfix::queue::QueueSet;
+use crate::snapshot::TableSet;
 
 pub use catalogue::{ArgumentKind, CATALOGUE, Kind, Row};
 pub use figure::{Figure, Quality};
@@ -73,6 +74,14 @@ impl Measure {
             .iter()
             .find(|row| row.kind == self.kind)
             .unwrap_or(&CATALOGUE[0])
+    }
+
+    /// The tables that a scan makes for it: those of its row, and for what is `ours` or `theirs` the rows of
+    /// reasons, which show how far a cause is spread.
+    pub(crate) fn wanted(&self) -> TableSet {
+        let mut wanted = self.row().wanted;
+        wanted.reasons |= self.kind == Kind::Cause && self.needs_rows();
+        wanted
     }
 
     /// Its unit.

@@ -209,7 +209,7 @@ fn plan_for<'a>(
     let mut wanted = TableSet::default();
     for measure in measures {
         let row = measure.row();
-        wanted = wanted.or(row.wanted);
+        wanted = wanted.or(measure.wanted());
         for queue in measure.queues().and(allowed).iter() {
             plan.deepen(queue, row.depth);
         }

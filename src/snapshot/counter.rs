@@ -15,7 +15,6 @@ use super::destination::{DestinationReader, Lookup};
 use super::logins::Logins;
 use super::name_counts::Names;
 use super::origins::make_key;
-use super::reasons::Mark;
 use super::{Damaged, Earliest, MAX_EXAMPLES, Misplaced, TableSet, Tables, Tally, Why};
 use crate::cause::Cause;
 use crate::cause::classify::Classifier;
@@ -205,7 +204,8 @@ impl Visitor for Counter<'_> {
         }
         let wanted = self.common.wanted;
         let lookup = match explains(&self.common.plan, wanted, self.queue) {
-            true if wanted.reasons || wanted.causes => Lookup::Reason,
+            true if wanted.reasons => Lookup::Reason,
+            true if wanted.causes => Lookup::Cause,
             true => Lookup::Code,
             false => Lookup::Nothing,
         };
@@ -216,9 +216,11 @@ impl Visitor for Counter<'_> {
         let length = one.domain.len();
         let table = &mut self.tables[self.queue];
         if lookup != Lookup::Nothing {
-            let why = one.why.map(|why| (why.code, why.reason));
+            let why = one.why.map(|why| (why.code, why.mark));
             table.change_why(why, 1, wanted, Sign::Add);
         }
+        let mark = one.why.and_then(|why| why.mark);
+        self.cause = self.cause.or(mark.map(|mark| mark.cause));
         if let (true, Some(why)) = (wanted.reasons, one.why) {
             let arrival = (self.arrival != i64::MAX).then_some(self.arrival);
             // Only of deferred mail the time of modification is a next retry.
@@ -228,8 +230,6 @@ impl Visitor for Counter<'_> {
             };
             let count = Why::of(1, arrival, tried);
             table.reasons.add(why.reason, &count);
-            let mark = Mark::of_key(why.reason);
-            self.cause = self.cause.or(mark.map(|mark| mark.cause));
             self.impatient |=
                 mark.is_none_or(|mark| !matches!(mark.cause, Cause::Throttled | Cause::Greylisted));
         }

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::reasons::make_key;
+use super::reasons::{Mark, make_key};
 use crate::cause::classify::Classifier;
 use crate::postfix::address;
 use crate::postfix::defer_log::{Entry, Log};
@@ -25,7 +25,9 @@ pub(crate) struct Destination<'r> {
 pub(crate) struct WhyKey<'r> {
     /// The enhanced status code.
     pub(crate) code: &'r [u8],
-    /// The key of the table of reasons; empty if only codes are counted.
+    /// What its cause is; `None` if only codes are counted.
+    pub(crate) mark: Option<Mark>,
+    /// The key of the table of reasons; empty if only codes or causes are counted.
     pub(crate) reason: &'r [u8],
 }
 
@@ -36,7 +38,9 @@ pub(crate) enum Lookup {
     Nothing,
     /// The status code.
     Code,
-    /// The status code and the key of the table of reasons.
+    /// The status code and the cause.
+    Cause,
+    /// The status code, the cause and the key of the table of reasons.
     Reason,
 }
 
@@ -81,18 +85,20 @@ impl DestinationReader {
             });
             if let Some(entry) = found {
                 self.reason.clear();
-                if lookup == Lookup::Reason {
-                    let judgement = self.classifier.judge(entry.status, entry.reason);
+                let judgement = (lookup != Lookup::Code)
+                    .then(|| self.classifier.judge(entry.status, entry.reason));
+                if let (Lookup::Reason, Some(judgement)) = (lookup, &judgement) {
                     make_key(
                         &self.domain,
                         entry.status,
-                        &judgement,
+                        judgement,
                         entry.reason,
                         &mut self.reason,
                     );
                 }
                 why = Some(WhyKey {
                     code: entry.status,
+                    mark: judgement.as_ref().map(Mark::of),
                     reason: &self.reason,
                 });
             }
@@ -107,6 +113,7 @@ impl DestinationReader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cause::Cause;
 
     #[test]
     fn a_recipient_has_the_domain_of_qshape_and_the_reason_of_its_log() {
@@ -122,6 +129,10 @@ mod tests {
         assert_eq!((plain.domain, plain.why), (&b"b.example"[..], None));
         let why = reader.read(b"a@b.example", 40, Lookup::Code).why.unwrap();
         assert_eq!((why.code, why.reason), (&b"4.4.1"[..], &b""[..]));
+        assert_eq!(why.mark, None);
+        let why = reader.read(b"a@b.example", 40, Lookup::Cause).why.unwrap();
+        assert_eq!(why.mark.unwrap().cause, Cause::Unreachable);
+        assert_eq!(why.reason, b"");
         let why = reader.read(b"a@b.example", 40, Lookup::Reason).why.unwrap();
         assert!(why.reason.starts_with(b"4.4.1\0b.example\0"));
         assert_eq!(reader.read(b"a@b.example", 80, Lookup::Reason).why, None);

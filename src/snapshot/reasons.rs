@@ -97,6 +97,15 @@ impl Mark {
         Acts::Unknown,
     ];
 
+    /// The mark of a `judgement`.
+    pub(crate) fn of(judgement: &Judgement<'_>) -> Mark {
+        Mark {
+            cause: judgement.cause,
+            acts: judgement.acts,
+            answered: judgement.is_answered_from_outside(),
+        }
+    }
+
     fn write(self, key: &mut Vec<u8>) {
         let acts = Mark::ACTS.iter().position(|acts| *acts == self.acts);
         let acts = acts.unwrap_or(0) as u8 + if self.answered { 8 } else { 0 };
@@ -161,12 +170,7 @@ pub(crate) fn make_key_as(
     head.push(0);
     head.extend(domain.iter().take(MAX_DOMAIN).filter(|byte| **byte != 0));
     head.push(0);
-    let mark = Mark {
-        cause: judgement.cause,
-        acts: judgement.acts,
-        answered: judgement.is_answered_from_outside(),
-    };
-    mark.write(&mut head);
+    Mark::of(judgement).write(&mut head);
     if let Some(hop) = judgement.next_hop {
         let mut name = Vec::new();
         hop.write(&mut name);
@@ -459,7 +463,7 @@ fn is_read(taken: &InstanceSnapshot, queue: Queue) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cause::classify::NextHop;
+    use crate::cause::next_hop::NextHop;
     use crate::cause::parts::Said;
 
     #[test]

@@ -7,7 +7,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::contribution::Bounds;
-use super::counter::{Common, Counter, Examples};
+use super::counter::{Common, Counter, Examples, keep_example};
 use super::logins::Logins;
 use super::tables::{CauseCounts, TableSet, Tables};
 use super::{InstanceSnapshot, Names, ScanRequest, Snapshot, Why};
@@ -99,7 +99,9 @@ impl InstanceSnapshot {
         }
         self.impatient_senders = sampled.senders.clone();
         self.logins = sampled.logins.clone();
-        self.examples = sampled.examples.clone();
+        for (cause, id) in &sampled.examples {
+            keep_example(&mut self.examples, *cause, id);
+        }
         // With all reasons read, only a part that is missing is worth a word.
         if !all_reasons || looked < of {
             self.sample = Some(Sample {

@@ -130,21 +130,20 @@ pub struct QueueTables {
 }
 
 impl QueueTables {
-    /// Counts recipients by the status code of their delay reason and by the cause in its key; `None` if
-    /// none is on record.
+    /// Counts recipients by the status code and the cause of their delay reason; `None` if none is on record.
     pub(crate) fn change_why(
         &mut self,
-        why: Option<(&[u8], &[u8])>,
+        why: Option<(&[u8], Option<Mark>)>,
         recipients: u64,
         wanted: TableSet,
         sign: Sign,
     ) {
         match why {
-            Some((code, key)) => {
+            Some((code, mark)) => {
                 if wanted.codes {
                     self.codes.change(Some(code), &recipients, sign);
                 }
-                if let (true, Some(mark)) = (wanted.causes, Mark::of_key(key)) {
+                if let (true, Some(mark)) = (wanted.causes, mark) {
                     self.causes.change(mark, recipients, sign);
                 }
             }

@@ -11,7 +11,7 @@ use crate::postfix::queue::Queue;
 use crate::scan::{Gap, GapKind, Message, Observer, OwnerFault, Plan};
 use crate::snapshot::TableSet;
 use crate::snapshot::contribution::explains;
-use crate::snapshot::destination::{Destination, DestinationReader, Lookup, WhyKey};
+use crate::snapshot::destination::{Destination, DestinationReader, Lookup};
 use crate::snapshot::origins::make_key;
 use crate::sys::Inode;
 
@@ -41,11 +41,10 @@ impl Part {
 
     /// Returns true if `one` belongs to this part.
     fn is(&self, one: &Destination<'_>) -> bool {
-        let why = self
-            .why
-            .as_ref()
-            .map(|(code, reason)| WhyKey { code, reason });
-        self.domain.as_deref() == Some(one.domain) && why == one.why
+        let why = self.why.as_ref();
+        let why = why.map(|(code, reason)| (&code[..], &reason[..]));
+        self.domain.as_deref() == Some(one.domain)
+            && why == one.why.map(|why| (why.code, why.reason))
     }
 }
 

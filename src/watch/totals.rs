@@ -12,6 +12,7 @@ use crate::postfix::queue::Queue;
 use crate::scan::Plan;
 use crate::snapshot::ages::Ages;
 use crate::snapshot::contribution::{Bounds, Contribution, Sign, Sums, expiry, explains, last_try};
+use crate::snapshot::reasons::Mark;
 use crate::snapshot::{Earliest, QueueTables, Seconds, TableSet, Tables, Tally, Why};
 
 /// The sums of the queues of an instance.
@@ -103,7 +104,8 @@ impl Totals {
                 table.domains.change(one.domain, &count, sign);
             }
             if explains {
-                table.change_why(one.why, one.recipients, wanted, sign);
+                let why = one.why.map(|(code, key)| (code, Mark::of_key(key)));
+                table.change_why(why, one.recipients, wanted, sign);
             }
         });
     }

@@ -47,3 +47,11 @@ fn of_a_second_list_at_least_95_in_100_have_the_right_cause() {
     println!("{wrong:#?}");
     assert!(wrong.len() * 100 <= rows * 5, "{wrong:#?}");
 }
+
+#[test]
+fn of_a_third_list_at_least_95_in_100_have_the_right_cause() {
+    let (wrong, rows) = wrong(include_str!("../corpus/causes/holdout-3.tsv"));
+    assert!(rows >= 500, "{rows}");
+    println!("{wrong:#?}");
+    assert!(wrong.len() * 100 <= rows * 5, "{wrong:#?}");
+}

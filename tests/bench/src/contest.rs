@@ -8,7 +8,7 @@ use queuewatch::postfix::queue::{Queue, QueueSet};
 use crate::process::{Ended, Line};
 use crate::spool::{self, Contents};
 use crate::table::{self, Goal, Row};
-use crate::{Options, Result, Source, depth, machine};
+use crate::{Options, Result, Source, depth, machine, rules};
 
 /// How often a start is measured: it takes a millisecond.
 const STARTS: usize = 201;
@@ -57,7 +57,7 @@ type Maker = fn(&Path, &Path, u64) -> Result<Contents>;
 type Verify = Box<dyn Fn(&Ended) -> std::result::Result<(), String>>;
 
 /// One that is measured.
-struct Contender {
+pub(crate) struct Contender {
     name: String,
     line: Line,
     verify: Verify,
@@ -70,7 +70,7 @@ struct Contender {
 }
 
 impl Contender {
-    fn new(
+    pub(crate) fn new(
         name: &str,
         line: Line,
         verify: impl Fn(&Ended) -> std::result::Result<(), String> + 'static,
@@ -92,24 +92,24 @@ impl Contender {
         self
     }
 
-    fn goals(mut self, goals: &[Goal]) -> Contender {
+    pub(crate) fn goals(mut self, goals: &[Goal]) -> Contender {
         self.goals = goals.to_vec();
         self
     }
 }
 
 /// Contenders with the same question; the others are compared with one of them.
-struct Group {
-    title: &'static str,
+pub(crate) struct Group {
+    pub(crate) title: &'static str,
     /// The reference is the fastest of so many, from the first on.
     references: usize,
-    contenders: Vec<Contender>,
+    pub(crate) contenders: Vec<Contender>,
     /// Whether the kernel forgets the disk before each.
-    cold: bool,
+    pub(crate) cold: bool,
 }
 
 impl Group {
-    fn new(title: &'static str, contenders: Vec<Contender>) -> Group {
+    pub(crate) fn new(title: &'static str, contenders: Vec<Contender>) -> Group {
         Group {
             title,
             references: 1,
@@ -183,7 +183,9 @@ impl Contest {
             true => depth::report(options, &spool, &contents, &mut wrong)?,
             false => String::new(),
         };
+        let program = &options.plugin;
         let mut spool_groups = match options.source {
+            _ if options.rules => rules::warm(program, &spool, &contents),
             // Of ours alone: the others would take an hour.
             Source::Links => vec![
                 own(envelopes(&bench, &options.plugin, &spool, &contents)),
@@ -196,8 +198,9 @@ impl Contest {
             ],
         };
         // Where time is that of the loop, and the caches hold all.
-        if (WAYS_FROM..=FEW).contains(&options.messages) {
+        if (WAYS_FROM..=FEW).contains(&options.messages) && !options.rules {
             spool_groups.push(ways(&bench, &spool, &contents));
+            spool_groups.extend(rules::warm(program, &spool, &contents));
         }
         Ok(Contest {
             heading,
@@ -205,6 +208,7 @@ impl Contest {
             spool_groups,
             cold_rounds: options.cold_rounds,
             cold_groups: match options.cold {
+                true if options.rules => vec![rules::cold(program, &spool, &contents)],
                 true => cold(&bench, options, &spool, &contents)?,
                 false => Vec::new(),
             },
@@ -457,7 +461,8 @@ fn cold(bench: &Path, options: &Options, spool: &Path, contents: &Contents) -> R
     )
     .goals(&[Goal::Seconds(1.05)]);
     let deadline = Group::new("Cold: a deadline of one second", vec![deadline]);
-    let mut groups = vec![ages, lists, deadline];
+    let defaults = rules::cold(&options.plugin, spool, contents);
+    let mut groups = vec![ages, lists, deadline, defaults];
     for group in &mut groups {
         group.cold = true;
         for contender in &mut group.contenders {
@@ -639,7 +644,11 @@ fn is_figure(ended: &Ended, right: u64) -> std::result::Result<(), String> {
 }
 
 /// Whether each count, and each age of an oldest message, is in the performance data.
-fn is_perfdata(ended: &Ended, right: &Contents, ages: bool) -> std::result::Result<(), String> {
+pub(crate) fn is_perfdata(
+    ended: &Ended,
+    right: &Contents,
+    ages: bool,
+) -> std::result::Result<(), String> {
     if !matches!(ended.code, Some(0..=2)) {
         return Err(format!(
             "exit code {:?}: {}",

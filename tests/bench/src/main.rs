@@ -14,6 +14,7 @@ mod depth;
 mod live;
 mod machine;
 mod process;
+mod rules;
 mod spool;
 mod suite;
 mod table;
@@ -49,6 +50,7 @@ Usage: tests/bench/run [OPTIONS]
                     Writes tests/bench/results.md (needs root, Postfix and strace)
   --messages N      messages in the spool (default 100000)
   --million         1000000 messages in 3 rounds, for the target on memory
+  --rules           only what rules on causes, logins and clients cost, and the defaults
   --real            mail that a Postfix took and deferred, instead of made-up files
                     (needs root and Postfix)
   --links           names that are hard links of 160 files: more than a disk has room for
@@ -95,6 +97,7 @@ struct Options {
     rounds: usize,
     live: bool,
     busy: bool,
+    rules: bool,
     source: Source,
     suite: Option<suite::Paths>,
     cold: bool,
@@ -196,6 +199,7 @@ fn path(words: &[OsString], index: usize) -> Result<PathBuf> {
 fn parse(words: Vec<OsString>) -> Result<Option<Options>> {
     let (mut messages, mut rounds, mut live) = (100_000, None, false);
     let (mut cold, mut calls, mut busy, mut source) = (false, false, false, Source::Drill);
+    let mut rules = false;
     let (mut cold_rounds, mut suite) = (3, None);
     let (mut save, mut directory, mut plugin, mut static_plugin) = (None, None, None, None);
     let mut parser = lexopt::Parser::from_args(words);
@@ -208,6 +212,7 @@ fn parse(words: Vec<OsString>) -> Result<Option<Options>> {
             }
             Long("live") => live = true,
             Long("busy") => busy = true,
+            Long("rules") => rules = true,
             Long("real") => source = Source::Postfix,
             Long("links") => source = Source::Links,
             Long("suite") => {
@@ -236,6 +241,7 @@ fn parse(words: Vec<OsString>) -> Result<Option<Options>> {
         rounds,
         live,
         busy,
+        rules,
         source,
         suite,
         cold,

@@ -1,0 +1,150 @@
+//! The words of the table, all found in one pass over a reason: the time does not grow with the table.
+
+use aho_corasick::{AhoCorasick, MatchKind};
+use once_cell::race::OnceBox;
+
+use super::parts::Said;
+use super::row::{Codes, Row};
+use super::table::BY_WORDS;
+
+/// The first row of the table that fits a `text` that `said` says. What Postfix itself says may be an
+/// administrator's `retry:` text or the output of a command, so the rows of replies fit it after its own.
+pub(super) fn first_row(text: &[u8], said: Said, codes: &Codes<'_>) -> Option<&'static Row> {
+    let (mut own, mut borrowed) = (usize::MAX, usize::MAX);
+    let mut see = |place: usize| {
+        let Some(row) = BY_WORDS.get(place) else {
+            return;
+        };
+        let first = match (said, row.said) {
+            (said, of) if said == of => &mut own,
+            (Said::Postfix, Said::Reply) => &mut borrowed,
+            _ => return,
+        };
+        if place < *first && row.fits(codes) {
+            *first = place;
+        }
+    };
+    let words = Words::get();
+    for found in words.finder.find_overlapping_iter(text) {
+        if let Some(place) = words.rows.get(found.pattern().as_usize()) {
+            if !is_in_address(text, found.start()) {
+                see(*place);
+            }
+        }
+    }
+    for place in &words.wordless {
+        see(*place);
+    }
+    BY_WORDS.get(own).or_else(|| BY_WORDS.get(borrowed))
+}
+
+/// Returns true if an address or a host in angle brackets begins before `place` and has not ended there. Its
+/// owner chose its words: `<abuse@dest.example>` does not speak of abuse.
+fn is_in_address(text: &[u8], place: usize) -> bool {
+    let before = text.get(..place).unwrap_or_default();
+    let is_end = |byte: &u8| matches!(byte, b'<' | b'>') || byte.is_ascii_whitespace();
+    let last = before.iter().rfind(|byte| is_end(byte));
+    last == Some(&b'<') && memchr::memchr(b'>', text.get(place..).unwrap_or_default()).is_some()
+}
+
+/// The phrases of the table, ready to be found.
+struct Words {
+    finder: AhoCorasick,
+    /// The row of each phrase.
+    rows: Vec<usize>,
+    /// The rows that need no words.
+    wordless: Vec<usize>,
+}
+
+impl Words {
+    /// Those of the table, built once. No thread waits for another that builds them: a child forked
+    /// meanwhile would wait for ever.
+    fn get() -> &'static Words {
+        static WORDS: OnceBox<Words> = OnceBox::new();
+        WORDS.get_or_init(|| Box::new(Words::of_table()))
+    }
+
+    fn of_table() -> Words {
+        let mut phrases = Vec::new();
+        let mut rows = Vec::new();
+        let mut wordless = Vec::new();
+        for (place, row) in BY_WORDS.iter().enumerate() {
+            for phrase in row.phrases() {
+                if phrase.is_empty() {
+                    wordless.push(place);
+                } else {
+                    phrases.push(phrase);
+                    rows.push(place);
+                }
+            }
+        }
+        let finder = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .match_kind(MatchKind::Standard)
+            .build(phrases);
+        // The table is fixed and far below the limits of the builder; a test builds it.
+        let finder = finder.unwrap_or_else(|error| unreachable!("the table of causes: {error}"));
+        Words {
+            finder,
+            rows,
+            wordless,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cause::Cause;
+
+    fn cause(said: Said, status: &str, reply: Option<&str>, text: &str) -> Option<Cause> {
+        let codes = Codes {
+            status: status.as_bytes(),
+            reply: reply.map(str::as_bytes),
+        };
+        first_row(text.as_bytes(), said, &codes).map(|row| row.cause)
+    }
+
+    #[test]
+    fn the_first_row_decides_whatever_comes_first_in_the_text() {
+        let text = "temporary failure: you are GREYLISTED";
+        let found = cause(Said::Reply, "4.3.0", Some("451"), text);
+        assert_eq!(found, Some(Cause::Greylisted));
+        assert_eq!(cause(Said::Reply, "4.3.0", Some("451"), "zzz"), None);
+    }
+
+    #[test]
+    fn words_of_many_texts_decide_only_where_the_code_says_little() {
+        let later = |status, reply| cause(Said::Reply, status, reply, "try again");
+        for status in ["", "4.0.0", "4.7.0", "4.7.1"] {
+            assert_eq!(later(status, Some("451")), Some(Cause::Greylisted));
+        }
+        assert_eq!(later("4.3.0", Some("451")), None);
+        assert_eq!(later("4.0.0", Some("452")), None);
+        assert_eq!(later("4.0.0", None), None);
+    }
+
+    #[test]
+    fn words_in_an_address_do_not_count() {
+        let found = |text| cause(Said::Reply, "4.1.1", Some("450"), text);
+        let text = "<abuse@spam.example>: Recipient address rejected: User unknown in table";
+        assert_eq!(found(text), Some(Cause::Recipient));
+        assert_eq!(found("<x> abuse detected"), Some(Cause::Blocked));
+        assert_eq!(found("a < b: abuse"), Some(Cause::Blocked));
+        assert_eq!(found("<abuse"), Some(Cause::Blocked));
+    }
+
+    #[test]
+    fn texts_of_postfix_are_asked_for_before_those_of_replies() {
+        let said = |text| cause(Said::Postfix, "4.7.1", None, text);
+        assert_eq!(said("greylisted: come back later"), Some(Cause::Greylisted));
+        assert_eq!(
+            said("greylisted: no space left on device"),
+            Some(Cause::Storage)
+        );
+        assert_eq!(
+            cause(Said::Connect, "4.4.1", None, "greylisted"),
+            Some(Cause::Unreachable)
+        );
+    }
+}
