@@ -257,7 +257,7 @@ pub(crate) const BY_WORDS: &[Row] = &[
     reply("starttls", Tls, "several servers"),
     reply("tls required", Tls, "Gmail"),
     reply("encryption required | encryption is", Tls, "Postfix smtpd, RFC 3207"),
-    reply("encryption needed | session encryption is required | tls not available", Tls, "Postfix smtpd"),
+    reply("encryption needed | tls not available", Tls, "Postfix smtpd"),
     reply("tls currently unavailable", Tls, "Exim"),
     reply("tls 1.0 | tls version | unsupported tls", Tls, "Outlook 4.7.66"),
 
