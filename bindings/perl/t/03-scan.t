@@ -18,6 +18,12 @@ cmp_ok($quality, '==', Postfix::QueueWatch::EXACT, 'its quality');
 is($quality, 'exact', 'as a word, too');
 cmp_ok($value, '>', 50, 'its value');
 like($q->json, qr/\A\{"schema":"queuewatch\/1"/, 'JSON');
+my $document = $q->document;
+is($document->{instances}[0]{queues}{deferred}{messages}, 194, 'and decoded');
+is($document->{instances}[0]{queues}{deferred}{oldest_arrival}, $Corpus::NOW - 500_000, 'with all that JSON has');
+ok($document->{complete}, 'with true and false');
+$document->{complete} = 0;
+ok($q->document->{complete}, 'a new one at each call');
 
 # Damaged and unreadable things are problems.
 my $spool = Corpus::spool();

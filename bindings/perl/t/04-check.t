@@ -38,6 +38,7 @@ is($judged->check(critical => 'hold.messages=100')->state, 'OK', 'rules given ag
 my $at_once = Postfix::QueueWatch->check(queue_directory => $spool, now => $Corpus::NOW, critical => 'hold.messages=1');
 is($at_once->output, $judged->check->output, 'both in one call');
 like($q->check->json, qr/"state":"CRITICAL"/, 'the defaults, as JSON');
+is($q->check->document->{state}, 'CRITICAL', 'and decoded');
 like($q->check->output(1), qr/^recipients by destination domain/m, 'long output');
 ok(!eval { $q->check->output(-1); 1 }, 'no such verbosity');
 

@@ -34,6 +34,8 @@ my ($total) = grep { $_->{domain} eq 'TOTAL' } $shape->rows('deferred');
 my ($printed) = $shape->text('deferred') =~ /TOTAL\s+([0-9]+)/;
 is($total->{total}, $printed, 'rows say what the text says');
 like($shape->json('total', parents => 1), qr/"domain":"[.]bulk[.]example"/, 'parents in the document');
+my ($parent) = grep { $_->{domain} eq '.bulk.example' } @{ $shape->document('total', parents => 1)->{rows} };
+cmp_ok($parent->{total}, '>', 0, 'and decoded');
 my $all = Postfix::QueueWatch->shape(queue_directory => $spool, now => $Corpus::NOW, all => 1);
 my ($all_total) = grep { $_->{domain} eq 'TOTAL' } $all->rows('total');
 my $q = Postfix::QueueWatch->scan(queue_directory => $spool, now => $Corpus::NOW);

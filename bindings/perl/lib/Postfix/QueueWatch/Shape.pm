@@ -6,6 +6,8 @@ use warnings;
 
 our $VERSION = '0.001000';
 
+use JSON::PP ();
+
 # Flags of queuewatch.h.
 my %FLAGS = (senders => 2, parents => 4);
 
@@ -34,6 +36,11 @@ sub text {
 sub json {
     my ($self, $queue, @how) = @_;
     return _json($self, $queue, _how(undef, @how));
+}
+
+sub document {
+    my ($self, $queue, @how) = @_;
+    return JSON::PP->new->decode(json($self, $queue, @how));
 }
 
 sub rows {
@@ -80,6 +87,11 @@ domain), C<total>, and C<counts>, an array reference with a number for each colu
 =head2 json
 
 Returns the same as a JSON document, schema queuewatch/1.
+
+=head2 document
+
+Returns what C<json> returns, decoded: a hash reference of its own at each call. C<true> and C<false> in it are those of
+L<JSON::PP>.
 
 =head2 complete
 

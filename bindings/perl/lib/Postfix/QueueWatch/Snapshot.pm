@@ -14,16 +14,20 @@ sub check {
     return Postfix::QueueWatch::Options->new(%{ _kept($self) // {} }, @options)->_check($self);
 }
 
+sub document {
+    my ($self) = @_;
+    return JSON::PP->new->decode(json($self));
+}
+
 sub instances {
     my ($self) = @_;
-    my $document = JSON::PP->new->decode(json($self));
     return map {
         my $instance = $_;
         +{
             (map { $_ => $instance->{$_} } qw(name config_directory queue_directory)),
             complete => $instance->{complete} ? 1 : 0,
         }
-    } @{ $document->{instances} };
+    } @{ document($self)->{instances} };
 }
 
 1;
@@ -97,6 +101,13 @@ reason).
 =head2 json
 
 Returns the whole snapshot as a JSON document, schema queuewatch/1.
+
+=head2 document
+
+    my $arrival = $q->document->{instances}[0]{queues}{deferred}{oldest_arrival};
+
+Returns what C<json> returns, decoded: a hash reference of its own at each call. C<true> and C<false> in it are those of
+L<JSON::PP>.
 
 =head2 openmetrics
 

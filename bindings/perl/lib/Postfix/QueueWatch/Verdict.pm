@@ -6,6 +6,13 @@ use warnings;
 
 our $VERSION = '0.001000';
 
+use JSON::PP ();
+
+sub document {
+    my ($self) = @_;
+    return JSON::PP->new->decode(json($self));
+}
+
 1;
 
 __END__
@@ -50,6 +57,13 @@ Returns exactly what C<check_postfix_queue> prints. The argument is the number o
 =head2 json
 
 Returns what C<check_postfix_queue --format json> prints.
+
+=head2 document
+
+    print "$_->{text}\n" for @{ $verdict->document->{findings} };
+
+Returns what C<json> returns, decoded: a hash reference of its own at each call. C<true> and C<false> in it are those of
+L<JSON::PP>.
 
 =head2 findings
 
