@@ -549,11 +549,22 @@ fn outputs_are_full(soak: &mut Soak) {
     fs::remove_file(&filler).expect("it is there");
 }
 
+/// A program of an operator may have a file open for writing for a moment.
+fn remount(place: &Path, how: &str) {
+    let begun = Instant::now();
+    let option = format!("remount,{how}");
+    let mut mount = Command::new("mount");
+    mount.args(["-o", &option]).arg(place);
+    while !mount.output().expect("mount(8) runs").status.success() {
+        assert!(begun.elapsed() < PATIENCE, "{} is busy", place.display());
+        sleep(Duration::from_millis(200));
+    }
+}
+
 fn outputs_are_read_only(soak: &mut Soak) {
-    let outputs = path(&soak.outputs.0).to_owned();
-    run("mount", &["-o", "remount,ro", &outputs]);
+    remount(&soak.outputs.0, "ro");
     soak.pause(15);
-    run("mount", &["-o", "remount,rw", &outputs]);
+    remount(&soak.outputs.0, "rw");
 }
 
 const DIRECTORIES: &str = "cd \"$1\" && for name in active bounce corrupt defer deferred flush hold incoming maildrop trace; do \
@@ -596,9 +607,9 @@ fn spool_is_mounted_again(soak: &mut Soak) {
 fn spool_is_read_only(soak: &mut Soak) {
     let spool = soak.postfix.queue_directory();
     soak.postfix.stop();
-    run("mount", &["-o", "remount,ro", path(&spool)]);
+    remount(&spool, "ro");
     soak.pause(15);
-    run("mount", &["-o", "remount,rw", path(&spool)]);
+    remount(&spool, "rw");
     soak.start_postfix();
 }
 
