@@ -15,7 +15,7 @@ use crate::postfix::delay_reason::has_code;
 use crate::postfix::origin::Network;
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::scan::Depth;
-use crate::snapshot::name_counts::{Count, Names};
+use crate::snapshot::name_counts::Count;
 use crate::snapshot::origins;
 use crate::snapshot::reasons::Reasons;
 use crate::snapshot::sample::CausesKnown;
@@ -56,7 +56,7 @@ impl Measure {
         let mut part = false;
         for taken in &instances {
             if let (Kind::Cause, Some(sample)) = (self.kind, self.sample(taken)) {
-                part |= sample.messages < sample.of;
+                part |= sample.is_part();
             } else if let Some(why) = self.not_read(taken, queues) {
                 return Figure::unknown(why);
             }
@@ -132,7 +132,7 @@ impl Measure {
         let deferred = self.subject == Subject::Queue(Queue::Deferred);
         let known = CausesKnown::of(taken, Queue::Deferred);
         taken
-            .sample
+            .sample()
             .filter(|_| deferred && known != Some(CausesKnown::All))
     }
 
@@ -151,16 +151,14 @@ impl Measure {
         let instances = || snapshot.instances.iter().filter(of_instance);
         let known = |taken: &InstanceSnapshot| {
             taken.reads_all_reasons()
-                || taken.sample.is_some()
+                || taken.sample().is_some()
                 || taken.tally(Queue::Deferred).messages == 0
         };
         if !instances().all(known) {
             return Figure::untold("no delay reasons were read");
         }
         let part = |taken: &InstanceSnapshot| {
-            taken
-                .sample
-                .is_some_and(|sample| sample.messages < sample.of)
+            taken.sample().is_some_and(Sample::is_part)
         };
         let sampled = instances().any(part) || !snapshot.is_whole();
         let names: Vec<&str> = causes.iter().map(|cause| cause.name()).collect();
@@ -168,7 +166,7 @@ impl Measure {
         let kept = |row: &&Reason| !causes.contains(&row.cause);
         let mut figure = match self.kind {
             Kind::Cause => {
-                let reasons = snapshot.sampled_reasons(queue);
+                let reasons = Reasons::sampled(instances(), queue, snapshot.now);
                 let rows = reasons.rows.iter().filter(kept);
                 let ours = rows.filter(|row| row.acts.is_ours());
                 let count: u64 = ours.map(|row| row.recipients).sum();
@@ -182,7 +180,7 @@ impl Measure {
                 }
             }
             Kind::TopDomain => {
-                let reasons = snapshot.sampled_reasons(queue);
+                let reasons = Reasons::sampled(instances(), queue, snapshot.now);
                 let mut sums: HashMap<&[u8], u64> = HashMap::new();
                 for row in reasons.rows.iter().filter(kept) {
                     *sums.entry(&row.domain).or_default() += row.recipients;
@@ -192,7 +190,7 @@ impl Measure {
             Kind::TopSender => {
                 let mut sums: HashMap<&[u8], u64> = HashMap::new();
                 for taken in instances() {
-                    for (sender, count) in taken.impatient_senders.iter() {
+                    for (sender, count) in taken.delayed_mail().senders.iter() {
                         *sums.entry(sender).or_default() += count;
                     }
                 }
@@ -201,7 +199,7 @@ impl Measure {
             Kind::TopLogin => {
                 let mut sums: HashMap<&[u8], u64> = HashMap::new();
                 for taken in instances() {
-                    for (login, count) in taken.logins.iter() {
+                    for (login, count) in taken.delayed_mail().logins.iter() {
                         *sums.entry(login).or_default() += count;
                     }
                 }
@@ -269,10 +267,13 @@ impl Measure {
             Kind::Recipients => sum(|tally| tally.recipients),
             Kind::Bytes => sum(|tally| tally.bytes),
             Kind::Cause => {
-                let counts = tables().map(|table| &table.causes);
+                let each = instances.iter();
+                let counts = each.flat_map(|taken| queues.iter().map(|queue| taken.causes(queue)));
                 let count: u64 = match self.name() {
                     whose @ ("ours" | "theirs") => {
-                        let spreads = spreads_of(instances, queues, now);
+                        // Many destinations may have made a cause ours.
+                        let reasons = Reasons::sampled(instances.iter().copied(), queues, now);
+                        let spreads = reasons.spreads;
                         let of = |counts: &CauseCounts| counts.whose(whose == "ours", &spreads);
                         counts.map(of).sum()
                     }
@@ -414,17 +415,6 @@ fn misowned(instances: &[&InstanceSnapshot], figure: Figure) -> Figure {
         detail: first.map(|one| format!("{}: {}", escape::path(&one.path), one.fault)),
         ..figure
     }
-}
-
-/// The causes that are ours because many destinations of `queues` have them.
-fn spreads_of(instances: &[&InstanceSnapshot], queues: QueueSet, now: i64) -> Vec<Spread> {
-    let mut all = Names::default();
-    for taken in instances {
-        for queue in queues.iter() {
-            all.merge(&taken.tables[queue].reasons);
-        }
-    }
-    Reasons::of(&all, 0, now).spreads
 }
 
 /// The growth of `queues` since the previous check.

@@ -15,7 +15,7 @@ use crate::postfix::queue::{Queue, QueueSet};
 use crate::rules::{Finding, State};
 use crate::snapshot::reasons::{Reason, Reasons};
 use crate::snapshot::spread::Spread;
-use crate::snapshot::{InstanceSnapshot, Snapshot};
+use crate::snapshot::{InstanceSnapshot, Sample, Snapshot};
 
 /// Bytes of the first line that a pager shows.
 const LINE: usize = 160;
@@ -72,9 +72,7 @@ pub(super) fn words(snapshot: &Snapshot, findings: &[Finding], length: usize) ->
 fn known(snapshot: &Snapshot) -> (Reasons, bool) {
     let reasons = snapshot.sampled_reasons(QueueSet::from(Queue::Deferred));
     let is_part = |taken: &InstanceSnapshot| {
-        taken
-            .sample
-            .is_some_and(|sample| sample.messages < sample.of)
+        taken.sample().is_some_and(Sample::is_part)
     };
     (reasons, snapshot.instances.iter().any(is_part))
 }

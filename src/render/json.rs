@@ -310,7 +310,7 @@ fn queue_sums(taken: &InstanceSnapshot, queue: Queue, now: i64) -> Value {
         sums["without_reason"] = tables.unexplained.into();
     }
     if let Some(known) = CausesKnown::of(taken, queue) {
-        sums["causes"] = causes(tables);
+        sums["causes"] = causes(taken.causes(queue));
         sums["causes_sample"] = match known {
             CausesKnown::All => Value::Null,
             CausesKnown::Sample(sample) => json!({"messages": sample.messages, "of": sample.of}),
@@ -424,8 +424,8 @@ fn spread(spread: &Spread, now: i64) -> Value {
 }
 
 /// Recipients by cause, with zeros.
-fn causes(tables: &QueueTables) -> Value {
-    let one = |cause: Cause| (cause.name().to_owned(), tables.causes.of(cause).into());
+fn causes(counts: &CauseCounts) -> Value {
+    let one = |cause: Cause| (cause.name().to_owned(), counts.of(cause).into());
     Value::Object(Cause::ALL.into_iter().map(one).collect())
 }
 

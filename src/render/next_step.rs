@@ -115,7 +115,7 @@ fn cause_line(steps: &NextSteps<'_>, measure: &crate::measure::Measure) -> Strin
         .snapshot
         .instances
         .iter()
-        .find_map(|taken| taken.examples.get(&row.cause))
+        .find_map(|taken| taken.example(row.cause))
         .map(|id| format!("; postcat -q {}", escape::printable(id, NAME)));
     format!(
         "do: {measure}: {step}{}; queuewatch explain {}",

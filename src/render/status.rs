@@ -193,7 +193,7 @@ fn causes(taken: &InstanceSnapshot, text: &mut String) {
         .filter_map(|queue| Some((queue, CausesKnown::of(taken, queue)?)))
         .collect();
     for cause in Cause::ALL {
-        let counts = known.iter().map(|(queue, _)| &taken.tables[*queue].causes);
+        let counts = known.iter().map(|(queue, _)| taken.causes(*queue));
         let count: u64 = counts.map(|counts| counts.of(cause)).sum();
         if count > 0 {
             parts.push(format!(

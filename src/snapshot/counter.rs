@@ -3,7 +3,6 @@
 //! Sums stay with the thread. Tables of names would be kept once per thread, so a thread hands its
 //! own over to the common ones whenever it has added [`LOCAL_NAMES`] names.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::ages::Ages;
@@ -11,9 +10,8 @@ use super::contribution::{
     Bounds, Contribution, EnvelopeFacts, FileFacts, Sign, expiry, explains, last_try,
     reports_damage,
 };
+use super::delayed_mail::DelayedMail;
 use super::destination::{DestinationReader, Lookup};
-use super::logins::Logins;
-use super::name_counts::Names;
 use super::origins::make_key;
 use super::{Damaged, Earliest, MAX_EXAMPLES, Misplaced, TableSet, Tables, Tally, Why};
 use crate::cause::Cause;
@@ -65,15 +63,11 @@ pub(super) struct Counter<'a> {
     destinations: DestinationReader,
     /// The cause that the first recipient with a reason waits for.
     cause: Option<Cause>,
-    /// A message that waits for each cause.
-    pub(super) examples: Examples,
     left_out: LeftOutCount,
     /// Whether a recipient waits for a cause that does not end by waiting.
     impatient: bool,
-    /// Messages of deferred by sender, of those that wait for such a cause; counted with reasons.
-    pub(super) impatient_senders: Names<u64>,
-    /// The logins of that mail, with what is patient.
-    pub(super) logins: Logins,
+    /// What delay reasons say of deferred mail; counted with the table of reasons.
+    pub(super) delayed_mail: DelayedMail,
     /// The time of modification of its file: of deferred mail the next retry.
     next_retry: i64,
     sender: Vec<u8>,
@@ -100,11 +94,9 @@ impl<'a> Counter<'a> {
             arrival: i64::MAX,
             destinations: DestinationReader::new(Arc::clone(&common.classifier)),
             cause: None,
-            examples: Examples::new(),
             left_out: LeftOutCount::new(Arc::clone(&common.left_out)),
             impatient: false,
-            impatient_senders: Names::default(),
-            logins: Logins::default(),
+            delayed_mail: DelayedMail::default(),
             next_retry: i64::MAX,
             sender: Vec::new(),
             has_sender: false,
@@ -164,17 +156,6 @@ impl<'a> Counter<'a> {
                 self.added(0);
             }
         }
-    }
-}
-
-/// The queue ID of a message for each cause.
-pub(crate) type Examples = BTreeMap<Cause, Box<[u8]>>;
-
-/// Keeps the first ID in byte order, so that the order of reading does not matter.
-pub(super) fn keep_example(examples: &mut Examples, cause: Cause, queue_id: &[u8]) {
-    let kept = examples.entry(cause).or_insert_with(|| queue_id.into());
-    if queue_id < &**kept {
-        *kept = queue_id.into();
     }
 }
 
@@ -298,16 +279,16 @@ impl Observer for Counter<'_> {
             });
         }
         if let Some(cause) = self.cause.filter(|_| !left_out) {
-            keep_example(&mut self.examples, cause, message.queue_id);
+            self.delayed_mail.add_example(cause, message.queue_id);
         }
         if self.counts_impatient() && !left_out {
             if self.impatient && !self.sender.is_empty() {
-                self.impatient_senders.add(&self.sender, &1);
+                self.delayed_mail.senders.add(&self.sender, &1);
             }
             if !self.origin.login.is_empty() && self.cause.is_some() {
                 let origin = &self.origin;
-                self.logins
-                    .add(&origin.login, &self.sender, &origin.client, self.impatient);
+                let logins = &mut self.delayed_mail.logins;
+                logins.add(&origin.login, &self.sender, &origin.client, self.impatient);
             }
         }
         if queue == Queue::Deferred && !left_out {

@@ -7,6 +7,7 @@ pub mod ages;
 pub(crate) mod baseline;
 pub(crate) mod contribution;
 pub(crate) mod counter;
+pub(crate) mod delayed_mail;
 pub(crate) mod destination;
 pub(crate) mod histogram;
 pub(crate) mod logins;
@@ -28,11 +29,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub use baseline::{Change, Earlier, Previous, Traffic};
 pub use histogram::Seconds;
-use logins::Logins;
 pub(crate) use messages::SnapshotMessages;
 pub use name_counts::Names;
 pub use problem::{Problem, ProblemKind};
 pub use reasons::{Reason, Why};
+use sample::Sampled;
 pub use sample::{Sample, Sampling};
 pub use tables::{CauseCounts, Earliest, QueueTables, TableSet, Tables};
 pub(crate) use tally::RETRY_EDGES;
@@ -49,7 +50,8 @@ use crate::scan::{Gap, Misowned, Plan, Spool, fold_gaps};
 use crate::sys::{Disk, SinceBoot};
 use crate::threads::{Readers, Thread, record, spawn};
 use contribution::{Bounds, fold_damaged, fold_misowned, fold_misplaced};
-use counter::{Common, Counter, Examples, keep_example};
+use counter::{Common, Counter};
+use delayed_mail::DelayedMail;
 
 /// Gaps and damaged files of which a snapshot keeps the place; all are counted.
 pub(crate) const MAX_EXAMPLES: usize = 32;
@@ -120,15 +122,10 @@ pub struct InstanceSnapshot {
     pub never_started: bool,
     /// The deferred messages that were tried last, if a sample may be asked for.
     pub(crate) latest: Latest,
-    /// Messages of deferred by sender, of those that wait for a cause which does not end by waiting; as
-    /// far as delay reasons were read.
-    pub(crate) impatient_senders: Names<u64>,
-    /// Logins of deferred mail, as far as delay reasons were read.
-    pub(crate) logins: Logins,
-    /// The queue ID of a message for each cause, as far as delay reasons were read.
-    pub(crate) examples: Examples,
-    /// What was sampled of delay reasons, if not all were read.
-    pub sample: Option<Sample>,
+    /// What the scan itself read of the delay reasons of deferred mail; a sample stands in for it.
+    pub(crate) delayed_mail: DelayedMail,
+    /// The sample of deferred mail: see [`InstanceSnapshot::sample`].
+    pub(crate) sampled: Option<Arc<Sampled>>,
 }
 
 impl InstanceSnapshot {
@@ -164,9 +161,7 @@ impl InstanceSnapshot {
         let mut misowned = spool.misowned(request.plan.queues());
         let misowned_directories = misowned.len() as u64;
         let mut latest = Latest::new(request.latest());
-        let mut impatient_senders = Names::default();
-        let mut logins = Logins::default();
-        let mut examples = Examples::new();
+        let mut delayed_mail = DelayedMail::default();
         let mut misplaced = Vec::new();
         for mut counter in counters {
             counter.hand_over();
@@ -177,11 +172,7 @@ impl InstanceSnapshot {
             damaged.append(&mut counter.damaged);
             misowned.append(&mut counter.misowned);
             latest.merge(counter.latest);
-            impatient_senders.merge(&counter.impatient_senders);
-            logins.merge(std::mem::take(&mut counter.logins));
-            for (cause, id) in &counter.examples {
-                keep_example(&mut examples, *cause, id);
-            }
+            delayed_mail.merge(std::mem::take(&mut counter.delayed_mail));
             misplaced.append(&mut counter.misplaced);
         }
         fold_gaps(&mut gaps, MAX_EXAMPLES);
@@ -209,10 +200,8 @@ impl InstanceSnapshot {
             qmgr_starts: Starts::default(),
             instance,
             latest,
-            impatient_senders,
-            logins,
-            examples,
-            sample: None,
+            delayed_mail,
+            sampled: None,
         };
         if request.sample == Sampling::Always {
             taken.take_sample(request.now, request.deadline);

@@ -8,7 +8,6 @@ use std::collections::hash_map::Entry;
 use std::ops::AddAssign;
 
 use super::name_counts::{Count, Names};
-use super::sample::CausesKnown;
 use super::spread::{Spread, promote, spreads};
 use super::{InstanceSnapshot, Snapshot};
 use crate::cause::classify::Judgement;
@@ -318,15 +317,7 @@ impl Snapshot {
 
     /// Why the mail of `queues` waits as far as it was read or sampled, with a row for each next hop.
     pub(crate) fn sampled_reasons(&self, queues: QueueSet) -> Reasons {
-        let mut all = Names::<Why>::default();
-        for taken in &self.instances {
-            for queue in queues.iter() {
-                if CausesKnown::of(taken, queue).is_some() || is_read(taken, queue) {
-                    all.merge(&taken.tables[queue].reasons);
-                }
-            }
-        }
-        Reasons::of(&all, 0, self.now)
+        Reasons::sampled(&self.instances, queues, self.now)
     }
 
     /// The same as [`Snapshot::reasons`] with a row for each next hop.
@@ -400,6 +391,22 @@ impl Reasons {
         let rest = rest.map(|row| row.recipients).sum();
         self.rows.truncate(most);
         rest
+    }
+
+    /// Why the mail of `queues` in `instances` waits, as far as it was read or sampled at the second `now`,
+    /// with a row for each next hop.
+    pub(crate) fn sampled<'s>(
+        instances: impl IntoIterator<Item = &'s InstanceSnapshot>,
+        queues: QueueSet,
+        now: i64,
+    ) -> Reasons {
+        let mut all = Names::<Why>::default();
+        for taken in instances {
+            for queue in queues.iter() {
+                all.merge(taken.reasons(queue));
+            }
+        }
+        Reasons::of(&all, 0, now)
     }
 
     /// The rows of a table of reasons, most recipients first, at the second `now`.

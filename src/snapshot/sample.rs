@@ -7,10 +7,11 @@
 use std::sync::{Arc, Mutex};
 
 use super::contribution::Bounds;
-use super::counter::{Common, Counter, Examples, keep_example};
-use super::logins::Logins;
-use super::tables::{CauseCounts, TableSet, Tables};
+use super::counter::{Common, Counter};
+use super::delayed_mail::DelayedMail;
+use super::tables::{CauseCounts, TableSet};
 use super::{InstanceSnapshot, Names, ScanRequest, Snapshot, Why};
+use crate::cause::Cause;
 use crate::clock::Deadline;
 use crate::instance::Instance;
 use crate::postfix::queue::Queue;
@@ -30,6 +31,13 @@ pub struct Sample {
     pub of: u64,
 }
 
+impl Sample {
+    /// Returns true if there is mail that was not looked at.
+    pub(crate) fn is_part(self) -> bool {
+        self.messages < self.of
+    }
+}
+
 /// How far the causes of a queue are known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CausesKnown {
@@ -42,10 +50,10 @@ pub enum CausesKnown {
 impl CausesKnown {
     /// Of `queue` in `taken`; `None` if no log was read.
     pub fn of(taken: &InstanceSnapshot, queue: Queue) -> Option<CausesKnown> {
-        if taken.wanted.causes && taken.plan.depth(queue) == Some(Depth::Reasons) {
+        if taken.reads_all_causes(queue) {
             return Some(CausesKnown::All);
         }
-        let sample = taken.sample.filter(|_| queue == Queue::Deferred)?;
+        let sample = taken.sample().filter(|_| queue == Queue::Deferred)?;
         Some(CausesKnown::Sample(sample))
     }
 }
@@ -57,70 +65,84 @@ impl InstanceSnapshot {
     }
 
     /// Returns true if `queue` has the exact sums of its causes, from all of its logs.
-    fn knows_all_causes(&self, queue: Queue) -> bool {
-        CausesKnown::of(self, queue) == Some(CausesKnown::All)
+    fn reads_all_causes(&self, queue: Queue) -> bool {
+        self.wanted.causes && self.plan.depth(queue) == Some(Depth::Reasons)
+    }
+
+    /// Returns true if a sample may be taken: a scan of names alone promises to read nothing else.
+    pub(crate) fn may_sample(&self) -> bool {
+        self.plan.depth(Queue::Deferred) != Some(Depth::Names)
+    }
+
+    /// Returns how much of deferred mail was sampled, if not all of its delay reasons were read.
+    pub fn sample(&self) -> Option<Sample> {
+        let messages = self.sampled.as_ref()?.messages;
+        let of = self.tally(Queue::Deferred).messages.max(messages);
+        // With all reasons read, only a part that is missing is worth a word.
+        let sample = Sample { messages, of };
+        (!self.reads_all_reasons() || sample.is_part()).then_some(sample)
+    }
+
+    /// Returns the recipients of `queue` by delay reason: of all its mail or, for deferred, of the sample.
+    pub(crate) fn reasons(&self, queue: Queue) -> &Names<Why> {
+        match &self.sampled {
+            Some(sampled) if queue == Queue::Deferred && !self.reads_all_reasons() => {
+                &sampled.reasons
+            }
+            _ => &self.tables[queue].reasons,
+        }
+    }
+
+    /// Returns the recipients of `queue` by cause: of all its mail or, for deferred, of the sample.
+    pub(crate) fn causes(&self, queue: Queue) -> &CauseCounts {
+        match &self.sampled {
+            Some(sampled)
+                if queue == Queue::Deferred
+                    && !self.reads_all_reasons()
+                    && !self.reads_all_causes(queue) =>
+            {
+                &sampled.causes
+            }
+            _ => &self.tables[queue].causes,
+        }
+    }
+
+    /// Returns what delay reasons say of deferred mail: those of the sample, else those that the scan read.
+    pub(crate) fn delayed_mail(&self) -> &DelayedMail {
+        let of_sample = self.sampled.as_ref().map(|sampled| &sampled.delayed_mail);
+        of_sample.unwrap_or(&self.delayed_mail)
+    }
+
+    /// Returns the queue ID of a message that waits for `cause`: the first in byte order of those known.
+    pub(crate) fn example(&self, cause: Cause) -> Option<&[u8]> {
+        let sampled = self.sampled.as_ref();
+        let of_sample = sampled.and_then(|sampled| sampled.delayed_mail.example(cause));
+        let own = self.delayed_mail.example(cause);
+        [own, of_sample].into_iter().flatten().min()
     }
 
     /// Reads the sample, unless all reasons are known, one was read already, or only names were counted.
     pub(crate) fn take_sample(&mut self, now: i64, deadline: Deadline) {
-        let only_names = self.plan.depth(Queue::Deferred) == Some(Depth::Names);
-        if only_names || self.sample.is_some() || self.reads_all_reasons() {
+        if !self.may_sample() || self.sampled.is_some() || self.reads_all_reasons() {
             return;
         }
-        if self.latest.len() == 0 {
+        let sampled = match (self.latest.len(), Spool::of(&self.instance)) {
             // No deferred mail, or none that was looked at.
-            self.sample = Some(Sample {
-                messages: 0,
-                of: self.tally(Queue::Deferred).messages,
-            });
-            return;
-        }
-        let Ok(spool) = Spool::of(&self.instance) else {
-            return;
+            (0, _) => Sampled::default(),
+            (_, Ok(spool)) => Sampled::read(&self.instance, &spool, &self.latest, now, deadline),
+            (_, Err(_)) => return,
         };
-        let sampled = Sampled::read(&self.instance, &spool, &self.latest, now, deadline);
-        self.put_sample(&sampled);
-    }
-
-    /// Takes in what `sampled` says, except for what is known of all deferred mail.
-    pub(crate) fn put_sample(&mut self, sampled: &Sampled) {
-        let all_reasons = self.reads_all_reasons();
-        let all_causes = self.knows_all_causes(Queue::Deferred);
-        let looked = sampled.messages;
-        let of = self.tally(Queue::Deferred).messages.max(looked);
-        if !all_reasons {
-            let tables: &mut Tables = Arc::make_mut(&mut self.tables);
-            let to = &mut tables[Queue::Deferred];
-            to.reasons = sampled.reasons.clone();
-            if !all_causes {
-                to.causes = sampled.causes;
-                to.unexplained = sampled.unexplained;
-            }
-        }
-        self.impatient_senders = sampled.senders.clone();
-        self.logins = sampled.logins.clone();
-        for (cause, id) in &sampled.examples {
-            keep_example(&mut self.examples, *cause, id);
-        }
-        // With all reasons read, only a part that is missing is worth a word.
-        if !all_reasons || looked < of {
-            self.sample = Some(Sample {
-                messages: looked,
-                of,
-            });
-        }
+        self.sampled = Some(Arc::new(sampled));
     }
 }
 
-/// What the messages say that were tried last.
-#[derive(Clone, Debug)]
+/// What the messages say that were tried last. It lies beside the tables, which several snapshots of a watch
+/// share.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Sampled {
     reasons: Names<Why>,
     causes: CauseCounts,
-    unexplained: u64,
-    senders: Names<u64>,
-    logins: Logins,
-    examples: Examples,
+    delayed_mail: DelayedMail,
     /// How many of them there still were.
     messages: u64,
 }
@@ -153,9 +175,7 @@ impl Sampled {
         let mut counter = Counter::new(&common);
         latest.read(spool, Queue::Deferred, deadline, &mut counter);
         counter.hand_over();
-        let senders = std::mem::take(&mut counter.impatient_senders);
-        let logins = std::mem::take(&mut counter.logins);
-        let examples = std::mem::take(&mut counter.examples);
+        let delayed_mail = std::mem::take(&mut counter.delayed_mail);
         let messages = counter.tallies[Queue::Deferred.index()].messages;
         drop(counter);
         let mut tables = common
@@ -166,11 +186,22 @@ impl Sampled {
         Sampled {
             reasons: std::mem::take(&mut table.reasons),
             causes: table.causes,
-            unexplained: table.unexplained,
-            senders,
-            logins,
-            examples,
+            delayed_mail,
             messages,
+        }
+    }
+
+    /// Returns the same with other keys of reasons, and other names of senders and logins.
+    pub(crate) fn renamed(
+        &self,
+        reason: impl Fn(&[u8]) -> Vec<u8>,
+        sender: impl Fn(&[u8]) -> Vec<u8>,
+        login: impl Fn(&[u8]) -> Vec<u8>,
+    ) -> Sampled {
+        Sampled {
+            reasons: self.reasons.renamed(reason),
+            delayed_mail: self.delayed_mail.renamed(sender, login),
+            ..self.clone()
         }
     }
 }

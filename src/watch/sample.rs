@@ -5,6 +5,7 @@
 //! ([`crate::snapshot::sample`]): only when somebody asks, only after deferred mail has changed, and so
 //! seldom that it takes at most one part in [`SHARE`] of the time.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Watch;
@@ -26,7 +27,7 @@ const ENOUGH: Duration = Duration::from_secs(5);
 /// A sample, and when the next one is due.
 #[derive(Debug)]
 pub(super) struct KeptSample {
-    sampled: Sampled,
+    sampled: Arc<Sampled>,
     /// [`super::totals::Totals::deferrals`] when it was taken.
     deferrals: u64,
     due: Instant,
@@ -35,38 +36,53 @@ pub(super) struct KeptSample {
 impl Watch {
     /// Adds to `snapshot`, which this watch took, what the sample of each spool says.
     pub(super) fn put_samples(&mut self, snapshot: &mut Snapshot) {
-        for (number, spool) in self.spools.iter_mut().enumerate() {
-            let Some(taken) = snapshot.instances.get_mut(number) else {
-                continue;
-            };
-            let begin = Instant::now();
-            let deferrals = spool.totals.deferrals;
-            let is_good = |kept: &KeptSample| kept.deferrals == deferrals || kept.due > begin;
-            if !spool.sample.as_ref().is_some_and(is_good) {
-                let latest = latest(&self.tracked, number, spool);
+        let begin = Instant::now();
+        let mut latest: Vec<Option<Latest>> = self
+            .spools
+            .iter()
+            .zip(&snapshot.instances)
+            .map(|(spool, taken)| {
+                let due = taken.may_sample() && !spool.has_good_sample(begin);
+                due.then(|| Latest::new(MOST))
+            })
+            .collect();
+        if latest.iter().any(Option::is_some) {
+            find_latest(&self.tracked, &mut latest);
+        }
+        let walk = begin.elapsed();
+        let instances = snapshot.instances.iter_mut();
+        for ((spool, taken), latest) in self.spools.iter_mut().zip(instances).zip(&latest) {
+            if let Some(latest) = latest {
+                let begin = Instant::now();
                 let deadline = Deadline::after(ENOUGH);
                 let (instance, spool_of) = (&spool.instance, &spool.spool);
-                let sampled = Sampled::read(instance, spool_of, &latest, snapshot.now, deadline);
-                let pause = begin.elapsed().saturating_mul(SHARE).min(LONGEST);
+                let sampled = Sampled::read(instance, spool_of, latest, snapshot.now, deadline);
+                let took = walk + begin.elapsed();
                 spool.sample = Some(KeptSample {
-                    sampled,
-                    deferrals,
-                    due: Instant::now() + pause,
+                    sampled: Arc::new(sampled),
+                    deferrals: spool.totals.deferrals,
+                    due: Instant::now() + took.saturating_mul(SHARE).min(LONGEST),
                 });
             }
-            if let Some(kept) = &spool.sample {
-                taken.put_sample(&kept.sampled);
+            if let (true, Some(kept)) = (taken.may_sample(), &spool.sample) {
+                taken.sampled = Some(Arc::clone(&kept.sampled));
             }
         }
     }
 }
 
-/// The deferred messages of the spool `number` that were tried last.
-fn latest(tracked: &Tracked, number: usize, spool: &TrackedSpool) -> Latest {
-    let mut latest = Latest::new(MOST);
-    if !spool.totals.plan.queues().contains(Queue::Deferred) {
-        return latest;
+impl TrackedSpool {
+    /// Returns true if deferred mail has not changed since its sample, or none is due yet.
+    fn has_good_sample(&self, now: Instant) -> bool {
+        let is_good =
+            |kept: &KeptSample| kept.deferrals == self.totals.deferrals || kept.due > now;
+        self.sample.as_ref().is_some_and(is_good)
     }
+}
+
+/// Finds the deferred messages that were tried last, of each spool that has an entry in `latest`. Walks the
+/// ledger once for all of them.
+fn find_latest(tracked: &Tracked, latest: &mut [Option<Latest>]) {
     let ledger = &tracked.ledger;
     for id in ledger.ids() {
         let entry = ledger.entry(id);
@@ -74,12 +90,15 @@ fn latest(tracked: &Tracked, number: usize, spool: &TrackedSpool) -> Latest {
             continue;
         }
         let row = tracked.directories.row(entry.directory_id);
-        if let DirectoryKind::Queue(directory) = &row.what {
-            if row.instance == number && directory.queue == Queue::Deferred {
-                let changed = i64::from(entry.changed);
-                latest.add(changed, ledger.name(id), &directory.path);
-            }
+        let DirectoryKind::Queue(directory) = &row.what else {
+            continue;
+        };
+        if directory.queue != Queue::Deferred {
+            continue;
+        }
+        if let Some(Some(latest)) = latest.get_mut(row.instance) {
+            let changed = i64::from(entry.changed);
+            latest.add(changed, ledger.name(id), &directory.path);
         }
     }
-    latest
 }

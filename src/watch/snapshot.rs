@@ -15,12 +15,10 @@ use super::{GROWTH_SPAN, Watch};
 use crate::postfix::queue::Queue;
 use crate::scan::latest::Latest;
 use crate::scan::{Gap, Misowned, fold_gaps};
-use crate::snapshot::Names;
 use crate::snapshot::contribution::{
     Bounds, fold_damaged, fold_misowned, fold_misplaced, reports_damage,
 };
-use crate::snapshot::counter::Examples;
-use crate::snapshot::logins::Logins;
+use crate::snapshot::delayed_mail::DelayedMail;
 use crate::snapshot::{
     Damaged, Earlier, InstanceSnapshot, MAX_EXAMPLES, Misplaced, Previous, Snapshot,
 };
@@ -219,10 +217,8 @@ fn instance(
         qmgr_starts: seen.qmgr_starts,
         instance: spool.instance.clone(),
         latest: Latest::new(0),
-        impatient_senders: Names::default(),
-        logins: Logins::default(),
-        examples: Examples::default(),
-        sample: None,
+        delayed_mail: DelayedMail::default(),
+        sampled: None,
     }
 }
 

@@ -218,7 +218,7 @@ fn causes(snapshot: &Snapshot, text: &mut String) {
     for (taken, queue, _) in known() {
         let instance = label_value(&taken.instance.name);
         for cause in Cause::ALL {
-            let count = taken.tables[queue].causes.of(cause);
+            let count = taken.causes(queue).of(cause);
             let _ = writeln!(
                 text,
                 "{name}{{postfix_instance=\"{instance}\",queue=\"{queue}\",cause=\"{}\"}} {count}",

@@ -27,11 +27,13 @@ pub fn anonymized(anonymizer: &Anonymizer, snapshot: &mut Snapshot, verdict: &mu
             table.reasons = table.reasons.renamed(|key| reason(anonymizer, key));
         }
         taken.tables = Arc::new(tables);
-        let senders = &taken.impatient_senders;
-        taken.impatient_senders = senders.renamed(|name| anonymizer.address(name));
-        taken.logins = taken
-            .logins
-            .renamed(|login| token(anonymizer, Kind::Login, login));
+        let sender = |name: &[u8]| anonymizer.address(name);
+        let login = |login: &[u8]| token(anonymizer, Kind::Login, login);
+        taken.delayed_mail = taken.delayed_mail.renamed(sender, login);
+        if let Some(sampled) = &mut taken.sampled {
+            let reason = |key: &[u8]| reason(anonymizer, key);
+            *sampled = Arc::new(sampled.renamed(reason, sender, login));
+        }
     }
     for finding in &mut verdict.findings {
         if names_top(finding.rule.measure.kind) {

@@ -309,7 +309,7 @@ fn causes(snapshot: &Snapshot) -> String {
         let tables = snapshot.instances.iter().flat_map(|taken| {
             QueueSet::TOTAL
                 .iter()
-                .map(move |queue| taken.tables[queue].causes.of(cause))
+                .map(move |queue| taken.causes(queue).of(cause))
         });
         let count: u64 = tables.sum();
         if count > 0 {
