@@ -10,7 +10,7 @@ use crate::cause::Cause;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape;
 use crate::measure::{Argument, CATALOGUE, Kind, Measure};
-use crate::rules::{DEFAULTS, Level, Rule};
+use crate::rules::{DEFAULTS, Level, Part, Rule};
 
 const METRICS: &str = include_str!("../docs/metrics.md");
 const CAUSES: &str = include_str!("../docs/causes.md");
@@ -43,24 +43,20 @@ pub fn measure(measure: &Measure) -> String {
     all
 }
 
-/// The text of a rule: what it says, why it is a default if it is one, and that of its measure.
-fn rule(rule: &Rule) -> String {
-    let mut all = format!(
-        "rule {}={}\n\nAlerts outside that range; inside it with @.\n",
-        rule.measure,
-        rule.range.spelling()
-    );
+/// The text of a part of a rule: what it says, why it is a default if it is one, and that of its measure.
+fn part(part: &Part) -> String {
+    let mut all = format!("rule {part}\n\nAlerts outside that range; inside it with @.\n");
     for row in DEFAULTS {
         let Ok(default) = Rule::parse(row.level, row.rule) else {
             continue;
         };
-        if default.measure == rule.measure && default.range == rule.range {
+        if default.parts.only() == Some(part) {
             let level = row.level.name();
             let _ = writeln!(all, "It is a default at {level}, because {}.", row.why);
         }
     }
     all.push('\n');
-    all.push_str(&measure(&rule.measure));
+    all.push_str(&measure(&part.measure));
     all
 }
 
@@ -81,19 +77,12 @@ pub fn explain(name: &str) -> Result<String> {
     if let Ok(one) = Measure::parse(name) {
         return Ok(measure(&one));
     }
-    let parts: Result<Vec<Rule>> = name
-        .split(" and ")
-        .filter(|part| part.contains('='))
-        .map(|part| Rule::parse(Level::Warning, part.trim()))
-        .collect();
-    match parts {
-        Ok(rules) if !rules.is_empty() => {
-            let texts: Vec<String> = rules.iter().map(rule).collect();
-            Ok(texts.join("\n"))
-        }
-        Ok(_) => Err(unknown(name)),
-        Err(error) => Err(error),
+    if !name.contains('=') {
+        return Err(unknown(name));
     }
+    let rule = Rule::parse(Level::Warning, name)?;
+    let texts: Vec<String> = rule.parts.iter().map(part).collect();
+    Ok(texts.join("\n"))
 }
 
 fn unknown(name: &str) -> Error {

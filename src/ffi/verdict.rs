@@ -92,10 +92,13 @@ pub(super) fn give_verdict(
     counts: bool,
     spelling: Spelling,
 ) -> *mut qw_verdict {
-    let texts = verdict.findings.iter().map(|finding| Texts {
-        measure: finding.rule.measure.to_string(),
-        range: finding.rule.range.spelling().to_owned(),
-        text: finding.text(),
+    let texts = verdict.findings.iter().map(|finding| {
+        let part = finding.rule.parts.first();
+        Texts {
+            measure: part.measure.to_string(),
+            range: part.range.spelling().to_owned(),
+            text: finding.text(),
+        }
     });
     handle::give(qw_verdict {
         texts: texts.collect(),
@@ -229,13 +232,14 @@ pub unsafe extern "C" fn qw_verdict_finding(
         let (finding, texts) = found
             .zip(verdict.texts.get(index))
             .ok_or_else(|| Error::new(ErrorKind::Invalid, "there is no finding at this index"))?;
+        let figure = finding.figures.first();
         let filled = qw_finding {
             measure: qw_bytes::of(texts.measure.as_bytes()),
             range: qw_bytes::of(texts.range.as_bytes()),
             text: qw_bytes::of(texts.text.as_bytes()),
-            value: finding.figure.value,
+            value: figure.value,
             state: finding.state.code(),
-            quality: quality_of(finding.figure.quality),
+            quality: quality_of(figure.quality),
         };
         row.give(filled);
         Ok(QW_OK)

@@ -110,14 +110,16 @@ impl Options {
     fn defaults(&self, live: bool) -> Vec<Rule> {
         let mut rules = defaults(live);
         rules.retain(|rule| {
-            let queues = rule.measure.queues();
-            let told = !self.counts || rule.measure.kind == Kind::Messages;
+            let told = !self.counts || rule.measures().all(|one| one.kind == Kind::Messages);
+            let is_in = |measure: &Measure| {
+                let queues = measure.queues();
+                queues.is_empty() || queues.iter().any(|queue| !self.excluded.contains(queue))
+            };
             let replaced = self
                 .rules
                 .iter()
                 .any(|given| given.level == rule.level && given.is_about_the_same(rule));
-            told && !replaced
-                && (queues.is_empty() || queues.iter().any(|queue| !self.excluded.contains(queue)))
+            told && !replaced && rule.measures().all(is_in)
         });
         rules
     }
@@ -258,9 +260,10 @@ mod tests {
             let rules = options.rules(&snapshot).unwrap();
             let of_disk = rules
                 .iter()
-                .filter(|rule| rule.measure.to_string() == "disk.free_bytes");
+                .filter_map(|rule| Some((rule.level, rule.parts.only()?)))
+                .filter(|(_, part)| part.measure.to_string() == "disk.free_bytes");
             of_disk
-                .map(|rule| format!("{}={}", rule.level.name(), rule.range.spelling()))
+                .map(|(level, part)| format!("{}={}", level.name(), part.range.spelling()))
                 .collect()
         };
         let warning = ("warning", "disk.free_bytes=1GiB:");

@@ -35,19 +35,20 @@ struct Group<'r> {
 /// is known.
 pub(super) fn words(snapshot: &Snapshot, findings: &[Finding], length: usize) -> Option<String> {
     let worst = findings.iter().find(|one| one.state != State::Unknown)?;
+    let (measure, figure) = (&worst.rule.parts.first().measure, worst.figures.first());
     // Reasons explain mail that waits, not a full disk or a daemon that does not run.
     if !matches!(
-        worst.rule.measure.subject,
+        measure.subject,
         Subject::Queue(Queue::Deferred) | Subject::Backlog | Subject::Total
     ) {
         return None;
     }
     let (reasons, sampled) = known(snapshot);
-    let about = |row: &&Reason| match (worst.rule.measure.kind, &worst.rule.measure.argument) {
+    let about = |row: &&Reason| match (measure.kind, &measure.argument) {
         (Kind::Cause, Argument::Name(name)) => row.is_of_cause(name),
         (Kind::Domain, Argument::Name(name)) => row.domain.eq_ignore_ascii_case(name.as_bytes()),
         (Kind::TopDomain, _) => {
-            worst.figure.detail.as_ref().is_none_or(|name| {
+            figure.detail.as_ref().is_none_or(|name| {
                 escape::domain::printable(&row.domain, escape::MAX_SHOWN) == *name
             })
         }

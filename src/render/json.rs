@@ -158,19 +158,18 @@ fn figure(measure: &Measure, figure: &Figure) -> Value {
 }
 
 fn finding(finding: &Finding) -> Value {
-    let mut value = figure(&finding.rule.measure, &finding.figure);
+    let mut parts = finding.parts().map(|(part, of)| {
+        let mut value = figure(&part.measure, of);
+        value["range"] = part.range.spelling().into();
+        value
+    });
+    let mut value = parts.next().unwrap_or_default();
     value["state"] = finding.state.to_string().into();
     value["level"] = finding.rule.level.name().into();
-    value["range"] = finding.rule.range.spelling().into();
     value["text"] = finding.text().into();
-    if !finding.joined.is_empty() {
-        let parts = finding.rule.joined.iter().zip(&finding.joined);
-        let parts = parts.map(|(part, of)| {
-            let mut value = figure(&part.measure, of);
-            value["range"] = part.range.spelling().into();
-            value
-        });
-        value["and"] = parts.collect();
+    let joined: Vec<Value> = parts.collect();
+    if !joined.is_empty() {
+        value["and"] = joined.into();
     }
     value
 }

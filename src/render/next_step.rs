@@ -42,13 +42,13 @@ impl<'s> NextSteps<'s> {
 
 fn line(steps: &NextSteps<'_>, finding: &Finding) -> String {
     let snapshot = steps.snapshot;
-    let measure = &finding.rule.measure;
+    let measure = &finding.rule.parts.first().measure;
     let queue = match measure.subject {
         Subject::Queue(queue) => queue.name(),
         _ => "deferred",
     };
     let detail = || {
-        let detail = finding.figure.detail.as_deref().unwrap_or_default();
+        let detail = finding.figures.first().detail.as_deref().unwrap_or_default();
         quoted(detail.split(',').next().unwrap_or_default())
     };
     let name = || match &measure.argument {

@@ -160,14 +160,7 @@ fn judged(measure: &Measure, snapshot: &Snapshot, rules: &[Shown<'_>]) -> Figure
     let alike = first.is_some_and(|first| own.all(|shown| shown.rule.condition == first.condition));
     match first {
         Some(rule) if alike && matches!(rule.condition, Condition::Without(_)) => {
-            let measure = measure.clone();
-            rules::figure(
-                &Rule {
-                    measure,
-                    ..rule.clone()
-                },
-                snapshot,
-            )
+            rules::figure(measure, rule.condition, snapshot)
         }
         _ => measure.evaluate(snapshot),
     }
@@ -194,11 +187,11 @@ fn item(
     );
     let range = |level| {
         // One range of a joined rule alone is no threshold.
-        let rule = rules.iter().find(|shown| {
-            shown.rule.level == level && shown.measure == *measure && shown.rule.joined.is_empty()
-        });
-        rule.map(|shown| shown.rule.range.to_string())
-            .unwrap_or_default()
+        let mut own = rules
+            .iter()
+            .filter(|shown| shown.rule.level == level && shown.measure == *measure);
+        let part = own.find_map(|shown| shown.rule.parts.only());
+        part.map(|part| part.range.to_string()).unwrap_or_default()
     };
     let (warning, critical) = (range(Level::Warning), range(Level::Critical));
     let maximum = if unit == Unit::Percent { ";100" } else { "" };

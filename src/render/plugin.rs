@@ -147,7 +147,10 @@ fn summary(snapshot: &Snapshot, verdict: &Verdict) -> String {
         last.push_str(&blamed);
     }
     // Omits delay reasons that were read for display only.
-    let of_reasons = |finding: &&Finding| finding.rule.measure.kind == Kind::Reason;
+    let of_reasons = |finding: &&Finding| {
+        let mut measures = finding.rule.measures();
+        measures.any(|measure| measure.kind == Kind::Reason)
+    };
     let logs = unknown.iter().any(of_reasons);
     if let Some(problem) = incomplete(snapshot, logs) {
         parts.push(problem);
@@ -155,7 +158,8 @@ fn summary(snapshot: &Snapshot, verdict: &Verdict) -> String {
     // Skips figures that the reported cause already explains.
     let told = !snapshot.is_counted() || logs && !snapshot.is_whole();
     for finding in unknown {
-        if !told || finding.figure.quality == Quality::Unknown {
+        let mut figures = finding.figures.iter();
+        if !told || figures.any(|figure| figure.quality == Quality::Unknown) {
             parts.push(finding.text());
         }
     }

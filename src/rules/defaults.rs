@@ -4,6 +4,7 @@
 //! greylisting, a provider that limits a newsletter, mail on hold, a large mailing on its way. Trouble
 //! of our own is loud within minutes. So rules look at causes, ages and states, not at counts of messages.
 
+use super::joined::Joined;
 use super::rule::{Level, Rule};
 use crate::cause::Cause;
 use crate::measure::{Figure, Kind, Measure, Subject};
@@ -128,25 +129,33 @@ pub fn defaults(live: bool) -> Vec<Rule> {
             rule.default = true;
             rule.condition = row.condition;
             // Without a main.cf nothing says how deep the hash directories are, or that a daemon is to run.
-            let of_instance = matches!(
-                rule.measure.kind,
-                Kind::Running | Kind::QmgrRunning | Kind::Misplaced
-            );
-            (live || !of_instance).then_some(rule)
+            let needs_config = |measure: &Measure| {
+                matches!(
+                    measure.kind,
+                    Kind::Running | Kind::QmgrRunning | Kind::Misplaced
+                )
+            };
+            (live || !rule.measures().any(needs_config)).then_some(rule)
         })
         .collect()
 }
 
-/// The figure that `rule` judges: that of its measure, with the condition of a default.
-pub(crate) fn figure(rule: &Rule, snapshot: &Snapshot) -> Figure {
-    match rule.condition {
-        Condition::None => rule.measure.evaluate(snapshot),
-        Condition::Without(causes) => rule.measure.evaluate_without(snapshot, causes),
+/// The figures that `rule` judges, one for each of its parts.
+pub(crate) fn figures(rule: &Rule, snapshot: &Snapshot) -> Joined<Figure> {
+    rule.parts
+        .map(|part| figure(&part.measure, rule.condition, snapshot))
+}
+
+/// The figure of `measure` with the condition of a default.
+pub(crate) fn figure(measure: &Measure, condition: Condition, snapshot: &Snapshot) -> Figure {
+    match condition {
+        Condition::None => measure.evaluate(snapshot),
+        Condition::Without(causes) => measure.evaluate_without(snapshot, causes),
         Condition::ActiveHasRoom => {
             let fill = Measure::new(Subject::Queue(Queue::Active), Kind::Fill).evaluate(snapshot);
             match fill.known() {
                 Some(share) if share >= ROOM => Figure::untold("active is full"),
-                _ => rule.measure.evaluate(snapshot),
+                _ => measure.evaluate(snapshot),
             }
         }
     }

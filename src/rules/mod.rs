@@ -1,6 +1,7 @@
 //! Thresholds: ranges, rules, and the verdict that they lead to.
 
 mod defaults;
+mod joined;
 pub(crate) mod range;
 mod rule;
 mod state;
@@ -9,7 +10,8 @@ mod verdict;
 pub(crate) use defaults::DEFAULTS;
 pub(crate) use defaults::figure;
 pub use defaults::{Condition, Default, defaults};
+pub use joined::Joined;
 pub use range::Range;
-pub use rule::{Joined, Level, Rule};
+pub use rule::{Level, Part, Rule};
 pub use state::State;
 pub use verdict::{Finding, Verdict};

@@ -1,4 +1,6 @@
-//! A rule: a measure, a range, and the state that a breach means.
+//! A rule: measures with their ranges, and the state that a breach means.
+
+use std::fmt;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape;
@@ -6,6 +8,7 @@ use crate::measure::{Kind, Measure, Subject};
 use crate::spelling::with_value;
 
 use super::defaults::Condition;
+use super::joined::Joined;
 use super::range::Range;
 use super::state::State;
 
@@ -41,22 +44,18 @@ impl Level {
 pub struct Rule {
     /// The severity of a breach.
     pub level: Level,
-    /// The measure.
-    pub measure: Measure,
-    /// The range.
-    pub range: Range,
+    /// What it judges; it alerts only if all of its parts alert.
+    pub parts: Joined<Part>,
     /// Whether it is a built-in default. A default rule is silent if its measure is not available on
     /// this host; a rule of the user is then UNKNOWN.
     pub default: bool,
     /// What a default leaves out, or what else must be so.
     pub condition: Condition,
-    /// What is joined to it by `and`: the rule alerts only if all of it alerts.
-    pub joined: Vec<Joined>,
 }
 
-/// A measure and a range that are joined to a rule.
+/// A measure and its range.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Joined {
+pub struct Part {
     /// The measure.
     pub measure: Measure,
     /// The range.
@@ -69,12 +68,13 @@ pub(crate) const MAX_JOINED: usize = 8;
 impl Rule {
     /// Whether it judges delay reasons: a cause, or what remains without some causes.
     pub(crate) fn is_about_reasons(&self) -> bool {
-        self.measure.kind == Kind::Cause || matches!(self.condition, Condition::Without(_))
+        self.measures().any(|measure| measure.kind == Kind::Cause)
+            || matches!(self.condition, Condition::Without(_))
     }
 
-    /// Returns its measures: the first, and those joined to it.
+    /// Returns its measures.
     pub fn measures(&self) -> impl Iterator<Item = &Measure> {
-        std::iter::once(&self.measure).chain(self.joined.iter().map(|part| &part.measure))
+        self.parts.iter().map(|part| &part.measure)
     }
 
     /// Returns true if it judges the same measures as `other`.
@@ -87,11 +87,8 @@ impl Rule {
     /// # Errors
     /// Of kind `Syntax`, with the rule, the character and the expected text.
     pub fn parse(level: Level, text: &str) -> Result<Self> {
-        let parts = split(text);
-        let (first, others) = parts
-            .split_first()
-            .map_or((text, &[][..]), |(first, others)| (*first, others));
-        if others.len() >= MAX_JOINED {
+        let texts = split(text);
+        if texts.len() > MAX_JOINED {
             return Err(Error::new(
                 ErrorKind::Syntax,
                 format!(
@@ -100,18 +97,34 @@ impl Rule {
                 ),
             ));
         }
-        let mut rule = Rule::parse_one(level, first)?;
-        for part in others {
-            let part = Rule::parse_one(level, part)?;
-            rule.joined.push(Joined {
-                measure: part.measure,
-                range: part.range,
-            });
+        let mut texts = texts.into_iter();
+        let first = texts.next().unwrap_or(text);
+        let mut parts = Joined::new(Part::parse(level, first)?);
+        for text in texts {
+            parts.push(Part::parse(level, text)?);
         }
-        Ok(rule)
+        Ok(Rule {
+            level,
+            parts,
+            default: false,
+            condition: Condition::None,
+        })
     }
+}
 
-    fn parse_one(level: Level, text: &str) -> Result<Self> {
+impl fmt::Display for Rule {
+    /// As it is written, without its level.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, part) in self.parts.iter().enumerate() {
+            let and = if number > 0 { AND } else { "" };
+            write!(f, "{and}{part}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Part {
+    fn parse(level: Level, text: &str) -> Result<Self> {
         // An argument in brackets may contain an equals sign.
         let brackets = text.rfind(')').map_or(0, |at| at + 1);
         let (measure, range_at) = match text[brackets..].find('=') {
@@ -146,20 +159,21 @@ impl Rule {
             )
             .with_offset(at)
         })?;
-        Ok(Rule {
-            level,
-            measure,
-            range,
-            default: false,
-            condition: Condition::None,
-            joined: Vec::new(),
-        })
+        Ok(Part { measure, range })
     }
 }
 
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.measure, self.range.spelling())
+    }
+}
+
+/// What joins the parts of a rule.
+const AND: &str = " and ";
+
 /// The parts of `text` between ` and `, except in brackets: a name may hold it.
 fn split(text: &str) -> Vec<&str> {
-    const AND: &str = " and ";
     let (mut parts, mut begin, mut open) = (Vec::new(), 0, false);
     for (at, letter) in text.char_indices() {
         match letter {
@@ -198,13 +212,9 @@ mod tests {
             ("out/deferred.messages=1:", "out/deferred.messages", "1:"),
         ] {
             let rule = Rule::parse(Level::Warning, text).expect(text);
-            assert_eq!(
-                (
-                    rule.measure.to_string().as_str(),
-                    rule.range.to_string().as_str()
-                ),
-                (measure, range)
-            );
+            let part = rule.parts.only().expect(text);
+            let read = (part.measure.to_string(), part.range.to_string());
+            assert_eq!((read.0.as_str(), read.1.as_str()), (measure, range));
         }
     }
 
@@ -212,11 +222,10 @@ mod tests {
     fn rules_are_joined() {
         let parts = |text: &str| -> Vec<String> {
             let rule = Rule::parse(Level::Warning, text).expect(text);
-            let ranges =
-                std::iter::once(&rule.range).chain(rule.joined.iter().map(|part| &part.range));
-            let pairs = rule.measures().zip(ranges);
-            pairs
-                .map(|(measure, range)| format!("{measure}={range}"))
+            assert_eq!(Rule::parse(Level::Warning, &rule.to_string()), Ok(rule.clone()));
+            let parts = rule.parts.iter();
+            parts
+                .map(|part| format!("{}={}", part.measure, part.range))
                 .collect()
         };
         for (text, wanted) in [

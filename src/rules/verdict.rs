@@ -1,8 +1,9 @@
 //! Applies rules to a snapshot; findings are ordered worst first.
 
 use super::defaults;
+use super::joined::Joined;
 use super::range::Range;
-use super::rule::{Level, Rule};
+use super::rule::{Level, Part, Rule};
 use super::state::State;
 use crate::measure::{Figure, Kind, Measure, Quality};
 use crate::snapshot::{InstanceSnapshot, Snapshot};
@@ -14,27 +15,28 @@ pub struct Finding {
     pub state: State,
     /// The rule; if a value breaches two, the more severe one.
     pub rule: Rule,
-    /// The measured figure.
-    pub figure: Figure,
-    /// The figures of what is joined to the rule, in its order.
-    pub joined: Vec<Figure>,
+    /// The measured figures, one for each part of the rule.
+    pub figures: Joined<Figure>,
 }
 
 impl Finding {
     /// The text in service output: `deferred.messages is 5200 (critical 2000)`; the parts of a joined rule with
     /// `and` between them.
     pub fn text(&self) -> String {
-        let first = (&self.rule.measure, &self.rule.range, &self.figure);
-        let joined = self.rule.joined.iter().zip(&self.joined);
-        let joined = joined.map(|(part, figure)| (&part.measure, &part.range, figure));
-        let parts = std::iter::once(first).chain(joined);
-        let texts: Vec<String> = parts
-            .map(|(measure, range, figure)| self.part(measure, range, figure))
+        let texts: Vec<String> = self
+            .parts()
+            .map(|(part, figure)| self.part(part, figure))
             .collect();
         texts.join(" and ")
     }
 
-    fn part(&self, measure: &Measure, range: &Range, figure: &Figure) -> String {
+    /// Returns the parts of the rule with their figures.
+    pub fn parts(&self) -> impl Iterator<Item = (&Part, &Figure)> {
+        self.rule.parts.iter().zip(self.figures.iter())
+    }
+
+    fn part(&self, part: &Part, figure: &Figure) -> String {
+        let Part { measure, range } = part;
         let unit = measure.unit();
         let detail = match (&figure.detail, figure.quality) {
             (Some(why), Quality::Unknown) => return format!("{measure} is unknown: {why}"),
@@ -44,12 +46,9 @@ impl Finding {
         let value = unit.show(figure.value);
         let damaged = figure.damaged.as_ref();
         let because = damaged.map_or(String::new(), |file| format!(": {file}"));
-        let state = match self.rule.joined.is_empty() {
-            true => Some(self.state),
-            // Another part may be what makes it unknown.
-            false => judge_part(&self.rule, range, figure),
-        };
-        match (state.unwrap_or(self.state), figure.quality) {
+        // Another part may be what makes the whole unknown.
+        let state = judge_part(&self.rule, range, figure).unwrap_or(self.state);
+        match (state, figure.quality) {
             (State::Unknown, Quality::AtLeast) if figure.value > 0.0 => {
                 format!("{measure} is unknown, at least {value}{detail}{because}")
             }
@@ -90,16 +89,14 @@ impl Verdict {
     pub fn new(snapshot: &Snapshot, rules: &[Rule]) -> Self {
         let mut findings: Vec<Finding> = Vec::new();
         for rule in rules {
-            let figure = defaults::figure(rule, snapshot);
-            let joined = joined_figures(rule, snapshot);
-            let Some(state) = judge(rule, &figure, &joined) else {
+            let figures = defaults::figures(rule, snapshot);
+            let Some(state) = judge(rule, &figures) else {
                 continue;
             };
             let found = Finding {
                 state,
                 rule: rule.clone(),
-                figure,
-                joined,
+                figures,
             };
             match findings
                 .iter_mut()
@@ -148,12 +145,10 @@ impl Verdict {
             .filter(|rule| !of_others(rule) && !idle(rule))
             .filter_map(|rule| {
                 let mut rule = rule.clone();
-                rule.measure.instance = Some(name.clone());
-                for part in &mut rule.joined {
+                for part in rule.parts.iter_mut() {
                     part.measure.instance = Some(name.clone());
                 }
-                let joined = joined_figures(&rule, snapshot);
-                judge(&rule, &defaults::figure(&rule, snapshot), &joined)
+                judge(&rule, &defaults::figures(&rule, snapshot))
             })
             .fold(start, State::worse)
     }
@@ -166,27 +161,24 @@ impl Verdict {
         }
     }
 
-    /// The range of the first rule for `measure` at `level`.
-    pub fn range(&self, measure: &Measure, level: Level) -> Option<&super::range::Range> {
-        self.rules
+    /// The range of the first rule for `measure` alone at `level`.
+    pub fn range(&self, measure: &Measure, level: Level) -> Option<&Range> {
+        let mut parts = self
+            .rules
             .iter()
-            .find(|rule| rule.level == level && rule.measure == *measure && rule.joined.is_empty())
-            .map(|rule| &rule.range)
+            .filter(|rule| rule.level == level)
+            .filter_map(|rule| rule.parts.only());
+        let part = parts.find(|part| part.measure == *measure);
+        part.map(|part| &part.range)
     }
-}
-
-/// The figures of what is joined to `rule`.
-fn joined_figures(rule: &Rule, snapshot: &Snapshot) -> Vec<Figure> {
-    let parts = rule.joined.iter();
-    parts.map(|part| part.measure.evaluate(snapshot)).collect()
 }
 
 /// The state that `rule` gives to its figures; `None` if it gives none. A part that surely does not alert
 /// silences the rule, whatever is unknown of the others.
-fn judge(rule: &Rule, figure: &Figure, joined: &[Figure]) -> Option<State> {
-    let mut state = judge_part(rule, &rule.range, figure)?;
-    for (part, figure) in rule.joined.iter().zip(joined) {
-        // Of one level or UNKNOWN: what is not known of one part is not known of the whole.
+fn judge(rule: &Rule, figures: &Joined<Figure>) -> Option<State> {
+    let mut state = rule.level.state();
+    for (part, figure) in rule.parts.iter().zip(figures.iter()) {
+        // What is not known of one part is not known of the whole.
         if judge_part(rule, &part.range, figure)? == State::Unknown {
             state = State::Unknown;
         }
@@ -232,11 +224,11 @@ mod tests {
             (10.0, Quality::AtLeast, Some(State::Unknown)),
             (0.0, Quality::Unknown, Some(State::Unknown)),
         ] {
-            assert_eq!(judge(&critical, &figure(value, quality), &[]), state);
+            assert_eq!(judge(&critical, &Joined::new(figure(value, quality))), state);
         }
         let floor = rule(Level::Warning, "deferred.messages=10:");
         assert_eq!(
-            judge(&floor, &figure(5.0, Quality::AtLeast), &[]),
+            judge(&floor, &Joined::new(figure(5.0, Quality::AtLeast))),
             Some(State::Unknown)
         );
         let joined = rule(Level::Critical, "deferred.messages=10 and hold.messages=3");
@@ -271,8 +263,9 @@ mod tests {
             // One part is enough to be silent.
             ((0.0, Quality::Unknown), (3.0, Quality::Exact), None),
         ] {
-            let (one, two) = (figure(one.0, one.1), figure(two.0, two.1));
-            assert_eq!(judge(&joined, &one, &[two]), state);
+            let mut figures = Joined::new(figure(one.0, one.1));
+            figures.push(figure(two.0, two.1));
+            assert_eq!(judge(&joined, &figures), state);
         }
     }
 
@@ -282,15 +275,14 @@ mod tests {
             Finding {
                 state,
                 rule: Rule::parse(Level::Critical, text).unwrap(),
-                figure: Figure {
+                figures: Joined::new(Figure {
                     value,
                     quality,
                     detail: detail.map(str::to_owned),
                     damaged: None,
                     pending: false,
                     sampled: false,
-                },
-                joined: Vec::new(),
+                }),
             }
             .text()
         };

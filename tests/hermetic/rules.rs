@@ -188,7 +188,7 @@ fn known_trouble_is_left_out_and_said() {
         let value = verdict
             .findings
             .first()
-            .map_or(0.0, |finding| finding.figure.value);
+            .map_or(0.0, |finding| finding.figures.first().value);
         (value as u64, verdict.notes.join("; "))
     };
     let domain = [("exclude-domain", "dead.example")];

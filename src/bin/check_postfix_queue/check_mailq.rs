@@ -173,8 +173,8 @@ fn first_line(
     };
     let level_of = |kind| {
         let breach = |state| state == State::Warning || state == State::Critical;
-        let mut findings = verdict.findings.iter();
-        findings.find(|one| one.rule.measure.kind == kind && breach(one.state))
+        let mut findings = verdict.findings.iter().filter(|one| breach(one.state));
+        findings.find(|one| one.rule.measures().any(|measure| measure.kind == kind))
     };
     let threshold = |level: Level, of: Thresholds| match level {
         Level::Warning => of.warning.unwrap_or(0),
@@ -197,13 +197,13 @@ fn first_line(
         None => write!(text, "({shown}) is below threshold ({warning}/{critical})"),
     };
     if let Some(breach) = level_of(Kind::TopDomain) {
-        let level = breach.rule.level;
+        let (level, figure) = (breach.rule.level, breach.figures.first());
         let letter = if level == Level::Warning { 'W' } else { 'C' };
         let _ = write!(
             text,
             ", {} recipients of {} (threshold {letter} = {})",
-            quantity::plain(breach.figure.value),
-            breach.figure.detail.as_deref().unwrap_or("one domain"),
+            quantity::plain(figure.value),
+            figure.detail.as_deref().unwrap_or("one domain"),
             threshold(level, domains)
         );
     }

@@ -268,13 +268,7 @@ fn help(flags: &[Flag]) -> String {
     }
     text.push_str("\nWithout rules:\n");
     for rule in defaults(true) {
-        let _ = writeln!(
-            text,
-            "  --{} {}={}",
-            rule.level.name(),
-            rule.measure,
-            rule.range.spelling()
-        );
+        let _ = writeln!(text, "  --{} {rule}", rule.level.name());
     }
     text
 }

@@ -91,9 +91,8 @@ fn fields(before: State, snapshot: &Snapshot, verdict: &Verdict) -> Vec<u8> {
         &verdict.state.to_string(),
     );
     push(&mut datagram, "QUEUEWATCH_BEFORE", &before.to_string());
-    for finding in &verdict.findings {
-        let measure = finding.rule.measure.to_string();
-        push(&mut datagram, "QUEUEWATCH_MEASURE", &measure);
+    for measure in verdict.findings.iter().flat_map(|one| one.rule.measures()) {
+        push(&mut datagram, "QUEUEWATCH_MEASURE", &measure.to_string());
     }
     datagram
 }

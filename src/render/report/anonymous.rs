@@ -36,15 +36,13 @@ pub fn anonymized(anonymizer: &Anonymizer, snapshot: &mut Snapshot, verdict: &mu
         }
     }
     for finding in &mut verdict.findings {
-        if names_top(finding.rule.measure.kind) {
+        let condition = finding.rule.condition;
+        let parts = finding.rule.parts.iter().zip(finding.figures.iter_mut());
+        for (part, of) in parts.filter(|(part, _)| names_top(part.measure.kind)) {
             // The same figure; its detail names a token now.
-            finding.figure.detail = figure(&finding.rule, snapshot).detail;
+            of.detail = figure(&part.measure, condition, snapshot).detail;
         }
         rename_all(anonymizer, &mut finding.rule);
-        let parts = finding.rule.joined.iter().zip(&mut finding.joined);
-        for (part, of) in parts.filter(|(part, _)| names_top(part.measure.kind)) {
-            of.detail = part.measure.evaluate(snapshot).detail;
-        }
     }
     for rule in &mut verdict.rules {
         rename_all(anonymizer, rule);
@@ -60,8 +58,7 @@ fn names_top(kind: Kind) -> bool {
 }
 
 fn rename_all(anonymizer: &Anonymizer, rule: &mut Rule) {
-    rename(anonymizer, &mut rule.measure);
-    for part in &mut rule.joined {
+    for part in rule.parts.iter_mut() {
         rename(anonymizer, &mut part.measure);
     }
 }
