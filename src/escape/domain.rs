@@ -29,6 +29,23 @@ pub fn to_ascii(domain: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(ascii)
 }
 
+/// The spelling by which domains are compared: A-labels, and letters in lower case.
+pub(crate) fn canonical(domain: &[u8]) -> Cow<'_, [u8]> {
+    let ascii = to_ascii(domain);
+    match ascii.iter().any(u8::is_ascii_uppercase) {
+        true => Cow::Owned(ascii.to_ascii_lowercase()),
+        false => ascii,
+    }
+}
+
+/// Returns true if both are the same domain, each in any spelling.
+pub(crate) fn is_same(one: &[u8], other: &[u8]) -> bool {
+    if one.is_ascii() && other.is_ascii() {
+        return one.eq_ignore_ascii_case(other);
+    }
+    canonical(one) == canonical(other)
+}
+
 /// [`super::printable`] for a domain.
 pub fn printable(domain: &[u8], max: usize) -> String {
     super::printable(&to_ascii(domain), max)
@@ -157,6 +174,22 @@ mod tests {
             ("\u{1f600}.example", "xn--e28h.example"),
         ] {
             assert_eq!(String::from_utf8_lossy(&to_ascii(domain.as_bytes())), ascii);
+        }
+    }
+
+    #[test]
+    fn spellings_of_one_domain_are_the_same() {
+        for (one, other, same) in [
+            ("b\u{fc}cher.example", "XN--BCHER-KVA.example", true),
+            ("B\u{dc}CHER.Example", "b\u{fc}cher.example", true),
+            ("A.example", "a.example", true),
+            ("xn--bcher-kva.example", "b\u{fc}cher.example", true),
+            ("b\u{fc}cher.example", "bucher.example", false),
+            ("\u{fc}\u{202e}.example", "\u{fc}\u{202e}.EXAMPLE", true),
+        ] {
+            let (one, other) = (one.as_bytes(), other.as_bytes());
+            assert_eq!(is_same(one, other), same, "{}", one.escape_ascii());
+            assert_eq!(canonical(one) == canonical(other), same);
         }
     }
 

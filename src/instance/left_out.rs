@@ -4,45 +4,48 @@
 //! waits for recipients of such domains alone. Its file still counts where files do: damaged, altered,
 //! misplaced, misowned.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::escape::domain::to_ascii;
+use crate::escape::domain::canonical;
 use crate::postfix::address::{self, MAILER_DAEMON};
 
 /// Domains and senders that are left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LeftOut {
-    /// As [`address::destination_domain`] folds them, in A-labels.
-    domains: Vec<Vec<u8>>,
-    /// Addresses, folded; the null sender is empty.
-    senders: Vec<Vec<u8>>,
+    /// Destination domains, in the spelling of [`canonical`].
+    domains: HashSet<Vec<u8>>,
+    /// Addresses, folded as [`address::fold`] does.
+    senders: HashSet<Vec<u8>>,
     /// Domains of senders, as `domains`.
-    sender_domains: Vec<Vec<u8>>,
+    sender_domains: HashSet<Vec<u8>>,
 }
 
 impl LeftOut {
     /// Leaves out recipients of the destination domain `name`.
     pub(crate) fn add_domain(&mut self, name: &[u8]) {
-        self.domains.push(folded_domain(name));
+        self.domains.insert(canonical_domain(name));
     }
 
     /// Leaves out the mail of `name`: an address, a domain, or `<>` for the null sender.
     pub(crate) fn add_sender(&mut self, name: &[u8]) {
-        let mut folded = Vec::new();
-        match name {
-            b"<>" => self.senders.push(folded),
-            _ if name.eq_ignore_ascii_case(MAILER_DAEMON) => self.senders.push(folded),
-            _ if name.contains(&b'@') => {
-                address::fold(name, &mut folded);
-                self.senders.push(folded);
+        let address = match name {
+            b"<>" => &b""[..],
+            _ if name.eq_ignore_ascii_case(MAILER_DAEMON) => b"",
+            _ if name.contains(&b'@') => name,
+            _ => {
+                self.sender_domains.insert(canonical_domain(name));
+                return;
             }
-            _ => self.sender_domains.push(folded_domain(name)),
-        }
+        };
+        let mut folded = Vec::new();
+        address::fold(address, &mut folded);
+        self.senders.insert(folded);
     }
 
     /// Returns true if nothing is left out.
     pub fn is_empty(&self) -> bool {
-        self.domains.is_empty() && !self.has_senders()
+        !self.has_domains() && !self.has_senders()
     }
 
     /// Returns true if domains are left out.
@@ -57,21 +60,34 @@ impl LeftOut {
 
     /// Returns true if the domain of the address `recipient` is left out.
     pub(crate) fn is_recipient(&self, recipient: &[u8]) -> bool {
-        !self.domains.is_empty() && self.domains.contains(&folded_domain(recipient))
+        self.has_domains() && contains(&self.domains, recipient)
     }
 
     /// Returns true if the mail of the envelope sender `sender` is left out.
     pub(crate) fn is_sender(&self, sender: &[u8]) -> bool {
-        if sender.is_empty() {
-            return self.senders.iter().any(Vec::is_empty);
-        }
         if !self.has_senders() {
             return false;
         }
         let mut folded = Vec::new();
         address::fold(sender, &mut folded);
-        self.senders.contains(&folded) || self.sender_domains.contains(&folded_domain(sender))
+        // The null sender has no domain.
+        self.senders.contains(&folded)
+            || !sender.is_empty() && contains(&self.sender_domains, sender)
     }
+}
+
+/// The domain of `address`, or the domain `address`, in the spelling of [`canonical`].
+fn canonical_domain(address: &[u8]) -> Vec<u8> {
+    let mut domain = Vec::new();
+    address::destination_domain(address, &mut domain);
+    canonical(&domain).into_owned()
+}
+
+/// Returns true if the domain of `address` is one of `domains`.
+fn contains(domains: &HashSet<Vec<u8>>, address: &[u8]) -> bool {
+    let mut domain = Vec::new();
+    address::destination_domain(address, &mut domain);
+    domains.contains(&*canonical(&domain))
 }
 
 /// What is left out of one message, while it is read.
@@ -118,13 +134,6 @@ impl LeftOutCount {
     pub(crate) fn remaining(&self, recipients: u64) -> u64 {
         recipients.saturating_sub(self.recipients)
     }
-}
-
-/// The domain of `address`, or the domain `address`, in one spelling.
-fn folded_domain(address: &[u8]) -> Vec<u8> {
-    let mut domain = Vec::new();
-    address::destination_domain(address, &mut domain);
-    to_ascii(&domain).to_ascii_lowercase()
 }
 
 #[cfg(test)]

@@ -9,7 +9,6 @@ use super::{Argument, Figure, Kind, Measure, Quality, Subject};
 use crate::cause::Cause;
 use crate::clock::Age;
 use crate::escape;
-use crate::listing::pick::is_domain;
 use crate::postfix::address;
 use crate::postfix::delay_reason::has_code;
 use crate::postfix::origin::Network;
@@ -345,7 +344,7 @@ impl Measure {
                     }
                     // Matches both spellings.
                     let domains = table.domains.iter();
-                    let same = domains.filter(|(domain, _)| is_domain(&name, domain));
+                    let same = domains.filter(|(domain, _)| escape::domain::is_same(&name, domain));
                     same.map(|(_, count)| count.total()).sum()
                 };
                 let count = tables().map(of).sum();

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use super::Figure;
 use crate::escape;
-use crate::listing::pick::is_domain;
 use crate::postfix::address;
 use crate::snapshot::QueueTables;
 use crate::snapshot::name_counts::{Count, Names};
@@ -22,7 +21,7 @@ pub(super) fn from_sender(table: &QueueTables, name: &str) -> u64 {
         .iter()
         .filter(|(sender, _)| {
             address::destination_domain(sender, &mut domain);
-            is_domain(&folded, &domain)
+            escape::domain::is_same(&folded, &domain)
         })
         .map(|(_, count)| count)
         .sum()

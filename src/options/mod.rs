@@ -210,11 +210,16 @@ impl Options {
     /// # Errors
     /// If a rule contradicts another option.
     pub fn check(&self, snapshot: &Snapshot) -> Result<Verdict> {
-        let mut verdict = Verdict::new(snapshot, &self.rules(snapshot)?);
+        Ok(self.judge(snapshot, self.rules(snapshot)?))
+    }
+
+    /// Judges `snapshot` by `rules`, which [`Options::rules`] gave for it.
+    pub(crate) fn judge(&self, snapshot: &Snapshot, rules: Vec<Rule>) -> Verdict {
+        let mut verdict = Verdict::new(snapshot, rules);
         if let Some(note) = self.left_out_note(snapshot) {
             verdict.note(note, false);
         }
-        Ok(verdict)
+        verdict
     }
 
     /// What rules leave out of `snapshot`, as a sentence. It has no names: they may be private.

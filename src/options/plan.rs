@@ -82,17 +82,17 @@ impl Options {
         measures.any(Measure::needs_rows)
     }
 
-    /// Returns true if a default rule judges delay reasons of `snapshot`, so that it needs a sample of them.
-    ///
-    /// # Errors
-    /// If a rule contradicts another option.
-    pub(crate) fn judges_reasons(&self, snapshot: &Snapshot) -> Result<bool> {
+    /// Returns true if a default among `rules` judges delay reasons, so that it needs a sample of them.
+    pub(crate) fn judge_reasons(&self, rules: &[Rule]) -> bool {
         let about = |rule: &Rule| rule.default && rule.is_about_reasons();
-        Ok(!self.counts && self.rules(snapshot)?.iter().any(about))
+        !self.counts && rules.iter().any(about)
     }
 
     /// The rules of a check of `snapshot`: those given, else the defaults.
-    pub(super) fn rules(&self, snapshot: &Snapshot) -> Result<Vec<Rule>> {
+    ///
+    /// # Errors
+    /// If a rule contradicts another option.
+    pub(crate) fn rules(&self, snapshot: &Snapshot) -> Result<Vec<Rule>> {
         let given = self.given_rules()?;
         if !given.is_empty() && !self.keep_defaults {
             return Ok(given.to_vec());

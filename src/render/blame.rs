@@ -46,7 +46,9 @@ pub(super) fn words(snapshot: &Snapshot, findings: &[Finding], length: usize) ->
     let (reasons, sampled) = known(snapshot);
     let about = |row: &&Reason| match (measure.kind, &measure.argument) {
         (Kind::Cause, Argument::Name(name)) => row.is_of_cause(name),
-        (Kind::Domain, Argument::Name(name)) => row.domain.eq_ignore_ascii_case(name.as_bytes()),
+        (Kind::Domain, Argument::Name(name)) => {
+            escape::domain::is_same(&row.domain, name.as_bytes())
+        }
         (Kind::TopDomain, _) => {
             figure.detail.as_ref().is_none_or(|name| {
                 escape::domain::printable(&row.domain, escape::MAX_SHOWN) == *name

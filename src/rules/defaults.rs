@@ -4,6 +4,8 @@
 //! greylisting, a provider that limits a newsletter, mail on hold, a large mailing on its way. Trouble
 //! of our own is loud within minutes. So rules look at causes, ages and states, not at counts of messages.
 
+use std::sync::LazyLock;
+
 use super::joined::Joined;
 use super::rule::{Level, Rule};
 use crate::cause::Cause;
@@ -119,15 +121,25 @@ pub(crate) const DEFAULTS: &[Default] = &[
     critical("qmgr.running=1:", "master runs and its queue manager does not: mail arrives and is not delivered; left out with `--queue-directory`"),
 ];
 
+/// The rules of [`DEFAULTS`].
+static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
+    let rule = |row: &Default| {
+        let rule = Rule::parse(row.level, row.rule).ok()?;
+        Some(Rule {
+            default: true,
+            condition: row.condition,
+            ..rule
+        })
+    };
+    DEFAULTS.iter().filter_map(rule).collect()
+});
+
 /// The defaults as rules. `live`: the spool is that of an instance with a main.cf, so that its daemons
 /// matter.
 pub fn defaults(live: bool) -> Vec<Rule> {
-    DEFAULTS
+    RULES
         .iter()
-        .filter_map(|row| {
-            let mut rule = Rule::parse(row.level, row.rule).ok()?;
-            rule.default = true;
-            rule.condition = row.condition;
+        .filter(|rule| {
             // Without a main.cf nothing says how deep the hash directories are, or that a daemon is to run.
             let needs_config = |measure: &Measure| {
                 matches!(
@@ -135,8 +147,9 @@ pub fn defaults(live: bool) -> Vec<Rule> {
                     Kind::Running | Kind::QmgrRunning | Kind::Misplaced
                 )
             };
-            (live || !rule.measures().any(needs_config)).then_some(rule)
+            live || !rule.measures().any(needs_config)
         })
+        .cloned()
         .collect()
 }
 

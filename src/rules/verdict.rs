@@ -86,9 +86,9 @@ impl Verdict {
     /// Applies `rules` to `snapshot`.
     ///
     /// A snapshot in which a queue was not read completely is never OK, whatever the rules.
-    pub fn new(snapshot: &Snapshot, rules: &[Rule]) -> Self {
+    pub fn new(snapshot: &Snapshot, rules: Vec<Rule>) -> Self {
         let mut findings: Vec<Finding> = Vec::new();
-        for rule in rules {
+        for rule in &rules {
             let figures = defaults::figures(rule, snapshot);
             let Some(state) = judge(rule, &figures) else {
                 continue;
@@ -117,7 +117,7 @@ impl Verdict {
             .fold(start, |state, finding| state.worse(finding.state));
         Verdict {
             state,
-            rules: rules.to_vec(),
+            rules,
             findings,
             notes: Vec::new(),
         }

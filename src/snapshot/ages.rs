@@ -7,7 +7,18 @@ use super::name_counts::{Count, Uncount};
 /// The number of columns of the table, with qshape's defaults.
 pub const COLUMNS: usize = 10;
 /// The end of the first column, in minutes. Each further column is twice as long.
-pub(crate) const TICK: i64 = 5;
+const TICK: i64 = 5;
+
+/// The age in seconds at which each column ends; the last one has no end.
+pub(crate) const EDGES: [i64; COLUMNS - 1] = {
+    let mut edges = [0; COLUMNS - 1];
+    let mut column = 0;
+    while column < edges.len() {
+        edges[column] = (60 * TICK) << column;
+        column += 1;
+    }
+    edges
+};
 
 /// Recipients of one domain, by the age of their message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,12 +91,9 @@ pub(crate) fn column(age: i64) -> usize {
 
 /// Returns the headings of the columns, in minutes: `5` to `1280`, and `1280+`.
 pub fn heads() -> [String; COLUMNS] {
-    std::array::from_fn(|column| {
-        if column + 1 == COLUMNS {
-            format!("{}+", TICK << (COLUMNS - 2))
-        } else {
-            (TICK << column).to_string()
-        }
+    std::array::from_fn(|column| match EDGES.get(column) {
+        Some(edge) => (edge / 60).to_string(),
+        None => format!("{}+", EDGES[COLUMNS - 2] / 60),
     })
 }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::InstanceSnapshot;
 use super::ages::Ages;
 use super::name_counts::Names;
-use crate::escape::domain;
+use crate::escape::{self, domain};
 use crate::postfix::queue::{Queue, QueueSet};
 
 /// The most domains that may be asked for by name.
@@ -32,7 +32,7 @@ pub struct NamedDomains {
 /// A domain as it is shown: in lower case, with A-labels, without a dot at the end.
 fn shown(name: &[u8]) -> String {
     let name = name.strip_suffix(b".").unwrap_or(name);
-    domain::printable(&domain::to_ascii(name).to_ascii_lowercase(), MAX_SHOWN)
+    escape::printable(&domain::canonical(name), MAX_SHOWN)
 }
 
 impl NamedDomains {

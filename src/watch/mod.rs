@@ -472,7 +472,7 @@ impl Watch {
     pub fn snapshot(&mut self) -> Result<Snapshot> {
         self.catch_up()?;
         let mut snapshot = self.take(Extent::Whole);
-        if self.options.judges_reasons(&snapshot)? {
+        if self.options.judge_reasons(&self.options.rules(&snapshot)?) {
             self.put_samples(&mut snapshot);
         }
         Ok(snapshot)
@@ -493,12 +493,13 @@ impl Watch {
             false => Extent::ForRules,
         };
         let mut snapshot = self.take(taken);
-        let judged = options.judges_reasons(&snapshot)?;
-        if judged {
+        let rules = options.rules(&snapshot)?;
+        let sampled = options.judge_reasons(&rules);
+        if sampled {
             self.put_samples(&mut snapshot);
         }
-        let verdict = options.check(&snapshot)?;
-        if !judged && matches!(verdict.state, State::Warning | State::Critical) {
+        let verdict = options.judge(&snapshot, rules);
+        if !sampled && matches!(verdict.state, State::Warning | State::Critical) {
             self.put_samples(&mut snapshot);
         }
         Ok((snapshot, verdict))

@@ -9,6 +9,7 @@
 
 mod ages;
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use crate::cause::Cause;
@@ -97,7 +98,7 @@ fn daemon(
 
 /// The exported value of a figure: the value itself or its lower bound. A figure that could not be
 /// counted has no sample, because 0 would be wrong.
-fn sample(figure: &Figure) -> Option<f64> {
+fn exported(figure: &Figure) -> Option<f64> {
     match figure.quality {
         Quality::Exact => Some(figure.value),
         Quality::AtLeast => Some(figure.value).filter(|value| *value > 0.0),
@@ -105,125 +106,161 @@ fn sample(figure: &Figure) -> Option<f64> {
     }
 }
 
+/// The text while it is written.
+struct Page {
+    text: String,
+    /// Whether all figures of each instance were exact so far.
+    complete: Vec<bool>,
+    /// How far the recipients by domain of a queue, in the instance with this number, can be trusted.
+    domains: HashMap<(usize, Queue), Quality>,
+}
+
+impl Page {
+    fn new(instances: usize) -> Page {
+        Page {
+            text: String::new(),
+            complete: vec![true; instances],
+            domains: HashMap::new(),
+        }
+    }
+
+    /// Starts a family.
+    fn head(&mut self, name: &str, unit: &str, help: &str) {
+        let _ = writeln!(self.text, "# TYPE {name} gauge");
+        if !unit.is_empty() {
+            let _ = writeln!(self.text, "# UNIT {name} {unit}");
+        }
+        let _ = writeln!(self.text, "# HELP {name} {help}");
+    }
+
+    /// Notes how far a figure of the instance number `place` can be trusted.
+    fn note(&mut self, place: usize, quality: Quality) {
+        if let Some(complete) = self.complete.get_mut(place) {
+            *complete &= quality == Quality::Exact;
+        }
+    }
+
+    /// Adds a sample of the instance number `place`, unless its figure could not be counted.
+    fn sample(&mut self, place: usize, name: &str, labels: &str, figure: &Figure) {
+        self.note(place, figure.quality);
+        if let Some(value) = exported(figure) {
+            self.line(name, labels, value);
+        }
+    }
+
+    fn line(&mut self, name: &str, labels: &str, value: f64) {
+        let value = quantity::plain(value);
+        let _ = writeln!(self.text, "{name}{{{labels}}} {value}");
+    }
+
+    /// The last family, and the end.
+    fn finish(mut self, broken: usize) -> String {
+        let name = "postfix_spool_broken_instances";
+        self.head(name, "", "Instances that could not be scanned at all.");
+        let _ = writeln!(self.text, "{name} {broken}");
+        self.text.push_str("# EOF\n");
+        self.text
+    }
+}
+
 /// The OpenMetrics text of `snapshot`, with the domains `named`, ending in `# EOF`.
 pub fn exposition(snapshot: &Snapshot, named: &NamedDomains) -> String {
-    let mut text = String::new();
-    let mut complete = vec![true; snapshot.instances.len()];
+    let mut page = Page::new(snapshot.instances.len());
+    let instances = || snapshot.instances.iter().enumerate();
     for (name, unit, help, kind) in OF_QUEUES {
-        head(&mut text, name, unit, help);
-        for (taken, complete) in snapshot.instances.iter().zip(&mut complete) {
+        page.head(name, unit, help);
+        for (place, taken) in instances() {
             for queue in taken.plan.queues().iter() {
                 let Some(figure) = figure(taken, snapshot, Subject::Queue(queue), kind) else {
                     continue;
                 };
-                *complete &= figure.quality == Quality::Exact;
-                if let Some(value) = sample(&figure) {
-                    let labels = format!("{},queue=\"{queue}\"", of_instance(taken));
-                    line(&mut text, name, &labels, value);
+                page.sample(place, name, &of_queue(taken, queue), &figure);
+                if kind == Kind::TopDomain {
+                    page.domains.insert((place, queue), figure.quality);
                 }
             }
         }
     }
-    ages::messages(snapshot, &mut text, &mut complete);
-    ages::recipients(snapshot, named, &mut text, &mut complete);
-    ages::expiring(snapshot, &mut text, &mut complete);
-    fill(snapshot, &mut text, &mut complete);
-    causes(snapshot, &mut text);
+    ages::messages(snapshot, &mut page);
+    ages::recipients(snapshot, named, &mut page);
+    ages::expiring(snapshot, &mut page);
+    fill(snapshot, &mut page);
+    causes(snapshot, &mut page);
     for (name, unit, help, subject, kind) in OF_SPOOLS {
-        head(&mut text, name, unit, help);
-        for (taken, complete) in snapshot.instances.iter().zip(&mut complete) {
-            let Some(figure) = figure(taken, snapshot, subject, kind) else {
-                continue;
-            };
-            *complete &= figure.quality == Quality::Exact;
-            if let Some(value) = sample(&figure) {
-                line(&mut text, name, &of_instance(taken), value);
+        page.head(name, unit, help);
+        for (place, taken) in instances() {
+            if let Some(figure) = figure(taken, snapshot, subject, kind) {
+                page.sample(place, name, &of_instance(taken), &figure);
             }
         }
     }
     for (name, unit, help, of) in OF_HOSTS {
-        head(&mut text, name, unit, help);
+        page.head(name, unit, help);
         for taken in &snapshot.instances {
             if let Some(value) = of(taken, snapshot) {
-                line(&mut text, name, &of_instance(taken), value);
+                page.line(name, &of_instance(taken), value);
             }
         }
     }
     let name = "postfix_spool_complete";
     let help =
         "1 if all of the spool could be read; 0 if a figure is left out or is a lower bound.";
-    head(&mut text, name, "", help);
-    for (taken, complete) in snapshot.instances.iter().zip(complete) {
-        let complete = complete && taken.is_counted();
-        line(
-            &mut text,
-            name,
-            &of_instance(taken),
-            f64::from(u8::from(complete)),
-        );
+    page.head(name, "", help);
+    for (place, taken) in instances() {
+        let complete = page.complete.get(place) == Some(&true) && taken.is_counted();
+        page.line(name, &of_instance(taken), f64::from(u8::from(complete)));
     }
     let name = "postfix_spool_scan_time_seconds";
     let help = "When this was, in seconds of the epoch: alert when it is old.";
-    head(&mut text, name, "seconds", help);
-    let _ = writeln!(text, "{name} {}", snapshot.now);
-    broken(&mut text, snapshot.broken.len());
-    text
+    page.head(name, "seconds", help);
+    let _ = writeln!(page.text, "{name} {}", snapshot.now);
+    page.finish(snapshot.broken.len())
 }
 
 /// How full active is: 1 is `qmgr_message_active_limit`.
-fn fill(snapshot: &Snapshot, text: &mut String, complete: &mut [bool]) {
+fn fill(snapshot: &Snapshot, page: &mut Page) {
     let name = "postfix_spool_active_fill_ratio";
     let help = "Messages in active against qmgr_message_active_limit.";
-    head(text, name, "ratio", help);
-    for (taken, complete) in snapshot.instances.iter().zip(complete) {
+    page.head(name, "ratio", help);
+    for (place, taken) in snapshot.instances.iter().enumerate() {
         let active = Subject::Queue(Queue::Active);
-        let Some(messages) = figure(taken, snapshot, active, Kind::Messages) else {
-            continue;
-        };
-        *complete &= messages.quality == Quality::Exact;
-        if let Some(messages) = sample(&messages) {
-            let limit = taken.instance.settings.qmgr_message_active_limit.max(1);
-            line(text, name, &of_instance(taken), messages / limit as f64);
+        if let Some(mut share) = figure(taken, snapshot, active, Kind::Messages) {
+            share.value /= taken.instance.settings.qmgr_message_active_limit.max(1) as f64;
+            page.sample(place, name, &of_instance(taken), &share);
         }
     }
 }
 
 fn of_instance(taken: &InstanceSnapshot) -> String {
-    format!("postfix_instance=\"{}\"", label_value(&taken.instance.name))
+    let name = crate::escape::printable(taken.instance.name.as_bytes(), 64);
+    format!("postfix_instance=\"{}\"", quoted(&name))
 }
 
-fn line(text: &mut String, name: &str, labels: &str, value: f64) {
-    let value = quantity::plain(value);
-    let _ = writeln!(text, "{name}{{{labels}}} {value}");
+fn of_queue(taken: &InstanceSnapshot, queue: Queue) -> String {
+    format!("{},queue=\"{queue}\"", of_instance(taken))
 }
 
 type OfKnown = fn(&InstanceSnapshot, Queue, CausesKnown) -> u64;
 
-/// Recipients by cause, with zeros. If they come from a sample, which is not a gap, the two families after it say how much of
-/// the queue was looked at.
-fn causes(snapshot: &Snapshot, text: &mut String) {
-    let known = || {
-        snapshot.instances.iter().flat_map(|taken| {
-            let queues = taken.plan.queues().iter();
-            queues.filter_map(move |queue| Some((taken, queue, CausesKnown::of(taken, queue)?)))
+/// Recipients by cause, with zeros. If they come from a sample, which is not a gap, the two families after it
+/// say how much of the queue was looked at.
+fn causes(snapshot: &Snapshot, page: &mut Page) {
+    let known: Vec<(&InstanceSnapshot, Queue, String, CausesKnown)> = snapshot
+        .instances
+        .iter()
+        .flat_map(|taken| taken.plan.queues().iter().map(move |queue| (taken, queue)))
+        .filter_map(|(taken, queue)| {
+            let known = CausesKnown::of(taken, queue)?;
+            Some((taken, queue, of_queue(taken, queue), known))
         })
-    };
+        .collect();
     let name = "postfix_spool_recipients_by_cause";
-    head(
-        text,
-        name,
-        "",
-        "Recipients by the cause of their delay reason.",
-    );
-    for (taken, queue, _) in known() {
-        let instance = label_value(&taken.instance.name);
+    let help = "Recipients by the cause of their delay reason.";
+    page.head(name, "", help);
+    for (taken, queue, labels, _) in &known {
         for cause in Cause::ALL {
-            let count = taken.causes(queue).of(cause);
-            let _ = writeln!(
-                text,
-                "{name}{{postfix_instance=\"{instance}\",queue=\"{queue}\",cause=\"{}\"}} {count}",
-                cause.name()
-            );
+            let labels = format!("{labels},cause=\"{}\"", cause.name());
+            page.line(name, &labels, taken.causes(*queue).of(cause) as f64);
         }
     }
     let messages: [(&str, &str, OfKnown); 2] = [
@@ -242,43 +279,16 @@ fn causes(snapshot: &Snapshot, text: &mut String) {
         ),
     ];
     for (name, help, of) in messages {
-        head(text, name, "", help);
-        for (taken, queue, known) in known() {
-            let instance = label_value(&taken.instance.name);
-            let value = of(taken, queue, known);
-            let _ = writeln!(
-                text,
-                "{name}{{postfix_instance=\"{instance}\",queue=\"{queue}\"}} {value}"
-            );
+        page.head(name, "", help);
+        for (taken, queue, labels, known) in &known {
+            page.line(name, labels, of(taken, *queue, *known) as f64);
         }
     }
 }
 
 /// The OpenMetrics text of a scan that failed before it read a spool.
 pub fn failure() -> String {
-    let mut text = String::new();
-    broken(&mut text, 1);
-    text
-}
-
-fn broken(text: &mut String, instances: usize) {
-    let name = "postfix_spool_broken_instances";
-    let help = "Instances that could not be scanned at all.";
-    head(text, name, "", help);
-    let _ = writeln!(text, "{name} {instances}");
-    text.push_str("# EOF\n");
-}
-
-fn head(text: &mut String, name: &str, unit: &str, help: &str) {
-    let _ = writeln!(text, "# TYPE {name} gauge");
-    if !unit.is_empty() {
-        let _ = writeln!(text, "# UNIT {name} {unit}");
-    }
-    let _ = writeln!(text, "# HELP {name} {help}");
-}
-
-fn label_value(text: &str) -> String {
-    quoted(&crate::escape::printable(text.as_bytes(), 64))
+    Page::new(0).finish(1)
 }
 
 /// Printable text as the value of a label.

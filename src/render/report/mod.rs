@@ -249,12 +249,8 @@ fn heatmap(snapshot: &Snapshot) -> String {
     if all.total == 0 {
         return "<p>No recipients.</p>\n".to_owned();
     }
-    let titles: Vec<String> = (0..ages::COLUMNS)
-        .map(|column| match column + 1 == ages::COLUMNS {
-            true => "older".to_owned(),
-            false => format!("<{}", Age((ages::TICK << column) * 60)),
-        })
-        .collect();
+    let ends = ages::EDGES.iter().map(|edge| format!("<{}", Age(*edge)));
+    let titles: Vec<String> = ends.chain(["older".to_owned()]).collect();
     let top = domains.top(ROWS);
     let most = top
         .iter()
