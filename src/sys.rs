@@ -9,7 +9,9 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::time::Duration;
 
+use rustix::event::{PollFd, Timespec};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
@@ -526,6 +528,27 @@ pub fn next_signal(signals: impl AsFd) -> Option<i32> {
     match rustix::io::read(signals, &mut info) {
         Ok(INFO) => Some(u32::from_ne_bytes([info[0], info[1], info[2], info[3]]) as i32),
         _ => None,
+    }
+}
+
+/// Waits until one of `fds` is ready, at most `within` (poll(2)). Returns true if one is; a signal ends the wait.
+///
+/// # Errors
+/// If the system refuses to wait.
+pub fn wait_for(fds: &mut [PollFd<'_>], within: Option<Duration>) -> Result<bool, Errno> {
+    let within = within.map(timespec);
+    match rustix::event::poll(fds, within.as_ref()) {
+        Ok(ready) => Ok(ready > 0),
+        Err(Errno::INTR) => Ok(false),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// `time` as the kernel takes it.
+pub(crate) fn timespec(time: Duration) -> Timespec {
+    Timespec {
+        tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: time.subsec_nanos().into(),
     }
 }
 

@@ -4,10 +4,13 @@
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use queuewatch::error::{Error, ErrorKind, Result};
 use queuewatch::escape;
+use queuewatch::measure::{Unit, quantity};
 use queuewatch::options::Takes;
 
 /// One flag of a program.
@@ -87,6 +90,23 @@ pub(crate) fn positive<N: std::str::FromStr + Default + PartialOrd>(
     number
         .filter(|number| *number > N::default())
         .ok_or_else(|| usage(&format!("--{name} takes a number above 0")))
+}
+
+/// Returns the time in the value of the flag `name`, if `allowed` has its seconds.
+pub(crate) fn time(name: &str, value: &[u8], allowed: RangeInclusive<f64>) -> Result<Duration> {
+    let text = String::from_utf8_lossy(value);
+    let seconds = quantity::parse(&text, Unit::Seconds).map_err(|(at, what)| {
+        usage(&format!("--{name} \"{text}\": character {}: {what}", at + 1))
+    })?;
+    let (least, most) = (allowed.start(), allowed.end());
+    let bounds = match most.is_finite() {
+        true => format!("of {least} to {most} seconds"),
+        false => format!("of at least {least} seconds"),
+    };
+    let time = Duration::try_from_secs_f64(seconds).ok();
+    time.filter(|_| allowed.contains(&seconds)).ok_or_else(|| {
+        usage(&format!("--{name} takes a time {bounds}, such as 90, 5m or 1h"))
+    })
 }
 
 /// Makes the error for a mistake in the command line.

@@ -53,6 +53,18 @@ pub fn service_output(snapshot: &Snapshot, verdict: &Verdict) -> String {
     bounded(&summary(snapshot, verdict), MAX_TEXT)
 }
 
+/// The same without the words at its start that name the service and its state.
+pub fn service_text(snapshot: &Snapshot, verdict: &Verdict) -> String {
+    let output = service_output(snapshot, verdict);
+    let text = output.strip_prefix(&head(verdict.state));
+    text.unwrap_or(&output).to_owned()
+}
+
+/// The words that name the service and its state.
+fn head(state: State) -> String {
+    format!("POSTFIX QUEUE {state}: ")
+}
+
 /// The performance data of [`output`]: complete items, as many as its limits allow.
 pub(crate) fn performance_data(
     snapshot: &Snapshot,
@@ -88,7 +100,7 @@ pub fn failure(error: &Error) -> String {
     format!(
         "{}\n",
         bounded(
-            &format!("POSTFIX QUEUE UNKNOWN: {}", line(&error.to_string())),
+            &format!("{}{}", head(State::Unknown), line(&error.to_string())),
             MAX_FIRST
         )
     )
@@ -119,7 +131,7 @@ fn append_lines(text: &mut String, lines: &[String]) {
 /// The first line without performance data: the findings, worst first; unknown figures with cause and
 /// remedy; or the main figures if all is well.
 fn summary(snapshot: &Snapshot, verdict: &Verdict) -> String {
-    let mut text = format!("POSTFIX QUEUE {}: ", verdict.state);
+    let mut text = head(verdict.state);
     let mut parts: Vec<String> = Vec::new();
     let (unknown, breaches): (Vec<_>, Vec<_>) = verdict
         .findings

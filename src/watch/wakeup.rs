@@ -7,13 +7,13 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use inotify::Inotify;
-use rustix::event::{PollFd, PollFlags, epoll, poll};
+use rustix::event::{PollFd, PollFlags, epoll};
 use rustix::time::{
-    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
-    timerfd_settime,
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
 };
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::sys::{timespec, wait_for};
 
 /// How long events of a busy queue are collected before they are processed.
 pub(crate) const SETTLE: Duration = Duration::from_millis(20);
@@ -74,12 +74,7 @@ impl Wakeups {
     /// Waits until the descriptor is readable, at most `within`. Returns true if it is. A signal ends the wait.
     pub(super) fn wait(&self, within: Option<Duration>) -> Result<bool> {
         let mut fds = [PollFd::new(&self.epoll, PollFlags::IN)];
-        let timeout = within.map(timespec);
-        match poll(&mut fds, timeout.as_ref()) {
-            Ok(ready) => Ok(ready > 0),
-            Err(rustix::io::Errno::INTR) => Ok(false),
-            Err(errno) => Err(system("wait for the watch", errno)),
-        }
+        wait_for(&mut fds, within).map_err(|errno| system("wait for the watch", errno))
     }
 
     /// Consumes the wakeups, so that a quiet watch is no longer readable.
@@ -137,13 +132,6 @@ fn of_inotify() -> (epoll::EventData, epoll::EventFlags) {
 fn system(action: &str, errno: rustix::io::Errno) -> Error {
     let cause = std::io::Error::from(errno);
     Error::new(ErrorKind::Io, format!("cannot {action}: {cause}"))
-}
-
-fn timespec(time: Duration) -> Timespec {
-    Timespec {
-        tv_sec: time.as_secs() as _,
-        tv_nsec: time.subsec_nanos().into(),
-    }
 }
 
 fn timer() -> Result<OwnedFd> {

@@ -444,7 +444,7 @@ fn the_plugin_answers_from_the_status_file_without_a_right_on_the_spool() {
         ),
         (
             &["--status", file, "--max-age", "0"],
-            "--max-age takes seconds",
+            "--max-age takes a time of 1 to 86400 seconds",
         ),
     ] {
         let (code, text) = plugin(words);
@@ -659,7 +659,7 @@ fn a_failure_is_reported_once() {
 
     for (words, told) in [
         (&["watch", "--host", "h"][..], "go together"),
-        (&["watch", "--for", "soon"], "--for takes a duration"),
+        (&["watch", "--for", "soon"], "--for \"soon\": character 1: "),
         (&["watch", "--timeout", "5"], "there is no option --timeout"),
         (&["watch", "deferred"], "deferred is not an option of watch"),
         (

@@ -120,7 +120,9 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
             }
             Word::Flag("verbose", _) => verbosity = verbosity.saturating_add(1),
             Word::Flag("status", value) => status = Some(args::file("status", value)?),
-            Word::Flag("max-age", value) => max_age = Some(seconds(&value)?),
+            Word::Flag("max-age", value) => {
+                max_age = Some(args::time("max-age", &value, 1.0..=86_400.0)?.as_secs() as i64);
+            },
             Word::Flag("state", value) => state = Some(args::file("state", value)?),
             Word::Flag("format", value) => {
                 format = format_of(&value)?;
@@ -216,14 +218,6 @@ fn format_of(value: &[u8]) -> Result<Format> {
             Err(args::usage(takes))
         }
     }
-}
-
-fn seconds(value: &[u8]) -> Result<i64> {
-    let text = std::str::from_utf8(value).ok();
-    let seconds = text.and_then(|text| text.parse::<i64>().ok());
-    seconds
-        .filter(|seconds| (1..=86_400).contains(seconds))
-        .ok_or_else(|| args::usage("--max-age takes seconds, 1 to 86400"))
 }
 
 /// A disk that does not answer blocks a system call for ever; the monitoring system must get a result

@@ -10,7 +10,6 @@ use queuewatch::clock;
 use queuewatch::drill::{self, Plan};
 use queuewatch::error::{Error, ErrorKind, Result};
 use queuewatch::escape;
-use queuewatch::measure::{Unit, quantity};
 use queuewatch::options::{Options, Purpose, Takes};
 use queuewatch::postfix::queue::Queue;
 use queuewatch::render::plugin;
@@ -89,14 +88,8 @@ impl Rehearsal {
             "seed" => self.plan.seed = count(name, value)?,
             "long-ids" => self.plan.long_ids = true,
             "age" => {
-                let text = String::from_utf8_lossy(value);
-                let age = quantity::parse(&text, Unit::Seconds).map_err(|(at, what)| {
-                    args::usage(&format!("--age \"{text}\": character {}: {what}", at + 1))
-                })?;
-                if age < 0.0 {
-                    return Err(args::usage("--age: an age is not negative"));
-                }
-                self.plan.oldest = age as i64;
+                let age = args::time(name, value, 0.0..=f64::INFINITY)?;
+                self.plan.oldest = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
             }
             "now" => {
                 self.options.set(name, value)?;

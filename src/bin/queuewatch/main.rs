@@ -296,6 +296,11 @@ fn names() -> String {
     COMMANDS.map(|command| command.name).join(", ")
 }
 
+/// Returns true unless the environment asks for no colours (<https://no-color.org>).
+fn allows_color() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
 fn version() -> Result<ExitCode> {
     print(&format!("queuewatch {}\n", env!("CARGO_PKG_VERSION")))
 }

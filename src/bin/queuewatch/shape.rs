@@ -92,12 +92,11 @@ struct Arguments {
 
 impl Arguments {
     fn new(terminal: bool) -> Self {
-        let colourless = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Arguments {
             options: Options::default(),
             layout: Layout {
                 rows: if terminal { 20 } else { 0 },
-                color: terminal && !colourless,
+                color: terminal && crate::allows_color(),
                 harmless: terminal,
                 ..Layout::default()
             },

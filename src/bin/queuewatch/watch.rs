@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use queuewatch::clock;
 use queuewatch::error::{Error, ErrorKind, Result};
 use queuewatch::files::atomic;
-use queuewatch::measure::{Unit, quantity};
 use queuewatch::options::{Options, Purpose, Takes};
 use queuewatch::render::{openmetrics, plugin, watch as render};
 use queuewatch::rights;
@@ -120,7 +119,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
             Word::Flag("json", _) => outputs.json = true,
             Word::Flag("states", _) => outputs.states_only = true,
             Word::Flag("summary", _) => outputs.summary = Some(Summary::default()),
-            Word::Flag("for", value) => lasting = duration(&value)?,
+            Word::Flag("for", value) => lasting = args::time("for", &value, 0.0..=f64::INFINITY)?,
             Word::Flag("status", value) => outputs.status = Some(args::file("status", value)?),
             Word::Flag("openmetrics", value) => {
                 outputs.openmetrics = Some(args::file("openmetrics", value)?);
@@ -445,13 +444,6 @@ fn send(path: &Path, line: &[u8]) -> Result<()> {
     }
     pipe.write_all(line)
         .map_err(|cause| failed("write to", &cause))
-}
-
-fn duration(value: &[u8]) -> Result<Duration> {
-    let wrong = || args::usage("--for takes a duration such as 90, 5m or 1h");
-    let text = std::str::from_utf8(value).map_err(|_| wrong())?;
-    let seconds = quantity::parse(text, Unit::Seconds).map_err(|_| wrong())?;
-    Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
 }
 
 fn name(what: &str, value: Vec<u8>) -> Result<String> {

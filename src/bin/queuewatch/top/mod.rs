@@ -32,7 +32,6 @@ use std::time::Duration;
 
 use queuewatch::error::Result;
 use queuewatch::instance::Instance;
-use queuewatch::measure::{Unit, quantity};
 use queuewatch::options::{Options, Takes};
 use queuewatch::rights;
 use queuewatch::sys;
@@ -87,7 +86,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     let mut place = Where::default();
     for word in words {
         match word {
-            Word::Flag("interval", value) => interval = time("interval", &value)?,
+            Word::Flag("interval", value) => interval = args::time("interval", &value, 0.1..=f64::INFINITY)?,
             Word::Flag(name, value) => {
                 options.set(name, &value)?;
                 // What list and show take, too, and what list does.
@@ -106,7 +105,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     terminal::check()?;
     place.instances = instances(&options, &place.flags)?;
     let look = Look {
-        color: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        color: crate::allows_color(),
         utf8: terminal::speaks_utf8(),
         clock,
     };
@@ -131,21 +130,6 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         true => ExitCode::from(INCOMPLETE),
         false => ExitCode::SUCCESS,
     })
-}
-
-/// The time that the flag `name` was given.
-fn time(name: &str, value: &[u8]) -> Result<Duration> {
-    let seconds = std::str::from_utf8(value)
-        .ok()
-        .and_then(|text| quantity::parse(text, Unit::Seconds).ok());
-    seconds
-        .filter(|seconds| *seconds >= 0.1)
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .ok_or_else(|| {
-            args::usage(&format!(
-                "--{name} wants a time of at least 0.1, such as 5 or 1m"
-            ))
-        })
 }
 
 /// The instances, in words for other commands, where `given` says which.

@@ -144,13 +144,11 @@ impl Sums {
             .iter()
             .map(|(queue, tally)| queue_row(*queue, tally, snapshot.now, history))
             .collect();
-        let reason = plugin::service_output(snapshot, verdict);
-        let head = format!("POSTFIX QUEUE {}: ", verdict.state);
         Sums {
             at: snapshot.now,
             spool: spool_of(snapshot),
             state: verdict.state,
-            reason: reason.strip_prefix(&head).unwrap_or(&reason).to_owned(),
+            reason: plugin::service_text(snapshot, verdict),
             blind: blind.map(|why| printable(why.as_bytes(), REASON)),
             incomplete: !snapshot.is_whole(),
             queues,

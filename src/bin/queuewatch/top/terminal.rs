@@ -20,7 +20,7 @@ use queuewatch::sys;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
-use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr};
@@ -182,25 +182,13 @@ impl Device {
                         return Err(Errno::AGAIN);
                     }
                     let mut fds = [PollFd::new(&self.fd, PollFlags::OUT)];
-                    wait_for(&mut fds, left)?;
+                    sys::wait_for(&mut fds, Some(left))?;
                 }
                 Err(Errno::INTR) => {}
                 Err(errno) => return Err(errno),
             }
         }
         Ok(())
-    }
-}
-
-/// poll(2) that a signal does not end.
-fn wait_for(fds: &mut [PollFd<'_>], within: Duration) -> rustix::io::Result<()> {
-    let within = rustix::event::Timespec {
-        tv_sec: within.as_secs() as _,
-        tv_nsec: within.subsec_nanos().into(),
-    };
-    match poll(fds, Some(&within)) {
-        Ok(_) | Err(Errno::INTR) => Ok(()),
-        Err(errno) => Err(errno),
     }
 }
 
@@ -314,7 +302,7 @@ impl Terminal {
                 PollFd::from_borrowed_fd(self.signals.as_fd(), PollFlags::IN),
                 PollFd::from_borrowed_fd(self.news.as_fd(), PollFlags::IN),
             ];
-            wait_for(&mut fds, within).map_err(|errno| failed("wait", &errno.into()))?;
+            sys::wait_for(&mut fds, Some(within)).map_err(|errno| failed("wait", &errno.into()))?;
             (
                 fds[0].revents(),
                 !fds[1].revents().is_empty(),
@@ -597,7 +585,7 @@ mod tests {
         let mut shown = Vec::new();
         while place(&shown, LEAVE).is_none() {
             let mut line = [PollFd::new(&terminal.line, PollFlags::IN)];
-            wait_for(&mut line, Duration::from_secs(60)).unwrap();
+            sys::wait_for(&mut line, Some(Duration::from_secs(60))).unwrap();
             assert!(line[0].revents().contains(PollFlags::IN), "{shown:?}");
             let mut piece = [0; 4096];
             let length = rustix::io::read(&terminal.line, &mut piece).unwrap();
