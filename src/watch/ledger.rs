@@ -1,16 +1,20 @@
 //! The ledger: what each queue file added to the sums, so that it can be subtracted again.
 //!
-//! An entry is small (see [`Entry`]). What messages share is in pools, each item once: names, combinations of
-//! domain, code and reason, and lists of those. Rare properties (damage, gaps, long names, a creation time)
-//! are in separate maps.
+//! An entry is small (see [`super::entry`]). What messages share is in [`super::texts`]. Rare properties (damage,
+//! gaps, long names, a creation time) are in separate maps.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
 
-use super::interner::{Id, Interner, NONE, UNNAMED};
-use super::observer::{Facts, File, Part};
+use super::entry::{
+    COUNTED, DAMAGED, DATED, ENVELOPE, Entry, LEFT_OUT, LOG_UNREAD, MISOWNED, MISPLACED,
+    NULL_SENDER, READY, REMADE, STRAY, TORN, UNREADABLE,
+};
+use super::interner::UNNAMED;
+use super::observer::{Facts, File};
+use super::texts::{Destination, Sender, SharedTexts};
 use crate::postfix::record::Damage;
 use crate::scan::{Gap, Identities, OwnerFault};
 use crate::snapshot::contribution::{EnvelopeFacts, FileFacts};
@@ -21,130 +25,8 @@ pub(super) type DirectoryId = u32;
 /// The number of an entry.
 pub(super) type EntryId = u32;
 
-/// How many bytes of a queue ID an entry holds itself. Postfix makes no longer ones today.
-const SHORT_NAME: usize = 19;
 /// The number of entries in a block. Memory grows by blocks, and an entry never moves.
 const BLOCK: usize = 4096;
-
-/// The file is a message. Without this flag it is not ready, or one of the two below.
-const READY: u16 = 1;
-/// The file could not be read.
-const UNREADABLE: u16 = 2;
-/// The file is in a directory where Postfix does not look.
-const STRAY: u16 = 4;
-/// The envelope was read.
-const ENVELOPE: u16 = 8;
-/// The message has an arrival time.
-const DATED: u16 = 16;
-/// The file is damaged.
-const DAMAGED: u16 = 32;
-/// There may be more recipients.
-const TORN: u16 = 64;
-/// The sender is the null sender.
-const NULL_SENDER: u16 = 128;
-/// The log of delay reasons could not be read.
-const LOG_UNREAD: u16 = 256;
-/// The creation time differs from the arrival time.
-const REMADE: u16 = 512;
-/// The number of recipients does not follow from the list.
-const COUNTED: u16 = 1024;
-/// Postfix looks for the file in another directory.
-const MISPLACED: u16 = 2048;
-/// The owner of the file stops Postfix.
-const MISOWNED: u16 = 4096;
-/// The message is left out of all sums of messages.
-const LEFT_OUT: u16 = 8192;
-
-/// What is kept of one queue file: 64 bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
-    /// The size that mailq prints.
-    pub(super) size: u64,
-    /// The arrival time, if [`Entry::arrival`] gives it.
-    arrival: i64,
-    sender: Id,
-    /// Its login or client.
-    origin: Id,
-    /// The list of its recipients' destinations and reasons.
-    list: Id,
-    pub(super) directory_id: DirectoryId,
-    /// The modification time: for a deferred file the next retry. Times beyond 32 bits are clamped.
-    pub(super) mtime: u32,
-    /// The time of the last change of the inode, clamped as well: of a deferred file the last try.
-    pub(super) changed: u32,
-    flags: u16,
-    pub(super) mode: u16,
-    name: [u8; SHORT_NAME],
-    name_length: u8,
-}
-
-/// As `name_length`: the name is in a separate map.
-const LONG: u8 = u8::MAX;
-
-impl Entry {
-    fn is(&self, flag: u16) -> bool {
-        self.flags & flag != 0
-    }
-
-    pub(super) fn is_message(&self) -> bool {
-        self.is(READY)
-    }
-
-    pub(super) fn is_left_out(&self) -> bool {
-        self.is(LEFT_OUT)
-    }
-
-    /// Whether it is a message that is not left out.
-    pub(super) fn counts(&self) -> bool {
-        self.is_message() && !self.is_left_out()
-    }
-
-    pub(super) fn is_unreadable(&self) -> bool {
-        self.is(UNREADABLE)
-    }
-
-    pub(super) fn is_misplaced(&self) -> bool {
-        self.is(MISPLACED)
-    }
-
-    pub(super) fn is_misowned(&self) -> bool {
-        self.is(MISOWNED)
-    }
-
-    pub(super) fn is_stray(&self) -> bool {
-        self.is(STRAY)
-    }
-
-    pub(super) fn has_envelope(&self) -> bool {
-        self.is(ENVELOPE)
-    }
-
-    pub(super) fn is_from_null_sender(&self) -> bool {
-        self.is(NULL_SENDER)
-    }
-
-    pub(super) fn arrival(&self) -> Option<i64> {
-        self.is(DATED).then_some(self.arrival)
-    }
-}
-
-/// The sender of a message.
-pub(super) enum Sender<'l> {
-    /// There is none, or senders are not counted.
-    None,
-    /// A sender whose name is not kept.
-    Unnamed,
-    Named(&'l [u8]),
-}
-
-/// One destination of a message: domain, code and key of the table of reasons, and the number of recipients.
-pub(super) struct Destination<'l> {
-    /// `None`: the name is not kept.
-    pub(super) domain: Option<&'l [u8]>,
-    /// `None`: no delay reason on record.
-    pub(super) why: Option<(&'l [u8], &'l [u8])>,
-    pub(super) recipients: u64,
-}
 
 /// All entries; see the module's documentation.
 #[derive(Debug, Default)]
@@ -163,11 +45,7 @@ pub(super) struct Ledger {
     pub(super) faults: HashMap<EntryId, OwnerFault>,
     /// Messages where Postfix does not look for them.
     pub(super) misplaced: HashSet<EntryId>,
-    names: Interner,
-    /// Domain, code and reason, each an [`Id`].
-    causes: Interner,
-    /// Causes and numbers of recipients, each 32 bits.
-    lists: Interner,
+    texts: SharedTexts,
     /// The identities of the files when they were read, by entry, if rescans need them.
     noted: Vec<Noted>,
 }
@@ -199,11 +77,8 @@ impl Ledger {
 
     /// Returns the name of an entry.
     pub(super) fn name(&self, id: EntryId) -> &[u8] {
-        let entry = self.entry(id);
-        match entry.name_length {
-            LONG => self.long_names.get(&id).map_or(b"", |name| name),
-            length => &entry.name[..usize::from(length)],
-        }
+        let long = || self.long_names.get(&id).map_or(&b""[..], |name| name);
+        self.entry(id).name().unwrap_or_else(long)
     }
 
     /// Returns the entry of `name` in `directory_id`.
@@ -237,9 +112,7 @@ impl Ledger {
         if entry.is(COUNTED) {
             return self.recipients.get(&id).copied().unwrap_or(0);
         }
-        pairs(self.lists.text(entry.list))
-            .map(|(_, recipients)| u64::from(recipients))
-            .sum()
+        self.texts.recipients(entry.list)
     }
 
     /// Returns the facts that the sums of a queue need.
@@ -284,42 +157,23 @@ impl Ledger {
 
     /// Returns the login or client as the table of origins spells it.
     pub(super) fn origin(&self, id: EntryId) -> Sender<'_> {
-        match self.entry(id).origin {
-            NONE => Sender::None,
-            UNNAMED => Sender::Unnamed,
-            origin => Sender::Named(self.names.text(origin)),
-        }
+        self.texts.name(self.entry(id).origin)
     }
 
     /// Returns the sender as the table of senders spells it.
     pub(super) fn sender(&self, id: EntryId) -> Sender<'_> {
-        match self.entry(id).sender {
-            NONE => Sender::None,
-            UNNAMED => Sender::Unnamed,
-            sender => Sender::Named(self.names.text(sender)),
-        }
+        self.texts.name(self.entry(id).sender)
     }
 
     /// Reports each destination of the message.
     pub(super) fn destinations(&self, id: EntryId, mut each: impl FnMut(Destination<'_>)) {
-        let list = self.entry(id).list;
-        if list == UNNAMED {
-            each(Destination {
+        match self.entry(id).list {
+            UNNAMED => each(Destination {
                 domain: None,
                 why: None,
                 recipients: self.recipients(id),
-            });
-        }
-        for (cause, recipients) in pairs(self.lists.text(list)) {
-            let mut ids = self.causes.text(cause).chunks_exact(4).map(number);
-            let mut next = || ids.next().unwrap_or(UNNAMED);
-            let (domain, code, reason) = (next(), next(), next());
-            let named = |id: Id| self.names.text(id);
-            each(Destination {
-                domain: (domain != UNNAMED).then(|| named(domain)),
-                why: (code != NONE && code != UNNAMED).then(|| (named(code), named(reason))),
-                recipients: u64::from(recipients),
-            });
+            }),
+            list => self.texts.destinations(list, each),
         }
     }
 
@@ -330,25 +184,8 @@ impl Ledger {
         name: &[u8],
         facts: Facts,
     ) -> EntryId {
-        let mut entry = Entry {
-            size: 0,
-            arrival: 0,
-            sender: NONE,
-            origin: NONE,
-            list: NONE,
-            directory_id,
-            mtime: 0,
-            changed: 0,
-            flags: 0,
-            mode: 0,
-            name: [0; SHORT_NAME],
-            name_length: LONG,
-        };
-        if let Some(own) = entry.name.get_mut(..name.len()) {
-            own.copy_from_slice(name);
-            entry.name_length = name.len() as u8;
-        }
-        let is_long = entry.name_length == LONG;
+        let entry = Entry::new(directory_id, name);
+        let is_long = entry.name().is_none();
         let id = self.add(entry);
         if is_long {
             self.long_names.insert(id, name.into());
@@ -356,11 +193,9 @@ impl Ledger {
         let hash = self.hasher.hash_one(name);
         let (hasher, blocks, long_names) = (&self.hasher, &self.blocks, &self.long_names);
         self.by_name.insert_unique(hash, id, |id| {
-            let entry = &blocks[*id as usize / BLOCK][*id as usize % BLOCK];
-            hasher.hash_one(match entry.name_length {
-                LONG => long_names.get(id).map_or(&b""[..], |name| name),
-                length => &entry.name[..usize::from(length)],
-            })
+            let entry: &Entry = &blocks[*id as usize / BLOCK][*id as usize % BLOCK];
+            let long = || long_names.get(id).map_or(&b""[..], |name| name);
+            hasher.hash_one(entry.name().unwrap_or_else(long))
         });
         match facts {
             Facts::Gap(gap) => {
@@ -375,16 +210,7 @@ impl Ledger {
     /// Makes an entry for a file in a directory where Postfix does not look.
     pub(super) fn insert_stray(&mut self, directory_id: DirectoryId, name: &[u8]) -> EntryId {
         let nothing = File {
-            inode: Inode {
-                number: 0,
-                mode: 0,
-                owner: 0,
-                group: 0,
-                regular: true,
-                size: 0,
-                mtime: 0,
-                changed: 0,
-            },
+            inode: Inode::NONE,
             ready: false,
             envelope: None,
             size: 0,
@@ -416,15 +242,9 @@ impl Ledger {
     }
 
     fn fill(&mut self, id: EntryId, file: File) {
-        let sender = file
-            .sender
-            .as_ref()
-            .map_or(NONE, |sender| self.names.hold(sender).0);
-        let origin = file
-            .origin
-            .as_ref()
-            .map_or(NONE, |origin| self.names.hold(origin).0);
-        let list = self.hold_list(&file.parts);
+        let sender = self.texts.hold_name(file.sender.as_deref());
+        let origin = self.texts.hold_name(file.origin.as_deref());
+        let list = self.texts.hold_list(&file.parts);
         let mut flags = if file.ready { READY } else { 0 };
         let mut arrival = 0;
         if let Some(envelope) = file.envelope {
@@ -479,54 +299,7 @@ impl Ledger {
         entry.size = file.size;
         entry.arrival = arrival;
         entry.flags = flags;
-        entry.mode = file.inode.mode as u16;
-        entry.mtime = seconds(file.inode.mtime);
-        entry.changed = seconds(file.inode.changed);
-    }
-
-    fn hold_list(&mut self, parts: &[Part]) -> Id {
-        if parts.is_empty() {
-            return NONE;
-        }
-        let mut list = Vec::with_capacity(parts.len() * 8);
-        for part in parts {
-            let named = |names: &mut Interner, text: &[u8]| names.hold(text).0;
-            let domain = part
-                .domain
-                .as_ref()
-                .map_or(UNNAMED, |domain| named(&mut self.names, domain));
-            let (code, reason) = part.why.as_ref().map_or((NONE, NONE), |(code, reason)| {
-                (named(&mut self.names, code), named(&mut self.names, reason))
-            });
-            let cause: Vec<u8> = [domain, code, reason]
-                .iter()
-                .flat_map(|id| id.to_le_bytes())
-                .collect();
-            let (cause, new) = self.causes.hold(&cause);
-            if !new {
-                // The cause now holds its own reference to each name.
-                for id in [domain, code, reason] {
-                    self.names.release(id);
-                }
-            }
-            list.extend(cause.to_le_bytes());
-            list.extend(part.recipients.to_le_bytes());
-        }
-        let (id, new) = self.lists.hold(&list);
-        if !new {
-            self.release_causes(&list);
-        }
-        id
-    }
-
-    fn release_causes(&mut self, list: &[u8]) {
-        for (cause, _) in pairs(list) {
-            if let Some(ids) = self.causes.release(cause) {
-                for id in ids.chunks_exact(4).map(number) {
-                    self.names.release(id);
-                }
-            }
-        }
+        entry.set_inode(&file.inode);
     }
 
     /// Stores the identities of a file just before it was read.
@@ -563,12 +336,10 @@ impl Ledger {
             let entry = self.entry(id);
             (entry.sender, entry.origin, entry.list, entry.flags)
         };
-        self.names.release(sender);
-        self.names.release(origin);
-        if let Some(list) = self.lists.release(list) {
-            self.release_causes(&list);
-        }
-        if self.entry(id).name_length == LONG {
+        self.texts.release_name(sender);
+        self.texts.release_name(origin);
+        self.texts.release_list(list);
+        if self.entry(id).name().is_none() {
             self.long_names.remove(&id);
         }
         if flags & COUNTED != 0 {
@@ -602,36 +373,21 @@ impl Ledger {
 
     /// Updates an entry from its inode.
     pub(super) fn set_inode(&mut self, id: EntryId, inode: Inode) {
-        let entry = self.entry_mut(id);
-        entry.mode = inode.mode as u16;
-        entry.mtime = seconds(inode.mtime);
-        entry.changed = seconds(inode.changed);
+        self.entry_mut(id).set_inode(&inode);
     }
 
     /// Returns the number of texts in the pools. Tests check that none leaks.
     #[cfg(test)]
     pub(super) fn texts(&self) -> usize {
-        self.names.len() + self.causes.len() + self.lists.len()
+        self.texts.len()
     }
-}
-
-fn seconds(mtime: i64) -> u32 {
-    u32::try_from(mtime.max(0)).unwrap_or(u32::MAX)
-}
-
-fn number(bytes: &[u8]) -> u32 {
-    bytes.try_into().map_or(UNNAMED, u32::from_le_bytes)
-}
-
-fn pairs(list: &[u8]) -> impl Iterator<Item = (Id, u32)> + '_ {
-    list.chunks_exact(8)
-        .map(|pair| (number(&pair[..4]), number(&pair[4..])))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::postfix::envelope::Envelope;
+    use crate::watch::observer::Part;
 
     fn file(arrival: i64, recipients: &[(&str, u32)]) -> Facts {
         let parts = recipients
@@ -668,11 +424,6 @@ mod tests {
             log_gap: None,
             left_out: false,
         }))
-    }
-
-    #[test]
-    fn an_entry_is_small() {
-        assert_eq!(std::mem::size_of::<Entry>(), 64);
     }
 
     #[test]

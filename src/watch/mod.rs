@@ -19,6 +19,7 @@
 
 mod about;
 mod access;
+mod entry;
 mod event;
 mod hold_down;
 mod inotify;
@@ -32,6 +33,7 @@ mod reconcile;
 mod rescan;
 mod sample;
 mod snapshot;
+mod texts;
 mod totals;
 mod tracked;
 mod translate;

@@ -6,7 +6,9 @@
 
 use std::sync::Arc;
 
-use super::ledger::{Entry, EntryId, Ledger, Sender};
+use super::entry::Entry;
+use super::ledger::{EntryId, Ledger};
+use super::texts::Sender;
 use crate::instance::Settings;
 use crate::postfix::queue::Queue;
 use crate::scan::Plan;
