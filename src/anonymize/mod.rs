@@ -18,8 +18,8 @@ use crate::error::Result;
 use crate::origins::Grouping;
 use crate::postfix::address;
 use crate::postfix::defer_log::NO_ADDRESS;
-use crate::postfix::delay_reason::is_status_code;
 use crate::postfix::origin::{Kind, Origin, address_of};
+use crate::postfix::status_code::is_status_code;
 use crate::scan::{MessageRow, Rewrite};
 use crate::show::{Header, Story};
 

@@ -96,7 +96,10 @@ pub(crate) fn positive<N: std::str::FromStr + Default + PartialOrd>(
 pub(crate) fn time(name: &str, value: &[u8], allowed: RangeInclusive<f64>) -> Result<Duration> {
     let text = String::from_utf8_lossy(value);
     let seconds = quantity::parse(&text, Unit::Seconds).map_err(|(at, what)| {
-        usage(&format!("--{name} \"{text}\": character {}: {what}", at + 1))
+        usage(&format!(
+            "--{name} \"{text}\": character {}: {what}",
+            at + 1
+        ))
     })?;
     let (least, most) = (allowed.start(), allowed.end());
     let bounds = match most.is_finite() {
@@ -105,7 +108,9 @@ pub(crate) fn time(name: &str, value: &[u8], allowed: RangeInclusive<f64>) -> Re
     };
     let time = Duration::try_from_secs_f64(seconds).ok();
     time.filter(|_| allowed.contains(&seconds)).ok_or_else(|| {
-        usage(&format!("--{name} takes a time {bounds}, such as 90, 5m or 1h"))
+        usage(&format!(
+            "--{name} takes a time {bounds}, such as 90, 5m or 1h"
+        ))
     })
 }
 

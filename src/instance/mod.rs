@@ -11,8 +11,10 @@ mod left_out;
 mod master;
 mod master_cf;
 mod permitted;
+mod processes;
 mod qmgr;
 mod settings;
+mod starts;
 mod users;
 
 use std::ffi::OsStr;
@@ -36,8 +38,10 @@ pub use left_out::LeftOut;
 pub(crate) use left_out::LeftOutCount;
 pub use master::Master;
 pub use master::master;
-pub use qmgr::{Missing, Process, QueueManager, Starts};
+pub use processes::Process;
+pub use qmgr::{Missing, QueueManager};
 pub use settings::Settings;
+pub use starts::Starts;
 pub use users::keep_local_names;
 pub(crate) use users::{local_group, local_user, numeric_field};
 

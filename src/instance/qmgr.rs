@@ -6,20 +6,15 @@
 //! same master without it (postfix.md, "Whether the queue manager runs"). Whatever hides processes
 //! (`hidepid`, another PID namespace, a security module) gives [`QueueManager::Unknown`] with the reason.
 
-use std::fs::{self, File};
-use std::io::{self, Read as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::processes::{Process, Status, children, hidden, is_gone, processes, status};
 use super::{Instance, Master, master_cf};
-use crate::clock::Age;
-use crate::error::Error;
 use crate::escape;
 
 /// The least time between the two looks that prove it gone.
 pub(crate) const APART: Duration = Duration::from_secs(1);
-/// Starts within this many seconds belong to one restless queue manager.
-const RESTLESS_SPAN: f64 = 600.0;
 /// The names of the queue manager's program: nqmgr is one of Postfix 1.1, oqmgr the older algorithm
 /// (qmgr(8), oqmgr(8)).
 const PROGRAMS: [&[u8]; 3] = [b"qmgr", b"oqmgr", b"nqmgr"];
@@ -27,11 +22,6 @@ const PROGRAMS: [&[u8]; 3] = [b"qmgr", b"oqmgr", b"nqmgr"];
 const MASTER: &[u8] = b"master";
 /// Maximum length of a command name in /proc (TASK_COMM_LEN in the kernel, without its end).
 const MAX_COMMAND: usize = 15;
-/// Maximum bytes of a list of children or of a stat file: some 8,000 processes.
-const MAX_BYTES: usize = 64 << 10;
-/// Maximum entries of /proc to look at.
-const MAX_ENTRIES: usize = 200_000;
-
 /// Whether the queue manager of a spool lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum QueueManager {
@@ -43,15 +33,6 @@ pub enum QueueManager {
     Gone(String),
     /// Unknown, with the reason.
     Unknown(String),
-}
-
-/// A process, and when it was started: a PID alone may be used again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Process {
-    /// Its PID.
-    pub pid: u32,
-    /// When it was started, in clock ticks since boot.
-    pub started: u64,
 }
 
 /// A look that did not find it.
@@ -180,156 +161,10 @@ fn find(proc: &Path, master: u32, name: Option<&[u8]>) -> Result<QueueManager, S
     }))
 }
 
-/// What /proc/PID/stat says (proc_pid_stat(5)).
-#[derive(Debug)]
-struct Status {
-    process: Process,
-    parent: u32,
-    state: u8,
-    command: Vec<u8>,
-}
-
-impl Status {
-    /// Returns true if it can work: it is not dead and not stopped by a signal. A process that a debugger holds
-    /// for a moment counts as alive.
-    fn is_alive(&self) -> bool {
-        !matches!(self.state, b'Z' | b'X' | b'x' | b'T')
-    }
-}
-
-fn status(proc: &Path, pid: u32) -> io::Result<Status> {
-    let text = read(&proc.join(pid.to_string()).join("stat"))?;
-    parse_status(&text).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
-}
-
-/// `812 (master) S 1 ...`: the command may hold brackets and blanks; field 22 is the time of the start.
-fn parse_status(text: &[u8]) -> Option<Status> {
-    let opens = memchr::memchr(b'(', text)?;
-    let closes = memchr::memrchr(b')', text)?;
-    let command = text.get(opens + 1..closes)?.to_vec();
-    let pid = std::str::from_utf8(text.get(..opens)?).ok()?;
-    let rest = std::str::from_utf8(text.get(closes + 1..)?).ok()?;
-    let mut fields = rest.split_ascii_whitespace();
-    let state = *fields.next()?.as_bytes().first()?;
-    let parent = fields.next()?.parse().ok()?;
-    let started = fields.nth(17)?.parse().ok()?;
-    Some(Status {
-        process: Process {
-            pid: pid.trim().parse().ok()?,
-            started,
-        },
-        parent,
-        state,
-        command,
-    })
-}
-
-/// The children of `pid`, if the kernel lists them (CONFIG_PROC_CHILDREN).
-fn children(proc: &Path, pid: u32) -> io::Result<Vec<u32>> {
-    let pid = pid.to_string();
-    let text = read(&proc.join(&pid).join("task").join(&pid).join("children"))?;
-    let text = String::from_utf8_lossy(&text);
-    let pids = text.split_ascii_whitespace();
-    Ok(pids.filter_map(|pid| pid.parse().ok()).collect())
-}
-
-/// All processes that `proc` lists.
-fn processes(proc: &Path) -> Result<Vec<u32>, String> {
-    let unread = |cause: io::Error| why(proc, &cause);
-    let mut pids = Vec::new();
-    for (count, entry) in fs::read_dir(proc).map_err(unread)?.enumerate() {
-        if count >= MAX_ENTRIES {
-            return Err(format!("more than {MAX_ENTRIES} entries in /proc"));
-        }
-        let name = entry.map_err(unread)?.file_name();
-        pids.extend(name.to_str().and_then(|name| name.parse::<u32>().ok()));
-    }
-    Ok(pids)
-}
-
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let limit = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX);
-    File::open(path)?.take(limit).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-/// Whether a process has ended: its files go, or reading them fails.
-fn is_gone(cause: &io::Error) -> bool {
-    cause.kind() == io::ErrorKind::NotFound || cause.raw_os_error() == Some(libc::ESRCH)
-}
-
-/// Why nothing is known where the entry of a process cannot be read.
-fn hidden(proc: &Path, pid: u32, cause: &io::Error) -> String {
-    let path = proc.join(pid.to_string());
-    match is_gone(cause) {
-        true => format!(
-            "{} is not shown to this user (hidepid, ProtectProc, a container) or has just ended",
-            escape::path(&path)
-        ),
-        false => why(&path.join("stat"), cause),
-    }
-}
-
-fn why(path: &Path, cause: &io::Error) -> String {
-    Error::io("read", path, cause).to_string()
-}
-
-/// When different queue managers of one spool were seen, in seconds since boot.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Starts(Vec<Start>);
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Start {
-    /// When it was seen last.
-    seen: f64,
-    /// When it was started, in clock ticks since boot.
-    started: u64,
-}
-
-impl Starts {
-    /// So many different ones are a restless queue manager: two are what a reload leaves.
-    const RESTLESS: usize = 3;
-
-    /// The starts that [`Starts::pairs`] gave.
-    pub(crate) fn from_pairs(pairs: impl Iterator<Item = (f64, u64)>) -> Starts {
-        let starts = pairs.map(|(seen, started)| Start { seen, started });
-        Starts(starts.take(Self::RESTLESS).collect())
-    }
-
-    /// When each was seen last, and when it was started.
-    pub fn pairs(&self) -> impl Iterator<Item = (f64, u64)> + '_ {
-        self.0.iter().map(|start| (start.seen, start.started))
-    }
-
-    /// Takes in that `process` is the queue manager at `now`.
-    pub fn note(&mut self, now: f64, process: Process) {
-        let started = process.started;
-        let recent = |start: &Start| (0.0..=RESTLESS_SPAN).contains(&(now - start.seen));
-        self.0
-            .retain(|start| recent(start) && start.started != started);
-        self.0.push(Start { seen: now, started });
-        let surplus = self.0.len().saturating_sub(Self::RESTLESS);
-        self.0.drain(..surplus);
-    }
-
-    /// Why the queue manager is restless, if [`Self::RESTLESS`] looks within [`RESTLESS_SPAN`] saw
-    /// different ones.
-    pub fn restless(&self) -> Option<String> {
-        let (first, last) = (self.0.first()?, self.0.last()?);
-        let span = Age((last.seen - first.seen) as i64);
-        (self.0.len() >= Self::RESTLESS).then(|| {
-            format!(
-                "{} looks within {span} saw a new process each time; the log says why it ends",
-                Self::RESTLESS
-            )
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use tempfile::TempDir;
 
     const PID: u32 = 812;
@@ -479,44 +314,5 @@ mod tests {
         let proc = Proc::new();
         proc.process(900, "qmgr", 'T', PID);
         assert!(missing(proc.look(None)).why.contains("kill -CONT 900"));
-    }
-
-    #[test]
-    fn odd_stat_files_are_refused() {
-        for text in [
-            "",
-            "1",
-            "1 (",
-            "1 )(",
-            "1 (a) S",
-            "x (a) S 1",
-            "1 (a) S 1 2 3",
-        ] {
-            assert!(parse_status(text.as_bytes()).is_none(), "{text}");
-        }
-        assert!(parse_status(b"\xff(\xff)\xff").is_none());
-    }
-
-    #[test]
-    fn three_different_ones_in_ten_minutes_are_restless() {
-        let process = |started| Process { pid: 1, started };
-        let mut starts = Starts::default();
-        for (now, started, restless) in [
-            (0.0, 1, false),
-            (60.0, 2, false),
-            (120.0, 2, false),
-            (600.0, 3, true),
-            (650.0, 3, false),
-            // The second was seen last at 120.
-            (730.0, 3, false),
-            (760.0, 4, false),
-            (800.0, 5, true),
-            (1500.0, 5, false),
-        ] {
-            starts.note(now, process(started));
-            assert_eq!(starts.restless().is_some(), restless, "{now} {starts:?}");
-            let again = Starts::from_pairs(starts.pairs());
-            assert_eq!(again, starts);
-        }
     }
 }

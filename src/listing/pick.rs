@@ -13,10 +13,10 @@ use crate::escape::{mailq_text, shown};
 use crate::instance::{Instance, Settings};
 use crate::postfix::address::{self, MAILER_DAEMON};
 use crate::postfix::defer_log::Log;
-use crate::postfix::delay_reason::has_code;
 use crate::postfix::origin::{Network, address_of};
 use crate::postfix::queue::Queue;
 use crate::postfix::quote::quote_local;
+use crate::postfix::status_code::has_code;
 use crate::scan::{Headers, MessageRow};
 
 /// What a filter compares with.

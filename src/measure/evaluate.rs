@@ -10,9 +10,9 @@ use crate::cause::Cause;
 use crate::clock::Age;
 use crate::escape;
 use crate::postfix::address;
-use crate::postfix::delay_reason::has_code;
 use crate::postfix::origin::Network;
 use crate::postfix::queue::{Queue, QueueSet};
+use crate::postfix::status_code::has_code;
 use crate::scan::Depth;
 use crate::snapshot::name_counts::Count;
 use crate::snapshot::origins;
@@ -156,9 +156,7 @@ impl Measure {
         if !instances().all(known) {
             return Figure::untold("no delay reasons were read");
         }
-        let part = |taken: &InstanceSnapshot| {
-            taken.sample().is_some_and(Sample::is_part)
-        };
+        let part = |taken: &InstanceSnapshot| taken.sample().is_some_and(Sample::is_part);
         let sampled = instances().any(part) || !snapshot.is_whole();
         let names: Vec<&str> = causes.iter().map(|cause| cause.name()).collect();
         let without = format!("without {}", names.join(", "));

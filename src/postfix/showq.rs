@@ -9,9 +9,10 @@
 
 use std::io;
 
+use super::damage::{Damage, DamageKind};
 use super::envelope::{Envelope, Visitor, headers};
 use super::queue::Queue;
-use super::record::{Damage, DamageKind, Fault, Record, RecordReader, decimal};
+use super::record::{Fault, Record, RecordReader, decimal};
 use crate::source::Source;
 
 /// Reads one envelope of a file in `queue`, as far as showq does.

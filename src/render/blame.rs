@@ -49,11 +49,10 @@ pub(super) fn words(snapshot: &Snapshot, findings: &[Finding], length: usize) ->
         (Kind::Domain, Argument::Name(name)) => {
             escape::domain::is_same(&row.domain, name.as_bytes())
         }
-        (Kind::TopDomain, _) => {
-            figure.detail.as_ref().is_none_or(|name| {
-                escape::domain::printable(&row.domain, escape::MAX_SHOWN) == *name
-            })
-        }
+        (Kind::TopDomain, _) => figure
+            .detail
+            .as_ref()
+            .is_none_or(|name| escape::domain::printable(&row.domain, escape::MAX_SHOWN) == *name),
         _ => true,
     };
     let rows: Vec<&Reason> = reasons.rows.iter().filter(about).collect();
@@ -74,9 +73,7 @@ pub(super) fn words(snapshot: &Snapshot, findings: &[Finding], length: usize) ->
 /// What is known of the reasons of deferred mail, and whether that is a part.
 fn known(snapshot: &Snapshot) -> (Reasons, bool) {
     let reasons = snapshot.sampled_reasons(QueueSet::from(Queue::Deferred));
-    let is_part = |taken: &InstanceSnapshot| {
-        taken.sample().is_some_and(Sample::is_part)
-    };
+    let is_part = |taken: &InstanceSnapshot| taken.sample().is_some_and(Sample::is_part);
     (reasons, snapshot.instances.iter().any(is_part))
 }
 

@@ -48,7 +48,12 @@ fn line(steps: &NextSteps<'_>, finding: &Finding) -> String {
         _ => "deferred",
     };
     let detail = || {
-        let detail = finding.figures.first().detail.as_deref().unwrap_or_default();
+        let detail = finding
+            .figures
+            .first()
+            .detail
+            .as_deref()
+            .unwrap_or_default();
         quoted(detail.split(',').next().unwrap_or_default())
     };
     let name = || match &measure.argument {

@@ -224,7 +224,10 @@ mod tests {
             (10.0, Quality::AtLeast, Some(State::Unknown)),
             (0.0, Quality::Unknown, Some(State::Unknown)),
         ] {
-            assert_eq!(judge(&critical, &Joined::new(figure(value, quality))), state);
+            assert_eq!(
+                judge(&critical, &Joined::new(figure(value, quality))),
+                state
+            );
         }
         let floor = rule(Level::Warning, "deferred.messages=10:");
         assert_eq!(

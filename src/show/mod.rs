@@ -15,10 +15,10 @@ use crate::instance::Instance;
 use crate::listing::pick::Context;
 use crate::listing::{ListOutcome, opened};
 use crate::postfix::body::Body;
+use crate::postfix::damage::Damage;
 use crate::postfix::header;
 use crate::postfix::origin::Origin;
 use crate::postfix::queue::Queue;
-use crate::postfix::record::Damage;
 use crate::scan::{Finder, FoundMessage, MAX_OTHERS, OwnerFault};
 use crate::sys::Inode;
 

@@ -15,7 +15,7 @@ use super::entry::{
 use super::interner::UNNAMED;
 use super::observer::{Facts, File};
 use super::texts::{Destination, Sender, SharedTexts};
-use crate::postfix::record::Damage;
+use crate::postfix::damage::Damage;
 use crate::scan::{Gap, Identities, OwnerFault};
 use crate::snapshot::contribution::{EnvelopeFacts, FileFacts};
 use crate::sys::Inode;

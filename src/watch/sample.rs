@@ -74,8 +74,7 @@ impl Watch {
 impl TrackedSpool {
     /// Returns true if deferred mail has not changed since its sample, or none is due yet.
     fn has_good_sample(&self, now: Instant) -> bool {
-        let is_good =
-            |kept: &KeptSample| kept.deferrals == self.totals.deferrals || kept.due > now;
+        let is_good = |kept: &KeptSample| kept.deferrals == self.totals.deferrals || kept.due > now;
         self.sample.as_ref().is_some_and(is_good)
     }
 }

@@ -120,9 +120,7 @@ fn every_default_is_in_the_guide_and_no_other() {
         .collect();
     let ours: BTreeSet<String> = defaults(true)
         .iter()
-        .map(|rule| {
-            format!("--{} {rule}", rule.level.name())
-        })
+        .map(|rule| format!("--{} {rule}", rule.level.name()))
         .collect();
     assert_eq!(written, ours);
 }

@@ -122,7 +122,7 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
             Word::Flag("status", value) => status = Some(args::file("status", value)?),
             Word::Flag("max-age", value) => {
                 max_age = Some(args::time("max-age", &value, 1.0..=86_400.0)?.as_secs() as i64);
-            },
+            }
             Word::Flag("state", value) => state = Some(args::file("state", value)?),
             Word::Flag("format", value) => {
                 format = format_of(&value)?;

@@ -3,7 +3,8 @@
 #![allow(missing_docs)] // Of what the macro makes.
 
 use libfuzzer_sys::fuzz_target;
-use queuewatch::postfix::delay_reason::{MAX_NORMALISED, has_code, is_status_code, normalise};
+use queuewatch::postfix::delay_reason::{MAX_NORMALISED, normalise};
+use queuewatch::postfix::status_code::{has_code, is_status_code};
 
 fn normal(bytes: &[u8]) -> Vec<u8> {
     let mut out = b"left over".to_vec();

@@ -4,7 +4,8 @@
 //! get wrong. It knows no pointer records and no padding, and gives up where it meets one.
 
 use queuewatch::postfix::envelope::{Envelope, Writer};
-use queuewatch::postfix::record::{Damage, DamageKind, MAX_RECORD};
+use queuewatch::postfix::damage::{Damage, DamageKind};
+use queuewatch::postfix::record::MAX_RECORD;
 
 /// One record.
 #[derive(Clone, Copy, Debug)]

@@ -86,7 +86,9 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     let mut place = Where::default();
     for word in words {
         match word {
-            Word::Flag("interval", value) => interval = args::time("interval", &value, 0.1..=f64::INFINITY)?,
+            Word::Flag("interval", value) => {
+                interval = args::time("interval", &value, 0.1..=f64::INFINITY)?
+            }
             Word::Flag(name, value) => {
                 options.set(name, &value)?;
                 // What list and show take, too, and what list does.
