@@ -24,7 +24,8 @@ use crate::snapshot::reasons::Reasons;
 use crate::snapshot::sample::CausesKnown;
 use crate::snapshot::spread::Spread;
 use crate::snapshot::{
-    Earlier, InstanceSnapshot, QueueTables, RETRY_EDGES, Reason, Snapshot, Tally, Traffic,
+    CauseCounts, Earlier, InstanceSnapshot, QueueTables, RETRY_EDGES, Reason, Snapshot, Tally,
+    Traffic,
 };
 
 /// The name and version of the schema, the first member of every document.

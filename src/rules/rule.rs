@@ -222,10 +222,8 @@ mod tests {
     fn rules_are_joined() {
         let parts = |text: &str| -> Vec<String> {
             let rule = Rule::parse(Level::Warning, text).expect(text);
-            assert_eq!(
-                Rule::parse(Level::Warning, &rule.to_string()),
-                Ok(rule.clone())
-            );
+            let again = Rule::parse(Level::Warning, &rule.to_string()).expect(text);
+            assert_eq!(again, rule);
             let parts = rule.parts.iter();
             parts
                 .map(|part| format!("{}={}", part.measure, part.range))

@@ -11,8 +11,8 @@ use rustix::io::Errno;
 
 use super::log_dir::Logs;
 use super::{
-    Bundle, Depth, Directory, Expected, FileReader, Gap, GapKind, Misowned, Observer, Plan, Policy,
-    TARGET, Work, skipped, walker,
+    Bundle, Depth, Directory, Expected, FileReader, Gap, GapKind, Misowned, Observer, Plan, TARGET,
+    Work, skipped, walker,
 };
 use crate::clock::Deadline;
 use crate::control;
@@ -33,13 +33,13 @@ const WHICH_SPOOL: &str = "name the queue_directory, such as /var/spool/postfix"
 #[derive(Debug)]
 pub struct Spool {
     fd: OwnedFd,
-    path: PathBuf,
+    pub(super) path: PathBuf,
     /// How many levels of hash directories each log has, by its place in [`Log`], if main.cf is known.
-    log_levels: Option<[usize; LOGS]>,
+    pub(super) log_levels: Option<[usize; LOGS]>,
     /// The greatest depth of each log directory, if it had to be searched for. All scans of one opened spool
     /// use it until a new directory appears.
     levels_seen: [OnceLock<usize>; LOGS],
-    expected: Arc<Expected>,
+    pub(super) expected: Arc<Expected>,
 }
 
 impl Spool {
@@ -98,7 +98,12 @@ impl Spool {
 
     /// Opens the logs of delay reasons, and with `bounces` those of recipients that were given up. A directory
     /// that cannot be opened is a gap in each queue that needs it.
-    fn logs(&self, plan: Plan, noatime: &mut Noatime, mut gap: impl FnMut(Gap)) -> Arc<Vec<Logs>> {
+    pub(super) fn logs(
+        &self,
+        plan: Plan,
+        noatime: &mut Noatime,
+        mut gap: impl FnMut(Gap),
+    ) -> Arc<Vec<Logs>> {
         let mut open = Vec::new();
         let wanted = [(Log::Defer, plan.reads_logs()), (Log::Bounce, plan.bounces)];
         for (log, _) in wanted.into_iter().filter(|(_, wanted)| *wanted) {

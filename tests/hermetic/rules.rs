@@ -114,6 +114,30 @@ fn checked(spool: &Spool, set: &[(&str, &str)]) -> (Snapshot, Verdict) {
 }
 
 #[test]
+fn a_watch_samples_delay_reasons_beside_its_tables_and_never_with_counts() {
+    let spool = spool();
+    let taken = |set: &[(&str, &str)]| {
+        let options = options(&spool, set);
+        let purpose = Purpose::Check(TableSet::default());
+        let mut watch = Watch::open(&options, purpose).expect("a watch");
+        let (first, _) = watch.check(&options).expect("a verdict");
+        let (again, verdict) = watch.check(&options).expect("a verdict");
+        let (first, again) = (&first.instances[0], &again.instances[0]);
+        // Two snapshots of a quiet watch share their tables, whatever was sampled.
+        assert!(
+            std::sync::Arc::ptr_eq(&first.tables, &again.tables),
+            "{set:?}"
+        );
+        let sample = again.sample().map(|sample| (sample.messages, sample.of));
+        (sample, verdict.state)
+    };
+    assert_eq!(taken(&[]).0, Some((4, 4)));
+    let breach = ("critical", "deferred.messages=0");
+    assert_eq!(taken(&[breach]), (Some((4, 4)), State::Critical));
+    assert_eq!(taken(&[breach, ("counts", "")]), (None, State::Critical));
+}
+
+#[test]
 fn a_joined_rule_alerts_when_all_of_it_does() {
     let spool = spool();
     let text = |rule: &str| {

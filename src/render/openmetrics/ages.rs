@@ -1,8 +1,6 @@
 //! The families by age. Each is a plain gauge with a label `le`, cumulative and with zeros, so that sums over
 //! instances and hosts stay true; node_exporter's textfile collector takes no gauge histograms.
 
-use std::fmt::Write as _;
-
 use super::{Page, of_queue, quoted};
 use crate::measure::{Argument, Figure, Kind, Measure, Quality, Subject};
 use crate::postfix::queue::Queue;

@@ -87,7 +87,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     for word in words {
         match word {
             Word::Flag("interval", value) => {
-                interval = args::time("interval", &value, 0.1..=f64::INFINITY)?
+                interval = args::time("interval", &value, 0.1..=f64::INFINITY)?;
             }
             Word::Flag(name, value) => {
                 options.set(name, &value)?;
