@@ -4,7 +4,7 @@
 //! greylisting, a provider that limits a newsletter, mail on hold, a large mailing on its way. Trouble
 //! of our own is loud within minutes. So rules look at causes, ages and states, not at counts of messages.
 
-use std::sync::LazyLock;
+use once_cell::race::OnceBox;
 
 use super::joined::Joined;
 use super::rule::{Level, Rule};
@@ -121,8 +121,9 @@ pub(crate) const DEFAULTS: &[Default] = &[
     critical("qmgr.running=1:", "master runs and its queue manager does not: mail arrives and is not delivered; left out with `--queue-directory`"),
 ];
 
-/// The rules of [`DEFAULTS`].
-static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
+/// The rules of [`DEFAULTS`], parsed once.
+fn parsed() -> &'static [Rule] {
+    static RULES: OnceBox<Vec<Rule>> = OnceBox::new();
     let rule = |row: &Default| {
         let rule = Rule::parse(row.level, row.rule).ok()?;
         Some(Rule {
@@ -131,13 +132,13 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
             ..rule
         })
     };
-    DEFAULTS.iter().filter_map(rule).collect()
-});
+    RULES.get_or_init(|| Box::new(DEFAULTS.iter().filter_map(rule).collect()))
+}
 
 /// The defaults as rules. `live`: the spool is that of an instance with a main.cf, so that its daemons
 /// matter.
 pub fn defaults(live: bool) -> Vec<Rule> {
-    RULES
+    parsed()
         .iter()
         .filter(|rule| {
             // Without a main.cf nothing says how deep the hash directories are, or that a daemon is to run.
