@@ -1,6 +1,6 @@
 //! Spread: whether a cause that is mostly theirs is ours this time.
 //!
-//! One destination that cannot be reached is its own affair. If [`MANY`] unrelated destinations in a row
+//! If one destination cannot be reached, that destination has the problem. If [`MANY`] unrelated destinations in a row
 //! cannot be looked up or reached, the fault is on our side: the resolver, the route, port 25. A queue
 //! shows no deliveries, so an answer of any server elsewhere stands for success: only destinations that
 //! were tried after the last such answer count. Half of them must have mail of the last day

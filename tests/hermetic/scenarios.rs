@@ -521,6 +521,23 @@ fn of_several_instances_each_has_its_state_and_a_finding_says_whose_it_is() {
         .map(|one| one["state"].as_str().expect("a state"))
         .collect();
     assert_eq!(states, ["OK", "WARNING", "OK"]);
+    // A default that leaves causes out judges the mail of that instance alone.
+    sick.mail(
+        "deferred",
+        140,
+        2 * HOUR,
+        "a@client.example",
+        "dead.example",
+    );
+    let (_, text) = check(&["--format", "json", "--exclude", "incoming"]);
+    let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(
+        json["findings"][0]["measure"], "deferred.top_domain",
+        "{text}"
+    );
+    for (place, state) in ["OK", "WARNING", "OK"].into_iter().enumerate() {
+        assert_eq!(json["instances"][place]["state"], state, "{place}");
+    }
     // Mail waits where nobody is to run: its age alerts, and the stopped master does not.
     idle.mail("incoming", 1, 2 * HOUR, "a@client.example", "one.example");
     let (code, text) = check(&[]);

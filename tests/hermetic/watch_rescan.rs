@@ -1,8 +1,8 @@
 //! The best property of a watch: after any script of file operations its snapshot equals a fresh scan.
 //!
-//! Scripts are random, of what Postfix does and of what nobody should do, at full speed, with news taken in
-//! at random moments. More rounds: `QUEUEWATCH_WATCH_SCRIPTS=1000`, from another start:
-//! `QUEUEWATCH_WATCH_SEED=7`.
+//! Scripts are random sequences of what Postfix does and of what nobody should do, at full speed. The watch
+//! processes events at random moments. `QUEUEWATCH_WATCH_SCRIPTS=1000` runs more rounds, and
+//! `QUEUEWATCH_WATCH_SEED=7` starts from another seed.
 
 #![allow(
     clippy::format_push_string,

@@ -24,8 +24,8 @@ const OWN: [Flag; 7] = [
     Flag {
         short: None,
         name: "max-age",
-        takes: Takes::One("SECONDS"),
-        help: "how old that file may be (default 60)",
+        takes: Takes::One("TIME"),
+        help: "how old that file may be, with s m h (default 60)",
     },
     Flag {
         short: None,
