@@ -18,7 +18,6 @@ use crate::snapshot::name_counts::Count;
 use crate::snapshot::origins;
 use crate::snapshot::reasons::Reasons;
 use crate::snapshot::sample::CausesKnown;
-use crate::snapshot::spread::Spread;
 use crate::snapshot::{CauseCounts, InstanceSnapshot, Previous, QueueTables, Snapshot, Tally};
 use crate::snapshot::{Reason, Sample};
 use crate::spelling::option;
