@@ -120,9 +120,7 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
             }
             Word::Flag("verbose", _) => verbosity = verbosity.saturating_add(1),
             Word::Flag("status", value) => status = Some(args::file("status", value)?),
-            Word::Flag("max-age", value) => {
-                max_age = Some(args::time("max-age", &value, 1.0..=86_400.0)?.as_secs() as i64);
-            }
+            Word::Flag("max-age", value) => max_age = Some(age(&value)?),
             Word::Flag("state", value) => state = Some(args::file("state", value)?),
             Word::Flag("format", value) => {
                 format = format_of(&value)?;
@@ -218,6 +216,12 @@ fn format_of(value: &[u8]) -> Result<Format> {
             Err(args::usage(takes))
         }
     }
+}
+
+/// Returns the maximum age of a status file, in seconds.
+fn age(value: &[u8]) -> Result<i64> {
+    let age = args::time("max-age", value, 1.0..=86_400.0)?;
+    Ok(age.as_secs() as i64)
 }
 
 /// A disk that does not answer blocks a system call for ever; the monitoring system must get a result
