@@ -30,23 +30,16 @@ pub(crate) fn must(command: &mut Command, package: &str) -> String {
     text
 }
 
-/// The directory with libqueuewatch.so and .a, built in the profile and place of these tests.
+/// The directory with libqueuewatch.so and .a: cargo makes them together with the library that these tests link, and
+/// lays them beside their program.
 pub(crate) fn libraries() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let directory = Path::new(env!("CARGO_BIN_EXE_check_postfix_queue"))
-            .parent()
-            .unwrap()
-            .to_owned();
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo
-            .args(["build", "--lib", "--quiet", "--locked", "--target-dir"])
-            .arg(directory.parent().unwrap())
-            .current_dir(ROOT);
-        if directory.ends_with("release") {
-            cargo.arg("--release");
+    static FOUND: OnceLock<PathBuf> = OnceLock::new();
+    FOUND.get_or_init(|| {
+        let directory = std::env::current_exe().unwrap();
+        let directory = directory.parent().unwrap().to_owned();
+        for name in ["libqueuewatch.so", "libqueuewatch.a"] {
+            assert!(directory.join(name).exists(), "{directory:?}: no {name}");
         }
-        must(&mut cargo, "none: it is cargo");
         directory
     })
 }
