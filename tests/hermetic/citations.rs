@@ -168,7 +168,8 @@ fn every_link_of_a_page_leads_to_a_file() {
     pages.extend(
         fs::read_dir(folder)
             .unwrap()
-            .map(|entry| entry.unwrap().path()),
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.is_file()),
     );
     for page in pages {
         let text = fs::read_to_string(&page).unwrap();

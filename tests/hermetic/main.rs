@@ -38,6 +38,8 @@ mod metrics;
 mod origins;
 /// Filters of `queuewatch list`, and bare queue IDs.
 mod picks;
+/// The pictures of the documentation: what the programs print of a drill today.
+mod pictures;
 /// Files and directories where Postfix does not look, or that stop it.
 mod placement;
 /// `check_postfix_queue` as a monitoring system runs it: options, first line, exit code.

@@ -25,6 +25,8 @@ pub(crate) mod smtp;
 pub(crate) mod smtp_server;
 /// Spools: those of the corpus, and ones made by hand.
 pub(crate) mod spool;
+/// Pictures of a terminal.
+pub(crate) mod terminal_svg;
 
 /// Whether the tests run in a checkout. The crate that cargo packs, for which it writes Cargo.toml.orig, has neither the
 /// bindings nor the benchmarks: a test that compares one of them with the library has only its other half there.

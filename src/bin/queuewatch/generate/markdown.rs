@@ -146,7 +146,10 @@ fn convert(text: &str, after_heading: bool) -> String {
         after_heading,
         ..Page::default()
     };
-    for event in Parser::new_ext(text, Options::ENABLE_TABLES) {
+    // A manual page has no pictures; what they show is told in words, too.
+    let is_prose = |line: &&str| !line.starts_with("![");
+    let text: Vec<&str> = text.lines().filter(is_prose).collect();
+    for event in Parser::new_ext(&text.join("\n"), Options::ENABLE_TABLES) {
         match event {
             Event::Start(tag) => page.start(&tag),
             Event::End(tag) => page.end(tag),
@@ -181,6 +184,12 @@ mod tests {
         assert!(roff.contains("three") && roff.contains("five"), "{roff}");
         assert!(!roff.contains("one") && !roff.contains("six"), "{roff}");
         assert_eq!(section(text, "C"), "");
+    }
+
+    #[test]
+    fn a_picture_is_left_out() {
+        let roff = whole("# T\n\n## S\n\none\n\n![a picture](x.svg)\n\ntwo\n");
+        assert_eq!(roff, whole("# T\n\n## S\n\none\n\ntwo\n"));
     }
 
     #[test]
