@@ -942,6 +942,7 @@ QW_API QW_WARN_UNUSED qw_status qw_options_new(qw_options **out, qw_error **err)
  *   domain NAME ...: only messages with a recipient of that destination domain
  *   reason CODE ...: only messages with a delay reason of that status code or prefix, such as 4.7
  *   cause CAUSE ...: only messages with a delay reason of that cause, or ours or theirs
+ *   next-hop NAME ...: only messages with a delay reason about that server, socket or name, as reasons prints it; - is none
  *   login NAME ...: only messages that this SASL login submitted
  *   client ADDRESS ...: only messages from that client: an address, NET/BITS or a name
  *   subject TEXT ...: only messages with TEXT in their decoded subject, in any case

@@ -6,6 +6,8 @@
 
 use std::net::IpAddr;
 
+/// Bytes of a next hop in tables.
+const MAX_NAME: usize = 128;
 /// The longest name or address of a peer, in bytes.
 pub(crate) const MAX_PEER: usize = 512;
 
@@ -116,6 +118,14 @@ pub enum NextHop<'a> {
 }
 
 impl NextHop<'_> {
+    /// Puts the name that tables have into `out`, which is cleared first: cut, and without NUL.
+    pub(crate) fn name(&self, out: &mut Vec<u8>) {
+        out.clear();
+        self.write(out);
+        out.truncate(MAX_NAME);
+        out.retain(|byte| *byte != 0);
+    }
+
     /// Writes it as tables show it, such as `127.0.0.1:10024`, `mx.example`, `private/lmtp`.
     pub fn write(&self, out: &mut Vec<u8>) {
         match self {

@@ -3,9 +3,9 @@
 //! The program that runs the check writes it (contract.md, "State file"). A host of the library stores
 //! the document of [`Snapshot::state`](crate::snapshot::Snapshot::state) itself.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::escape;
 use crate::files::atomic;
 use crate::options::Options;
@@ -27,6 +27,27 @@ pub struct StateFile {
 }
 
 impl StateFile {
+    /// Reads the file at `path` into the option `previous` of `options`, for one who compares and stores nothing.
+    ///
+    /// # Errors
+    /// If the file is absent, cannot be read, or is no state.
+    pub fn compare(path: &Path, options: &mut Options) -> Result<()> {
+        let shown = escape::path(path);
+        let remedy = "name the file that check_postfix_queue --state keeps, or a copy of it";
+        let Some(document) = atomic::read(path, MAX_BYTES)? else {
+            let absent = Error::new(ErrorKind::NotFound, format!("there is no {shown}"));
+            return Err(absent.with_remedy(remedy));
+        };
+        // An empty document stands for a first check.
+        let document = match document.is_empty() {
+            true => b"{}".to_vec(),
+            false => document,
+        };
+        options
+            .set("previous", &document)
+            .map_err(|error| error.within(&shown).with_remedy(remedy))
+    }
+
     /// Reads the file at `path` into the option `previous` of `options`. A file that is absent, damaged
     /// or foreign counts as a first check.
     ///
@@ -75,7 +96,10 @@ impl StateFile {
         if earlier.is_some_and(|earlier| earlier.is_too_young(snapshot)) {
             return;
         }
-        let document = format!("{}\n", snapshot.state());
+        let mut document = snapshot.state();
+        document["state"] = verdict.state.to_string().into();
+        document["state_code"] = verdict.state.code().into();
+        let document = format!("{document}\n");
         if let Err(error) = atomic::replace(&self.path, document.as_bytes(), MODE) {
             verdict.note(format!("--state: {error}"), true);
         }

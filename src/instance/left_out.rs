@@ -63,6 +63,19 @@ impl LeftOut {
         self.has_domains() && contains(&self.domains, recipient)
     }
 
+    /// Returns true if a message of `sender` that waits for `recipients` is left out.
+    pub(crate) fn is_message<'a>(
+        &self,
+        sender: &[u8],
+        mut recipients: impl Iterator<Item = &'a [u8]>,
+    ) -> bool {
+        if self.is_empty() {
+            return false;
+        }
+        let mut left = recipients.by_ref().map(|one| self.is_recipient(one));
+        self.is_sender(sender) || left.next() == Some(true) && left.all(|is_out| is_out)
+    }
+
     /// Returns true if the mail of the envelope sender `sender` is left out.
     pub(crate) fn is_sender(&self, sender: &[u8]) -> bool {
         if !self.has_senders() {
@@ -173,5 +186,16 @@ mod tests {
         }
         out.add_sender(b"<>");
         assert!(out.is_sender(b""));
+
+        let (dead, live) = (&b"a@dead.example"[..], &b"b@live.example"[..]);
+        for (sender, recipients, found) in [
+            (&b"x@y.example"[..], &[dead, dead][..], true),
+            (b"x@y.example", &[dead, live], false),
+            (b"x@y.example", &[], false),
+            (b"any@lists.example", &[live], true),
+        ] {
+            let recipients = recipients.iter().copied();
+            assert_eq!(out.is_message(sender, recipients), found);
+        }
     }
 }

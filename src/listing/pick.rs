@@ -6,11 +6,11 @@
 use std::sync::Arc;
 
 use crate::cause::Cause;
-use crate::cause::classify::Classifier;
+use crate::cause::classify::{Classifier, Judgement};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::domain;
 use crate::escape::{mailq_text, shown};
-use crate::instance::{Instance, Settings};
+use crate::instance::{Instance, LeftOut, Settings};
 use crate::postfix::address::{self, MAILER_DAEMON};
 use crate::postfix::defer_log::Log;
 use crate::postfix::origin::{Network, address_of};
@@ -18,6 +18,9 @@ use crate::postfix::queue::Queue;
 use crate::postfix::quote::quote_local;
 use crate::postfix::status_code::has_code;
 use crate::scan::{Headers, MessageRow};
+
+/// How tables show that a reason names no next hop.
+const NO_HOP: &[u8] = b"-";
 
 /// What a filter compares with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +30,8 @@ enum Test {
     Domain(Vec<u8>),
     Reason(String),
     Cause(Cause),
+    /// The name of a next hop; `None` is a reason that names none.
+    NextHop(Option<Vec<u8>>),
     Ours,
     Theirs,
     Login(Vec<u8>),
@@ -100,6 +105,7 @@ impl Pick {
                     bad(&format!("a cause is one of {names}, ours, theirs"))
                 })?),
             },
+            "next-hop" => Test::NextHop(Some(value.to_vec()).filter(|name| name != NO_HOP)),
             "login" => Test::Login(value.to_vec()),
             "client" => {
                 let network = Network::parse(value);
@@ -146,8 +152,8 @@ impl Pick {
     /// Returns true if the filters need delay reasons.
     pub(crate) fn needs_reasons(&self) -> bool {
         self.any_is(|test| {
-            use Test::{Cause, Ours, Reason, Theirs};
-            matches!(test, Reason(_) | Cause(_) | Ours | Theirs)
+            use Test::{Cause, NextHop, Ours, Reason, Theirs};
+            matches!(test, Reason(_) | Cause(_) | NextHop(_) | Ours | Theirs)
         })
     }
 
@@ -170,6 +176,9 @@ impl Pick {
 
     /// Returns true if `row`, a message of the instance of `context`, is picked.
     pub fn takes(&self, row: &MessageRow, context: &Context) -> bool {
+        if context.left_out.is_message(&row.sender, row.recipients()) {
+            return false;
+        }
         let mut name = Vec::new();
         self.tests
             .iter()
@@ -205,16 +214,17 @@ impl Test {
             Test::Younger(_) => 9,
             Test::Expiring(_) => 10,
             Test::Larger(_) => 11,
+            Test::NextHop(_) => 12,
         }
     }
 
     fn holds(&self, row: &MessageRow, context: &Context, name: &mut Vec<u8>) -> bool {
         let Context { settings, now, .. } = context;
         let age = || now.saturating_sub(row.arrival());
-        let caused = |is: &dyn Fn(Cause) -> bool| {
+        let judged = |is: &mut dyn FnMut(&Judgement<'_>) -> bool| {
             row.logged().any(|entry| {
-                let judge = || context.classifier.judge(entry.status, entry.reason).cause;
-                entry.log == Log::Defer && is(judge())
+                let judge = || context.classifier.judge(entry.status, entry.reason);
+                entry.log == Log::Defer && is(&judge())
             })
         };
         match self {
@@ -230,9 +240,16 @@ impl Test {
             Test::Reason(code) => row
                 .logged()
                 .any(|entry| entry.log == Log::Defer && has_code(entry.status, code.as_bytes())),
-            Test::Cause(cause) => caused(&|found| found == *cause),
-            Test::Ours => caused(&|found| found.acts().is_ours()),
-            Test::Theirs => caused(&|found| found.acts().is_theirs()),
+            Test::Cause(cause) => judged(&mut |found| found.cause == *cause),
+            Test::NextHop(None) => judged(&mut |found| found.next_hop.is_none()),
+            Test::NextHop(Some(given)) => judged(&mut |found| {
+                found.next_hop.is_some_and(|hop| {
+                    hop.name(name);
+                    is_printed(given, name)
+                })
+            }),
+            Test::Ours => judged(&mut |found| found.cause.acts().is_ours()),
+            Test::Theirs => judged(&mut |found| found.cause.acts().is_theirs()),
             Test::Login(given) => is_printed(given, &row.origin.login),
             Test::Client(given, network) => match (network, address_of(&row.origin.client)) {
                 (Some(network), Some(address)) => network.contains(address),
@@ -266,6 +283,7 @@ pub struct Context {
     pub classifier: Arc<Classifier>,
     /// The second of the epoch from which ages count.
     pub now: i64,
+    left_out: Arc<LeftOut>,
 }
 
 impl Context {
@@ -276,6 +294,15 @@ impl Context {
             classifier: Arc::clone(&instance.classifier),
             settings,
             now,
+            left_out: Arc::default(),
+        }
+    }
+
+    /// The same for a list, which has no message that rules and figures leave out.
+    pub(crate) fn of_list(instance: &Instance, now: i64) -> Self {
+        Context {
+            left_out: Arc::clone(&instance.left_out),
+            ..Context::of(instance, now)
         }
     }
 }

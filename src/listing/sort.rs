@@ -144,7 +144,7 @@ pub(super) fn sorted(
     first_pass.bounces = false;
     let plan = first_pass.plan(request.queues);
     for (number, (spool, instance)) in spools.iter().enumerate() {
-        let context = Context::of(instance, request.now);
+        let context = Context::of_list(instance, request.now);
         let finds = || {
             RowObserver::new(EntryCollector {
                 request,

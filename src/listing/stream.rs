@@ -207,7 +207,7 @@ pub(super) fn in_order(
         if output.sink().is_full() {
             break;
         }
-        let context = Context::of(instance, request.now);
+        let context = Context::of_list(instance, request.now);
         let piece = || ThreadOutput {
             output: &output,
             request,

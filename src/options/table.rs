@@ -48,7 +48,7 @@ const NOT: OptionRow = OptionRow {
 
 /// Those that pick messages.
 #[rustfmt::skip]
-const FILTERS: [OptionRow; 12] = [
+const FILTERS: [OptionRow; 13] = [
     OptionRow { name: "recipient", takes: Takes::Many("ADDRESS"),
         help: "only messages to that recipient, in any quoting that a list prints" },
     OptionRow { name: "sender", takes: Takes::Many("NAME"),
@@ -59,6 +59,8 @@ const FILTERS: [OptionRow; 12] = [
         help: "only messages with a delay reason of that status code or prefix, such as 4.7" },
     OptionRow { name: "cause", takes: Takes::Many("CAUSE"),
         help: "only messages with a delay reason of that cause, or ours or theirs" },
+    OptionRow { name: "next-hop", takes: Takes::Many("NAME"),
+        help: "only messages with a delay reason about that server, socket or name, as reasons prints it; - is none" },
     OptionRow { name: "login", takes: Takes::Many("NAME"),
         help: "only messages that this SASL login submitted" },
     OptionRow { name: "client", takes: Takes::Many("ADDRESS"),

@@ -7,7 +7,9 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+use super::sample::CausesKnown;
 use super::{InstanceSnapshot, Snapshot};
+use crate::cause::Cause;
 use crate::clock::Age;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::{json_text, printable};
@@ -20,7 +22,7 @@ use std::os::unix::ffi::OsStrExt;
 pub const SCHEMA: &str = "queuewatch/1";
 /// The kind of a state document.
 const KIND: &str = "state";
-/// The longest state that is read, in bytes. 1,000 instances need a third of it.
+/// The longest state that is read, in bytes. 1,000 instances with every cause need less.
 pub(crate) const MAX_BYTES: usize = 1 << 20;
 /// The largest difference of the clocks, in seconds, with which arrival times can be compared.
 const CLOCK_STEP: f64 = 5.0;
@@ -57,6 +59,8 @@ pub struct Earlier {
     /// Its time, in seconds of the epoch.
     pub now: i64,
     since_boot: Option<SinceBoot>,
+    /// The exit code of the state that the check had, if it stored that.
+    state_code: Option<i64>,
     spools: Vec<EarlierSpool>,
 }
 
@@ -68,6 +72,39 @@ struct EarlierSpool {
     messages: [Option<u64>; Queue::ALL.len()],
     /// The queue managers that were seen until then, in seconds of that boot.
     qmgr_starts: Starts,
+    causes: Option<EarlierCauses>,
+}
+
+/// Why the deferred mail of a spool waited.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EarlierCauses {
+    is_sample: bool,
+    /// Recipients by the name of the cause.
+    recipients: Vec<(String, u64)>,
+}
+
+impl EarlierCauses {
+    /// Returns true if only a sample of the reasons was read, so that a rare cause may be missing.
+    pub fn is_sample(&self) -> bool {
+        self.is_sample
+    }
+
+    /// The recipients of the cause `name`.
+    pub fn of(&self, name: &str) -> u64 {
+        let found = self.recipients.iter().find(|(cause, _)| cause == name);
+        found.map_or(0, |(_, recipients)| *recipients)
+    }
+
+    fn parse(value: &Value) -> Option<EarlierCauses> {
+        let recipients = value.get("recipients")?.as_object()?;
+        let recipients = recipients
+            .iter()
+            .filter_map(|(cause, count)| Some((cause.clone(), count.as_u64()?)));
+        Some(EarlierCauses {
+            is_sample: value["sampled"].as_bool().unwrap_or(true),
+            recipients: recipients.collect(),
+        })
+    }
 }
 
 impl Earlier {
@@ -107,6 +144,7 @@ impl Earlier {
                     queue_directory: directory.to_owned(),
                     messages: Queue::ALL.map(|queue| spool["messages"][queue.name()].as_u64()),
                     qmgr_starts: qmgr_starts(&spool["qmgr_starts"]),
+                    causes: EarlierCauses::parse(&spool["causes"]),
                 })
             })
             .collect::<Option<Vec<_>>>()
@@ -114,14 +152,29 @@ impl Earlier {
         Ok(Earlier {
             now,
             since_boot,
+            state_code: value["state_code"].as_i64(),
             spools,
         })
     }
 
+    /// The exit code of the state that the check had; `None` if the host did not store it.
+    pub fn state_code(&self) -> Option<i64> {
+        self.state_code
+    }
+
+    /// Returns true if it has the spool of `taken`.
+    pub fn knows(&self, taken: &InstanceSnapshot) -> bool {
+        self.spool(taken).is_some()
+    }
+
+    /// Why the deferred mail of `taken` waited, if that was read.
+    pub fn causes(&self, taken: &InstanceSnapshot) -> Option<&EarlierCauses> {
+        self.spool(taken)?.causes.as_ref()
+    }
+
     /// Returns true if it has one of the spools of `snapshot`.
-    pub(crate) fn knows_any(&self, snapshot: &Snapshot) -> bool {
-        let mut known = snapshot.instances.iter();
-        known.any(|taken| self.spool(taken).is_some())
+    pub fn knows_any(&self, snapshot: &Snapshot) -> bool {
+        snapshot.instances.iter().any(|taken| self.knows(taken))
     }
 
     /// Returns true if it has the spools of `snapshot` and is too recent for a rate. A check then keeps the
@@ -148,7 +201,7 @@ impl Earlier {
     }
 
     /// Returns how many messages `queues` of `taken` had, if that was known.
-    fn messages(&self, taken: &InstanceSnapshot, queues: QueueSet) -> Option<u64> {
+    pub fn messages(&self, taken: &InstanceSnapshot, queues: QueueSet) -> Option<u64> {
         let spool = self.spool(taken)?;
         queues
             .iter()
@@ -177,6 +230,20 @@ impl Earlier {
 fn qmgr_starts(pairs: &Value) -> Starts {
     let pairs = pairs.as_array().into_iter().flatten();
     Starts::from_pairs(pairs.filter_map(|pair| Some((pair[0].as_f64()?, pair[1].as_u64()?))))
+}
+
+/// Why the deferred mail of `taken` waits, if that was read.
+fn causes(taken: &InstanceSnapshot) -> Option<Value> {
+    let known = CausesKnown::of(taken, Queue::Deferred)?;
+    let counts = taken.causes(Queue::Deferred);
+    let present = Cause::ALL.into_iter().filter(|cause| counts.of(*cause) > 0);
+    let recipients: Map<String, Value> = present
+        .map(|cause| (cause.name().to_owned(), counts.of(cause).into()))
+        .collect();
+    Some(json!({
+        "sampled": matches!(known, CausesKnown::Sample(_)),
+        "recipients": recipients,
+    }))
 }
 
 fn directory(path: &Path) -> String {
@@ -233,11 +300,15 @@ impl Snapshot {
                 let messages: Map<String, Value> = known
                     .map(|queue| (queue.name().to_owned(), taken.tally(queue).messages.into()))
                     .collect();
-                json!({
+                let mut spool = json!({
                     "queue_directory": directory(&taken.instance.queue_directory),
                     "messages": messages,
                     "qmgr_starts": taken.qmgr_starts.pairs().collect::<Vec<_>>(),
-                })
+                });
+                if let Some(causes) = causes(taken) {
+                    spool["causes"] = causes;
+                }
+                spool
             })
             .collect();
         let boot = self.since_boot.map(|boot| {
@@ -388,5 +459,16 @@ mod tests {
         assert_eq!(earlier.since_boot, None);
         assert_eq!(earlier.spools[0].messages[Queue::Deferred.index()], None);
         assert_eq!(earlier.spools[0].messages[Queue::Hold.index()], Some(7));
+        assert_eq!(
+            (earlier.state_code, &earlier.spools[0].causes),
+            (None, &None)
+        );
+        let full = br#"{"schema": "queuewatch/1", "kind": "state", "now": 5, "state_code": 2,
+            "instances": [{"queue_directory": "/a", "messages": {},
+            "causes": {"sampled": false, "recipients": {"filter": 7, "dns": "x"}}}]}"#;
+        let earlier = Earlier::parse(full).expect("a state");
+        let causes = earlier.spools[0].causes.as_ref().expect("causes");
+        assert_eq!((earlier.state_code, causes.is_sample()), (Some(2), false));
+        assert_eq!((causes.of("filter"), causes.of("dns")), (7, 0));
     }
 }

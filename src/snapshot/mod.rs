@@ -27,7 +27,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub use baseline::{Change, Earlier, Previous, Traffic};
+pub use baseline::{Change, Earlier, EarlierCauses, Previous, Traffic};
 pub use histogram::Seconds;
 pub(crate) use messages::SnapshotMessages;
 pub use name_counts::Names;

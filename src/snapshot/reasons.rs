@@ -24,8 +24,6 @@ const MAX_CODE: usize = 16;
 
 /// Bytes of a reason that is kept as it is; with the rest of a key it stays below the limit of a name.
 const MAX_RAW: usize = 340;
-/// Bytes of a next hop in a key.
-const MAX_NEXT_HOP: usize = 128;
 
 /// How many wait for one reason, and how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,7 +162,7 @@ pub(crate) fn make_key_as(
             key.extend(bytes.take(MAX_RAW));
         }
     }
-    let mut head = Vec::with_capacity(code.len() + domain.len() + MAX_NEXT_HOP);
+    let mut head = Vec::with_capacity(code.len() + domain.len() + 64);
     head.extend(code.iter().take(MAX_CODE).filter(|byte| **byte != 0));
     head.push(0);
     head.extend(domain.iter().take(MAX_DOMAIN).filter(|byte| **byte != 0));
@@ -172,9 +170,7 @@ pub(crate) fn make_key_as(
     Mark::of(judgement).write(&mut head);
     if let Some(hop) = judgement.next_hop {
         let mut name = Vec::new();
-        hop.write(&mut name);
-        name.truncate(MAX_NEXT_HOP);
-        name.retain(|byte| *byte != 0);
+        hop.name(&mut name);
         head.append(&mut name);
     }
     head.push(0);
@@ -344,10 +340,12 @@ pub enum ReasonGrouping {
     NextHop,
     /// The cause.
     Cause,
+    /// The cause and the next hop.
+    CauseAndNextHop,
 }
 
 impl Reasons {
-    /// Rows that have the same domain, next hop or cause as one; with `None` those that differ by the next
+    /// Rows that are alike in `by` as one; with `None` those that differ by the next
     /// hop alone. What the rows of one do not share is that of the one with most recipients, or empty.
     #[must_use]
     pub fn by(mut self, by: Option<ReasonGrouping>) -> Reasons {
@@ -362,6 +360,9 @@ impl Reasons {
                 ReasonGrouping::Domain => row.domain.clone(),
                 ReasonGrouping::NextHop => row.next_hop.clone(),
                 ReasonGrouping::Cause => vec![row.cause.index() as u8],
+                ReasonGrouping::CauseAndNextHop => {
+                    [&[row.cause.index() as u8], row.next_hop.as_slice()].concat()
+                }
             };
             match places.entry(name) {
                 Entry::Occupied(place) => {

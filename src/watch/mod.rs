@@ -177,6 +177,14 @@ impl Watch {
         self.tracked.blind.as_deref()
     }
 
+    /// Adds to `verdict` that there are no events, if somebody did not ask for that by the option poll.
+    pub fn note_blindness(&self, verdict: &mut Verdict) {
+        if let (None, Some(why)) = (self.options.poll(), self.blind()) {
+            let often = RESCAN.as_secs();
+            verdict.note(format!("looked at every {often} s: {why}"), false);
+        }
+    }
+
     /// Returns how many queue files are known.
     pub fn files(&self) -> usize {
         self.tracked.ledger.len()

@@ -458,7 +458,7 @@ static void every_option(const char *spool)
         { "metrics-domain", "none.example" }, { "metrics-top", "3" },
         { "bucket-count", "4" }, { "bucket-time", "5" }, { "linear", "yes" },
         { "not", "" }, { "recipient", "nobody@none.example" }, { "sender", "<>" }, { "domain", "none.example" },
-        { "reason", "4.7" }, { "cause", "ours" }, { "login", "nobody" }, { "client", "192.0.2.0/24" },
+        { "reason", "4.7" }, { "cause", "ours" }, { "next-hop", "none.example" }, { "login", "nobody" }, { "client", "192.0.2.0/24" },
         { "subject", "nothing" }, { "older", "1h" }, { "younger", "1h" }, { "expiring", "1h" }, { "larger", "1M" },
     };
     qw_options *options = NULL;

@@ -121,6 +121,10 @@ fn each_kind_picks() {
         (&["--cause", "unreachable"], "B"),
         (&["--cause", "theirs"], "AB"),
         (&["--cause", "ours"], ""),
+        (&["--next-hop", "mx.a.example"], "A"),
+        (&["--next-hop", "MX.b.example"], "B"),
+        (&["--next-hop", "192.0.2.2"], ""),
+        (&["--next-hop", "-"], ""),
         (&["--login", "anna"], "A"),
         (&["--client", "192.0.2.77"], "A"),
         (&["--client", "192.0.2.0/24"], "A"),
@@ -166,6 +170,40 @@ fn filters_combine() {
         (&["--limit", "2", "--sort", "arrival"], "BA"),
         (&["--sort", "size", "--limit", "1"], "C"),
         (&["--sort", "retry"], "ABC"),
+    ] {
+        assert_eq!(picked(&spool, words), letters, "{words:?}");
+    }
+}
+
+/// What rules and figures leave out is left out of a list in the same words, so that a list has the messages that a
+/// figure counts.
+#[test]
+fn what_rules_leave_out_is_left_out() {
+    let spool = mixed();
+    for (words, letters) in [
+        (&["--exclude", "hold"][..], "AB"),
+        (&["--exclude", "hold", "hold", "deferred"], "AB"),
+        (&["--exclude-sender", "<>"], "AC"),
+        (&["--exclude-sender", "send.example"], "BC"),
+        // C waits for somebody else, too.
+        (&["--exclude-domain", "a.example"], "BC"),
+        (
+            &[
+                "--exclude-domain",
+                "a.example",
+                "--exclude-domain",
+                "b\u{fc}cher.example",
+            ],
+            "B",
+        ),
+        (
+            &["--exclude-domain", "b.example", "--domain", "b.example"],
+            "",
+        ),
+        (
+            &["--exclude-sender", "send.example", "--sort", "arrival"],
+            "BC",
+        ),
     ] {
         assert_eq!(picked(&spool, words), letters, "{words:?}");
     }

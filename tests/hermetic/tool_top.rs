@@ -70,9 +70,14 @@ impl Screen {
         match bytes {
             [] | [0x1b] => 0,
             [0x1b, b'[', rest @ ..] => {
-                let Some(end) = rest.iter().position(u8::is_ascii_alphabetic) else {
+                let ends = |byte: &u8| byte.is_ascii_alphabetic() || *byte == 0x1b;
+                let Some(end) = rest.iter().position(ends) else {
                     return 0;
                 };
+                // A screen that is forgotten may end in a sequence; the next one ends that, as in any terminal.
+                if rest[end] == 0x1b {
+                    return end + 2;
+                }
                 self.control(&rest[..end], rest[end]);
                 end + 3
             }

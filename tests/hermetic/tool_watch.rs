@@ -622,6 +622,80 @@ fn exhausted_watches_are_reported_and_everything_is_rescanned_at_intervals() {
 }
 
 #[test]
+fn a_page_for_a_web_server_is_kept() {
+    let spool = waiting();
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("queue.html");
+    let name = page.to_str().unwrap();
+    let words = ["--report", name, "--report-interval", "1", "--states"];
+    let running = Running::on(&spool, &words);
+    let shows = |text: &str| fs::read_to_string(&page).is_ok_and(|page| page.contains(text));
+    wait_for("page", || {
+        shows(">deferred</th><td class=\"n\" data-key=\"1\">1</td>")
+    });
+    let text = fs::read_to_string(&page).unwrap();
+    assert!(text.starts_with("<!DOCTYPE html>") && text.ends_with("</html>\n"));
+    // The oldest messages are there, and nothing about a check that nobody named.
+    assert!(text.contains("anna@send.example") && !text.contains("id=\"since\""));
+    let metadata = fs::metadata(&page).unwrap();
+    assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
+    // Who serves the page gets the right to read it once.
+    fs::set_permissions(&page, fs::Permissions::from_mode(0o640)).unwrap();
+    fs::remove_file(spool.path().join("deferred/A/A000001")).unwrap();
+    wait_for("new page", || {
+        shows(">deferred</th><td class=\"n\" data-key=\"0\">0</td>")
+    });
+    let metadata = fs::metadata(&page).unwrap();
+    assert_eq!(metadata.permissions().mode() & 0o777, 0o640);
+    assert_eq!(running.end(), "");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+
+    for words in [
+        &["--report-interval", "5m"][..],
+        &["--report", name, "--report-interval", "0.5"],
+        &["--report", name, "--report-interval", "2d"],
+    ] {
+        let output = Command::new(PROGRAM)
+            .arg("watch")
+            .args(words)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{words:?}");
+    }
+}
+
+/// A limit of the size of files stands for a disk that is full: the kernel refuses the rest of the page.
+#[test]
+fn a_page_that_cannot_be_written_is_reported_and_stops_nothing() {
+    let spool = Spool::of_corpus("short-mixed");
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("queue.html");
+    let name = page.to_str().unwrap();
+    let mut limited = Command::new("sh");
+    limited.args([
+        "-c",
+        "trap '' XFSZ; ulimit -f 8; exec \"$@\"",
+        "sh",
+        PROGRAM,
+    ]);
+    let words = ["--report", name, "--report-interval", "1"];
+    let mut running = Running::with(limited, &spool, &words);
+    assert!(running.told().starts_with("state "));
+    for _ in 0..2 {
+        let id = move_one(&spool);
+        assert!(running.told().starts_with(&format!("moved postfix/{id} ")));
+    }
+    let said = running.end();
+    let lines: Vec<&str> = said.lines().collect();
+    let expected = format!("queuewatch: --report: cannot write {name}: ");
+    assert!(
+        matches!(lines[..], [line] if line.starts_with(&expected)),
+        "{said}"
+    );
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
 fn a_failure_is_reported_once() {
     let spool = Spool::of_corpus("short-mixed");
     let folder = tempfile::tempdir().unwrap();

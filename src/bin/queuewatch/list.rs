@@ -19,7 +19,7 @@ use queuewatch::sys;
 use crate::anonymize;
 use crate::args::{self, Flag, Word};
 use crate::confinement::Confinement;
-use crate::{WHICH, filters, of_library, queues_named, tell_unread};
+use crate::{EXCLUDES, WHICH, filters, of_library, queues_named, tell_unread};
 
 pub(crate) const HELP: &str = "\
 Usage: queuewatch list [OPTIONS] [QUEUE ...]
@@ -56,6 +56,7 @@ pub(crate) fn flags() -> Vec<Flag> {
     let mut flags = FLAGS.to_vec();
     flags.extend(anonymize::FLAGS);
     flags.extend(of_library(&["causes"]));
+    flags.extend(of_library(&EXCLUDES));
     flags.extend(filters());
     flags.extend(of_library(&WHICH));
     flags
@@ -164,7 +165,7 @@ fn print(arguments: Arguments) -> Result<ExitCode> {
         .flatten()
         .any(|instance| instance.settings.enable_long_queue_ids);
     let request = ListRequest {
-        queues,
+        queues: queues.and(options.queues()),
         pick,
         sort,
         limit,

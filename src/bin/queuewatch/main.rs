@@ -11,6 +11,7 @@ mod drill;
 mod explain;
 mod generate;
 mod journal;
+mod kept_page;
 mod list;
 mod notify;
 mod origins;
@@ -201,6 +202,9 @@ const VERDICT: [&str; 6] = [
     "exclude-domain",
     "exclude-sender",
 ];
+
+/// Those of them that leave mail out, of lists, too.
+const EXCLUDES: [&str; 3] = ["exclude", "exclude-domain", "exclude-sender"];
 
 /// The options that select the spool, the time, and the effort.
 const WHICH: [&str; 8] = [

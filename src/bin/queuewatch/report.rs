@@ -5,8 +5,10 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 
 use queuewatch::anonymize::Anonymizer;
-use queuewatch::error::{Error, Result};
+use queuewatch::error::{Error, ErrorKind, Result};
+use queuewatch::escape;
 use queuewatch::files::atomic;
+use queuewatch::files::state::StateFile;
 use queuewatch::instance::Instance;
 use queuewatch::listing::{ListOutcome, ListRequest, Sort, list};
 use queuewatch::options::{Options, Purpose, Takes};
@@ -29,14 +31,15 @@ expiries to come, the oldest messages, settings, and what could not be read. It 
 ";
 
 /// Mode of a page that names people: for its owner alone.
-const MODE: u32 = 0o600;
+pub(crate) const MODE: u32 = 0o600;
 
-const FLAGS: [Flag; 1] = [Flag {
-    short: Some('o'),
-    name: "output",
-    takes: Takes::One("FILE"),
-    help: "replace FILE by the page (default: print it)",
-}];
+#[rustfmt::skip]
+const FLAGS: [Flag; 2] = [
+    Flag { short: Some('o'), name: "output", takes: Takes::One("FILE"),
+        help: "replace FILE by the page (default: print it)" },
+    Flag { short: None, name: "since", takes: Takes::One("STATE"),
+        help: "say what changed since STATE, the file of check_postfix_queue --state or a copy of it" },
+];
 
 pub(crate) fn flags() -> Vec<Flag> {
     let mut flags = FLAGS.to_vec();
@@ -50,10 +53,12 @@ pub(crate) fn flags() -> Vec<Flag> {
 pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     let mut options = Options::default();
     let mut output: Option<PathBuf> = None;
+    let mut since: Option<PathBuf> = None;
     let mut anonymize = anonymize::Asked::default();
     for word in words {
         match word {
             Word::Flag("output", value) => output = Some(args::file("output", value)?),
+            Word::Flag("since", value) => since = Some(args::file("since", value)?),
             Word::Flag(name, value) if anonymize.take(name, &value)? => {}
             Word::Flag(name, value) => options.set(name, &value)?,
             Word::Plain(word) => {
@@ -61,6 +66,9 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
                 return Err(args::usage(&text));
             }
         }
+    }
+    if let Some(path) = &since {
+        StateFile::compare(path, &mut options).map_err(|error| error.within("--since"))?;
     }
     let anonymizer = anonymize.anonymizer()?;
     let mut confinement = Confinement::new();
@@ -76,9 +84,17 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     });
     rights::give_up();
     let (mut snapshot, mut verdict, (oldest, outcome)) = read?;
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    let host = host.filter(|_| anonymizer.is_none());
-    let host = host.map_or("this host".to_owned(), |name| name.trim().to_owned());
+    if let (Some(path), Some(earlier)) = (&since, snapshot.previous.earlier()) {
+        if !earlier.knows_any(&snapshot) {
+            let text = format!("--since {} is of other spools", escape::path(path));
+            let error = Error::new(ErrorKind::Invalid, text);
+            return Err(error.with_remedy("name the state of a check of this spool"));
+        }
+    }
+    let host = match anonymizer {
+        Some(_) => THIS_HOST.to_owned(),
+        None => host(),
+    };
     if let Some(anonymizer) = &anonymizer {
         anonymized(anonymizer, &mut snapshot, &mut verdict);
     }
@@ -100,8 +116,17 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     }
 }
 
+/// The name of a host that has none.
+const THIS_HOST: &str = "this host";
+
+/// The name of this host.
+pub(crate) fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    name.map_or(THIS_HOST.to_owned(), |name| name.trim().to_owned())
+}
+
 /// The oldest messages of all queues, with their delay reasons.
-fn oldest(
+pub(crate) fn oldest(
     options: &Options,
     anonymizer: Option<&Anonymizer>,
 ) -> Result<(Vec<OldMessage>, ListOutcome)> {

@@ -37,15 +37,16 @@ const FLAGS: [Flag; 4] = [
         help: "list every directory for a message that is not where Postfix looks for it" },
 ];
 
+/// The options of [`WHICH`] that this command does not have: one thread reads one message.
+pub(crate) const NOT_OF_SHOW: [&str; 2] = ["readers", "gentle"];
 /// The most bytes of text.
 const MAX_BODY: usize = 1 << 20;
 
 pub(crate) fn flags() -> Vec<Flag> {
     let mut flags = FLAGS.to_vec();
     flags.extend(anonymize::FLAGS);
-    // One message is read by one thread.
     let which = of_library(&WHICH).into_iter();
-    flags.extend(which.filter(|flag| !matches!(flag.name, "readers" | "gentle")));
+    flags.extend(which.filter(|flag| !NOT_OF_SHOW.contains(&flag.name)));
     flags
 }
 

@@ -16,11 +16,12 @@ use queuewatch::rights;
 use queuewatch::rules::{State, Verdict};
 use queuewatch::snapshot::named_domains::NamedDomains;
 use queuewatch::snapshot::{Snapshot, TableSet};
-use queuewatch::watch::{HoldDown, RESCAN, TICK, Watch};
+use queuewatch::watch::{HoldDown, TICK, Watch};
 
 use crate::args::{self, Flag, Word};
 use crate::confinement::Confinement;
 use crate::journal::{self, Journal};
+use crate::kept_page::{self, KeptPage};
 use crate::notify::Supervisor;
 use crate::summary::Summary;
 use crate::{VERDICT, of_library, which_live};
@@ -45,7 +46,7 @@ const REPEAT: Duration = Duration::from_secs(60);
 const PACE_OF_DOMAINS: Duration = Duration::from_secs(15);
 
 #[rustfmt::skip]
-const FLAGS: [Flag; 12] = [
+const FLAGS: [Flag; 14] = [
     Flag { short: Some('j'), name: "json", takes: Takes::Nothing,
         help: "print one JSON object for each event (schema queuewatch/1)" },
     Flag { short: Some('s'), name: "states", takes: Takes::Nothing,
@@ -58,6 +59,10 @@ const FLAGS: [Flag; 12] = [
         help: "keep FILE, which check_postfix_queue --status answers from" },
     Flag { short: None, name: "openmetrics", takes: Takes::One("FILE"),
         help: "keep FILE as OpenMetrics text" },
+    Flag { short: None, name: "report", takes: Takes::One("FILE"),
+        help: "keep FILE as the page of queuewatch report, for a web server" },
+    Flag { short: None, name: "report-interval", takes: Takes::One("TIME"),
+        help: "at most one page each TIME, with s m h (1s to 24h, default 1m), and at most 1 per cent of a processor for pages" },
     Flag { short: None, name: "nagios-command", takes: Takes::One("FILE"),
         help: "send passive results to this external command file; needs --host and --service" },
     Flag { short: None, name: "host", takes: Takes::One("NAME"),
@@ -91,6 +96,7 @@ struct Outputs {
     /// The domains that it names, and when it was written with them.
     domains: NamedDomains,
     domains_written: Option<Instant>,
+    page: Option<KeptPage>,
     nagios: Option<Nagios>,
     journal: Option<Journal>,
     exec: Option<PathBuf>,
@@ -114,6 +120,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     let mut lasting = Duration::ZERO;
     let (mut command, mut host, mut service) = (None, None, None);
     let (mut in_journal, mut socket) = (false, None);
+    let (mut report, mut pace) = (None, None);
     for word in words {
         match word {
             Word::Flag("json", _) => outputs.json = true,
@@ -123,6 +130,10 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
             Word::Flag("status", value) => outputs.status = Some(args::file("status", value)?),
             Word::Flag("openmetrics", value) => {
                 outputs.openmetrics = Some(args::file("openmetrics", value)?);
+            }
+            Word::Flag("report", value) => report = Some(args::file("report", value)?),
+            Word::Flag("report-interval", value) => {
+                pace = Some(args::time("report-interval", &value, 1.0..=86_400.0)?);
             }
             Word::Flag("nagios-command", value) => {
                 command = Some(args::file("nagios-command", value)?);
@@ -168,14 +179,20 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         }
     };
     outputs.domains = options.named_domains().clone();
+    if pace.is_some() && report.is_none() {
+        return Err(args::usage("--report-interval is about --report"));
+    }
+    let pace = pace.unwrap_or(kept_page::PACE);
+    outputs.page = report.map(|path| KeptPage::new(path, pace));
     follow(&options, outputs, lasting)
 }
 
 /// Watches until the process is ended or the reader of standard output has gone.
 fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<ExitCode> {
-    let tables = match outputs.openmetrics {
-        Some(_) => TableSet::LIVE_METRICS,
-        None => TableSet::default(),
+    let tables = match (&outputs.page, &outputs.openmetrics) {
+        (Some(_), _) => TableSet::ALL,
+        (None, Some(_)) => TableSet::LIVE_METRICS,
+        (None, None) => TableSet::default(),
     };
     let confinement = outputs.confinement();
     let mut watch = rights::raised(|| {
@@ -225,15 +242,13 @@ fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<
             }
             match rights::raised(|| watch.check(options)) {
                 Ok((snapshot, mut verdict)) => {
-                    if let (None, Some(why)) = (options.poll(), watch.blind()) {
-                        let often = RESCAN.as_secs();
-                        verdict.note(format!("looked at every {often} s: {why}"), false);
-                    }
+                    watch.note_blindness(&mut verdict);
                     let change = changes.follow(verdict.state, Instant::now());
                     if !outputs.report(change, &snapshot, &verdict) {
                         return Ok(ExitCode::SUCCESS);
                     }
                     outputs.write_domains(|| rights::raised(|| watch.snapshot()));
+                    outputs.write_page(options, &mut watch);
                 }
                 Err(error) => outputs.complain("spool", &error.to_string()),
             }
@@ -259,7 +274,9 @@ impl Outputs {
             return None;
         }
         let mut confinement = Confinement::new().live();
-        for path in self.status.iter().chain(&self.openmetrics) {
+        let page = self.page.as_ref().map(KeptPage::path);
+        let files = self.status.iter().chain(&self.openmetrics);
+        for path in files.map(PathBuf::as_path).chain(page) {
             confinement = confinement.replaces(path);
         }
         if let Some(nagios) = &self.nagios {
@@ -342,6 +359,17 @@ impl Outputs {
                 self.keep("openmetrics", &path, &text);
             }
             Err(error) => self.complain("spool", &error.to_string()),
+        }
+    }
+
+    /// Keeps the page, if it is due.
+    fn write_page(&mut self, options: &Options, watch: &mut Watch) {
+        let Some(page) = self.page.as_mut().filter(|page| page.is_due()) else {
+            return;
+        };
+        match page.write(options, watch) {
+            Ok(()) => self.well("report"),
+            Err(error) => self.complain("report", &error.within("--report").to_string()),
         }
     }
 

@@ -25,6 +25,8 @@ pub(super) fn text(text: &str) -> String {
 #[derive(Clone, Copy)]
 pub(super) enum Column<'a> {
     Text(&'a str),
+    /// Words of ours, which stay in one line.
+    Word(&'a str),
     Number(&'a str),
 }
 
@@ -101,7 +103,9 @@ pub(super) fn table(caption: &str, columns: &[Column<'_>], rows: &[Vec<Cell>]) -
     );
     for column in columns {
         let _ = match column {
-            Column::Text(name) => write!(out, "<th scope=\"col\">{}</th>", text(name)),
+            Column::Text(name) | Column::Word(name) => {
+                write!(out, "<th scope=\"col\">{}</th>", text(name))
+            }
             Column::Number(name) => {
                 write!(out, "<th scope=\"col\" class=\"n\">{}</th>", text(name))
             }
@@ -116,8 +120,10 @@ pub(super) fn table(caption: &str, columns: &[Column<'_>], rows: &[Vec<Cell>]) -
                 _ => ("td", ""),
             };
             let mut class = cell.class.clone().unwrap_or_default();
-            if matches!(columns.get(place), Some(Column::Number(_))) {
-                class.insert_str(0, "n ");
+            match columns.get(place) {
+                Some(Column::Number(_)) => class.insert_str(0, "n "),
+                Some(Column::Word(_)) => class.insert_str(0, "w "),
+                _ => {}
             }
             let class = match class.trim() {
                 "" => String::new(),

@@ -55,6 +55,7 @@ class ScanOptions(RuleOptions, total=False):
     domain: Texts
     reason: Texts
     cause: Texts
+    next_hop: Texts
     login: Texts
     client: Texts
     subject: Texts

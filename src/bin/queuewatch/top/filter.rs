@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use queuewatch::cause::classify::Judgement;
 use queuewatch::error::Result;
 use queuewatch::escape::obeyed;
 use queuewatch::listing::Sort;
@@ -9,6 +10,7 @@ use queuewatch::options::{Options, Takes};
 use queuewatch::postfix::queue::QueueSet;
 
 use crate::args::{self, Word};
+use crate::show::NOT_OF_SHOW;
 use crate::{filters, queues_named};
 
 /// The words of a command line that pick messages: filters, and names of queues.
@@ -22,6 +24,48 @@ pub(super) struct Filter {
 pub(super) struct Picked {
     pub(super) options: Options,
     pub(super) queues: QueueSet,
+    pub(super) about: About,
+}
+
+/// Which recipients a filter is about: those of a message that is picked may have others beside them.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct About {
+    /// Destination domains; empty if all.
+    pub(super) domains: Vec<Vec<u8>>,
+    /// Names of causes, `ours` or `theirs`.
+    pub(super) causes: Vec<Vec<u8>>,
+    /// Next hops; `-` is none.
+    pub(super) next_hops: Vec<Vec<u8>>,
+}
+
+impl About {
+    /// Whether it is about recipients of the destination domain `name`.
+    pub(super) fn is_domain(&self, name: &[u8]) -> bool {
+        let mut domains = self.domains.iter();
+        self.domains.is_empty() || domains.any(|one| one.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether it is about certain delay reasons.
+    pub(super) fn has_reasons(&self) -> bool {
+        !self.causes.is_empty() || !self.next_hops.is_empty()
+    }
+
+    /// Whether it is about the reason of `judgement`.
+    pub(super) fn is_reason(&self, judgement: &Judgement<'_>) -> bool {
+        let mut hop = Vec::new();
+        match judgement.next_hop {
+            Some(next_hop) => next_hop.write(&mut hop),
+            None => hop.push(b'-'),
+        }
+        let is_cause = |name: &Vec<u8>| match name.as_slice() {
+            b"ours" => judgement.cause.acts().is_ours(),
+            b"theirs" => judgement.cause.acts().is_theirs(),
+            name => name == judgement.cause.name().as_bytes(),
+        };
+        let mut hops = self.next_hops.iter();
+        (self.causes.is_empty() || self.causes.iter().any(is_cause))
+            && (self.next_hops.is_empty() || hops.any(|one| one.eq_ignore_ascii_case(&hop)))
+    }
 }
 
 impl Filter {
@@ -69,10 +113,22 @@ impl Filter {
         let mut picked = Picked {
             options: options.clone(),
             queues: QueueSet::NONE,
+            about: About::default(),
         };
+        let mut turned = false;
         for word in args::parse(words, &filters())? {
             match word {
-                Word::Flag(name, value) => picked.options.set(name, &value)?,
+                Word::Flag(name, value) => {
+                    picked.options.set(name, &value)?;
+                    match name {
+                        _ if turned => {}
+                        "domain" => picked.about.domains.push(value),
+                        "cause" => picked.about.causes.push(value),
+                        "next-hop" => picked.about.next_hops.push(value),
+                        _ => {}
+                    }
+                    turned = name == "not";
+                }
                 Word::Plain(word) => picked.queues = picked.queues.or(queues_named(&word)?),
             }
         }
@@ -81,12 +137,6 @@ impl Filter {
         }
         picked.options.pick()?;
         Ok(picked)
-    }
-
-    /// The destination domain that it is about, if it is about one.
-    pub(super) fn domain(&self) -> Option<&[u8]> {
-        let place = self.words.iter().position(|word| word == b"--domain")?;
-        self.words.get(place + 1).map(Vec::as_slice)
     }
 
     /// The words as one types them again.
@@ -168,8 +218,7 @@ impl Where {
     /// The commands for one message.
     pub(super) fn of_message(&self, queue_id: &[u8]) -> Vec<String> {
         let mut flags = self.flags.clone();
-        // One message is read by one thread: show has no such options.
-        flags.retain(|(name, _)| !matches!(*name, "readers" | "gentle"));
+        flags.retain(|(name, _)| !NOT_OF_SHOW.contains(name));
         let (flags, id) = (words(&flags), shell_word(queue_id));
         let show = format!("queuewatch show{flags} {id}");
         self.of_hold(queue_id).into_iter().chain([show]).collect()
@@ -256,6 +305,28 @@ mod tests {
             "sender 'x",
         ] {
             assert!(Filter::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_domains_of_a_filter_are_those_that_it_picks() {
+        for (text, domains) in [
+            ("domain a.example", &["a.example"][..]),
+            (
+                "--domain=a.example domain b.example",
+                &["a.example", "b.example"],
+            ),
+            ("not domain a.example domain b.example", &["b.example"]),
+            ("login --domain", &[]),
+            ("older 1h", &[]),
+        ] {
+            let picked = Filter::parse(text).unwrap().apply(&Options::default());
+            let found = picked.unwrap().about.domains;
+            let found: Vec<&str> = found
+                .iter()
+                .map(|name| std::str::from_utf8(name).unwrap())
+                .collect();
+            assert_eq!(found, domains, "{text}");
         }
     }
 

@@ -9,6 +9,8 @@ use queuewatch::measure::Unit;
 use queuewatch::postfix::address::destination_domain;
 use queuewatch::scan::MessageRow;
 
+use super::filter::About;
+
 /// The longest address, in bytes.
 const ADDRESS: usize = 128;
 /// The longest reason, in bytes.
@@ -37,24 +39,35 @@ pub(super) struct MessageLine {
 }
 
 impl MessageLine {
-    /// The line of `row`, a message of `instance`, as of `now`: with the first recipient, of `domain` if one is
-    /// given, and why it waits.
+    /// The line of `row`, a message of `instance`, as of `now`: with the first recipient that the filter is `about`,
+    /// and why it waits.
     pub(super) fn of(
         instance: &Instance,
         row: &MessageRow,
         now: i64,
-        domain: Option<&[u8]>,
+        about: &About,
     ) -> MessageLine {
         let address = |address: &[u8]| match address {
             b"" => "MAILER-DAEMON".to_owned(),
             address => printable_address(address, ADDRESS),
         };
         let mut name = Vec::new();
-        let mut is_there = |recipient: &[u8]| {
+        let mut is_domain = |recipient: &[u8]| {
             destination_domain(recipient, &mut name);
-            domain.is_none_or(|domain| name.eq_ignore_ascii_case(domain))
+            about.is_domain(&name)
         };
-        let place = row.recipients().position(&mut is_there).unwrap_or(0);
+        let classifier = &instance.classifier;
+        let first = row.recipients().position(&mut is_domain).unwrap_or(0);
+        let looked = first..row.recipient_count().min(first.saturating_add(MAX_LOOKED));
+        let found = about.has_reasons().then(|| {
+            looked.clone().find(|index| {
+                row.recipient(*index).is_some_and(&mut is_domain)
+                    && row.delay(*index).is_some_and(|delay| {
+                        about.is_reason(&classifier.judge(delay.status, delay.reason))
+                    })
+            })
+        });
+        let place = found.flatten().unwrap_or(first);
         let mut to = row.recipient(place).map_or("-".to_owned(), address);
         if row.recipient_count() > 1 {
             to = format!("{to} +{}", row.recipient_count() - 1);
@@ -63,7 +76,7 @@ impl MessageLine {
         let delay = all.take(MAX_LOOKED).find_map(|index| row.delay(index));
         let cause = delay
             .as_ref()
-            .map(|delay| instance.classifier.judge(delay.status, delay.reason).cause);
+            .map(|delay| classifier.judge(delay.status, delay.reason).cause);
         MessageLine {
             cells: [
                 printable(&row.queue_id, ADDRESS),

@@ -8,12 +8,17 @@
 //! and nothing here changes a queue.
 
 mod canvas;
+mod device;
+mod encode;
 mod filter;
 mod history;
 mod keys;
 mod messages;
 mod model;
+mod page;
 mod pages;
+mod panes;
+mod press;
 mod reader;
 mod screen;
 mod sight;
@@ -25,6 +30,11 @@ mod tests;
 #[cfg(test)]
 #[path = "../../../../tests/support/pseudo_terminal.rs"]
 mod pseudo_terminal;
+
+#[cfg(test)]
+#[allow(dead_code, reason = "the tests of the other programs use the rest")]
+#[path = "../../../../tests/support/terminal_svg.rs"]
+mod terminal_svg;
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -38,7 +48,7 @@ use queuewatch::sys;
 
 use crate::args::{self, Flag, Word};
 use crate::confinement::Confinement;
-use crate::{INCOMPLETE, WHICH, of_library, print, which_live};
+use crate::{EXCLUDES, INCOMPLETE, VERDICT, WHICH, of_library, print, which_live};
 use filter::{Given, Target, Where};
 use model::{Ask, Model};
 use reader::{Reader, Report};
@@ -73,9 +83,8 @@ const FLAGS: [Flag; 1] = [Flag {
 
 pub(crate) fn flags() -> Vec<Flag> {
     let mut flags = FLAGS.to_vec();
-    flags.extend(of_library(&[
-        "warning", "critical", "defaults", "exclude", "causes", "poll",
-    ]));
+    flags.extend(of_library(&VERDICT));
+    flags.extend(of_library(&["causes", "poll"]));
     flags.extend(which_live());
     flags
 }
@@ -94,7 +103,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
                 // What list and show take, too, and what list does.
                 if WHICH.contains(&name) {
                     place.flags.push((name, value));
-                } else if name == "causes" {
+                } else if name == "causes" || EXCLUDES.contains(&name) {
                     place.filters.push((name, value));
                 }
             }
@@ -104,11 +113,11 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
             }
         }
     }
-    terminal::check()?;
+    device::check()?;
     place.instances = instances(&options, &place.flags)?;
     let look = Look {
         color: crate::allows_color(),
-        utf8: terminal::speaks_utf8(),
+        utf8: device::speaks_utf8(),
         clock,
     };
     let mut terminal = Terminal::open(look.utf8)?;

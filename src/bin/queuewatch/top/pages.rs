@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use super::canvas::{Canvas, Side, wrapped};
 use super::messages::MessageLine;
-use super::model::{List, Text};
+use super::page::{List, Text};
 use super::reader::MOST;
 use super::style::{Look, PLAIN, REVERSED, STRONG};
 
@@ -242,7 +242,7 @@ const KEYS: [(&str, &str); 17] = [
     ("/", "list messages by the filters of queuewatch list:"),
     ("", "domain a.example older 2h not sender '<>' deferred"),
     ("s", "sort by the next order"),
-    ("r", "read a list again: it does not follow the queues"),
+    ("r", "read again: a list or a message stays as it was read"),
     ("w", "what is wrong, and what to do"),
     ("y", "the exact command for what is chosen; y copies it"),
     ("f", "freeze the screen, and let it go on"),

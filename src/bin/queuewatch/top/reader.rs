@@ -21,9 +21,9 @@ use queuewatch::scan::MessageRow;
 use queuewatch::show::{self, tell};
 use queuewatch::snapshot::TableSet;
 use queuewatch::sys;
-use queuewatch::watch::{RESCAN, TICK, Watch};
+use queuewatch::watch::{TICK, Watch};
 
-use super::filter::{Filter, Picked};
+use super::filter::Filter;
 use super::history::History;
 use super::messages::{MessageLine, Messages};
 use super::sight::{Sums, Tables};
@@ -175,9 +175,10 @@ impl Reader {
 
 /// Reads the messages of `filter`: at most [`MOST`], in the order of `sort`.
 pub(super) fn messages(options: &Options, filter: &Filter, sort: Sort) -> Result<Messages> {
-    let Picked { options, queues } = filter.apply(options)?;
+    let picked = filter.apply(options)?;
+    let options = &picked.options;
     let request = ListRequest {
-        queues,
+        queues: picked.queues.and(options.queues()),
         pick: options.pick()?.clone(),
         sort: Some(sort),
         limit: Some(MOST),
@@ -190,7 +191,7 @@ pub(super) fn messages(options: &Options, filter: &Filter, sort: Sort) -> Result
     // A sorted list is put together by one thread, in order.
     let lines = Mutex::new(Vec::new());
     let take = |instance: &Instance, row: &MessageRow, _: &mut Vec<u8>| {
-        let line = MessageLine::of(instance, row, request.now, filter.domain());
+        let line = MessageLine::of(instance, row, request.now, &picked.about);
         lines
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -329,7 +330,7 @@ fn look(
     pace: &mut Pace,
 ) -> Result<(Sums, Option<Tables>)> {
     let begun = Instant::now();
-    let (snapshot, verdict) = rights::raised(|| match whole {
+    let (snapshot, mut verdict) = rights::raised(|| match whole {
         true => {
             let snapshot = watch.snapshot()?;
             let verdict = options.check(&snapshot)?;
@@ -337,13 +338,8 @@ fn look(
         }
         false => watch.check(options),
     })?;
-    let blind = match options.poll() {
-        Some(_) => None,
-        None => watch
-            .blind()
-            .map(|why| format!("looked at every {} s: {why}", RESCAN.as_secs())),
-    };
-    let sums = Sums::of(&snapshot, &verdict, blind.as_deref(), history);
+    watch.note_blindness(&mut verdict);
+    let sums = Sums::of(&snapshot, &verdict, history);
     let tables = whole.then(|| Tables::of(&snapshot, &verdict));
     // While a snapshot shares the tables of the watch, a change would copy them.
     drop(snapshot);

@@ -16,7 +16,7 @@ use queuewatch::render::{plugin, status};
 use queuewatch::rules::{State, Verdict};
 use queuewatch::snapshot::ages::{Ages, COLUMNS};
 use queuewatch::snapshot::origins::{by_client, by_login};
-use queuewatch::snapshot::reasons::Reason;
+use queuewatch::snapshot::reasons::{Reason, ReasonGrouping};
 use queuewatch::snapshot::{InstanceSnapshot, Snapshot, Tally};
 
 use super::history::{History, MINUTES, Point};
@@ -38,8 +38,6 @@ pub(super) struct Sums {
     pub(super) state: State,
     /// Why it is in that state, in one line.
     pub(super) reason: String,
-    /// Why there are no events, if there are none.
-    pub(super) blind: Option<String>,
     /// Whether something could not be read.
     pub(super) incomplete: bool,
     /// The queues, and last the total.
@@ -95,6 +93,8 @@ pub(super) struct DomainRow {
 pub(super) struct CauseRow {
     pub(super) cause: Cause,
     pub(super) acts: Acts,
+    /// Empty if the reason names none.
+    pub(super) next_hop: Vec<u8>,
     pub(super) hop: String,
     pub(super) recipients: u64,
     /// The arrival of the oldest message.
@@ -114,13 +114,8 @@ pub(super) struct OriginRow {
 }
 
 impl Sums {
-    /// The sums of `snapshot`. `blind` says why there are no events.
-    pub(super) fn of(
-        snapshot: &Snapshot,
-        verdict: &Verdict,
-        blind: Option<&str>,
-        history: &mut History,
-    ) -> Sums {
+    /// The sums of `snapshot`.
+    pub(super) fn of(snapshot: &Snapshot, verdict: &Verdict, history: &mut History) -> Sums {
         let mut rows: Vec<(Option<Queue>, Tally)> = Vec::new();
         let mut total = Tally::default();
         for queue in Queue::ALL {
@@ -149,7 +144,6 @@ impl Sums {
             spool: spool_of(snapshot),
             state: verdict.state,
             reason: plugin::service_text(snapshot, verdict),
-            blind: blind.map(|why| printable(why.as_bytes(), REASON)),
             incomplete: !snapshot.is_whole(),
             queues,
         }
@@ -229,21 +223,11 @@ fn cells(ages: &Ages) -> [u64; COLUMNS + 1] {
 
 /// Why mail waits: a row for each cause and next hop, most recipients first.
 fn causes(snapshot: &Snapshot) -> (Vec<CauseRow>, String) {
-    let reasons = snapshot.reasons_by_next_hop(QueueSet::TOTAL);
-    let mut together: Vec<Reason> = Vec::new();
-    let mut places = std::collections::HashMap::new();
-    for row in &reasons.rows {
-        let key = (row.cause, row.acts, row.next_hop.clone());
-        let place = *places.entry(key).or_insert(together.len());
-        match together.get_mut(place) {
-            // Rows come with most recipients first: the reason of the first stands for all.
-            Some(sum) => sum.take_in(row),
-            None => together.push(row.clone()),
-        }
-    }
-    together.sort_by_key(|row| std::cmp::Reverse(row.recipients));
-    let rest = beyond(together.len(), ROWS, "", "row");
-    together.truncate(ROWS);
+    let mut reasons = snapshot
+        .reasons_by_next_hop(QueueSet::TOTAL)
+        .by(Some(ReasonGrouping::CauseAndNextHop));
+    let rest = beyond(reasons.rows.len(), ROWS, "", "row");
+    reasons.cut(ROWS);
     let mut more: Vec<String> = Vec::new();
     if !rest.is_empty() {
         more.push(rest);
@@ -257,6 +241,7 @@ fn causes(snapshot: &Snapshot) -> (Vec<CauseRow>, String) {
     let row = |reason: &Reason| CauseRow {
         cause: reason.cause,
         acts: reason.acts,
+        next_hop: reason.next_hop.clone(),
         hop: match reason.next_hop.as_slice() {
             b"" => "-".to_owned(),
             hop => printable(hop, NAME),
@@ -268,7 +253,7 @@ fn causes(snapshot: &Snapshot) -> (Vec<CauseRow>, String) {
         }),
         reason: printable(&reason.reason, REASON),
     };
-    (together.iter().map(row).collect(), more.join(", "))
+    (reasons.rows.iter().map(row).collect(), more.join(", "))
 }
 
 /// Where mail comes from: logins and clients, most messages first.
