@@ -38,7 +38,11 @@ pub(crate) fn libraries() -> &'static Path {
         let directory = std::env::current_exe().unwrap();
         let directory = directory.parent().unwrap().to_owned();
         for name in ["libqueuewatch.so", "libqueuewatch.a"] {
-            assert!(directory.join(name).exists(), "{directory:?}: no {name}");
+            assert!(
+                directory.join(name).exists(),
+                "{}: no {name}",
+                directory.display()
+            );
         }
         directory
     })
