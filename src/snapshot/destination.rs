@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::judged::JudgedReasons;
 use super::reasons::{Mark, make_key};
 use crate::cause::classify::Classifier;
 use crate::postfix::address;
@@ -48,6 +49,7 @@ pub(crate) enum Lookup {
 #[derive(Debug, Default)]
 pub(crate) struct DestinationReader {
     classifier: Arc<Classifier>,
+    judged: JudgedReasons,
     logged: LogEntries,
     domain: Vec<u8>,
     reason: Vec<u8>,
@@ -85,20 +87,28 @@ impl DestinationReader {
             });
             if let Some(entry) = found {
                 self.reason.clear();
-                let judgement = (lookup != Lookup::Code)
-                    .then(|| self.classifier.judge(entry.status, entry.reason));
-                if let (Lookup::Reason, Some(judgement)) = (lookup, &judgement) {
-                    make_key(
-                        &self.domain,
-                        entry.status,
-                        judgement,
-                        entry.reason,
-                        &mut self.reason,
-                    );
-                }
+                let classifier = &self.classifier;
+                let mark = match lookup {
+                    Lookup::Nothing | Lookup::Code => None,
+                    Lookup::Cause => {
+                        let judge = || Mark::of(&classifier.judge(entry.status, entry.reason));
+                        Some(self.judged.mark(entry.status, entry.reason, judge))
+                    }
+                    Lookup::Reason => {
+                        let judgement = classifier.judge(entry.status, entry.reason);
+                        make_key(
+                            &self.domain,
+                            entry.status,
+                            &judgement,
+                            entry.reason,
+                            &mut self.reason,
+                        );
+                        Some(Mark::of(&judgement))
+                    }
+                };
                 why = Some(WhyKey {
                     code: entry.status,
-                    mark: judgement.as_ref().map(Mark::of),
+                    mark,
                     reason: &self.reason,
                 });
             }

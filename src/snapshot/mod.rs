@@ -10,6 +10,7 @@ pub(crate) mod counter;
 pub(crate) mod delayed_mail;
 pub(crate) mod destination;
 pub(crate) mod histogram;
+mod judged;
 pub(crate) mod logins;
 mod messages;
 pub(crate) mod name_counts;
