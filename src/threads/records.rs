@@ -1,6 +1,6 @@
 //! Log records of all threads of a call, for a developer.
 //!
-//! A host's logger is called only on threads of the host. So a thread that [`spawn`](super::spawn) starts keeps its
+//! A host's logger is called only on threads of the host. So a thread that [`spawn`](super::spawn()) starts keeps its
 //! records, and who joins it takes them over: at the end they reach the logger on the thread that called the library.
 //! Where nobody logs, a record costs one comparison, and its text is not made.
 
