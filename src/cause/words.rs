@@ -11,7 +11,7 @@ use super::table::BY_WORDS;
 /// administrator's `retry:` text or the output of a command, so the rows of replies fit it after its own.
 pub(super) fn first_row(text: &[u8], said: Said, codes: &Codes<'_>) -> Option<&'static Row> {
     let (mut own, mut borrowed) = (usize::MAX, usize::MAX);
-    let mut see = |place: usize| {
+    let mut see = |place: usize, counts: &dyn Fn() -> bool| {
         let Some(row) = BY_WORDS.get(place) else {
             return;
         };
@@ -20,31 +20,36 @@ pub(super) fn first_row(text: &[u8], said: Said, codes: &Codes<'_>) -> Option<&'
             (Said::Postfix, Said::Reply) => &mut borrowed,
             _ => return,
         };
-        if place < *first && row.fits(codes) {
+        if place < *first && row.fits(codes) && counts() {
             *first = place;
         }
     };
     let words = Words::get();
     for found in words.finder.find_overlapping_iter(text) {
         if let Some(place) = words.rows.get(found.pattern().as_usize()) {
-            if !is_in_address(text, found.start()) {
-                see(*place);
-            }
+            see(*place, &|| !is_in_address(text, found.start()));
         }
     }
     for place in &words.wordless {
-        see(*place);
+        see(*place, &|| true);
     }
     BY_WORDS.get(own).or_else(|| BY_WORDS.get(borrowed))
 }
 
 /// Returns true if an address or a host in angle brackets begins before `place` and has not ended there. Its
 /// owner chose its words: `<abuse@dest.example>` does not speak of abuse.
+///
+/// A reply may repeat one phrase hundreds of times without a space, so this searches many bytes at a time.
 fn is_in_address(text: &[u8], place: usize) -> bool {
-    let before = text.get(..place).unwrap_or_default();
-    let is_end = |byte: &u8| matches!(byte, b'<' | b'>') || byte.is_ascii_whitespace();
-    let last = before.iter().rfind(|byte| is_end(byte));
-    last == Some(&b'<') && memchr::memchr(b'>', text.get(place..).unwrap_or_default()).is_some()
+    let (before, after) = text.split_at(place.min(text.len()));
+    let bracket = memchr::memrchr2(b'<', b'>', before);
+    let Some(open) = bracket.filter(|at| before.get(*at) == Some(&b'<')) else {
+        return false;
+    };
+    let word = before.get(open..).unwrap_or_default();
+    let has_space = memchr::memchr3(b' ', b'\t', b'\n', word).is_some()
+        || memchr::memchr2(b'\r', b'\x0c', word).is_some();
+    !has_space && memchr::memchr(b'>', after).is_some()
 }
 
 /// The phrases of the table, ready to be found.
@@ -96,6 +101,7 @@ impl Words {
 mod tests {
     use super::*;
     use crate::cause::Cause;
+    use proptest::prelude::*;
 
     fn cause(said: Said, status: &str, reply: Option<&str>, text: &str) -> Option<Cause> {
         let codes = Codes {
@@ -132,6 +138,18 @@ mod tests {
         assert_eq!(found("<x> abuse detected"), Some(Cause::Blocked));
         assert_eq!(found("a < b: abuse"), Some(Cause::Blocked));
         assert_eq!(found("<abuse"), Some(Cause::Blocked));
+    }
+
+    proptest! {
+        #[test]
+        fn an_address_ends_at_a_bracket_or_a_space(text in "[<> \\t\\n\\r\\x0ca@]{0,12}", place in 0_usize..14) {
+            let text = text.as_bytes();
+            let before = text.get(..place).unwrap_or(text);
+            let is_end = |byte: &u8| matches!(byte, b'<' | b'>') || byte.is_ascii_whitespace();
+            let expected = before.iter().rfind(|byte| is_end(byte)) == Some(&b'<')
+                && text.iter().skip(place).any(|byte| *byte == b'>');
+            prop_assert_eq!(is_in_address(text, place), expected);
+        }
     }
 
     #[test]
