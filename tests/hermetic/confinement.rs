@@ -3,31 +3,16 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
+use crate::support::running::{Running, wait_for};
 use crate::support::spool::Spool;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_queuewatch");
 
-/// A process that is ended with this value.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Waits until `holds`, at most a minute.
-fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
+/// How long it may take until the watch has looked.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn text(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_default()
@@ -79,7 +64,7 @@ fn a_watch_cannot_be_led_outside_if_the_doctor_says_so() {
         .spawn()
         .expect("it runs");
     let _watch = Running(child);
-    wait_until("the first status", || status.exists());
+    wait_for("first status", PATIENCE, || status.exists());
     assert!(text(&status).contains("deferred=0"), "{}", text(&status));
     // Now main.cf leads elsewhere, and the watch looks again because its spool is another one.
     configure(&config, &second);
@@ -87,7 +72,7 @@ fn a_watch_cannot_be_led_outside_if_the_doctor_says_so() {
     fs::rename(first.path(), &away).expect("renamed");
     fs::create_dir(first.path()).expect("a folder");
     let answers = || text(&status) + &text(&home.path().join("errors"));
-    wait_until("it has looked", || {
+    wait_for("second look", PATIENCE, || {
         let answers = answers();
         answers.contains("EACCES") || answers.contains("deferred.messages is ")
     });

@@ -11,11 +11,14 @@ use std::time::{Duration, Instant};
 use queuewatch::drill::{self, Delay, QueueFile};
 
 use crate::support::rights::{PublicProgram, as_nobody};
+use crate::support::running::wait_for;
 use crate::support::spool::Spool;
 use serde_json::Value;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_queuewatch");
 const PLUGIN: &str = env!("CARGO_BIN_EXE_check_postfix_queue");
+/// How long a file may take that a watch is to write.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A watch that runs, and is killed with the test.
 struct Running {
@@ -82,14 +85,6 @@ fn move_one(spool: &Spool) -> String {
     let name = names[0].file_name().unwrap().to_owned();
     fs::rename(&names[0], spool.path().join("active").join(&name)).unwrap();
     name.into_string().unwrap()
-}
-
-fn wait_for(what: &str, mut is: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is() {
-        assert!(begun.elapsed() < Duration::from_secs(20), "no {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 fn plugin(words: &[&str]) -> (i32, String) {
@@ -393,7 +388,7 @@ fn the_plugin_answers_from_the_status_file_without_a_right_on_the_spool() {
     ];
     let mut running = Running::on(&spool, &words);
     running.told();
-    wait_for("status file", || Path::new(file).exists());
+    wait_for("status file", PATIENCE, || Path::new(file).exists());
     let public = PublicProgram::copy(PLUGIN);
     let mut command = public.command();
     command.args(["--status", file]);
@@ -409,7 +404,7 @@ fn the_plugin_answers_from_the_status_file_without_a_right_on_the_spool() {
     let text = fs::read_to_string(&metrics).unwrap();
     assert!(text.contains("queue=\"hold\"} 7"), "{text}");
     move_one(&spool);
-    wait_for("change", || plugin(&["--status", file]).0 == 0);
+    wait_for("change", PATIENCE, || plugin(&["--status", file]).0 == 0);
 
     // Nobody keeps it any more: killed at any moment, it is stale and not false.
     drop(running);
@@ -424,7 +419,7 @@ fn the_plugin_answers_from_the_status_file_without_a_right_on_the_spool() {
     // Begun again, it knows all.
     let mut again = Running::on(&spool, &words);
     assert!(again.told().starts_with("state OK: "));
-    wait_for("fresh status", || {
+    wait_for("fresh status", PATIENCE, || {
         plugin(&["--status", file, "--max-age", "1"]).0 == 0
     });
 
@@ -505,7 +500,7 @@ fn nagios_a_program_and_systemd_hear_of_it() {
     let length = socket.recv(&mut word).unwrap();
     assert_eq!(&word[..length], b"READY=1\nWATCHDOG=1");
     let mut passive = String::new();
-    wait_for("passive result", || {
+    wait_for("passive result", PATIENCE, || {
         let mut bytes = [0; 8192];
         if let Ok(length) = (&pipe).read(&mut bytes) {
             passive.push_str(&String::from_utf8_lossy(&bytes[..length]));
@@ -524,9 +519,9 @@ fn nagios_a_program_and_systemd_hear_of_it() {
         "{passive}"
     );
     let all_heard = || fs::read_to_string(place("heard")).unwrap_or_default();
-    wait_for("program", || all_heard().lines().count() == 1);
+    wait_for("program", PATIENCE, || all_heard().lines().count() == 1);
     move_one(&spool);
-    wait_for("second run", || all_heard().lines().count() == 2);
+    wait_for("second run", PATIENCE, || all_heard().lines().count() == 2);
     let text = all_heard();
     let lines: Vec<&str> = text.lines().collect();
     assert!(
@@ -630,7 +625,7 @@ fn a_page_for_a_web_server_is_kept() {
     let words = ["--report", name, "--report-interval", "1", "--states"];
     let running = Running::on(&spool, &words);
     let shows = |text: &str| fs::read_to_string(&page).is_ok_and(|page| page.contains(text));
-    wait_for("page", || {
+    wait_for("page", PATIENCE, || {
         shows(">deferred</th><td class=\"n\" data-key=\"1\">1</td>")
     });
     let text = fs::read_to_string(&page).unwrap();
@@ -642,7 +637,7 @@ fn a_page_for_a_web_server_is_kept() {
     // Who serves the page gets the right to read it once.
     fs::set_permissions(&page, fs::Permissions::from_mode(0o640)).unwrap();
     fs::remove_file(spool.path().join("deferred/A/A000001")).unwrap();
-    wait_for("new page", || {
+    wait_for("new page", PATIENCE, || {
         shows(">deferred</th><td class=\"n\" data-key=\"0\">0</td>")
     });
     let metadata = fs::metadata(&page).unwrap();

@@ -6,13 +6,14 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use rustix::fs::{XattrFlags, setxattr};
 use tempfile::TempDir;
 
 use crate::support::rights::{public_folder, set_mode};
+use crate::support::running::Running;
 use crate::support::spool::Spool;
 
 const NOBODY: u32 = 65_534;
@@ -408,16 +409,6 @@ fn sudo_gives_a_rehearsal_and_no_program() {
         "{}",
         text(&output)
     );
-}
-
-/// A watch of the caller, killed at the end.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 #[test]

@@ -19,6 +19,8 @@ pub(crate) mod postfix;
 pub(crate) mod pseudo_terminal;
 /// Programs that run with fewer rights than root's, and folders that they can reach.
 pub(crate) mod rights;
+/// A program that runs while a test looks at it.
+pub(crate) mod running;
 /// The client's half of SMTP.
 pub(crate) mod smtp;
 /// The server's half of SMTP, which says what a test wants.
