@@ -13,8 +13,8 @@ use once_cell::race::OnceBox;
 use super::Anonymizer;
 use crate::cause::row::Row;
 use crate::cause::table::BY_WORDS;
-use crate::postfix::delay_reason::is_status_code;
 use crate::postfix::origin::address_of;
+use crate::postfix::status_code::is_status_code;
 
 /// Words that name nobody, in lower case.
 fn words() -> &'static HashSet<&'static str> {

@@ -18,8 +18,11 @@ use landlock::{
 };
 use queuewatch::error::{Error, Result};
 use queuewatch::instance::{self, Instance};
-use queuewatch::options::Options;
+use queuewatch::options::{Options, Purpose};
+use queuewatch::postfix::defer_log::Log;
+use queuewatch::postfix::queue::Queue;
 use queuewatch::rights;
+use queuewatch::snapshot::Snapshot;
 use queuewatch::sys;
 
 /// The version of Landlock whose restrictions are asked for: the first one that can deny all of the sort that
@@ -31,11 +34,6 @@ const READ: BitFlags<AccessFs> = make_bitflags!(AccessFs::{ReadFile});
 const LOOK: BitFlags<AccessFs> = make_bitflags!(AccessFs::{ReadFile | ReadDir});
 /// Replacing a file by rename(2).
 const REPLACE: BitFlags<AccessFs> = make_bitflags!(AccessFs::{WriteFile | MakeReg | RemoveFile});
-
-/// The directories of a spool that may be links to another disk, as Postfix allows: queues and logs.
-const LINKS: [&str; 9] = [
-    "active", "bounce", "corrupt", "defer", "deferred", "hold", "incoming", "maildrop", "trace",
-];
 
 /// Returns true in a unit or container whose filter of system calls ends a process that asks for Landlock.
 fn is_filtered() -> bool {
@@ -117,10 +115,14 @@ impl Confinement {
         self
     }
 
-    /// The file at `path` may be replaced. Call it without borrowed rights: the caller names the file.
-    pub(crate) fn replaces(self, path: &Path) -> Confinement {
-        let directory = directory_of(path);
-        self.allow(&directory, REPLACE)
+    /// The files at `paths` may be replaced. Call it without borrowed rights: the caller names the files.
+    pub(crate) fn replaces<P: AsRef<Path>>(
+        self,
+        paths: impl IntoIterator<Item = P>,
+    ) -> Confinement {
+        paths.into_iter().fold(self, |confinement, path| {
+            confinement.allow(&directory_of(path.as_ref()), REPLACE)
+        })
     }
 
     /// The named pipe at `path` may be written to, also after it is made again.
@@ -149,6 +151,11 @@ impl Confinement {
         let found = options.instances()?;
         self.close(&found);
         Ok(found)
+    }
+
+    /// Finds the instances of `options`, confines the program to them, and scans them.
+    pub(crate) fn scan(self, options: &Options, purpose: Purpose) -> Result<Snapshot> {
+        options.scan_with(|options| self.instances(options), purpose)
     }
 
     /// Confines the program to the spools and the configuration of `instances` and to what was allowed before.
@@ -194,7 +201,9 @@ impl Confinement {
             self = self.configuration(directory);
         }
         let spool = &instance.queue_directory;
-        for name in LINKS {
+        // Queues and logs may be links to another disk, as Postfix allows.
+        let logs = [Log::Defer, Log::Bounce, Log::Trace].map(Log::directory);
+        for name in Queue::ALL.map(Queue::name).into_iter().chain(logs) {
             let path = spool.join(name);
             if path.is_symlink() {
                 self = self.reads(&path);
@@ -375,7 +384,7 @@ mod tests {
         let on_disk = at("var/spool/hold/A");
         let (main_cf, new, old) = (at("etc/main.cf"), at("out/new"), at("out/old"));
         let (said, opened, refused) = on_a_thread(move || {
-            let confinement = Confinement::new().replaces(&new);
+            let confinement = Confinement::new().replaces([&new]);
             let said = confinement.close(&[Ok(instance)]);
             let written = fs::write(&new, "x").and_then(|()| fs::rename(&new, &old));
             let opened = [

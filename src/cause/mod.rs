@@ -104,7 +104,7 @@ impl Acts {
     }
 
     /// Returns true if `cause(theirs)` counts it: the other side holds the mail up, so waiting may be enough.
-    pub const fn is_theirs(self) -> bool {
+    pub(crate) const fn is_theirs(self) -> bool {
         matches!(self, Acts::Them | Acts::Nobody | Acts::Both)
     }
 }

@@ -220,7 +220,7 @@ pub(crate) fn codes(text: &[u8]) -> (Option<&[u8]>, Option<&[u8]>) {
         .position(|byte| !(byte.is_ascii_digit() || *byte == b'.'))
         .unwrap_or(rest.len());
     let enhanced = rest.get(..end).unwrap_or_default();
-    let enhanced = crate::postfix::delay_reason::is_status_code(enhanced).then_some(enhanced);
+    let enhanced = crate::postfix::status_code::is_status_code(enhanced).then_some(enhanced);
     (Some(reply), enhanced)
 }
 

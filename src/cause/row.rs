@@ -2,7 +2,7 @@
 
 use super::Cause;
 use super::parts::Said;
-use crate::postfix::delay_reason::has_code;
+use crate::postfix::status_code::has_code;
 
 /// One row of the table of words.
 #[derive(Clone, Copy, Debug)]

@@ -8,7 +8,7 @@
 use super::Cause;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape;
-use crate::postfix::delay_reason::has_code;
+use crate::postfix::status_code::has_code;
 
 /// The largest number of rows.
 pub(crate) const MAX_ROWS: usize = 1000;

@@ -170,6 +170,38 @@ impl Pick {
         self.any_is(|test| matches!(test, Test::Login(_) | Test::Client(..)))
     }
 
+    /// Returns true if the filters are about recipients of the destination domain `name`: a message that is picked
+    /// may have others beside them.
+    pub fn is_about_domain(&self, name: &[u8]) -> bool {
+        let is_kind = |test: &Test| matches!(test, Test::Domain(_));
+        self.any_or_none(is_kind, |test| test.is_domain(name))
+    }
+
+    /// Returns true if the filters are about certain causes or next hops.
+    pub fn is_about_reasons(&self) -> bool {
+        let is_about = |test: &Test| test.is_cause() || matches!(test, Test::NextHop(_));
+        self.tests
+            .iter()
+            .any(|(turned, test)| !turned && is_about(test))
+    }
+
+    /// Returns true if the filters are about the reason of `judgement`.
+    pub fn is_about(&self, judgement: &Judgement<'_>) -> bool {
+        let is_hop = |test: &Test| matches!(test, Test::NextHop(_));
+        self.any_or_none(Test::is_cause, |test| test.is_reason(judgement))
+            && self.any_or_none(is_hop, |test| test.is_reason(judgement))
+    }
+
+    /// Returns true if one of the filters of a kind `holds`, or there is none; what `not` turns does not count.
+    fn any_or_none(&self, is_kind: fn(&Test) -> bool, holds: impl FnMut(&Test) -> bool) -> bool {
+        let given = self.tests.iter().filter(|(turned, _)| !turned);
+        let mut given = given
+            .map(|(_, test)| test)
+            .filter(|test| is_kind(test))
+            .peekable();
+        given.peek().is_none() || given.any(holds)
+    }
+
     fn any_is(&self, is: impl Fn(&Test) -> bool) -> bool {
         self.tests.iter().any(|(_, test)| is(test))
     }
@@ -218,38 +250,53 @@ impl Test {
         }
     }
 
+    fn is_cause(&self) -> bool {
+        matches!(self, Test::Cause(_) | Test::Ours | Test::Theirs)
+    }
+
+    /// Returns true if it is about the destination domain `name`.
+    fn is_domain(&self, name: &[u8]) -> bool {
+        matches!(self, Test::Domain(given) if domain::is_same(given, name))
+    }
+
+    /// Returns true if it is about the cause or the next hop of `judgement`.
+    fn is_reason(&self, judgement: &Judgement<'_>) -> bool {
+        match self {
+            Test::Cause(cause) => judgement.cause == *cause,
+            Test::Ours => judgement.cause.acts().is_ours(),
+            Test::Theirs => judgement.cause.acts().is_theirs(),
+            Test::NextHop(None) => judgement.next_hop.is_none(),
+            Test::NextHop(Some(given)) => judgement.next_hop.is_some_and(|hop| {
+                let mut name = Vec::new();
+                hop.name(&mut name);
+                is_printed(given, &name)
+            }),
+            _ => false,
+        }
+    }
+
     fn holds(&self, row: &MessageRow, context: &Context, name: &mut Vec<u8>) -> bool {
         let Context { settings, now, .. } = context;
         let age = || now.saturating_sub(row.arrival());
-        let judged = |is: &mut dyn FnMut(&Judgement<'_>) -> bool| {
-            row.logged().any(|entry| {
-                let judge = || context.classifier.judge(entry.status, entry.reason);
-                entry.log == Log::Defer && is(&judge())
-            })
-        };
         match self {
             Test::Recipient(given) => addressed(row).any(|address| match given.as_slice() {
                 b"<>" => address.is_empty(),
                 given => is_address(given, address),
             }),
             Test::Sender(given) => is_sender(given, &row.sender, name),
-            Test::Domain(given) => addressed(row).any(|address| {
+            Test::Domain(_) => addressed(row).any(|address| {
                 address::destination_domain(address, name);
-                domain::is_same(given, name)
+                self.is_domain(name)
             }),
             Test::Reason(code) => row
                 .logged()
                 .any(|entry| entry.log == Log::Defer && has_code(entry.status, code.as_bytes())),
-            Test::Cause(cause) => judged(&mut |found| found.cause == *cause),
-            Test::NextHop(None) => judged(&mut |found| found.next_hop.is_none()),
-            Test::NextHop(Some(given)) => judged(&mut |found| {
-                found.next_hop.is_some_and(|hop| {
-                    hop.name(name);
-                    is_printed(given, name)
+            Test::Cause(_) | Test::NextHop(_) | Test::Ours | Test::Theirs => {
+                row.logged().any(|entry| {
+                    let judge = || context.classifier.judge(entry.status, entry.reason);
+                    entry.log == Log::Defer && self.is_reason(&judge())
                 })
-            }),
-            Test::Ours => judged(&mut |found| found.cause.acts().is_ours()),
-            Test::Theirs => judged(&mut |found| found.cause.acts().is_theirs()),
+            }
             Test::Login(given) => is_printed(given, &row.origin.login),
             Test::Client(given, network) => match (network, address_of(&row.origin.client)) {
                 (Some(network), Some(address)) => network.contains(address),

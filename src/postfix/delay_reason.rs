@@ -7,7 +7,7 @@
 //! for display and never for a decision; the status code comes from the log itself (see
 //! [`super::defer_log`]).
 
-pub use super::status_code::{has_code, is_status_code};
+use super::status_code::is_status_code;
 use super::word_shape::{
     Before, is_calendar, is_host, is_id, is_ip, is_number, is_numbered, is_reply_code, is_time,
     is_url, is_word,

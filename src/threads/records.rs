@@ -61,22 +61,21 @@ pub(super) fn asked() -> LevelFilter {
 
 /// Runs `work` on a thread of ours, and returns what it has kept as well.
 pub(super) fn keeping<T>(asked: LevelFilter, work: impl FnOnce() -> T) -> (T, Kept) {
-    let empty = Kept {
-        asked,
-        records: Vec::new(),
-        dropped: 0,
-    };
-    KEPT.set(Some(empty));
+    KEPT.set(Some(Kept::new(asked)));
     let value = work();
-    let kept = KEPT.take().unwrap_or(Kept {
-        asked,
-        records: Vec::new(),
-        dropped: 0,
-    });
+    let kept = KEPT.take().unwrap_or_else(|| Kept::new(asked));
     (value, kept)
 }
 
 impl Kept {
+    fn new(asked: LevelFilter) -> Kept {
+        Kept {
+            asked,
+            records: Vec::new(),
+            dropped: 0,
+        }
+    }
+
     fn add(&mut self, level: Level, target: &'static str, text: String) {
         match self.records.len() < MOST {
             true => self.records.push((level, target, text)),

@@ -127,8 +127,7 @@ pub(crate) fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
         ..TableSet::default()
     };
     let judged: Result<_> = rights::raised(|| {
-        let find = |options: &Options| Confinement::new().instances(options);
-        let snapshot = options.scan_with(find, Purpose::Check(tables))?;
+        let snapshot = Confinement::new().scan(&options, Purpose::Check(tables))?;
         let verdict = options.check(&snapshot)?;
         Ok((snapshot, verdict))
     });

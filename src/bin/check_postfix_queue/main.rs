@@ -163,18 +163,14 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
         },
         Format::Plugin | Format::Checkmk => TableSet::default(),
     };
-    let mut confinement = Confinement::new();
+    let confinement = Confinement::new().replaces(&state);
     let state = match state {
-        Some(path) => {
-            confinement = confinement.replaces(&path);
-            Some(StateFile::load(path, &mut options)?)
-        }
+        Some(path) => Some(StateFile::load(path, &mut options)?),
         None => None,
     };
     let deadline = options.deadline();
     let judged = rights::raised(|| {
-        let find = |options: &Options| confinement.instances(options);
-        let mut snapshot = options.scan_with(find, Purpose::Check(tables))?;
+        let mut snapshot = confinement.scan(&options, Purpose::Check(tables))?;
         let verdict = options.check(&snapshot)?;
         // Why, for whom, who acts: words of the first line, read only if a rule alerts.
         let breached = matches!(verdict.state, State::Warning | State::Critical);

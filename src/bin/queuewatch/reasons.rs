@@ -129,10 +129,7 @@ fn counted(asked: Asked) -> Result<ExitCode> {
         causes: true,
         ..TableSet::default()
     };
-    let snapshot = rights::raised(|| {
-        let find = |options: &Options| Confinement::new().instances(options);
-        options.scan_with(find, Purpose::Check(tables))
-    })?;
+    let snapshot = rights::raised(|| Confinement::new().scan(&options, Purpose::Check(tables)))?;
     let reasons = snapshot.reasons_by_next_hop(queues);
     let asked = Asked { options, ..asked };
     tell(&asked, reasons, snapshot.now, snapshot.is_whole())?;

@@ -71,13 +71,9 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         StateFile::compare(path, &mut options).map_err(|error| error.within("--since"))?;
     }
     let anonymizer = anonymize.anonymizer()?;
-    let mut confinement = Confinement::new();
-    if let Some(path) = &output {
-        confinement = confinement.replaces(path);
-    }
+    let confinement = Confinement::new().replaces(&output);
     let read: Result<_> = rights::raised(|| {
-        let find = |options: &Options| confinement.instances(options);
-        let snapshot = options.scan_with(find, Purpose::Everything)?;
+        let snapshot = confinement.scan(&options, Purpose::Everything)?;
         let verdict = options.check(&snapshot)?;
         let oldest = oldest(&options, anonymizer.as_ref())?;
         Ok((snapshot, verdict, oldest))

@@ -177,11 +177,13 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         all,
     };
     let (request, broken) = rights::raised(|| options.shape_of(&names, tables))?;
-    let mut confinement = Confinement::new();
-    for place in &request.places {
-        confinement = rights::raised(|| confinement.reads(&place.path));
-    }
-    rights::raised(|| confinement.close(&[]));
+    rights::raised(|| {
+        let places = request.places.iter();
+        let confinement = places.fold(Confinement::new(), |confinement, place| {
+            confinement.reads(&place.path)
+        });
+        confinement.close(&[])
+    });
     let last = Mutex::new(Instant::now());
     let show = |parts: &[Part]| {
         let mut last = last

@@ -71,13 +71,9 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         Format::OpenMetrics => TableSet::METRICS,
         Format::Text => TableSet::default(),
     };
-    let mut confinement = Confinement::new();
-    if let Some(path) = &output {
-        confinement = confinement.replaces(path);
-    }
+    let confinement = Confinement::new().replaces(&output);
     let judged = rights::raised(|| {
-        let find = |options: &Options| confinement.instances(options);
-        let snapshot = options.scan_with(find, Purpose::Check(tables))?;
+        let snapshot = confinement.scan(&options, Purpose::Check(tables))?;
         let verdict = options.check(&snapshot)?;
         Ok((snapshot, verdict))
     });

@@ -273,12 +273,11 @@ impl Outputs {
         if self.exec.is_some() {
             return None;
         }
-        let mut confinement = Confinement::new().live();
-        let page = self.page.as_ref().map(KeptPage::path);
-        let files = self.status.iter().chain(&self.openmetrics);
-        for path in files.map(PathBuf::as_path).chain(page) {
-            confinement = confinement.replaces(path);
-        }
+        let mut confinement = Confinement::new()
+            .live()
+            .replaces(&self.status)
+            .replaces(&self.openmetrics)
+            .replaces(self.page.as_ref().map(KeptPage::path));
         if let Some(nagios) = &self.nagios {
             confinement = confinement.writes_to(&nagios.file);
         }

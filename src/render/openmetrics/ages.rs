@@ -1,8 +1,8 @@
 //! The families by age. Each is a plain gauge with a label `le`, cumulative and with zeros, so that sums over
 //! instances and hosts stay true; node_exporter's textfile collector takes no gauge histograms.
 
-use super::{Page, of_queue, quoted};
-use crate::measure::{Argument, Figure, Kind, Measure, Quality, Subject};
+use super::{Page, exported, of_queue, quoted};
+use crate::measure::{Argument, Figure, Kind, Measure, Subject};
 use crate::postfix::queue::Queue;
 use crate::snapshot::ages::EDGES;
 use crate::snapshot::named_domains::NamedDomains;
@@ -29,15 +29,6 @@ fn with_age(
     };
     let is_read = measure.is_read(taken, snapshot);
     is_read.then(|| measure.evaluate(snapshot))
-}
-
-/// Returns true if `all` of a table may be exported. If nothing could be counted, zeros would be false.
-fn is_counted(quality: Quality, all: u64) -> bool {
-    match quality {
-        Quality::Exact => true,
-        Quality::AtLeast => all > 0,
-        Quality::Unknown => false,
-    }
 }
 
 /// Writes the cumulative `counts`, each with its edge in seconds, and the sum of all.
@@ -67,7 +58,7 @@ pub(super) fn messages(snapshot: &Snapshot, page: &mut Page) {
             page.note(place, older.quality);
             let arrivals = &taken.tables[queue].arrivals;
             let all = arrivals.total();
-            if !is_counted(older.quality, all) {
+            if exported(older.quality, all as f64).is_none() {
                 continue;
             }
             let counts = EDGES.iter().chain(&DAYS).map(|edge| {
@@ -115,7 +106,7 @@ pub(super) fn recipients(snapshot: &Snapshot, named: &NamedDomains, page: &mut P
                 continue;
             };
             let all: u64 = rows.values().map(|ages| ages.total).sum();
-            if !is_counted(quality, all) {
+            if exported(quality, all as f64).is_none() {
                 continue;
             }
             for (domain, ages) in rows {

@@ -96,12 +96,12 @@ fn daemon(
     Some(figure.known().unwrap_or(f64::NAN))
 }
 
-/// The exported value of a figure: the value itself or its lower bound. A figure that could not be
+/// The exported `value` of a figure or a table: the value itself or its lower bound. What could not be
 /// counted has no sample, because 0 would be wrong.
-fn exported(figure: &Figure) -> Option<f64> {
-    match figure.quality {
-        Quality::Exact => Some(figure.value),
-        Quality::AtLeast => Some(figure.value).filter(|value| *value > 0.0),
+fn exported(quality: Quality, value: f64) -> Option<f64> {
+    match quality {
+        Quality::Exact => Some(value),
+        Quality::AtLeast => Some(value).filter(|value| *value > 0.0),
         Quality::Unknown => None,
     }
 }
@@ -143,7 +143,7 @@ impl Page {
     /// Adds a sample of the instance number `place`, unless its figure could not be counted.
     fn sample(&mut self, place: usize, name: &str, labels: &str, figure: &Figure) {
         self.note(place, figure.quality);
-        if let Some(value) = exported(figure) {
+        if let Some(value) = exported(figure.quality, figure.value) {
             self.line(name, labels, value);
         }
     }

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use queuewatch::cause::classify::Judgement;
 use queuewatch::error::Result;
 use queuewatch::escape::obeyed;
 use queuewatch::listing::Sort;
@@ -24,48 +23,6 @@ pub(super) struct Filter {
 pub(super) struct Picked {
     pub(super) options: Options,
     pub(super) queues: QueueSet,
-    pub(super) about: About,
-}
-
-/// Which recipients a filter is about: those of a message that is picked may have others beside them.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct About {
-    /// Destination domains; empty if all.
-    pub(super) domains: Vec<Vec<u8>>,
-    /// Names of causes, `ours` or `theirs`.
-    pub(super) causes: Vec<Vec<u8>>,
-    /// Next hops; `-` is none.
-    pub(super) next_hops: Vec<Vec<u8>>,
-}
-
-impl About {
-    /// Whether it is about recipients of the destination domain `name`.
-    pub(super) fn is_domain(&self, name: &[u8]) -> bool {
-        let mut domains = self.domains.iter();
-        self.domains.is_empty() || domains.any(|one| one.eq_ignore_ascii_case(name))
-    }
-
-    /// Whether it is about certain delay reasons.
-    pub(super) fn has_reasons(&self) -> bool {
-        !self.causes.is_empty() || !self.next_hops.is_empty()
-    }
-
-    /// Whether it is about the reason of `judgement`.
-    pub(super) fn is_reason(&self, judgement: &Judgement<'_>) -> bool {
-        let mut hop = Vec::new();
-        match judgement.next_hop {
-            Some(next_hop) => next_hop.write(&mut hop),
-            None => hop.push(b'-'),
-        }
-        let is_cause = |name: &Vec<u8>| match name.as_slice() {
-            b"ours" => judgement.cause.acts().is_ours(),
-            b"theirs" => judgement.cause.acts().is_theirs(),
-            name => name == judgement.cause.name().as_bytes(),
-        };
-        let mut hops = self.next_hops.iter();
-        (self.causes.is_empty() || self.causes.iter().any(is_cause))
-            && (self.next_hops.is_empty() || hops.any(|one| one.eq_ignore_ascii_case(&hop)))
-    }
 }
 
 impl Filter {
@@ -113,22 +70,10 @@ impl Filter {
         let mut picked = Picked {
             options: options.clone(),
             queues: QueueSet::NONE,
-            about: About::default(),
         };
-        let mut turned = false;
         for word in args::parse(words, &filters())? {
             match word {
-                Word::Flag(name, value) => {
-                    picked.options.set(name, &value)?;
-                    match name {
-                        _ if turned => {}
-                        "domain" => picked.about.domains.push(value),
-                        "cause" => picked.about.causes.push(value),
-                        "next-hop" => picked.about.next_hops.push(value),
-                        _ => {}
-                    }
-                    turned = name == "not";
-                }
+                Word::Flag(name, value) => picked.options.set(name, &value)?,
                 Word::Plain(word) => picked.queues = picked.queues.or(queues_named(&word)?),
             }
         }
@@ -321,12 +266,13 @@ mod tests {
             ("older 1h", &[]),
         ] {
             let picked = Filter::parse(text).unwrap().apply(&Options::default());
-            let found = picked.unwrap().about.domains;
-            let found: Vec<&str> = found
-                .iter()
-                .map(|name| std::str::from_utf8(name).unwrap())
-                .collect();
-            assert_eq!(found, domains, "{text}");
+            let options = picked.unwrap().options;
+            let pick = options.pick().unwrap();
+            for name in ["a.example", "b.example", "--domain", "1h"] {
+                let expected = domains.is_empty() || domains.contains(&name);
+                let found = pick.is_about_domain(name.as_bytes());
+                assert_eq!(found, expected, "{text}: {name}");
+            }
         }
     }
 

@@ -5,11 +5,10 @@ use queuewatch::clock::Age;
 use queuewatch::escape::domain::printable_address;
 use queuewatch::escape::printable;
 use queuewatch::instance::Instance;
+use queuewatch::listing::Pick;
 use queuewatch::measure::Unit;
 use queuewatch::postfix::address::destination_domain;
 use queuewatch::scan::MessageRow;
-
-use super::filter::About;
 
 /// The longest address, in bytes.
 const ADDRESS: usize = 128;
@@ -39,14 +38,9 @@ pub(super) struct MessageLine {
 }
 
 impl MessageLine {
-    /// The line of `row`, a message of `instance`, as of `now`: with the first recipient that the filter is `about`,
-    /// and why it waits.
-    pub(super) fn of(
-        instance: &Instance,
-        row: &MessageRow,
-        now: i64,
-        about: &About,
-    ) -> MessageLine {
+    /// The line of `row`, a message of `instance`, as of `now`: with the first recipient that the filters
+    /// of `pick` are about, and why it waits.
+    pub(super) fn of(instance: &Instance, row: &MessageRow, now: i64, pick: &Pick) -> MessageLine {
         let address = |address: &[u8]| match address {
             b"" => "MAILER-DAEMON".to_owned(),
             address => printable_address(address, ADDRESS),
@@ -54,16 +48,16 @@ impl MessageLine {
         let mut name = Vec::new();
         let mut is_domain = |recipient: &[u8]| {
             destination_domain(recipient, &mut name);
-            about.is_domain(&name)
+            pick.is_about_domain(&name)
         };
         let classifier = &instance.classifier;
         let first = row.recipients().position(&mut is_domain).unwrap_or(0);
         let looked = first..row.recipient_count().min(first.saturating_add(MAX_LOOKED));
-        let found = about.has_reasons().then(|| {
+        let found = pick.is_about_reasons().then(|| {
             looked.clone().find(|index| {
                 row.recipient(*index).is_some_and(&mut is_domain)
                     && row.delay(*index).is_some_and(|delay| {
-                        about.is_reason(&classifier.judge(delay.status, delay.reason))
+                        pick.is_about(&classifier.judge(delay.status, delay.reason))
                     })
             })
         });

@@ -191,7 +191,7 @@ pub(super) fn messages(options: &Options, filter: &Filter, sort: Sort) -> Result
     // A sorted list is put together by one thread, in order.
     let lines = Mutex::new(Vec::new());
     let take = |instance: &Instance, row: &MessageRow, _: &mut Vec<u8>| {
-        let line = MessageLine::of(instance, row, request.now, &picked.about);
+        let line = MessageLine::of(instance, row, request.now, &request.pick);
         lines
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
