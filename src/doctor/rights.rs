@@ -2,7 +2,7 @@
 //! it read a spool.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::StatVfsMountFlags;
 
@@ -16,6 +16,65 @@ const CAP_DAC_OVERRIDE: u64 = 1 << 1;
 const CAP_DAC_READ_SEARCH: u64 = 1 << 2;
 const CAP_FOWNER: u64 = 1 << 3;
 
+/// Where a package installs the tool.
+const PACKAGED_TOOL: &str = "/usr/bin/queuewatch";
+
+/// Where a package installs the plugin, a file that shows that it is one, and what runs its script again.
+const PACKAGES: [(&str, &str, &str); 2] = [
+    (
+        "/usr/lib/nagios/plugins/check_postfix_queue",
+        "/var/lib/dpkg/info/queuewatch.postinst",
+        "dpkg-reconfigure queuewatch",
+    ),
+    (
+        "/usr/lib64/nagios/plugins/check_postfix_queue",
+        "/usr/share/licenses/queuewatch/LICENSE-MIT",
+        "rpm -U --replacepkgs queuewatch-*.rpm",
+    ),
+];
+
+/// The plugin of the package that this program is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Packaged {
+    plugin: &'static str,
+    /// What runs the script of the package again.
+    again: &'static str,
+    /// Whether the plugin has a capability.
+    capable: bool,
+}
+
+impl Packaged {
+    fn of(program: &Path) -> Option<Packaged> {
+        let mut packages = PACKAGES.into_iter();
+        let (plugin, _, again) = packages.find(|(plugin, shows, _)| {
+            let ours = program == Path::new(PACKAGED_TOOL) || program == Path::new(plugin);
+            ours && Path::new(plugin).exists() && Path::new(shows).exists()
+        })?;
+        let mut value = [0; 64];
+        Some(Packaged {
+            plugin,
+            again,
+            capable: rustix::fs::getxattr(plugin, "security.capability", &mut value)
+                .is_ok_and(|length| length > 0),
+        })
+    }
+
+    /// Returns how the plugin of a package gets a right that outlives upgrades (install.md, "The right to read"). The tool
+    /// gets none: everybody may run it.
+    fn remedy(self) -> String {
+        let Packaged { plugin, again, .. } = self;
+        if self.capable {
+            return format!(
+                "{plugin} has a capability and may read it; this program is another one: run it as root"
+            );
+        }
+        format!(
+            "mkdir -p /etc/queuewatch && echo GROUP >/etc/queuewatch/setcap && {again}   \
+             (GROUP may then read the queues through {plugin}; or run this program as root)"
+        )
+    }
+}
+
 /// The rights of a process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Rights {
@@ -25,6 +84,7 @@ pub(super) struct Rights {
     bounding: u64,
     no_new_privileges: bool,
     program: Option<PathBuf>,
+    packaged: Option<Packaged>,
     /// True if the program's file system ignores file capabilities.
     nosuid: bool,
     /// The name of the SELinux or AppArmor domain that confines it.
@@ -40,6 +100,7 @@ impl Rights {
                 .is_ok_and(|disk| disk.f_flag.contains(StatVfsMountFlags::NOSUID))
         });
         Rights {
+            packaged: program.as_deref().and_then(Packaged::of),
             program,
             nosuid,
             confined: confinement(),
@@ -143,7 +204,10 @@ impl Rights {
                  effect: install it elsewhere, then setcap cap_dac_read_search+ep"
             );
         }
-        format!("setcap cap_dac_read_search+ep {program}   (or run it as root)")
+        match self.packaged {
+            Some(packaged) => packaged.remedy(),
+            None => format!("setcap cap_dac_read_search+ep {program}   (or run it as root)"),
+        }
     }
 }
 
@@ -184,6 +248,11 @@ mod tests {
             program: Some("/usr/lib/nagios/plugins/check_postfix_queue".into()),
             ..Rights::from_status(&NOBODY.replace(from, to))
         };
+        let packaged = Packaged {
+            plugin: PACKAGES[0].0,
+            again: PACKAGES[0].2,
+            capable: false,
+        };
         for (rights, part) in [
             (
                 with("", ""),
@@ -207,6 +276,23 @@ mod tests {
                     ..with("", "")
                 },
                 "mounted nosuid",
+            ),
+            (
+                Rights {
+                    packaged: Some(packaged),
+                    ..with("", "")
+                },
+                "mkdir -p /etc/queuewatch && echo GROUP >/etc/queuewatch/setcap && dpkg-reconfigure queuewatch",
+            ),
+            (
+                Rights {
+                    packaged: Some(Packaged {
+                        capable: true,
+                        ..packaged
+                    }),
+                    ..with("", "")
+                },
+                "check_postfix_queue has a capability and may read it",
             ),
         ] {
             let remedy = rights.remedy();

@@ -5,17 +5,13 @@
 
 use std::fmt::Write as _;
 
-use super::{Described, Values, measures, queues, values_of};
+use super::{Described, FIXED, Values, fixed, values_of};
 use crate::args::Flag;
 use queuewatch::options::Takes;
 
-/// The words for a `Values::Words` that do not change.
-fn fixed(kind: &str) -> Option<Vec<String>> {
-    match kind {
-        "queues" => Some(queues().into_iter().map(str::to_owned).collect()),
-        "measures" => Some(measures()),
-        _ => None,
-    }
+/// Whether a word of this kind may go on behind a bracket, so that no blank follows it.
+fn goes_on(kind: &str) -> bool {
+    matches!(kind, "measures" | "topics")
 }
 
 /// The flags of one, as words of a command line.
@@ -45,7 +41,10 @@ fn bash_values(values: &Values) -> String {
             "COMPREPLY=($(compgen -W '{}' -- \"$cur\"))",
             words.join(" ")
         ),
-        Values::Words("measures") => "_queuewatch_words measures; compopt -o nospace".to_owned(),
+        Values::Words(kind) if goes_on(kind) => {
+            // As a file name the shell quotes it, else the bracket of `older(` would be a syntax error.
+            format!("_queuewatch_words {kind}; compopt -o nospace -o filenames")
+        }
         Values::Words(kind) => format!("_queuewatch_words {kind}"),
     }
 }
@@ -76,7 +75,7 @@ pub(super) fn bash(all: &[Described]) -> String {
         "# bash completion for queuewatch and check_postfix_queue; made by `queuewatch generate bash`.\n\n\
          _queuewatch_words() {\n    local words\n    case $1 in\n",
     );
-    for kind in ["queues", "measures"] {
+    for kind in FIXED {
         let words = fixed(kind).unwrap_or_default().join(" ");
         let _ = writeln!(script, "        {kind}) words='{words}' ;;");
     }
@@ -177,7 +176,8 @@ pub(super) fn zsh(all: &[Described]) -> String {
         "#compdef queuewatch check_postfix_queue\n\
          # zsh completion; made by `queuewatch generate zsh`.\n\n",
     );
-    for (kind, suffix) in [("queues", ""), ("measures", " -S ''")] {
+    for kind in FIXED {
+        let suffix = if goes_on(kind) { " -S ''" } else { "" };
         let words = fixed(kind).unwrap_or_default().join("' '");
         let _ = writeln!(
             script,
@@ -195,7 +195,9 @@ pub(super) fn zsh(all: &[Described]) -> String {
             script.push_str("        ;;\n");
         }
     }
-    script.push_str("    esac\n}\n\n_queuewatch() {\n    local -a commands\n    commands=(\n");
+    // zsh takes the whole file as the function `_queuewatch`, for both programs. A function of that name in it would
+    // take its place at the first call.
+    script.push_str("    esac\n}\n\n_queuewatch_tool() {\n    local -a commands\n    commands=(\n");
     for one in all {
         if let Some(command) = one.command() {
             let _ = writeln!(script, "        '{command}:{}'", zsh_text(&one.summary));
@@ -214,7 +216,7 @@ pub(super) fn zsh(all: &[Described]) -> String {
     }
     script.push_str(
         "}\n\ncase $service in\ncheck_postfix_queue) _check_postfix_queue \"$@\" ;;\n\
-         *) _queuewatch \"$@\" ;;\nesac\n",
+         *) _queuewatch_tool \"$@\" ;;\nesac\n",
     );
     script
 }

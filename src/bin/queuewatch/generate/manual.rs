@@ -1,10 +1,11 @@
-//! The manual pages: section 1 from the flag tables, section 7 from the catalogue of measures and the
-//! guide, section 3 from the page of the library.
+//! The manual pages: section 1 from the flag tables, section 7 from the catalogue of measures, the
+//! causes and the guide, section 3 from the page of the library.
 
 use roff::{Roff, bold, italic, roman};
 
 use super::{Described, markdown};
 use crate::args::Flag;
+use queuewatch::cause::Cause;
 use queuewatch::measure::CATALOGUE;
 use queuewatch::options::Takes;
 
@@ -197,6 +198,32 @@ fn measures() -> String {
         page.text([bold(row.spelling)]);
         page.text([roman(sentence(row.help))]);
     }
+    page.control("SH", ["CAUSES"]);
+    page.text([
+        roman("Why mail waits, for "),
+        bold("cause(NAME)"),
+        roman(" and "),
+        bold("--cause"),
+        roman(". The word "),
+        bold("ours"),
+        roman(" is each cause that somebody here can end, "),
+        bold("theirs"),
+        roman(" each that waits for the other side."),
+    ]);
+    for cause in Cause::ALL {
+        page.control("TP", []);
+        page.text([bold(cause.name())]);
+        page.text([roman(format!(
+            "{} Who acts: {}.",
+            sentence(cause.meaning()),
+            cause.acts().name()
+        ))]);
+    }
+    page.control("PP", []);
+    page.text([
+        bold("queuewatch explain"),
+        roman(" NAME says how to confirm a cause and what to do."),
+    ]);
     see_also(&mut page, name);
     page.to_roff()
 }

@@ -15,6 +15,7 @@ use std::process::ExitCode;
 use crate::args::{self, Flag, Word};
 use crate::plugin_flags;
 use crate::{COMMANDS, COMMON, HELP, print};
+use queuewatch::cause::Cause;
 use queuewatch::error::{Error, Result};
 use queuewatch::measure::CATALOGUE;
 use queuewatch::options::Options;
@@ -23,7 +24,7 @@ use queuewatch::postfix::queue::Queue;
 pub(crate) const USAGE: &str = "\
 Usage: queuewatch generate man DIR
        queuewatch generate bash|zsh|fish
-       queuewatch generate words queues|measures|instances
+       queuewatch generate words queues|measures|causes|topics|instances
 
 For packagers: writes the manual pages into DIR, prints the completions of a shell, or prints the words
 that completions offer, one a line.
@@ -58,7 +59,7 @@ impl Described {
             _ if usage.contains("QUEUE_ID") => Values::Free,
             _ if usage.contains("[QUEUE") => Values::Words("queues"),
             _ if usage.contains("DIR]") => Values::Directories,
-            _ if usage.contains("NAME") => Values::Words("measures"),
+            _ if usage.contains("NAME") => Values::Words("topics"),
             _ => Values::Free,
         }
     }
@@ -87,6 +88,7 @@ fn values_of(flag: &Flag) -> Option<Values> {
         "DIR" => Values::Directories,
         "QUEUE" => Values::Words("queues"),
         "RULE" | "MEASURE" => Values::Words("measures"),
+        "CAUSE" => Values::Words("causes"),
         "NAME" if flag.name == "instance" => Values::Words("instances"),
         what if what.contains('|') => Values::One(what.split('|').collect()),
         _ => Values::Free,
@@ -145,7 +147,7 @@ pub(crate) fn run(words: Vec<OsString>) -> Result<ExitCode> {
         ["fish"] => print(&completion::fish(&all())),
         ["words", kind] => words_of(kind),
         _ => Err(args::usage(
-            "generate takes man DIR, bash, zsh, fish, or words queues|measures|instances",
+            "generate takes man DIR, bash, zsh, fish, or words queues|measures|causes|topics|instances",
         )),
     }
 }
@@ -162,8 +164,6 @@ fn write_pages(directory: &Path) -> Result<ExitCode> {
 
 fn words_of(kind: &str) -> Result<ExitCode> {
     let words: Vec<String> = match kind {
-        "queues" => queues().into_iter().map(str::to_owned).collect(),
-        "measures" => measures(),
         "instances" => {
             let mut options = Options::default();
             options.set("all-instances", b"")?;
@@ -174,13 +174,32 @@ fn words_of(kind: &str) -> Result<ExitCode> {
                 .map(|instance| instance.name.clone())
                 .collect()
         }
-        _ => {
-            return Err(args::usage(
-                "generate words takes queues, measures or instances",
-            ));
-        }
+        _ => fixed(kind).ok_or_else(|| {
+            args::usage("generate words takes queues, measures, causes, topics or instances")
+        })?,
     };
     print(&(words.join("\n") + "\n"))
+}
+
+/// The kinds of words that are the same on each host.
+const FIXED: [&str; 4] = ["queues", "measures", "causes", "topics"];
+
+/// The words of one of these kinds.
+fn fixed(kind: &str) -> Option<Vec<String>> {
+    let owned = |words: Vec<&str>| words.into_iter().map(str::to_owned).collect();
+    match kind {
+        "queues" => Some(owned(queues())),
+        "measures" => Some(measures()),
+        // What `--cause` and the measure `cause(NAME)` take.
+        "causes" => Some(owned(causes().chain(["ours", "theirs"]).collect())),
+        // What `queuewatch explain` takes, apart from whole rules.
+        "topics" => Some(causes().map(str::to_owned).chain(measures()).collect()),
+        _ => None,
+    }
+}
+
+fn causes() -> impl Iterator<Item = &'static str> {
+    Cause::ALL.into_iter().map(Cause::name)
 }
 
 /// Every word that stands for queues.
@@ -247,18 +266,15 @@ mod tests {
     }
 
     #[test]
-    fn every_measure_is_in_the_page_of_measures() {
+    fn every_measure_and_every_cause_has_a_paragraph_in_the_page_of_measures() {
         let pages = manual::pages(&all());
         let (_, text) = pages
             .iter()
             .find(|(name, _)| name == "queuewatch-measures.7")
             .expect("there is one");
-        for row in &CATALOGUE {
-            assert!(
-                text.contains(&row.spelling.replace('-', "\\-")),
-                "{}",
-                row.spelling
-            );
+        for name in CATALOGUE.iter().map(|row| row.spelling).chain(causes()) {
+            let head = format!(".TP\n\\fB{}\\fR\n", name.replace('-', "\\-"));
+            assert!(text.contains(&head), "{name}");
         }
     }
 
@@ -270,6 +286,34 @@ mod tests {
         assert!(words.contains(&"master.running".to_owned()));
         for word in words.iter().filter(|word| !word.ends_with('(')) {
             assert!(queuewatch::measure::Measure::parse(word).is_ok(), "{word}");
+        }
+        for cause in fixed("causes").expect("they are fixed") {
+            let measure = format!("deferred.cause({cause})");
+            assert!(
+                queuewatch::measure::Measure::parse(&measure).is_ok(),
+                "{measure}"
+            );
+        }
+        for topic in fixed("topics").expect("they are fixed") {
+            if !topic.ends_with('(') {
+                assert!(queuewatch::explain::explain(&topic).is_ok(), "{topic}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_completion_has_the_words_of_each_kind_that_a_flag_asks_for() {
+        let described = all();
+        let flags = described.iter().flat_map(|one| &one.flags);
+        let operands = described.iter().map(Described::operands);
+        for values in flags.filter_map(values_of).chain(operands) {
+            if let Values::Words(kind) = values {
+                assert!(FIXED.contains(&kind) || kind == "instances", "{kind}");
+                let bash = completion::bash(&described);
+                assert!(bash.contains(&format!("_queuewatch_words {kind}")));
+                let zsh = completion::zsh(&described);
+                assert!(zsh.contains(&format!("\n_queuewatch_{kind}() {{")));
+            }
         }
     }
 }
