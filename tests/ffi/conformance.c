@@ -5,6 +5,7 @@
  * modulo 256 and never 0.
  */
 #define _POSIX_C_SOURCE 200809L
+#include <locale.h>
 #include <pthread.h>
 #include <queuewatch.h>
 #include <signal.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -709,9 +711,52 @@ static void watches(const char *spool)
     qw_snapshot_free(snapshot);
 }
 
+/* What belongs to the host: the library changes none of it. */
+struct host {
+    void (*handlers[65])(int);
+    int blocked[65];
+    char directory[4096];
+    char locale[256];
+    mode_t mask;
+    size_t environment;
+};
+
+extern char **environ;
+
+static void look(struct host *host)
+{
+    sigset_t blocked;
+    char **variable;
+    const char *byte;
+    int number;
+
+    memset(host, 0, sizeof *host);
+    CHECK(pthread_sigmask(SIG_SETMASK, NULL, &blocked) == 0);
+    for (number = 1; number < 65; number++) {
+        struct sigaction action;
+
+        /* `cancels` sets one of its own. The C library keeps some from everybody. */
+        if (number == SIGUSR1 || sigaction(number, NULL, &action) != 0)
+            continue;
+        host->handlers[number] = action.sa_handler;
+        host->blocked[number] = sigismember(&blocked, number);
+    }
+    CHECK(getcwd(host->directory, sizeof host->directory) != NULL);
+    CHECK(strlen(setlocale(LC_ALL, NULL)) < sizeof host->locale);
+    strcpy(host->locale, setlocale(LC_ALL, NULL));
+    host->mask = umask(0);
+    umask(host->mask);
+    for (variable = environ; *variable != NULL; variable++)
+        for (byte = *variable; *byte != '\0'; byte++)
+            host->environment = host->environment * 31 + (unsigned char)*byte;
+}
+
 int main(int argc, char **argv)
 {
+    struct host before, after;
+
     CHECK(argc == 2);
+    look(&before);
     child(argv[1]);
     forked(argv[1]);
     every_option(argv[1]);
@@ -726,5 +771,7 @@ int main(int argc, char **argv)
     threads(argv[1]);
     logs(argv[1]);
     watches(argv[1]);
+    look(&after);
+    CHECK(memcmp(&before, &after, sizeof before) == 0);
     return 0;
 }

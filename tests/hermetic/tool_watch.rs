@@ -690,6 +690,44 @@ fn a_page_that_cannot_be_written_is_reported_and_stops_nothing() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
+/// /dev/full stands for a disk that is full (full(4)).
+#[test]
+fn lines_that_cannot_be_written_are_reported_once_and_stop_nothing() {
+    let spool = Spool::of_corpus("short-mixed");
+    let folder = tempfile::tempdir().unwrap();
+    let status = folder.path().join("status.json");
+    let mut options = fs::OpenOptions::new();
+    let full = options.write(true).open("/dev/full").unwrap();
+    let child = Command::new(PROGRAM)
+        .args(["watch", "--critical", "hold.messages=6"])
+        .arg("--queue-directory")
+        .arg(spool.path())
+        .arg("--status")
+        .arg(&status)
+        .stdout(full)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut running = crate::support::running::Running(child);
+    let says = |state: &str| {
+        let text = fs::read_to_string(&status).unwrap_or_default();
+        text.contains(&format!("POSTFIX QUEUE {state}"))
+    };
+    wait_for("first status", PATIENCE, || says("CRITICAL"));
+    move_one(&spool);
+    move_one(&spool);
+    wait_for("later status", PATIENCE, || says("OK"));
+    running.0.kill().unwrap();
+    let mut said = String::new();
+    let mut stderr = running.0.stderr.take().unwrap();
+    stderr.read_to_string(&mut said).unwrap();
+    assert_eq!(
+        said,
+        "queuewatch: cannot write to standard output: no space left on device (ENOSPC); lines are lost until it can \
+         be written again\n"
+    );
+}
+
 #[test]
 fn a_failure_is_reported_once() {
     let spool = Spool::of_corpus("short-mixed");

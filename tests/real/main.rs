@@ -33,11 +33,17 @@ mod misowned;
 mod postsuper_recipe;
 /// The queue manager of a Postfix that runs, and of one whose queue manager does not.
 mod qmgr;
+/// Mutants of queue files, as the real qshape(1) reads them.
+mod shape_mutants;
 /// `queuewatch shape` against the real qshape(1).
 mod shape_qshape;
 /// `queuewatch show` against the real postcat(1).
 mod show_postcat;
 /// Watches for an hour beside everything that goes wrong on a mail host.
 mod soak;
+/// What each command asks the kernel for. Needs strace.
+mod system_calls;
 /// A watch on a Postfix under load.
 mod watch_postfix;
+/// Kernels without Landlock. Needs strace.
+mod without_landlock;

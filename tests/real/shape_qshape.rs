@@ -195,9 +195,13 @@ fn our_rows_are_in_order() {
 }
 
 /// A small generator; the same seed makes the same spools.
-struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
+    pub(crate) fn new(seed: u64) -> Random {
+        Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
     fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -205,11 +209,11 @@ impl Random {
         self.0
     }
 
-    fn below(&mut self, limit: usize) -> usize {
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
         usize::try_from(self.next() % limit.max(1) as u64).expect("small")
     }
 
-    fn chance(&mut self, percent: usize) -> bool {
+    pub(crate) fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
 
@@ -298,7 +302,7 @@ fn record(kind: u8, data: &[u8]) -> Vec<u8> {
 }
 
 /// A queue file: sound, of any shape, with now and then something that has no place there.
-fn file(random: &mut Random) -> Vec<u8> {
+pub(crate) fn file(random: &mut Random) -> Vec<u8> {
     let mut content = Vec::new();
     for _ in 0..random.below(4) {
         let length = [0, 5, 200, 20_000][random.below(4)];
@@ -397,7 +401,7 @@ fn file(random: &mut Random) -> Vec<u8> {
     bytes
 }
 
-fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
+pub(crate) fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
     for _ in 0..=random.below(3) {
         if bytes.is_empty() {
             return;
@@ -519,7 +523,7 @@ fn options(random: &mut Random) -> Vec<OsString> {
     options.into_iter().map(OsString::from).collect()
 }
 
-fn setting(name: &str, default: u64) -> u64 {
+pub(crate) fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |value| value.parse().expect(name))
 }
 
@@ -529,7 +533,7 @@ fn random_spools_look_as_in_qshape() {
     let spools = setting("QUEUEWATCH_SHAPE_SPOOLS", 30);
     let mut endless = 0;
     for seed in first..first + spools {
-        let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let mut random = Random::new(seed);
         let spool = Spool::empty();
         fill(&mut random, &spool.path());
         let tools = tools(&spool.path());

@@ -22,9 +22,14 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_queuewatch");
 const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
 /// How long a watch may take to say what a scan says: without events it looks every 30 seconds.
 const PATIENCE: Duration = Duration::from_secs(150);
-/// The size of the file systems of the spool and of the outputs, in KiB.
+/// The size of the file system of the spool, in KiB, and of those of the outputs.
 const SPOOL: u32 = 600 << 10;
-const OUTPUTS: &str = "2m";
+const OUTPUTS: &str = "8m";
+/// Where the watches print.
+const LINES: &str = "lines";
+/// The watch that lives through everything, and the one in a namespace of its own.
+const STEADY: &str = "steady";
+const OTHER: &str = "other";
 
 fn seconds() -> u64 {
     let given = std::env::var("QUEUEWATCH_SOAK_SECONDS").ok();
@@ -75,6 +80,9 @@ fn at_rest_the_figures_of_a_watch_are_those_of_a_scan() {
         }
     }
     soak.assert_flat();
+    if long {
+        soak.assert_reported();
+    }
     println!("| fault | rounds |\n|---|---|");
     for (name, count) in &rounds {
         println!("| {name} | {count} |");
@@ -135,9 +143,9 @@ impl Running {
         let folder = outputs.join(name);
         fs::create_dir_all(&folder).expect("a folder");
         let logs = outputs.parent().expect("a folder");
-        let log = |end: &str| {
+        let log = |file: &str| {
             let mut options = fs::OpenOptions::new();
-            let path = logs.join(format!("{name}.{end}"));
+            let path = logs.join(file);
             options.create(true).append(true).open(path).expect("a log")
         };
         let mut command = Command::new("sh");
@@ -163,9 +171,18 @@ impl Running {
         // In a user namespace it waits until its users have numbers.
         let wait = "until [ \"$(id -u)\" = 0 ]; do sleep 0.05; done; exec \"$@\"";
         command.args(["-c", wait, "sh"]).args(program);
+        // The steady one has a line to print in each second in which something happens.
+        let printed: &[&str] = match name {
+            STEADY => &["--summary", "--json"],
+            _ => &["--states"],
+        };
         command
-            .args(["watch", "--states", "--config-directory"])
+            .arg("watch")
+            .args(printed)
+            .arg("--config-directory")
             .arg(postfix.config_directory())
+            .args(["--report-interval", "5s", "--report"])
+            .arg(folder.join("queue.html"))
             .arg("--status")
             .arg(folder.join("status.json"))
             .arg("--openmetrics")
@@ -173,8 +190,8 @@ impl Running {
             .env_remove("MAIL_CONFIG")
             .env_remove("NOTIFY_SOCKET")
             .stdin(Stdio::null())
-            .stdout(log("states"))
-            .stderr(log("errors"));
+            .stdout(log(&format!("{LINES}/{name}")))
+            .stderr(log(&format!("{name}.errors")));
         let child = command.spawn().expect("unshare(1) and sh run");
         let running = Running {
             name,
@@ -257,6 +274,9 @@ struct Soak {
     other: Running,
     postfix: Postfix,
     outputs: Mounted,
+    /// What the watches print. It is apart, because a file system with a file that is open for writing cannot become
+    /// read-only.
+    lines: Mounted,
     _folder: tempfile::TempDir,
     compared: u32,
     /// What the steady watch used whenever the queues were empty.
@@ -270,15 +290,19 @@ impl Soak {
             ..Options::default()
         });
         let folder = tempfile::tempdir().expect("a folder");
-        let outputs = folder.path().join("outputs");
-        fs::create_dir(&outputs).expect("a folder");
-        let outputs = Mounted::tmpfs(&outputs, OUTPUTS);
+        let mounted = |name: &str| {
+            let place = folder.path().join(name);
+            fs::create_dir(&place).expect("a folder");
+            Mounted::tmpfs(&place, OUTPUTS)
+        };
+        let (outputs, lines) = (mounted("outputs"), mounted(LINES));
         Soak {
             long,
-            steady: Running::start("steady", &postfix, &outputs.0, false),
-            other: Running::start("other", &postfix, &outputs.0, long),
+            steady: Running::start(STEADY, &postfix, &outputs.0, false),
+            other: Running::start(OTHER, &postfix, &outputs.0, long),
             postfix,
             outputs,
+            lines,
             _folder: folder,
             compared: 0,
             used: Vec::new(),
@@ -391,6 +415,28 @@ impl Soak {
             "memory: {:?}",
             self.used
         );
+    }
+
+    /// Fails unless the steady watch reported each output that was full or read-only, and prints lines again.
+    fn assert_reported(&self) {
+        let complaints = self.steady.complaints();
+        for (output, why) in [
+            ("status.json", "(ENOSPC)"),
+            ("metrics.prom", "(ENOSPC)"),
+            ("queue.html", "(ENOSPC)"),
+            ("standard output", "(ENOSPC)"),
+            ("status.json", "(EROFS)"),
+            ("metrics.prom", "(EROFS)"),
+        ] {
+            let reported = |line: &String| line.contains(output) && line.contains(why);
+            assert!(
+                complaints.iter().any(reported),
+                "{output} {why}: {complaints:#?}"
+            );
+        }
+        let last = fs::read_to_string(self.lines.0.join(STEADY)).expect("lines");
+        let last = last.lines().count();
+        println!("the steady watch printed {last} lines");
     }
 
     fn start_postfix(&self) {
@@ -531,7 +577,7 @@ fn master_is_killed(soak: &mut Soak) {
 fn a_watch_is_killed(soak: &mut Soak) {
     soak.other.kill();
     let apart = soak.long;
-    soak.other = Running::start("other", &soak.postfix, &soak.outputs.0, apart);
+    soak.other = Running::start(OTHER, &soak.postfix, &soak.outputs.0, apart);
 }
 
 /// So long that the kernel has to drop events.
@@ -542,11 +588,15 @@ fn a_watch_stands_still(soak: &mut Soak) {
 }
 
 fn outputs_are_full(soak: &mut Soak) {
-    let filler = soak.outputs.0.join("filler");
-    let full = fs::write(&filler, vec![b'x'; 4 << 20]);
-    assert!(full.is_err(), "the file system is larger than thought");
+    let fillers = [&soak.outputs, &soak.lines].map(|place| place.0.join("filler"));
+    for filler in &fillers {
+        let full = fs::write(filler, vec![b'x'; 16 << 20]);
+        assert!(full.is_err(), "the file system is larger than thought");
+    }
     soak.pause(15);
-    fs::remove_file(&filler).expect("it is there");
+    for filler in &fillers {
+        fs::remove_file(filler).expect("it is there");
+    }
 }
 
 /// A program of an operator may have a file open for writing for a moment.

@@ -17,6 +17,7 @@ mod notify;
 mod origins;
 #[path = "../check_postfix_queue/flags.rs"]
 mod plugin_flags;
+mod printed;
 mod reasons;
 mod report;
 mod shape;

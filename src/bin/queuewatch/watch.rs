@@ -23,6 +23,7 @@ use crate::confinement::Confinement;
 use crate::journal::{self, Journal};
 use crate::kept_page::{self, KeptPage};
 use crate::notify::Supervisor;
+use crate::printed::{Lines, Printed};
 use crate::summary::Summary;
 use crate::{VERDICT, of_library, which_live};
 
@@ -91,6 +92,7 @@ struct Outputs {
     json: bool,
     states_only: bool,
     summary: Option<Summary>,
+    lines: Lines,
     status: Option<PathBuf>,
     openmetrics: Option<PathBuf>,
     /// The domains that it names, and when it was written with them.
@@ -225,8 +227,8 @@ fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<
             }
             let now = clock::now();
             let printed = match outputs.json {
-                true => print(&render::event(&event, now).to_string()),
-                false => print(&stamped(now, &render::event_line(&event))),
+                true => outputs.print(&render::event(&event, now).to_string()),
+                false => outputs.print(&stamped(now, &render::event_line(&event))),
             };
             if !printed {
                 return Ok(ExitCode::SUCCESS);
@@ -292,17 +294,27 @@ impl Outputs {
         let summary = std::mem::take(summary);
         let now = clock::now();
         match self.json {
-            true => print(&summary.document(now).to_string()),
-            false => print(&stamped(now, &summary.line())),
+            true => self.print(&summary.document(now).to_string()),
+            false => self.print(&stamped(now, &summary.line())),
         }
+    }
+
+    /// Prints a line. Returns false if the reader has gone.
+    fn print(&mut self, line: &str) -> bool {
+        match self.lines.print(line) {
+            Printed::Whole => self.well("standard output"),
+            Printed::NoReader => return false,
+            Printed::Lost(error) => self.complain("standard output", &error.to_string()),
+        }
+        true
     }
 
     /// Writes the present verdict to every output that was asked for. Returns false if standard output is closed.
     fn report(&mut self, change: Option<State>, snapshot: &Snapshot, verdict: &Verdict) -> bool {
         if let Some(before) = change {
             let printed = match self.json {
-                true => print(&render::state(before, snapshot, verdict).to_string()),
-                false => print(&stamped(
+                true => self.print(&render::state(before, snapshot, verdict).to_string()),
+                false => self.print(&stamped(
                     snapshot.now,
                     &render::state_line(before, snapshot, verdict),
                 )),
@@ -485,10 +497,4 @@ fn stamped(at: i64, text: &str) -> String {
     let time = queuewatch::sys::local_time(at).unwrap_or_default();
     let time = time.get(4..19).unwrap_or_default();
     format!("{time} {text}")
-}
-
-/// Prints a line. Returns false if the reader has gone.
-fn print(line: &str) -> bool {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}").and_then(|()| out.flush()).is_ok()
 }
