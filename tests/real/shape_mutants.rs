@@ -4,6 +4,7 @@
 //! process reads many thousand files in a second, and each file is compared by itself. Tables are compared in
 //! `shape_qshape.rs`. More mutants: `QUEUEWATCH_MUTANTS=1000000`, from another start: `QUEUEWATCH_SHAPE_SEED=7`.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
@@ -74,7 +75,7 @@ fn ours(bytes: &[u8], buffer: &mut qshape::Buffer, addresses: &mut Addresses) ->
             for address in taken {
                 told.push_str(" <");
                 for byte in address {
-                    told.push_str(&format!("{byte:02x}"));
+                    let _ = write!(told, "{byte:02x}");
                 }
                 told.push('>');
             }
@@ -91,7 +92,8 @@ fn same(real: &str, ours: &str) -> bool {
     };
     match (parts(real), parts(ours)) {
         (Some((real_time, real)), Some((time, ours))) => {
-            real == ours && (real_time == time || real_time.is_nan() && time.is_nan())
+            let numbers = real_time.total_cmp(&time).is_eq() || real_time.is_nan() && time.is_nan();
+            real == ours && numbers
         }
         (None, None) => real == ours || (real, ours) == ("endless", "refused"),
         _ => false,

@@ -232,11 +232,11 @@ fn a_watch_writes_its_outputs_and_no_more() {
     // It ends at the first line for which there is no reader.
     drop(lines);
     let hold = host.spool.path().join("hold");
-    let mut held = fs::read_dir(hold).expect("a queue");
+    let mut messages = fs::read_dir(hold).expect("a queue");
     let begun = Instant::now();
     while child.try_wait().expect("a child").is_none() {
         assert!(begun.elapsed() < PATIENCE, "it does not end");
-        if let Some(entry) = held.next() {
+        if let Some(entry) = messages.next() {
             let path = entry.expect("an entry").path();
             let to = host.spool.path().join("active");
             fs::rename(&path, to.join(path.file_name().expect("a name"))).expect("moved");
