@@ -87,12 +87,34 @@ impl Origin {
             return;
         };
         let (name, value) = record.split_at(equal);
-        let value = value.get(1..).unwrap_or_default();
-        let value = value.get(..MAX_VALUE).unwrap_or(value);
+        let value = cut(value.get(1..).unwrap_or_default());
         match name {
             b"sasl_username" => put(&mut self.login, value),
             b"sasl_method" => put(&mut self.method, value),
             _ => self.of_client(name, value),
+        }
+    }
+
+    /// Reads an attribute record as [`Origin::attribute`] does, the login and the address of the client alone:
+    /// for the tables, which read some fifteen attributes of each message.
+    pub(crate) fn identity(&mut self, record: &[u8]) {
+        match record.first() {
+            Some(b'c') => {
+                if let Some(value) = record.strip_prefix(b"client_address=") {
+                    self.set_of_client(0, cut(value), false);
+                }
+            }
+            Some(b'l') => {
+                if let Some(value) = record.strip_prefix(b"log_client_address=") {
+                    self.set_of_client(0, cut(value), true);
+                }
+            }
+            Some(b's') => {
+                if let Some(value) = record.strip_prefix(b"sasl_username=") {
+                    put(&mut self.login, cut(value));
+                }
+            }
+            _ => {}
         }
     }
 
@@ -101,12 +123,23 @@ impl Origin {
             Some(plain) => (true, plain),
             None => (false, name),
         };
-        let (place, field) = match plain {
-            b"client_address" => (0, &mut self.client),
-            b"client_name" => (1, &mut self.client_name),
-            b"helo_name" => (2, &mut self.helo),
-            b"protocol_name" => (3, &mut self.protocol),
+        let place = match plain {
+            b"client_address" => 0,
+            b"client_name" => 1,
+            b"helo_name" => 2,
+            b"protocol_name" => 3,
             _ => return,
+        };
+        self.set_of_client(place, value, logged);
+    }
+
+    /// Sets one of the values that have a place in `logged`.
+    fn set_of_client(&mut self, place: usize, value: &[u8], logged: bool) {
+        let field = match place {
+            0 => &mut self.client,
+            1 => &mut self.client_name,
+            2 => &mut self.helo,
+            _ => &mut self.protocol,
         };
         if value.is_empty() || value == b"unknown" && place != 2 {
             return;
@@ -159,6 +192,10 @@ impl Origin {
             Kind::Unknown => {}
         }
     }
+}
+
+fn cut(value: &[u8]) -> &[u8] {
+    value.get(..MAX_VALUE).unwrap_or(value)
 }
 
 fn put(field: &mut Vec<u8>, value: &[u8]) {
@@ -243,6 +280,8 @@ impl Network {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn origin(records: &[&str]) -> Origin {
@@ -295,6 +334,31 @@ mod tests {
         }
         let long = origin(&[&format!("sasl_username={}", "x".repeat(5000))]);
         assert_eq!(long.login.len(), MAX_VALUE);
+    }
+
+    proptest! {
+        #[test]
+        fn the_identity_is_that_of_all_attributes(
+            records in proptest::collection::vec(
+                (
+                    prop::sample::select(vec![
+                        "sasl_username", "sasl_method", "sasl_username2", "client_address", "log_client_address",
+                        "client_name", "log_client_name", "client", "log_helo_name", "protocol_name", "",
+                    ]),
+                    prop::sample::select(vec!["=", ""]),
+                    prop::sample::select(vec!["", "unknown", "192.0.2.1", "anna", "=", "x=y"]),
+                ),
+                0..12,
+            ),
+        ) {
+            let (mut all, mut identity) = (Origin::default(), Origin::default());
+            for (name, equal, value) in records {
+                let record = [name, equal, value].concat();
+                all.attribute(record.as_bytes());
+                identity.identity(record.as_bytes());
+            }
+            prop_assert_eq!((all.login, all.client), (identity.login, identity.client));
+        }
     }
 
     #[test]

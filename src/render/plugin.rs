@@ -1,6 +1,7 @@
 //! Service output, performance data and long output, as the Monitoring Plugins define them and
 //! within the limits of contract.md, "Output and its limits".
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::perfdata;
@@ -271,7 +272,7 @@ pub fn long_output(
     snapshot: &Snapshot,
     verdict: &Verdict,
     verbosity: u8,
-    ages: &(Names<Ages>, Ages),
+    ages: &(Cow<'_, Names<Ages>>, Ages),
 ) -> Vec<String> {
     let mut lines = Vec::new();
     let steps = super::next_step::NextSteps::of(snapshot);
@@ -367,7 +368,7 @@ fn growth(snapshot: &Snapshot, verdict: &Verdict, lines: &mut Vec<String>) {
 }
 
 /// Recipients by domain and age, over all queues except corrupt, laid out like qshape.
-fn table((domains, all): &(Names<Ages>, Ages), lines: &mut Vec<String>) {
+fn table((domains, all): &(Cow<'_, Names<Ages>>, Ages), lines: &mut Vec<String>) {
     if all.total == 0 {
         return;
     }

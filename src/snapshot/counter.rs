@@ -175,7 +175,7 @@ impl Visitor for Counter<'_> {
 
     fn attribute(&mut self, record: &[u8]) {
         if self.common.wanted.origins || self.counts_impatient() {
-            self.origin.attribute(record);
+            self.origin.identity(record);
         }
     }
 
@@ -198,7 +198,7 @@ impl Visitor for Counter<'_> {
         let table = &mut self.tables[self.queue];
         if lookup != Lookup::Nothing {
             let why = one.why.map(|why| (why.code, why.mark));
-            table.change_why(why, 1, wanted, Sign::Add);
+            table.change_why(why, 1, wanted, Sign::Add, usize::MAX);
         }
         let mark = one.why.and_then(|why| why.mark);
         self.cause = self.cause.or(mark.map(|mark| mark.cause));
@@ -283,7 +283,7 @@ impl Observer for Counter<'_> {
         }
         if self.counts_impatient() && !left_out {
             if self.impatient && !self.sender.is_empty() {
-                self.delayed_mail.senders.add(&self.sender, &1);
+                self.delayed_mail.add_sender(&self.sender);
             }
             if !self.origin.login.is_empty() && self.cause.is_some() {
                 let origin = &self.origin;

@@ -7,6 +7,9 @@ use super::logins::Logins;
 use super::name_counts::Names;
 use crate::cause::Cause;
 
+/// How much memory the senders take, in bytes. Beyond it new ones count among the others.
+const MAX_MEMORY: usize = 4 << 20;
+
 /// What delay reasons say of deferred mail, as far as they were read.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DelayedMail {
@@ -24,6 +27,17 @@ impl DelayedMail {
         self.examples.get(&cause).map(|id| &**id)
     }
 
+    /// Counts a message of `sender`.
+    pub(super) fn add_sender(&mut self, sender: &[u8]) {
+        let room = self.room();
+        self.senders.add_within(sender, &1, room);
+    }
+
+    /// Returns by how many bytes of memory the senders may grow.
+    fn room(&self) -> usize {
+        MAX_MEMORY.saturating_sub(self.senders.memory())
+    }
+
     /// Keeps the first ID in byte order, so that the order of reading does not matter.
     pub(super) fn add_example(&mut self, cause: Cause, queue_id: &[u8]) {
         let kept = self
@@ -36,8 +50,9 @@ impl DelayedMail {
     }
 
     /// Adds what another thread counted.
-    pub(super) fn merge(&mut self, other: DelayedMail) {
-        self.senders.merge(&other.senders);
+    pub(super) fn merge(&mut self, mut other: DelayedMail) {
+        let room = self.room();
+        self.senders.drain(&mut other.senders, room);
         self.logins.merge(other.logins);
         for (cause, id) in other.examples {
             self.add_example(cause, &id);

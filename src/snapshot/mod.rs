@@ -36,6 +36,7 @@ pub use problem::{Problem, ProblemKind};
 pub use reasons::{Reason, Why};
 use sample::Sampled;
 pub use sample::{Sample, Sampling};
+pub(crate) use tables::Room;
 pub use tables::{CauseCounts, Earliest, QueueTables, TableSet, Tables};
 pub(crate) use tally::RETRY_EDGES;
 pub use tally::Tally;

@@ -1,9 +1,10 @@
 //! Counts by name: destination domains, sender addresses, status codes.
 //!
-//! Strangers choose the names, so the tables are bounded. Beyond [`MAX_NAMES`] names or [`MAX_NAME_BYTES`] bytes
-//! of names, a new name counts in [`Names::others`], and every figure from the table is a lower bound. Hashing
-//! is keyed at random.
+//! Strangers choose the names, so the tables are bounded. Beyond [`MAX_NAMES`] names, [`MAX_NAME_BYTES`] bytes
+//! of names or the memory that the caller allows, a new name counts in [`Names::others`], and every figure from
+//! the table is a lower bound. Hashing is keyed at random.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::AddAssign;
 
@@ -15,6 +16,11 @@ pub(crate) const MAX_NAMES: usize = 200_000;
 pub(crate) const MAX_NAME_BYTES: usize = 16 << 20;
 /// The longest name, in bytes. A longer one is cut. SMTP accepts no domain or address of this length.
 pub(crate) const MAX_NAME: usize = 1024;
+/// What the allocator adds to a name, in bytes: a header, and rounding.
+const PER_NAME: usize = 24;
+/// An emptied table keeps its memory up to this number of names.
+const KEPT: usize = 8192;
+
 /// The count of a name.
 pub trait Count: Clone + Default + for<'a> AddAssign<&'a Self> {
     /// Returns the number by which names are sorted.
@@ -51,15 +57,49 @@ pub struct Names<C> {
 impl<C: Count> Names<C> {
     /// Adds `count` to `name`.
     pub fn add(&mut self, name: &[u8], count: &C) {
+        self.add_within(name, count, usize::MAX);
+    }
+
+    /// Adds `count` to `name`. A new name is taken only if the table grows by `room` bytes of memory at most.
+    pub(crate) fn add_within(&mut self, name: &[u8], count: &C, room: usize) {
         let name = name.get(..MAX_NAME).unwrap_or(name);
         if let Some(sum) = self.counts.get_mut(name) {
             *sum += count;
-        } else if self.counts.len() < MAX_NAMES && self.bytes + name.len() <= MAX_NAME_BYTES {
+        } else if self.fits(name.len(), self.memory().saturating_add(room)) {
             self.bytes += name.len();
             self.counts.insert(name.into(), count.clone());
         } else {
             self.others += count;
         }
+    }
+
+    /// Returns true if there is room for a new name of `length` bytes, with at most `most` bytes of memory.
+    fn fits(&self, length: usize, most: usize) -> bool {
+        let names = self.counts.len();
+        if names >= MAX_NAMES || self.bytes + length > MAX_NAME_BYTES {
+            return false;
+        }
+        // A full hash table doubles.
+        let room = match self.counts.capacity() {
+            capacity if capacity > names => capacity,
+            capacity => capacity * 2 + 1,
+        };
+        Self::memory_of(room, names + 1, self.bytes + length) <= most
+    }
+
+    /// Returns the bytes of memory that the table takes, nearly.
+    pub(crate) fn memory(&self) -> usize {
+        Self::memory_of(self.counts.capacity(), self.counts.len(), self.bytes)
+    }
+
+    /// The standard hash table fills seven of eight slots, whose number is a power of two, and has one byte
+    /// more for each.
+    fn memory_of(capacity: usize, names: usize, bytes: usize) -> usize {
+        let slots = match capacity {
+            0 => 0,
+            _ => (capacity * 8 / 7).next_power_of_two(),
+        };
+        slots * (size_of::<(Box<[u8]>, C)>() + 1) + names * PER_NAME + bytes
     }
 
     /// Subtracts `count` from `name`, to which it was added. A name without any count is removed. A name that is
@@ -81,13 +121,13 @@ impl<C: Count> Names<C> {
     }
 
     /// Adds `count` to `name`, or subtracts it again. `None` is an unknown name: its count belongs to the
-    /// others.
-    pub(crate) fn change(&mut self, name: Option<&[u8]>, count: &C, sign: Sign)
+    /// others. `room` is the limit of [`Names::add_within`].
+    pub(crate) fn change(&mut self, name: Option<&[u8]>, count: &C, sign: Sign, room: usize)
     where
         C: Uncount,
     {
         match (name, sign) {
-            (Some(name), Sign::Add) => self.add(name, count),
+            (Some(name), Sign::Add) => self.add_within(name, count, room),
             (Some(name), Sign::Remove) => self.remove(name, count),
             (None, Sign::Add) => self.others += count,
             (None, Sign::Remove) => self.others.take_away(count),
@@ -100,6 +140,52 @@ impl<C: Count> Names<C> {
             self.add(name, count);
         }
         self.others += &other.others;
+    }
+
+    /// Moves all counts of `other` here. New names are taken only as long as the table grows by `room` bytes of
+    /// memory at most. `other` is empty then, and keeps some memory for the next names.
+    pub(crate) fn drain(&mut self, other: &mut Self, room: usize) {
+        let most = self.memory().saturating_add(room);
+        for (name, count) in other.counts.drain() {
+            if let Some(sum) = self.counts.get_mut(&name) {
+                *sum += &count;
+            } else if self.fits(name.len(), most) {
+                self.bytes += name.len();
+                self.counts.insert(name, count);
+            } else {
+                self.others += &count;
+            }
+        }
+        self.others += &std::mem::take(&mut other.others);
+        other.bytes = 0;
+        other.counts.shrink_to(KEPT);
+    }
+
+    /// Returns the counts of all `tables` together. Where only one counts anything, it is not copied. A copy
+    /// takes `room` bytes of memory at most.
+    pub(crate) fn together<'t>(
+        tables: impl IntoIterator<Item = &'t Self>,
+        room: usize,
+    ) -> Cow<'t, Self> {
+        let mut sum: Cow<Self> = Cow::Owned(Names::default());
+        for table in tables.into_iter().filter(|table| !table.is_nothing()) {
+            if sum.is_nothing() {
+                sum = Cow::Borrowed(table);
+                continue;
+            }
+            let sum = sum.to_mut();
+            for (name, count) in &table.counts {
+                let left = room.saturating_sub(sum.memory());
+                sum.add_within(name, count, left);
+            }
+            sum.others += &table.others;
+        }
+        sum
+    }
+
+    /// Returns true if nothing was counted.
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.is_empty() && self.is_complete()
     }
 
     /// The same counts under the names that `rename` gives.

@@ -12,7 +12,10 @@ use crate::postfix::origin::{Network, Origin, address_of};
 /// client.
 pub(crate) fn make_key(origin: &Origin, key: &mut Vec<u8>) -> bool {
     key.clear();
-    key.extend(origin.login.iter().filter(|byte| **byte != 0));
+    match memchr::memchr(0, &origin.login) {
+        None => key.extend_from_slice(&origin.login),
+        Some(_) => key.extend(origin.login.iter().filter(|byte| **byte != 0)),
+    }
     key.push(0);
     key.extend_from_slice(&origin.client);
     key.len() > 1

@@ -1,5 +1,6 @@
 //! The tables of one queue: names and seconds, with what is counted for each.
 
+use std::borrow::Cow;
 use std::ops::{AddAssign, Index, IndexMut};
 
 use super::Snapshot;
@@ -11,6 +12,12 @@ use super::reasons::{Mark, Why};
 use super::spread::Spread;
 use crate::cause::{Acts, CAUSES, Cause};
 use crate::postfix::queue::{Queue, QueueSet};
+
+/// How much memory the names in the tables of one instance take, in bytes. Beyond it new names count among the
+/// others.
+pub(crate) const MAX_MEMORY: usize = 32 << 20;
+/// How much memory a sum over queues and instances takes, in bytes, with the same consequence.
+pub(crate) const MAX_SUM_MEMORY: usize = MAX_MEMORY / 2;
 
 /// Which tables of a queue are made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -130,18 +137,30 @@ pub struct QueueTables {
 }
 
 impl QueueTables {
+    /// Returns the bytes of memory that the names take.
+    fn memory(&self) -> usize {
+        self.domains.memory()
+            + self.senders.memory()
+            + self.origins.memory()
+            + self.codes.memory()
+            + self.reasons.memory()
+            + self.oldest.memory()
+    }
+
     /// Counts recipients by the status code and the cause of their delay reason; `None` if none is on record.
+    /// `room` is the limit of [`Names::change`].
     pub(crate) fn change_why(
         &mut self,
         why: Option<(&[u8], Option<Mark>)>,
         recipients: u64,
         wanted: TableSet,
         sign: Sign,
+        room: usize,
     ) {
         match why {
             Some((code, mark)) => {
                 if wanted.codes {
-                    self.codes.change(Some(code), &recipients, sign);
+                    self.codes.change(Some(code), &recipients, sign, room);
                 }
                 if let (true, Some(mark)) = (wanted.causes, mark) {
                     self.causes.change(mark, recipients, sign);
@@ -243,22 +262,56 @@ impl AddAssign<&CauseCounts> for CauseCounts {
 pub struct Tables([QueueTables; Queue::ALL.len()]);
 
 impl Tables {
-    /// Moves all of `other` here.
+    /// Moves all of `other` here, within [`MAX_MEMORY`].
     pub(super) fn take_in(&mut self, other: &mut Tables) {
-        for (sum, own) in self.0.iter_mut().zip(&mut other.0) {
-            sum.domains.merge(&own.domains);
-            sum.senders.merge(&own.senders);
-            sum.origins.merge(&own.origins);
-            sum.arrivals.merge(&own.arrivals);
-            sum.expiries.merge(&own.expiries);
-            sum.codes.merge(&own.codes);
-            sum.reasons.merge(&own.reasons);
-            sum.oldest.merge(&own.oldest);
-            sum.causes += &own.causes;
-            sum.unexplained += own.unexplained;
-            // The memory goes too: sixteen threads would each keep room for what only one needs.
-            *own = QueueTables::default();
+        for queue in Queue::ALL {
+            let own = &mut other[queue];
+            macro_rules! drain {
+                ($($table:ident)*) => {$(
+                    if !own.$table.is_nothing() {
+                        let room = self.room();
+                        self[queue].$table.drain(&mut own.$table, room);
+                    }
+                )*};
+            }
+            drain!(codes domains senders origins reasons oldest);
+            let sum = &mut self[queue];
+            sum.arrivals.merge(&std::mem::take(&mut own.arrivals));
+            sum.expiries.merge(&std::mem::take(&mut own.expiries));
+            sum.causes += &std::mem::take(&mut own.causes);
+            sum.unexplained += std::mem::take(&mut own.unexplained);
         }
+    }
+
+    /// Returns by how many bytes of memory a table of names may grow now: half of what is left of
+    /// [`MAX_MEMORY`], so that a table which takes much leaves room for the others.
+    pub(crate) fn room(&self) -> usize {
+        let memory: usize = self.0.iter().map(QueueTables::memory).sum();
+        MAX_MEMORY.saturating_sub(memory) / 2
+    }
+}
+
+/// [`Tables::room`] for who adds name by name: computed again after some names.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Room {
+    bytes: usize,
+    /// How often it still holds.
+    times: u32,
+}
+
+impl Room {
+    /// Returns the room that `tables` has.
+    pub(crate) fn of(&mut self, tables: &Tables) -> usize {
+        match self.times.checked_sub(1) {
+            Some(times) => self.times = times,
+            None => {
+                *self = Room {
+                    bytes: tables.room(),
+                    times: 256,
+                }
+            }
+        }
+        self.bytes
     }
 }
 
@@ -276,13 +329,12 @@ impl IndexMut<Queue> for Tables {
 }
 impl Snapshot {
     /// Recipients by destination domain and age over the queues of `total`, and of all domains together.
-    pub fn ages_by_domain(&self) -> (Names<Ages>, Ages) {
-        let mut domains = Names::<Ages>::default();
-        for taken in self.instances.iter().filter(|taken| taken.wanted.domains) {
-            for queue in QueueSet::TOTAL.iter() {
-                domains.merge(&taken.tables[queue].domains);
-            }
-        }
+    pub fn ages_by_domain(&self) -> (Cow<'_, Names<Ages>>, Ages) {
+        let domains = Names::together(
+            self.tables_of_total(|wanted| wanted.domains)
+                .map(|table| &table.domains),
+            MAX_SUM_MEMORY,
+        );
         let mut all = domains.others;
         for (_, ages) in domains.iter() {
             all += ages;
@@ -291,13 +343,98 @@ impl Snapshot {
     }
 
     /// Messages by envelope sender over the queues of `total`.
-    pub(crate) fn messages_by_sender(&self) -> Names<u64> {
-        let mut senders = Names::default();
-        for taken in self.instances.iter().filter(|taken| taken.wanted.senders) {
-            for queue in QueueSet::TOTAL.iter() {
-                senders.merge(&taken.tables[queue].senders);
+    pub(crate) fn messages_by_sender(&self) -> Cow<'_, Names<u64>> {
+        Names::together(
+            self.tables_of_total(|wanted| wanted.senders)
+                .map(|table| &table.senders),
+            MAX_SUM_MEMORY,
+        )
+    }
+
+    /// The tables of the queues of `total` in each instance that has what `has` asks for.
+    fn tables_of_total(&self, has: fn(&TableSet) -> bool) -> impl Iterator<Item = &QueueTables> {
+        let instances = self
+            .instances
+            .iter()
+            .filter(move |taken| has(&taken.wanted));
+        instances.flat_map(|taken| QueueSet::TOTAL.iter().map(|queue| &taken.tables[queue]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What 4,096 messages of made-up names add to each table of a queue, as a thread hands it over.
+    fn flood(queue: Queue, round: u32) -> Tables {
+        let mut tables = Tables::default();
+        let table = &mut tables[queue];
+        for number in 0..4096_u32 {
+            let name = format!("{round}.{number}.a-name-that-somebody-made-up.example");
+            let name = name.as_bytes();
+            table.codes.add(&name[..16.min(name.len())], &1);
+            table.domains.add(name, &Ages::one(5));
+            table.senders.add(name, &1);
+            table.origins.add(name, &1);
+            table.reasons.add(name, &Why::of(1, Some(7), None));
+            table.oldest.add(name, &Earliest(7));
+            table.unexplained += 1;
+        }
+        tables
+    }
+
+    #[test]
+    fn made_up_names_end_at_the_limit_and_leave_room_for_each_table() {
+        let mut all = Tables::default();
+        let rounds = 60;
+        for round in 0..rounds {
+            for queue in [Queue::Incoming, Queue::Deferred] {
+                let mut one = flood(queue, round);
+                all.take_in(&mut one);
+                assert_eq!(one[queue].unexplained, 0);
+                assert!(one[queue].senders.is_nothing());
             }
         }
-        senders
+        let memory: usize = all.0.iter().map(QueueTables::memory).sum();
+        assert!(memory <= MAX_MEMORY, "{memory}");
+        // It is used, and no table is left out.
+        assert!(memory > MAX_MEMORY / 2, "{memory}");
+        for queue in [Queue::Incoming, Queue::Deferred] {
+            let table = &all[queue];
+            let sizes = [
+                table.domains.len(),
+                table.senders.len(),
+                table.origins.len(),
+                table.reasons.len(),
+                table.oldest.len(),
+            ];
+            assert!(
+                sizes.iter().all(|names| *names >= 4096),
+                "{queue:?}: {sizes:?}"
+            );
+            let sum: u64 = table.senders.iter().map(|(_, count)| count).sum();
+            assert_eq!(sum + table.senders.others, u64::from(rounds) * 4096);
+            assert!(!table.senders.is_complete());
+        }
+    }
+
+    #[test]
+    fn a_sum_of_one_table_is_no_copy_and_one_of_several_is_bounded() {
+        let (mut one, mut two) = (Names::<u64>::default(), Names::<u64>::default());
+        for number in 0..50_000 {
+            one.add(format!("a{number}").as_bytes(), &1);
+            two.add(format!("b{number}").as_bytes(), &2);
+        }
+        let none = Names::default();
+        let alone = Names::together([&none, &one, &none], 0);
+        assert!(matches!(alone, Cow::Borrowed(_)));
+        assert_eq!(*alone, one);
+        let both = Names::together([&one, &two], usize::MAX);
+        assert_eq!((both.len(), both.others), (100_000, 0));
+        let bounded = Names::together([&one, &two], 4 << 20);
+        assert!(bounded.memory() <= 4 << 20);
+        let sum: u64 = bounded.iter().map(|(_, count)| count).sum();
+        assert_eq!(sum + bounded.others, 150_000);
+        assert!(bounded.others > 0);
     }
 }

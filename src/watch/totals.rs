@@ -15,7 +15,7 @@ use crate::scan::Plan;
 use crate::snapshot::ages::Ages;
 use crate::snapshot::contribution::{Bounds, Contribution, Sign, Sums, expiry, explains, last_try};
 use crate::snapshot::reasons::Mark;
-use crate::snapshot::{Earliest, QueueTables, Seconds, TableSet, Tables, Tally, Why};
+use crate::snapshot::{Earliest, QueueTables, Room, Seconds, TableSet, Tables, Tally, Why};
 
 /// The sums of the queues of an instance.
 #[derive(Debug)]
@@ -24,6 +24,7 @@ pub(super) struct Totals {
     pub(super) wanted: TableSet,
     queues: [Sums<Seconds>; Queue::ALL.len()],
     tables: Arc<Tables>,
+    room: Room,
     /// How often deferred mail has changed, for who read it.
     pub(super) deferrals: u64,
 }
@@ -44,6 +45,7 @@ impl Totals {
             wanted,
             queues: Default::default(),
             tables: Arc::default(),
+            room: Room::default(),
             deferrals: 0,
         }
     }
@@ -76,7 +78,9 @@ impl Totals {
         let wanted = self.wanted;
         let entry = ledger.entry(id);
         // In place, unless a snapshot still shares the table.
-        let table = &mut Arc::make_mut(&mut self.tables)[queue];
+        let tables = Arc::make_mut(&mut self.tables);
+        let room = self.room.of(tables);
+        let table = &mut tables[queue];
         if let (true, Some(arrival)) = (wanted.arrivals, entry.arrival()) {
             table.arrivals.change(arrival, sign);
         }
@@ -88,13 +92,13 @@ impl Totals {
         }
         match ledger.sender(id) {
             Sender::None => {}
-            Sender::Named(sender) => table.senders.change(Some(sender), &1, sign),
-            Sender::Unnamed => table.senders.change(None, &1, sign),
+            Sender::Named(sender) => table.senders.change(Some(sender), &1, sign, room),
+            Sender::Unnamed => table.senders.change(None, &1, sign, room),
         }
         match ledger.origin(id) {
             Sender::None => {}
-            Sender::Named(origin) => table.origins.change(Some(origin), &1, sign),
-            Sender::Unnamed => table.origins.change(None, &1, sign),
+            Sender::Named(origin) => table.origins.change(Some(origin), &1, sign, room),
+            Sender::Unnamed => table.origins.change(None, &1, sign, room),
         }
         let explains = explains(&self.plan, wanted, queue);
         if !explains && !wanted.domains {
@@ -103,11 +107,11 @@ impl Totals {
         ledger.destinations(id, |one| {
             if wanted.domains {
                 let count = recipients(one.recipients);
-                table.domains.change(one.domain, &count, sign);
+                table.domains.change(one.domain, &count, sign, room);
             }
             if explains {
                 let why = one.why.map(|(code, key)| (code, Mark::of_key(key)));
-                table.change_why(why, one.recipients, wanted, sign);
+                table.change_why(why, one.recipients, wanted, sign, room);
             }
         });
     }
@@ -158,6 +162,7 @@ impl Totals {
         if !wanted.domains && !wanted.reasons && !wanted.oldest {
             return Arc::new(tables);
         }
+        let mut room_left = Room::default();
         for id in ledger.ids() {
             let entry = ledger.entry(id);
             let counts = entry.counts();
@@ -167,15 +172,18 @@ impl Totals {
             let explains = wanted.reasons && explains(&self.plan, wanted, queue);
             let arrival = entry.arrival();
             let one = Ages::one(arrival.map_or(0, |at| now.saturating_sub(at)));
+            let room = room_left.of(&tables);
             let table = &mut tables[queue];
             ledger.destinations(id, |destination| {
                 if wanted.domains {
                     let count = one.times(destination.recipients);
-                    table.domains.change(destination.domain, &count, Sign::Add);
+                    table
+                        .domains
+                        .change(destination.domain, &count, Sign::Add, room);
                 }
                 if let (true, Some(domain)) = (wanted.oldest, destination.domain) {
                     let at = arrival.unwrap_or(i64::MAX);
-                    table.oldest.add(domain, &Earliest(at));
+                    table.oldest.add_within(domain, &Earliest(at), room);
                 }
                 if let (true, Some((_, reason))) = (explains, destination.why) {
                     let tried = match queue {
@@ -183,7 +191,7 @@ impl Totals {
                         _ => None,
                     };
                     let why = Why::of(destination.recipients, arrival, tried);
-                    table.reasons.add(reason, &why);
+                    table.reasons.add_within(reason, &why, room);
                 }
             });
         }

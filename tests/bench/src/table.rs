@@ -60,9 +60,9 @@ impl Row {
     fn judge(&self, goal: Goal) -> String {
         let (words, met) = match goal {
             Goal::Ratio(most) if !self.cold && self.is_from_disk() => {
-                return format!("ratio <= {most:.1}: not judged, the caches do not hold the spool");
+                return format!("ratio <= {most}: not judged, the caches do not hold the spool");
             }
-            Goal::Ratio(most) => (format!("ratio <= {most:.1}"), self.ratio() <= most),
+            Goal::Ratio(most) => (format!("ratio <= {most}"), self.ratio() <= most),
             Goal::Cpu(most) => (
                 format!("CPU < {:.0} ms", most * 1e3),
                 self.median(|run| run.cpu) < most,
