@@ -952,7 +952,8 @@ QW_API QW_WARN_UNUSED qw_status qw_options_new(qw_options **out, qw_error **err)
  *   larger SIZE ...: only messages larger than SIZE, with k M G KiB MiB GiB kB MB GB
  *
  * Options marked `...` may be set several times, and accumulate. An option without a value takes an empty
- * value, yes or no. Both texts are copied.
+ * value, yes or no. `not-` before the name of a filter (`not-sender`) is `not` and that filter at once, for callers
+ * whose options have no order. Both texts are copied.
  * Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND (no such option), QW_ERR_SYNTAX (with the offset). After an error
  * the options are unchanged. Since 0.1.
  */

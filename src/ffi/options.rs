@@ -58,7 +58,8 @@ pub unsafe extern "C" fn qw_options_new(
 /// @OPTIONS@
 ///
 /// Options marked `...` may be set several times, and accumulate. An option without a value takes an empty
-/// value, yes or no. Both texts are copied.
+/// value, yes or no. `not-` before the name of a filter (`not-sender`) is `not` and that filter at once, for callers
+/// whose options have no order. Both texts are copied.
 /// Errors: QW_ERR_INVALID, QW_ERR_NOT_FOUND (no such option), QW_ERR_SYNTAX (with the offset). After an error
 /// the options are unchanged. Since 0.1.
 ///

@@ -78,6 +78,17 @@ impl Pick {
         Ok(())
     }
 
+    /// Adds the filter `name` with this value, negated: for callers whose options have no order.
+    ///
+    /// # Errors
+    /// Those of [`Pick::not`] and of [`Pick::set`]; nothing has changed then.
+    pub fn set_not(&mut self, name: &str, value: &[u8], grammar: &Grammar) -> Result<()> {
+        self.not()?;
+        let set = self.set(name, value, grammar);
+        self.turned = false;
+        set
+    }
+
     /// Adds the filter `name` with this value.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Options;
-use super::table::{OPTIONS, is_filter};
+use super::table::{OPTIONS, is_filter, turned_filter};
 use crate::cause::user_table::{MAX_BYTES, UserTable};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape;
@@ -23,7 +23,8 @@ use crate::threads::MAX_READERS;
 
 impl Options {
     /// Sets the option `name`, the long name without dashes, to `value`. An option that takes nothing
-    /// is switched on by an empty value, `yes`, `true` or `1` and off by `no`, `false` or `0`.
+    /// is switched on by an empty value, `yes`, `true` or `1` and off by `no`, `false` or `0`. A filter with
+    /// `not-` before it is negated, whatever is set before and after.
     ///
     /// # Errors
     /// Of kind `NotFound` for an unknown name, `Syntax` for a value that does not parse.
@@ -107,6 +108,9 @@ impl Options {
             }
             _ if is_filter(name) => self.pick.set(name, value, &GRAMMAR)?,
             _ => {
+                if let Some(filter) = turned_filter(name) {
+                    return self.pick.set_not(filter, value, &GRAMMAR);
+                }
                 return Err(Error::new(
                     ErrorKind::NotFound,
                     format!("there is no option {}", escape::shown(name.as_bytes(), 64)),
@@ -239,6 +243,34 @@ mod tests {
                 .set(row.name, value.as_bytes())
                 .unwrap_or_else(|error| panic!("{}: {error}", row.name));
         }
+    }
+
+    #[test]
+    fn a_filter_is_negated_by_name_or_by_the_option_before_it() {
+        let set = |words: &[(&str, &str)]| {
+            let mut options = Options::default();
+            for (name, value) in words {
+                options.set(name, value.as_bytes()).unwrap();
+            }
+            options.pick
+        };
+        let by_order = set(&[("not", ""), ("sender", "a@b"), ("domain", "c")]);
+        assert_eq!(set(&[("not-sender", "a@b"), ("domain", "c")]), by_order);
+        assert!(by_order.checked().is_ok());
+
+        let mut options = Options::default();
+        let error = options.set("not-older", b"soon").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Syntax);
+        assert_eq!(options.pick, set(&[]), "nothing has changed");
+        for name in ["not-not", "not-counts", "not-", "notsender"] {
+            let error = options.set(name, b"x").unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NotFound, "{name}");
+        }
+        options.set("not", b"").unwrap();
+        assert!(
+            options.set("not-sender", b"x").is_err(),
+            "it is negated twice"
+        );
     }
 
     #[test]

@@ -82,6 +82,15 @@ pub fn is_filter(name: &str) -> bool {
     name == NOT.name || FILTERS.iter().any(|filter| filter.name == name)
 }
 
+/// Returns the filter that `name` turns: `not-sender` is `not` and `sender` at once.
+pub(super) fn turned_filter(name: &str) -> Option<&str> {
+    let filter = name.strip_prefix(NOT.name)?.strip_prefix('-')?;
+    FILTERS
+        .iter()
+        .any(|row| row.name == filter)
+        .then_some(filter)
+}
+
 /// Those that are not about single messages.
 #[rustfmt::skip]
 const OWN: [OptionRow; 24] = [

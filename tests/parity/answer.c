@@ -4,6 +4,7 @@
  *   check VERBOSITY O=V ...   state, output
  *   fail O=V ...              the error of options, a scan and a check
  *   messages QUEUE            the rows of that queue, added up
+ *   pick O=V ...              the queue IDs of the messages that these filters pick
  *   metrics                   OpenMetrics, with the two domains that have most
  *
  * Arguments: the spool, and the second that it is looked at.
@@ -153,6 +154,28 @@ static void messages(const qw_snapshot *snapshot, const char *queue)
     qw_messages_free(cursor);
 }
 
+static void pick(qw_options *options)
+{
+    qw_snapshot *snapshot = NULL;
+    qw_messages *cursor = NULL;
+    qw_error *err = NULL;
+    qw_message row;
+    qw_status status = set(options, &err);
+
+    if (status == QW_OK)
+        status = qw_scan(options, &snapshot, &err);
+    if (status == QW_OK)
+        status = qw_messages_open(snapshot, NULL, QW_NUL, &cursor, &err);
+    while (status == QW_OK && (status = qw_messages_next(cursor, &row, sizeof row, &err)) == QW_OK) {
+        put(row.queue_id.data, row.queue_id.len);
+        putchar(' ');
+    }
+    if (status != QW_END)
+        failed(status, &err);
+    qw_messages_free(cursor);
+    qw_snapshot_free(snapshot);
+}
+
 static void metrics(const qw_snapshot *snapshot)
 {
     qw_text *text = NULL;
@@ -196,6 +219,10 @@ int main(int argc, char **argv)
             messages(snapshot, strtok(NULL, "\t"));
         } else if (strcmp(question, "metrics") == 0) {
             metrics(snapshot);
+        } else if (strcmp(question, "pick") == 0) {
+            if (!of_spool(options, argv))
+                return 1;
+            pick(options);
         } else if (strcmp(question, "check") == 0) {
             int verbosity = atoi(strtok(NULL, "\t"));
 

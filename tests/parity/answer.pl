@@ -35,6 +35,12 @@ my %answer = (
         return line($verdict->state + 0, $verdict->output($verbosity));
     },
     fail     => sub { my $verdict = Postfix::QueueWatch->check(options(@_)); return line($verdict->state + 0, $verdict->output) },
+    pick     => sub {
+        my $cursor = Postfix::QueueWatch->scan(queue_directory => $spool, now => $now, options(@_))->messages;
+        my $ids    = '';
+        while (my $message = $cursor->next) { $ids .= "$message->{queue_id} " }
+        return line($ids);
+    },
     metrics  => sub { return line($q->openmetrics) },
     messages => sub {
         my $cursor = $q->messages($_[0]);

@@ -36,6 +36,9 @@ def fields(kind: str, words: list[str]) -> list[object]:
             row += [message.arrival or 0, message.next_retry or 0, len(delays), sum(map(len, texts))]
             sums = [one + other for one, other in zip(sums, row)]
         return list(sums)
+    if kind == "pick":
+        picked = queuewatch.scan(**{"queue_directory": [SPOOL], "now": [NOW], **options(words)})
+        return ["".join(message.queue_id.decode() + " " for message in picked.messages())]
     verbosity = int(words[0]) if kind == "check" else 0
     given = (
         {"queue_directory": [SPOOL], "now": [NOW], **options(words[1:])}

@@ -82,6 +82,22 @@ CHECKS = [
     ["0", "counts=yes", "critical=100"],
     ["2", "warning=active.fill=80%", "warning=deferred.expiring(1d)=0"],
 ]
+FILTERS = [
+    ["domain=alpha.example"],
+    ["domain=alpha.example", "domain=greylist.example"],
+    ["not-domain=alpha.example"],
+    ["not-domain=alpha.example", "not-domain=greylist.example", "older=1h"],
+    ["domain=alpha.example", "not-older=1h"],
+    ["reason=4.7"],
+    ["not-reason=4"],
+    ["cause=theirs", "not-cause=greylisted"],
+    ["sender=<>"],
+    ["not-sender=<>", "larger=500"],
+    ["not-login=anna", "not-client=127.0.0.0/8", "not-subject=invoice"],
+    ["not-recipient=nobody@none.example", "not-next-hop=-", "not-younger=1h", "not-expiring=1d"],
+    ["not-older=soon"],
+    ["not-counts=yes"],
+]
 BAD_MEASURES = [
     "hold.domain(a@b.example)",
     "",
@@ -250,6 +266,26 @@ def test_every_word_of_checks(spool: str, answer_c: Path) -> None:
             words += [f"--{name}"] if name == "counts" else [f"--{name}", value]
         code, text = program(*words)
         assert (steady(output.replace("\\n", "\n")), int(state)) == (steady(text), code)
+
+
+def test_filters_pick_the_messages_that_list_does(spool: str, answer_c: Path) -> None:
+    told = agreed(spool, answer_c, [["pick", *filters] for filters in FILTERS])
+    base = [str(RELEASE / "queuewatch"), "list", "--ids", "--queue-directory", spool, "--now", NOW]
+    picked = []
+    for filters, answer in zip(FILTERS, told):
+        if answer[0] == "error":
+            assert filters[0] in ("not-older=soon", "not-counts=yes")
+            continue
+        words = []
+        for filter_ in filters:
+            name, _, value = filter_.partition("=")
+            words += ["--not"] if name.startswith("not-") else []
+            words += [f"--{name.removeprefix('not-')}", value]
+        ran = subprocess.run([*base, *words], capture_output=True, text=True, check=False)
+        assert sorted(answer[0].split()) == sorted(ran.stdout.split()), filters
+        picked.append(len(answer[0].split()))
+    assert len(picked) == len(FILTERS) - 2
+    assert max(picked) > min(picked)
 
 
 def test_the_metrics(spool: str, answer_c: Path) -> None:

@@ -32,4 +32,18 @@ undef $q;
 $all++ while $cursor->next;
 is($all, 233, 'all queues, after the snapshot has gone');
 
+my $count = sub {
+    my $rows = Postfix::QueueWatch->scan(queue_directory => Corpus::spool(), now => $Corpus::NOW, @_)->messages;
+    my $n    = 0;
+    $n++ while $rows->next;
+    return $n;
+};
+my @from = (sender => '<>');
+my $with = $count->(@from);
+ok($with > 0 && $with < 233, 'a filter picks some');
+is($count->(not_sender => '<>'), 233 - $with, 'and the others when it is negated');
+is($count->(not_sender => '<>', older => '4h', younger => '1h'), 0, 'beside filters that sort before and after it');
+ok(!eval { $count->(not => 1, @from); 1 }, 'not has no place among options without an order');
+like($@, qr/not_sender/, 'and the error says what has');
+
 done_testing();

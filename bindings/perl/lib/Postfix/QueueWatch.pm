@@ -107,6 +107,10 @@ measures need, and C<previous> is the C<state> of an earlier snapshot, from whic
 sets an option once for each element. C<undef> does not set it. A true or false value turns a switch on or off. Without
 options the default instance is read.
 
+Filters pick which rows C<messages> gives, and change no sums: C<recipient>, C<sender>, C<domain>, C<reason>, C<cause>,
+C<next_hop>, C<login>, C<client>, C<subject>, C<older>, C<younger>, C<expiring> and C<larger>. C<not_> before the name of one
+(C<not_sender>) leaves out what it picks.
+
 =head2 check
 
     my $verdict = Postfix::QueueWatch->check(warning => 'deferred.oldest=4h', timeout => 10);

@@ -31,7 +31,11 @@ class RuleOptions(TypedDict, total=False):
 
 
 class ScanOptions(RuleOptions, total=False):
-    """The options of a scan; `check_postfix_queue --help` explains each."""
+    """The options of a scan; `check_postfix_queue --help` explains each.
+
+    Those from `recipient` on are filters: they pick which rows `messages` gives. `not_sender=...` leaves out what
+    `sender=...` picks; so for each.
+    """
 
     config_directory: Path | None
     queue_directory: Path | None
@@ -63,6 +67,19 @@ class ScanOptions(RuleOptions, total=False):
     younger: Ages
     expiring: Ages
     larger: Rules
+    not_recipient: Texts
+    not_sender: Texts
+    not_domain: Texts
+    not_reason: Texts
+    not_cause: Texts
+    not_next_hop: Texts
+    not_login: Texts
+    not_client: Texts
+    not_subject: Texts
+    not_older: Ages
+    not_younger: Ages
+    not_expiring: Ages
+    not_larger: Rules
 
 
 class WatchOptions(ScanOptions, total=False):

@@ -14,6 +14,9 @@ sub new {
     Postfix::QueueWatch::Error::_refuse('options are pairs of a name and a value') if @options % 2;
     my %options = @options;
     my $self    = $class->_new;
+    # It would negate whichever filter is set next.
+    Postfix::QueueWatch::Error::_refuse('not: options of Perl have no order; give not_sender => NAME, and so for each filter')
+        if $options{not};
     for my $keyword (sort keys %options) {
         (my $name = $keyword) =~ tr/_/-/;
         my $value = $options{$keyword};
