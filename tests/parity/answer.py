@@ -38,7 +38,7 @@ def fields(kind: str, words: list[str]) -> list[object]:
         return list(sums)
     if kind == "pick":
         picked = queuewatch.scan(**{"queue_directory": [SPOOL], "now": [NOW], **options(words)})
-        return ["".join(message.queue_id.decode() + " " for message in picked.messages())]
+        return ["".join(message.queue_id + " " for message in picked.messages())]
     verbosity = int(words[0]) if kind == "check" else 0
     given = (
         {"queue_directory": [SPOOL], "now": [NOW], **options(words[1:])}

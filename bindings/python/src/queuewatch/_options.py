@@ -33,8 +33,8 @@ class RuleOptions(TypedDict, total=False):
 class ScanOptions(RuleOptions, total=False):
     """The options of a scan; `check_postfix_queue --help` explains each.
 
-    Those from `recipient` on are filters: they pick which rows `messages` gives. `not_sender=...` leaves out what
-    `sender=...` picks; so for each.
+    Those from `recipient` on are filters: they pick which rows `messages` gives. `not_sender=...` leaves out
+    what `sender=...` picks, and so on.
     """
 
     config_directory: Path | None
