@@ -913,14 +913,14 @@ QW_API QW_WARN_UNUSED qw_status qw_options_new(qw_options **out, qw_error **err)
  * Sets an option by its name. The options are:
  *
  *   config-directory DIR: the instance whose main.cf is in DIR (default: $MAIL_CONFIG, else /etc/postfix)
- *   queue-directory DIR: the spool in DIR; its settings are those of --config-directory, else Postfix's defaults
- *   all-instances: the default instance (or that of --config-directory) and all of its multi_instance_directories
+ *   queue-directory DIR: the spool in DIR; its settings are those of the configuration directory, if one is given, else Postfix's defaults
+ *   all-instances: the default instance (or that of the given configuration directory) and all of its multi_instance_directories
  *   instance NAME ...: of those, the one whose multi_instance_name is NAME
  *   warning RULE ...: WARNING when RULE alerts: MEASURE=RANGE, RANGE for total.messages, or several joined by " and "
  *   critical RULE ...: CRITICAL when RULE alerts
- *   defaults: keep the default rules beside those given; one for the same measure and level replaces its default
+ *   defaults: keep the default rules in addition to those given; one for the same measure and level replaces its default
  *   exclude QUEUE ...: leave QUEUE out of everything
- *   exclude-domain NAME ...: leave recipients of that destination domain out of rules and figures, and mail for nobody else
+ *   exclude-domain NAME ...: leave recipients of that destination domain out of rules and figures, and mail that is only for them
  *   exclude-sender NAME ...: leave mail of that sender address or domain out of rules and figures; <> is the null sender
  *   causes FILE: a table of causes that is asked first: lines of CAUSE [CODE] PATTERN
  *   counts: count by names alone: the cheap probe for a queue of millions
@@ -936,7 +936,7 @@ QW_API QW_WARN_UNUSED qw_status qw_options_new(qw_options **out, qw_error **err)
  *   bucket-count N: columns of a shape (default 10)
  *   bucket-time MINUTES: minutes of a shape's first column (default 5); each further one is twice as long
  *   linear: all columns of a shape are as long as the first
- *   not: turns the filter behind it: messages for which that holds are left out
+ *   not: negates the filter after it: messages for which it holds are left out
  *   recipient ADDRESS ...: only messages to that recipient, in any quoting that a list prints
  *   sender NAME ...: only messages of that sender address or domain; <> is the null sender
  *   domain NAME ...: only messages with a recipient of that destination domain
@@ -1397,7 +1397,7 @@ QW_API
 int32_t qw_watch_fd(const qw_watch *watch);
 
 /**
- * Waits until the descriptor is readable, at most `timeout_ms` milliseconds (negative: for ever), for hosts
+ * Waits until the descriptor is readable, at most `timeout_ms` milliseconds (negative: forever), for hosts
  * without an event loop. QW_OK: it is readable; QW_END: the time is up, or a signal came. Errors:
  * QW_ERR_INVALID, QW_ERR_IO. Since 0.1.
  */

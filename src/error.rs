@@ -37,6 +37,14 @@ pub enum ErrorKind {
 }
 
 /// A failure: what, where, why, and the remedy.
+///
+/// ```
+/// use queuewatch::{ErrorKind, Options};
+///
+/// let error = Options::default().set("timeout", b"soon").unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Syntax);
+/// assert!(error.to_string().starts_with("\"timeout\" \"soon\": "), "{error}");
+/// ```
 #[derive(Clone)]
 pub struct Error(Box<Inner>);
 

@@ -258,7 +258,7 @@ impl Sudo {
                 .ok()
                 .filter(|number| *number < u32::MAX)
         };
-        // Without a readable number nobody is known who may do more than any other user.
+        // Without a readable number the caller counts as a user without special rights.
         let present = std::env::var_os("SUDO_UID")?;
         let user = number("SUDO_UID").unwrap_or(NOBODY);
         let group = number("SUDO_GID").unwrap_or(NOBODY);

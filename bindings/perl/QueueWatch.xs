@@ -223,7 +223,7 @@ static void throw_own(pTHX_ qw_status code, const char *message)
     throw_fields(aTHX_ fields);
 }
 
-/* After a call: the error becomes Perl's, the records are told, and Perl dies if there is a reason. */
+/* After a call: the error becomes Perl's, the log records are delivered, and Perl dies if there is a reason. */
 static void settle(pTHX_ qw_status status, qw_error *err)
 {
     SV *fields[6];

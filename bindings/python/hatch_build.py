@@ -106,7 +106,7 @@ def linked(library: Path, place: Path) -> None:
 
 
 def core_files(root: Path) -> dict[str, str]:
-    """Return what cargo needs of a checkout, and where the sdist has it."""
+    """Return what cargo needs of a checkout, and where it is in the sdist."""
     core = core_of(root)
     if core is None:
         raise SystemExit(f"an sdist holds the Rust core, and {root} is not in its checkout")

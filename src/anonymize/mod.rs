@@ -65,7 +65,7 @@ const HEADERS: [&str; 33] = [
     "x-php-originating-script",
     "x-priority",
 ];
-/// SASL mechanisms and protocols, which are no names.
+/// SASL mechanisms and protocols, which are not names.
 const MECHANISMS: [&str; 20] = [
     "ANONYMOUS",
     "CRAM-MD5",
@@ -96,7 +96,7 @@ pub struct Anonymizer {
 }
 
 impl Anonymizer {
-    /// One whose tokens nobody can make again.
+    /// One with a random key: its tokens cannot be made again.
     ///
     /// # Errors
     /// If the system has no random bytes.
@@ -156,7 +156,7 @@ impl Anonymizer {
         out
     }
 
-    /// A domain as it is, but for a literal address and what cannot be a domain.
+    /// A domain stays as it is; a literal address and what cannot be a domain become tokens.
     pub fn domain(&self, domain: &[u8]) -> Vec<u8> {
         let letter = |byte: &u8| {
             byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_') || *byte > 127
@@ -215,7 +215,7 @@ impl Anonymizer {
         self.text_about(text, &Names::new())
     }
 
-    /// Free text of a message in which `names` stand for somebody.
+    /// Free text of a message in which `names` are names of persons.
     fn text_about(&self, text: &[u8], names: &Names) -> Vec<u8> {
         let mut out = Vec::with_capacity(text.len() + 32);
         reason::write(text, self, names, &mut out);
@@ -316,7 +316,7 @@ impl Anonymizer {
         })
     }
 
-    /// Replaces all that names somebody in `story`. Its text has no safe form and must not be asked for.
+    /// Replaces every name of a person in `story`. Its text has no safe form and must not be asked for.
     pub fn story(&self, story: &mut Story) {
         let mut names = Names::new();
         for recipient in &story.recipients {
@@ -374,7 +374,7 @@ impl Rewrite for Rewriting<'_> {
     }
 }
 
-/// Adds the local part of `address`, which is a person's name as often as not.
+/// Adds the local part of `address`, which often is a person's name.
 fn add_name(address: &[u8], names: &mut Names) {
     let address = unquoted(address);
     let end = memchr::memrchr(b'@', &address).unwrap_or(address.len());
@@ -384,7 +384,7 @@ fn add_name(address: &[u8], names: &mut Names) {
     }
 }
 
-/// An address as the queue file has it: logs put its local part into quotes where RFC 5321 wants them.
+/// An address as in the queue file: logs put its local part into quotes where RFC 5321 wants them.
 fn unquoted(address: &[u8]) -> Vec<u8> {
     let quoted = address.strip_prefix(b"\"").and_then(|rest| {
         let end = memchr::memmem::rfind(rest, b"\"@")?;

@@ -123,7 +123,7 @@ fn write_word(word: &[u8], anonymizer: &Anonymizer, names: &Names, out: &mut Vec
     out.extend_from_slice(&anonymizer.token(kind, &word.to_ascii_lowercase()));
 }
 
-/// Whether `word` names nobody.
+/// Returns true if `word` is not a name.
 fn is_harmless(word: &[u8]) -> bool {
     is_status_code(word)
         || is_short_number(word)

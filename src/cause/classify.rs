@@ -70,7 +70,7 @@ impl Classifier {
             .cause(status, parts.whole)
             .unwrap_or_else(|| judge(status, &parts, role, configured.is_some()));
         let acts = match (cause, role) {
-            // Nobody but us can repair the name or the way of our own next hop.
+            // Only we can repair the name of our own next hop, or the way to it.
             (Cause::Dns | Cause::Unreachable, Some(_)) => Acts::Us,
             _ => cause.acts(),
         };
@@ -116,7 +116,7 @@ fn place(next_hop: Option<NextHop<'_>>) -> Option<Role> {
         return Some(Role::Service);
     }
     match peer.port {
-        // MX hosts are asked at port 25 alone; another port stands in somebody's configuration here.
+        // MX hosts are asked at port 25 alone; another port comes from a configuration on this side.
         None | Some(b"25") => None,
         // Ports of submission, and those that relay providers offer beside them.
         Some(

@@ -63,7 +63,7 @@ struct Words {
 
 impl Words {
     /// Those of the table, built once. No thread waits for another that builds them: a child forked
-    /// meanwhile would wait for ever.
+    /// meanwhile would wait forever.
     fn get() -> &'static Words {
         static WORDS: OnceBox<Words> = OnceBox::new();
         WORDS.get_or_init(|| Box::new(Words::of_table()))

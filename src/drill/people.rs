@@ -1,7 +1,7 @@
 //! Senders, recipients and server replies of generated mail.
 //!
 //! Every name ends in `.example` (RFC 2606) and every address is reserved for documentation (RFC 5737),
-//! so that a Postfix that is started on a drill's spool sends mail to nobody. A name depends only on its
+//! so that a Postfix that is started on a drill's spool sends no mail to a real host. A name depends only on its
 //! rank.
 
 use super::defer_log::Delay;

@@ -10,7 +10,7 @@ use crate::cause::Cause;
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape;
 use crate::measure::{Argument, CATALOGUE, Kind, Measure};
-use crate::rules::{DEFAULTS, Level, Part, Rule};
+use crate::rules::{Level, Part, Rule, defaults_with_rules};
 
 const METRICS: &str = include_str!("../docs/metrics.md");
 const CAUSES: &str = include_str!("../docs/causes.md");
@@ -46,10 +46,7 @@ pub fn measure(measure: &Measure) -> String {
 /// The text of a part of a rule: what it says, why it is a default if it is one, and that of its measure.
 fn part(part: &Part) -> String {
     let mut all = format!("rule {part}\n\nAlerts outside that range; inside it with @.\n");
-    for row in DEFAULTS {
-        let Ok(default) = Rule::parse(row.level, row.rule) else {
-            continue;
-        };
+    for (row, default) in defaults_with_rules() {
         if default.parts.only() == Some(part) {
             let level = row.level.name();
             let _ = writeln!(all, "It is a default at {level}, because {}.", row.why);
@@ -105,6 +102,7 @@ fn unknown(name: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::DEFAULTS;
 
     /// What a runbook must say.
     fn has_steps(text: &str, points: &[&str]) {

@@ -68,7 +68,7 @@ pub(super) use {fallible, freed, infallible};
 
 /// Keeps the default panic hook from printing our panics. Panics of a Rust host go to its own hook.
 ///
-/// It does not use std's Once, which blocks: a child forked during the call would wait for ever.
+/// It does not use std's Once, which blocks: a child forked during the call would wait forever.
 fn silence() {
     static INSTALLED: OnceBool = OnceBool::new();
     INSTALLED.get_or_init(|| {

@@ -132,7 +132,7 @@ pub(super) fn deliver() {
 
 /// Makes the router the logger of the process, once. Returns false if a Rust host has a logger already.
 ///
-/// It does not use std's OnceLock, which blocks: a child forked during the call would wait for ever.
+/// It does not use std's OnceLock, which blocks: a child forked during the call would wait forever.
 pub(super) fn install() -> bool {
     static INSTALLED: OnceBool = OnceBool::new();
     static ROUTER: Router = Router;

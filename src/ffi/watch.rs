@@ -127,7 +127,7 @@ pub unsafe extern "C" fn qw_watch_fd(watch: *const qw_watch) -> i32 {
     infallible!(-1, [shared(watch)], watch.watch.fd().as_raw_fd())
 }
 
-/// Waits until the descriptor is readable, at most `timeout_ms` milliseconds (negative: for ever), for hosts
+/// Waits until the descriptor is readable, at most `timeout_ms` milliseconds (negative: forever), for hosts
 /// without an event loop. QW_OK: it is readable; QW_END: the time is up, or a signal came. Errors:
 /// QW_ERR_INVALID, QW_ERR_IO. Since 0.1.
 ///

@@ -1,4 +1,4 @@
-//! Known trouble that rules leave out: destination domains and senders that somebody has named.
+//! Known trouble that rules leave out: destination domains and senders that the user names.
 //!
 //! A recipient of such a domain does not count. A message does not count if such a sender sent it, or if it
 //! waits for recipients of such domains alone. Its file still counts where files do: damaged, altered,

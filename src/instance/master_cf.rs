@@ -3,9 +3,9 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use super::open_unseen;
+use super::configuration::open_unseen;
 
-/// Maximum bytes to read. A longer file has no name for us.
+/// Maximum bytes to read. The name is not searched in a longer file.
 const MAX_BYTES: usize = 1 << 20;
 
 /// The file name of the queue manager's program, if master.cf in `config_directory` can be read and has

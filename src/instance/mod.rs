@@ -7,9 +7,11 @@
 //! `multi_instance_directories`. (Root can start Postfix with any directory; select such an instance by
 //! [`Selection::ConfigDirectory`].)
 
+mod configuration;
 mod left_out;
 mod master;
 mod master_cf;
+mod multi_instance;
 mod permitted;
 mod processes;
 mod qmgr;
@@ -18,26 +20,19 @@ mod starts;
 mod users;
 
 use std::ffi::OsStr;
-use std::fs::OpenOptions;
-use std::io::{self, Read as _};
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::cause::classify::Classifier;
-use crate::cause::next_hop::{NextHops, PARAMETERS};
-use crate::cause::user_table::UserTable;
-use crate::error::{Error, ErrorKind, Result};
-use crate::escape;
-use crate::postfix::main_cf::{MAX_BYTES, MainCf};
+use crate::error::Result;
 use crate::rights;
-use crate::spelling::option;
 
+use configuration::Configuration;
 pub use left_out::LeftOut;
 pub(crate) use left_out::LeftOutCount;
 pub use master::Master;
 pub use master::master;
+use multi_instance::{all, enable_lone, named};
 pub use processes::Process;
 pub use qmgr::{Missing, QueueManager};
 pub use settings::Settings;
@@ -156,332 +151,6 @@ pub fn find(selection: &Selection, mail_config: Option<&OsStr>) -> Result<Vec<Re
             Ok(all.into_iter().map(|(_, instance)| instance).collect())
         }
         Selection::Named(directory, names) => named(names, all(&first(directory))?),
-    }
-}
-
-/// A parsed main.cf and its directory.
-struct Configuration {
-    directory: PathBuf,
-    main_cf: MainCf,
-    /// The caller cannot read it: no text quotes its content.
-    private: bool,
-}
-
-impl Configuration {
-    fn read(directory: &Path) -> Result<Configuration> {
-        // `postconf -c .` sets $config_directory to a dot. An absolute path means the same and stays
-        // valid when the working directory changes.
-        let directory = std::path::absolute(directory)
-            .map_err(|cause| Error::io("find the directory", directory, &cause))?;
-        let path = directory.join("main.cf");
-        let bytes = read_main_cf(&path)?;
-        let private = rights::are_borrowed() && rights::as_caller(|| open_unseen(&path).is_err());
-        let main_cf = MainCf::parse(&bytes)
-            .map_err(|error| without_content(error, private))
-            .map_err(|error| error.within(&escape::path(&path)).with_path(&path))?
-            .with_config_directory(&directory);
-        Ok(Configuration {
-            directory,
-            main_cf,
-            private,
-        })
-    }
-
-    /// `multi_instance_name`, or the default name. Fails if the name cannot be expanded.
-    fn name(&self) -> Result<String> {
-        let bytes = self.main_cf.path("multi_instance_name")?;
-        let name = escape::printable(bytes.as_os_str().as_bytes(), escape::MAX_SHOWN);
-        Ok(if name.is_empty() {
-            DEFAULT_NAME.to_owned()
-        } else {
-            name
-        })
-    }
-
-    /// What judges delay reasons. A parameter that cannot be expanded names no next hop.
-    fn classifier(&self) -> Classifier {
-        let mut next_hops = NextHops::default();
-        for (name, _) in PARAMETERS {
-            if let Ok(value) = self.main_cf.text(name) {
-                next_hops.add(name, value.as_bytes());
-            }
-        }
-        Classifier::new(next_hops, UserTable::default())
-    }
-
-    fn instance(&self) -> Result<Instance> {
-        self.instance_on(None)
-    }
-
-    fn queue_directory(&self) -> Result<PathBuf> {
-        let directory = self.main_cf.path("queue_directory")?;
-        if directory.is_absolute() {
-            return Ok(directory);
-        }
-        let shown = escape::path(&directory);
-        Err(Error::new(
-            ErrorKind::Syntax,
-            format!("queue_directory: expected an absolute path, found \"{shown}\""),
-        ))
-    }
-
-    /// The instance, with `given` as its spool instead of the one in its main.cf.
-    fn instance_on(&self, given: Option<&PathBuf>) -> Result<Instance> {
-        let path = self.directory.join("main.cf");
-        let place = |error: Error| {
-            without_content(error, self.private)
-                .within(&escape::path(&path))
-                .with_path(&path)
-                .with_remedy(format!(
-                    "correct main.cf, or name the spool itself ({})",
-                    option("queue-directory")
-                ))
-        };
-        let name = self.name().map_err(place)?;
-        let (queue_directory, relocated) = match given {
-            Some(given) => {
-                let own = self.queue_directory();
-                let own = own.is_ok_and(|own| same_directory(&own, given));
-                (given.clone(), !own)
-            }
-            None => (self.queue_directory().map_err(place)?, false),
-        };
-        let mut warnings = self.main_cf.warnings().to_vec();
-        let settings = Settings::from_main_cf(&self.main_cf, &mut warnings);
-        if self.private && !warnings.is_empty() {
-            warnings = vec!["root sees warnings about it that you may not read".to_owned()];
-        }
-        let shown = escape::path(&path);
-        for warning in &mut warnings {
-            warning.insert_str(0, &format!("{shown}: "));
-        }
-        Ok(Instance {
-            name,
-            config_directory: Some(self.directory.clone()),
-            queue_directory,
-            relocated,
-            settings,
-            expected: true,
-            classifier: Arc::new(self.classifier()),
-            left_out: Arc::default(),
-            warnings,
-        })
-    }
-}
-
-/// `error` about a main.cf, without what it quotes of a file that the caller cannot read.
-fn without_content(error: Error, private: bool) -> Error {
-    match private {
-        false => error,
-        true => Error::new(error.kind(), "an error that only root may read")
-            .with_remedy("run the same command as root"),
-    }
-}
-
-/// postmulti considers a default instance without others enabled (postmulti.c).
-fn enable_lone(instance: &mut Result<Instance>, found: &Configuration) {
-    if let (Ok(instance), Ok(others)) = (instance, found.main_cf.list("multi_instance_directories"))
-    {
-        if others.is_empty() {
-            instance.settings.multi_instance_enable = true;
-        }
-    }
-}
-
-/// An instance, with its name if at least that is known.
-type Listed = (Option<String>, Result<Instance>);
-
-fn all(default: &Path) -> Result<Vec<Listed>> {
-    let found = Configuration::read(default)?;
-    let mut first = found.instance();
-    enable_lone(&mut first, &found);
-    let mut list = vec![(found.name().ok(), first)];
-
-    let path = found.directory.join("main.cf");
-    let mut directories = match found.main_cf.list("multi_instance_directories") {
-        Ok(directories) => directories,
-        Err(error) => {
-            let error = without_content(error, found.private);
-            list.push((None, Err(error.within(&escape::path(&path)))));
-            return Ok(list);
-        }
-    };
-    if directories.len() > MAX_INSTANCES {
-        directories.truncate(MAX_INSTANCES);
-        list.push((
-            None,
-            Err(Error::new(
-                ErrorKind::Unsupported,
-                format!(
-                    "{}: multi_instance_directories names more than {MAX_INSTANCES}; the rest is \
-                     left out",
-                    escape::path(&path)
-                ),
-            )),
-        ));
-    }
-    for bytes in directories {
-        let directory = Path::new(OsStr::from_bytes(&bytes));
-        if !directory.is_absolute() {
-            let shown = escape::path(directory);
-            let error = Error::new(
-                ErrorKind::Syntax,
-                format!("multi_instance_directories: expected absolute paths, found \"{shown}\""),
-            );
-            let error = without_content(error, found.private);
-            list.push((None, Err(error.within(&escape::path(&path)))));
-            continue;
-        }
-        list.push(match Configuration::read(directory) {
-            Ok(found) => (found.name().ok(), found.instance()),
-            Err(error) => (None, Err(error)),
-        });
-    }
-    for (_, instance) in &mut list {
-        if let Ok(instance) = instance {
-            instance.expected = instance.settings.multi_instance_enable;
-        }
-    }
-    refuse_shared_spools(&mut list);
-    Ok(list)
-}
-
-/// A spool that two instances claim is counted once, for the first; the second is an error.
-fn refuse_shared_spools(list: &mut [Listed]) {
-    for at in 1..list.len() {
-        let (before, rest) = list.split_at_mut(at);
-        let Some((_, later)) = rest.first_mut() else {
-            return;
-        };
-        let Ok(instance) = later else { continue };
-        let others = before.iter().filter_map(|(_, other)| other.as_ref().ok());
-        let place = |instance: &Instance| {
-            let directory = instance.config_directory.as_deref();
-            escape::path(
-                &directory
-                    .unwrap_or(&instance.queue_directory)
-                    .join("main.cf"),
-            )
-        };
-        for other in others {
-            if same_directory(&other.queue_directory, &instance.queue_directory) {
-                *later = Err(Error::new(
-                    ErrorKind::Syntax,
-                    format!(
-                        "{}: queue_directory {} is already that of {}",
-                        place(instance),
-                        escape::path(&instance.queue_directory),
-                        place(other)
-                    ),
-                )
-                .with_path(&instance.queue_directory)
-                .with_remedy("give each instance its own queue_directory"));
-                break;
-            }
-            if other.name == instance.name {
-                let text = format!(
-                    "{}: its name {} is also that of {}; set multi_instance_name",
-                    place(instance),
-                    instance.name,
-                    place(other)
-                );
-                instance.warnings.push(text);
-                // Rejects a duplicate name: its figures would be ambiguous.
-                let directory = instance.config_directory.as_deref();
-                instance.name = directory.map_or_else(|| "?".to_owned(), escape::path);
-            }
-        }
-    }
-}
-
-/// Whether both paths lead to the same directory: a link can make two instances share a spool.
-fn same_directory(one: &Path, other: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    let inode = |path: &Path| {
-        let metadata = path.metadata().ok()?;
-        Some((metadata.dev(), metadata.ino()))
-    };
-    one == other || inode(one).is_some_and(|found| Some(found) == inode(other))
-}
-
-fn named(names: &[String], list: Vec<Listed>) -> Result<Vec<Result<Instance>>> {
-    if names.is_empty() {
-        return Err(Error::new(
-            ErrorKind::Invalid,
-            "no instance is named: at least one is needed",
-        ));
-    }
-    let has = |name: &String| list.iter().any(|(known, _)| known.as_ref() == Some(name));
-    if let Some(unknown) = names.iter().find(|name| !has(name)) {
-        let mut known: Vec<&str> = Vec::new();
-        for name in list.iter().filter_map(|(name, _)| name.as_deref()) {
-            if !known.contains(&name) {
-                known.push(name);
-            }
-        }
-        let shown = escape::printable(unknown.as_bytes(), escape::MAX_SHOWN);
-        let mut text = format!(
-            "no instance is named {shown}: known are {}",
-            known.join(", ")
-        );
-        // A broken instance without a known name may be the requested one.
-        let broken = list.iter().find(|(name, _)| name.is_none());
-        if let Some((_, Err(error))) = broken {
-            text = format!("{text}; one more could not be read: {error}");
-        }
-        return Err(Error::new(ErrorKind::NotFound, text));
-    }
-    Ok(list
-        .into_iter()
-        .filter(|(known, _)| known.as_ref().is_some_and(|known| names.contains(known)))
-        .map(|(_, instance)| instance)
-        .collect())
-}
-
-/// The bytes of a main.cf: a regular file (or a link to one), at most [`MAX_BYTES`] + 1 bytes.
-fn read_main_cf(path: &Path) -> Result<Vec<u8>> {
-    let refused = |action: &str, cause: &io::Error| {
-        let error = Error::io(action, path, cause);
-        match error.kind() {
-            ErrorKind::NotFound => error.with_remedy(format!(
-                "name the configuration directory ({}) or the spool ({})",
-                option("config-directory"),
-                option("queue-directory")
-            )),
-            _ => error,
-        }
-    };
-    let file = open_unseen(path).map_err(|cause| refused("open", &cause))?;
-    let metadata = file.metadata().map_err(|cause| refused("stat", &cause))?;
-    if !metadata.is_file() {
-        let shown = escape::path(path);
-        return Err(
-            Error::new(ErrorKind::Io, format!("{shown} is not a regular file")).with_path(path),
-        );
-    }
-    let mut bytes = Vec::new();
-    // One byte above the limit, so that the parser can detect an oversized file.
-    let limit = u64::try_from(MAX_BYTES)
-        .unwrap_or(u64::MAX)
-        .saturating_add(1);
-    file.take(limit)
-        .read_to_end(&mut bytes)
-        .map_err(|cause| refused("read", &cause))?;
-    Ok(bytes)
-}
-
-/// Opens for reading. Leaves the access time unchanged if this is allowed (owner and root only), and
-/// does not block on a named pipe.
-fn open_unseen(path: &Path) -> io::Result<std::fs::File> {
-    let open = |flags| {
-        OpenOptions::new()
-            .read(true)
-            .custom_flags(flags | libc::O_NONBLOCK | libc::O_NOCTTY)
-            .open(path)
-    };
-    match open(libc::O_NOATIME) {
-        Err(cause) if cause.raw_os_error() == Some(libc::EPERM) => open(0),
-        result => result,
     }
 }
 

@@ -10,7 +10,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{Configuration, DEFAULT_CONFIG_DIRECTORY, Selection, open_unseen};
+use super::configuration::{Configuration, open_unseen};
+use super::{DEFAULT_CONFIG_DIRECTORY, Selection};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape;
 use crate::spelling::option;

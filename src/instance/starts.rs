@@ -19,7 +19,7 @@ struct Start {
 }
 
 impl Starts {
-    /// So many different ones are a restless queue manager: two are what a reload leaves.
+    /// From this number of different ones on, the queue manager is restless; a reload leaves two.
     const RESTLESS: usize = 3;
 
     /// The starts that [`Starts::pairs`] gave.

@@ -2,6 +2,9 @@
 //! no other.
 
 use super::*;
+use crate::error::ErrorKind;
+use crate::escape;
+use crate::postfix::main_cf::MAX_BYTES;
 use std::fs;
 use tempfile::TempDir;
 

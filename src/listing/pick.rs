@@ -18,6 +18,7 @@ use crate::postfix::queue::Queue;
 use crate::postfix::quote::quote_local;
 use crate::postfix::status_code::has_code;
 use crate::scan::{Headers, MessageRow};
+use crate::spelling::{option, with_value};
 
 /// How tables show that a reason names no next hop.
 const NO_HOP: &[u8] = b"-";
@@ -71,7 +72,7 @@ impl Pick {
         if self.turned {
             return Err(Error::new(
                 ErrorKind::Invalid,
-                "--not is given twice before one filter",
+                format!("{} is given twice before one filter", option("not")),
             ));
         }
         self.turned = true;
@@ -96,7 +97,10 @@ impl Pick {
     pub fn set(&mut self, name: &str, value: &[u8], grammar: &Grammar) -> Result<()> {
         let bad = |what: &str| {
             let text = shown(value, 64);
-            Error::new(ErrorKind::Syntax, format!("--{name} \"{text}\": {what}"))
+            Error::new(
+                ErrorKind::Syntax,
+                format!("{}: {what}", with_value(name, &text)),
+            )
         };
         let text = || std::str::from_utf8(value).map_err(|_| bad("the text is not valid UTF-8"));
         let age = || (grammar.age)(text()?).map_err(|what| bad(&what));
@@ -152,10 +156,9 @@ impl Pick {
     /// If no filter follows the last `not`.
     pub fn checked(&self) -> Result<&Self> {
         if self.turned {
-            return Err(
-                Error::new(ErrorKind::Invalid, "--not is not followed by a filter")
-                    .with_remedy("give the filter that it negates after it"),
-            );
+            let text = format!("{} is not followed by a filter", option("not"));
+            return Err(Error::new(ErrorKind::Invalid, text)
+                .with_remedy("give the filter that it negates after it"));
         }
         Ok(self)
     }

@@ -35,7 +35,17 @@ pub enum Argument {
     Name(String),
 }
 
-/// One measure, over all instances or limited to one.
+/// One measure, over all instances or limited to one. `metrics.md` lists them.
+///
+/// ```
+/// use queuewatch::{ErrorKind, Measure};
+///
+/// let measure: Measure = "deferred.older(4h)".parse()?;
+/// assert_eq!(measure.to_string(), "deferred.older(4h)");
+/// let error = "deferred.elder(4h)".parse::<Measure>().unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Syntax);
+/// # Ok::<(), queuewatch::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Measure {
     /// The instance that it is limited to.

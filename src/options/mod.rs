@@ -47,7 +47,7 @@ pub struct Options {
     all_instances: bool,
     instances: Vec<String>,
     rules: Vec<Rule>,
-    /// Whether the default rules stay beside those given.
+    /// Whether the default rules are kept in addition to those given.
     keep_defaults: bool,
     excluded: QueueSet,
     left_out: LeftOut,

@@ -202,7 +202,7 @@ fn positive(name: &str, value: &[u8]) -> Result<f64> {
         .ok_or_else(|| bad(name, value, "must be a number above 0"))
 }
 
-/// A time of at least so many seconds, and never of none. At most a day: nobody waits longer for a check.
+/// A time of at least `least` seconds, above 0 and at most a day: no check takes longer.
 fn seconds(name: &str, value: &[u8], least: f64) -> Result<Duration> {
     let seconds = quantity::parse(text(name, value)?, Unit::Seconds)
         .map_err(|(_, what)| bad(name, value, &what))?;

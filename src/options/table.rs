@@ -30,7 +30,7 @@ pub const OPTIONS: [OptionRow; OWN.len() + 1 + FILTERS.len()] = {
         all[place] = OWN[place];
         place += 1;
     }
-    // Before the filters stands what turns one.
+    // `not` comes before the filters.
     let mut filter = 0;
     while filter < FILTERS.len() {
         all[place + 1 + filter] = FILTERS[filter];
@@ -39,11 +39,11 @@ pub const OPTIONS: [OptionRow; OWN.len() + 1 + FILTERS.len()] = {
     all
 };
 
-/// Turns the filter behind it.
+/// Negates the filter after it.
 const NOT: OptionRow = OptionRow {
     name: "not",
     takes: Takes::Nothing,
-    help: "turns the filter behind it: messages for which that holds are left out",
+    help: "negates the filter after it: messages for which it holds are left out",
 };
 
 /// Those that pick messages.
@@ -97,9 +97,9 @@ const OWN: [OptionRow; 24] = [
     OptionRow { name: "config-directory", takes: Takes::One("DIR"),
         help: "the instance whose main.cf is in DIR (default: $MAIL_CONFIG, else /etc/postfix)" },
     OptionRow { name: "queue-directory", takes: Takes::One("DIR"),
-        help: "the spool in DIR; its settings are those of --config-directory, else Postfix's defaults" },
+        help: "the spool in DIR; its settings are those of the configuration directory, if one is given, else Postfix's defaults" },
     OptionRow { name: "all-instances", takes: Takes::Nothing,
-        help: "the default instance (or that of --config-directory) and all of its multi_instance_directories" },
+        help: "the default instance (or that of the given configuration directory) and all of its multi_instance_directories" },
     OptionRow { name: "instance", takes: Takes::Many("NAME"),
         help: "of those, the one whose multi_instance_name is NAME" },
     OptionRow { name: "warning", takes: Takes::Many("RULE"),
@@ -107,11 +107,11 @@ const OWN: [OptionRow; 24] = [
     OptionRow { name: "critical", takes: Takes::Many("RULE"),
         help: "CRITICAL when RULE alerts" },
     OptionRow { name: "defaults", takes: Takes::Nothing,
-        help: "keep the default rules beside those given; one for the same measure and level replaces its default" },
+        help: "keep the default rules in addition to those given; one for the same measure and level replaces its default" },
     OptionRow { name: "exclude", takes: Takes::Many("QUEUE"),
         help: "leave QUEUE out of everything" },
     OptionRow { name: "exclude-domain", takes: Takes::Many("NAME"),
-        help: "leave recipients of that destination domain out of rules and figures, and mail for nobody else" },
+        help: "leave recipients of that destination domain out of rules and figures, and mail that is only for them" },
     OptionRow { name: "exclude-sender", takes: Takes::Many("NAME"),
         help: "leave mail of that sender address or domain out of rules and figures; <> is the null sender" },
     OptionRow { name: "causes", takes: Takes::One("FILE"),
@@ -144,7 +144,7 @@ const OWN: [OptionRow; 24] = [
         help: "all columns of a shape are as long as the first" },
 ];
 
-/// The options that are for programs which stay: what they ask for, keep between two snapshots, or watch.
+/// The options that a single check does not have: what a host asks for, keeps between two snapshots, or watches.
 pub const HOST_OPTIONS: [&str; 3] = ["measure", "previous", "poll"];
 
 /// The options that are about shapes alone.

@@ -78,6 +78,16 @@ impl fmt::Display for Queue {
 }
 
 /// A set of queues.
+///
+/// ```
+/// use queuewatch::{Queue, QueueSet};
+///
+/// let deferred: Queue = "deferred".parse()?;
+/// let both = QueueSet::from(deferred).with(Queue::Hold);
+/// let names: Vec<&str> = both.iter().map(Queue::name).collect();
+/// assert_eq!(names, ["deferred", "hold"]);
+/// # Ok::<(), queuewatch::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct QueueSet(u8);
 

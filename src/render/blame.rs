@@ -77,7 +77,7 @@ fn known(snapshot: &Snapshot) -> (Reasons, bool) {
     (reasons, snapshot.instances.iter().any(is_part))
 }
 
-/// The group with most recipients. Ours come first, because somebody here can end them.
+/// The group with most recipients. Ours come first, because we can end them.
 fn commonest<'r>(rows: &[&'r Reason]) -> Option<Group<'r>> {
     let mut groups: HashMap<(bool, Cause, &[u8]), Group<'r>> = HashMap::new();
     for row in rows {

@@ -144,7 +144,7 @@ fn host_and_port(row: &Reason) -> String {
     }
 }
 
-/// A name as one word of a shell. Strangers choose names, and somebody will paste the line.
+/// A name as one word of a shell. Strangers choose names, and an operator pastes the line.
 fn quoted(name: &str) -> String {
     let plain =
         |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '@' | ':' | '/');

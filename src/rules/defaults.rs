@@ -135,6 +135,11 @@ fn parsed() -> &'static [Rule] {
     RULES.get_or_init(|| Box::new(DEFAULTS.iter().filter_map(rule).collect()))
 }
 
+/// Each default with its rule, in their order.
+pub(crate) fn defaults_with_rules() -> impl Iterator<Item = (&'static Default, &'static Rule)> {
+    DEFAULTS.iter().zip(parsed())
+}
+
 /// The defaults as rules. `live`: the spool is that of an instance with a main.cf, so that its daemons
 /// matter.
 pub fn defaults(live: bool) -> Vec<Rule> {
@@ -182,6 +187,9 @@ mod tests {
     #[test]
     fn every_default_is_a_rule() {
         assert_eq!(defaults(true).len(), DEFAULTS.len());
+        for (row, rule) in defaults_with_rules() {
+            assert_eq!((row.level, row.rule), (rule.level, &*rule.to_string()));
+        }
         assert_eq!(defaults(false).len(), DEFAULTS.len() - 3);
         assert!(defaults(true).iter().all(|rule| rule.default));
     }

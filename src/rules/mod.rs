@@ -7,9 +7,10 @@ mod rule;
 mod state;
 mod verdict;
 
+#[cfg(test)]
 pub(crate) use defaults::DEFAULTS;
-pub(crate) use defaults::figure;
 pub use defaults::{Condition, Default, defaults};
+pub(crate) use defaults::{defaults_with_rules, figure};
 pub use joined::Joined;
 pub use range::Range;
 pub use rule::{Level, Part, Rule};

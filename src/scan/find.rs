@@ -45,12 +45,12 @@ const LIFE: [Queue; 6] = [
     Queue::Hold,
     Queue::Corrupt,
 ];
-/// Records beside the recipients that are waiting which are held of one message; the rest are counted.
+/// How many records of one message are held in addition to those of waiting recipients; the rest are counted.
 pub(crate) const MAX_OTHERS: usize = 10_000;
 /// Bytes that those may have.
 const MAX_OTHER_BYTES: usize = 1 << 20;
 
-/// A record of the envelope beside those of recipients that wait.
+/// A record of the envelope that is not one of a waiting recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Other {
     /// The type of the record.

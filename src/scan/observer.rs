@@ -1,4 +1,4 @@
-//! What a scan tells of the files that it finds.
+//! What a scan reports of the files that it finds.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

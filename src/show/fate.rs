@@ -60,7 +60,7 @@ pub struct Fate {
     pub tries_at_least: u64,
     /// Tries that the backoff of its settings permits until the last one; a flush adds more.
     pub tries_at_most: u64,
-    /// When the last try ended, in seconds of the epoch, as far as the defer log tells.
+    /// When the last try ended, in seconds of the epoch, as far as the defer log says.
     pub last_try: Option<i64>,
     /// What comes next.
     pub next: Next,
@@ -109,7 +109,7 @@ impl Fate {
     }
 }
 
-/// How many tries qmgr(8) makes from `begun` to `until` when nobody flushes the queue and it looks at
+/// How many tries qmgr(8) makes from `begun` to `until` if the queue is not flushed and it looks at
 /// deferred all the time: each comes after the age of the message, at least the first of `backoff` and at most
 /// the second (qmgr_active.c).
 fn scheduled(begun: i64, until: i64, backoff: (i64, i64)) -> u64 {

@@ -205,7 +205,7 @@ impl Story {
         self.queue != Queue::Maildrop && self.inode.mode & 0o010 != 0
     }
 
-    /// Whether its mode has bits that Postfix takes for a command, or that nobody but an administrator sets.
+    /// Whether its mode has bits that Postfix takes for a command, or that only an administrator sets.
     pub(crate) fn is_altered(&self) -> bool {
         self.queue != Queue::Maildrop && self.inode.mode & 0o077 != 0
     }

@@ -347,7 +347,7 @@ impl Snapshot {
         Ok(change)
     }
 
-    /// As `change`, but for any time between the checks.
+    /// As `change`, for any time between the checks.
     fn difference(
         &self,
         instances: &[&InstanceSnapshot],

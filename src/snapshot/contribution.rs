@@ -8,10 +8,10 @@
 //! file and those of a whole queue have the same type, and one function judges both.
 
 use super::histogram::Seconds;
-use super::{Damaged, MAX_EXAMPLES, Misplaced, RETRY_EDGES, TableSet, Tally};
+use super::{RETRY_EDGES, TableSet, Tally};
 use crate::instance::Settings;
 use crate::postfix::queue::Queue;
-use crate::scan::{Depth, Misowned, Plan};
+use crate::scan::{Depth, Plan};
 
 /// An arrival time later than this many seconds from now says nothing: clocks of hosts differ by seconds.
 const DAY: i64 = 86_400;
@@ -321,55 +321,6 @@ pub(crate) fn explains(plan: &Plan, wanted: TableSet, queue: Queue) -> bool {
     (wanted.codes || wanted.reasons || wanted.causes) && plan.depth(queue) == Some(Depth::Reasons)
 }
 
-/// When a message of `queue` that was made at `born` expires, in seconds of the epoch. On hold nothing
-/// expires: qmgr(8) does not look there.
-pub(crate) fn expiry(
-    queue: Queue,
-    born: Option<i64>,
-    null_sender: bool,
-    settings: &Settings,
-) -> Option<i64> {
-    if matches!(queue, Queue::Hold | Queue::Corrupt) {
-        return None;
-    }
-    let lifetime = match null_sender {
-        true => settings.bounce_queue_lifetime,
-        false => settings.maximal_queue_lifetime,
-    };
-    Some(born?.saturating_add(lifetime))
-}
-
-/// Sorts what is misowned by path and keeps the first [`MAX_EXAMPLES`].
-pub(crate) fn fold_misowned(misowned: &mut Vec<Misowned>) {
-    misowned.sort_by(|a, b| a.path.cmp(&b.path));
-    misowned.truncate(MAX_EXAMPLES);
-}
-
-/// When a message that arrived at `arrival` was last tried, if its next retry is `next`. qmgr(8) sets the
-/// next retry to the age of the message after the try, within `minimal_backoff_time` and
-/// `maximal_backoff_time` (qmgr_active.c).
-pub(crate) fn last_try(next: i64, arrival: Option<i64>, settings: &Settings) -> Option<i64> {
-    let least = settings.minimal_backoff_time;
-    let most = settings.maximal_backoff_time;
-    let arrival = arrival?;
-    let span = next.checked_sub(arrival)?;
-    // Waited as long as it was old: it was tried in the middle.
-    let waited = (span / 2).min(most).max(least).min(span.max(0));
-    next.checked_sub(waited)
-}
-
-/// Sorts what is misplaced by path and keeps the first [`MAX_EXAMPLES`].
-pub(crate) fn fold_misplaced(misplaced: &mut Vec<Misplaced>) {
-    misplaced.sort_by(|a, b| a.path.cmp(&b.path));
-    misplaced.truncate(MAX_EXAMPLES);
-}
-
-/// Sorts damaged files and keeps the first [`MAX_EXAMPLES`].
-pub(crate) fn fold_damaged(damaged: &mut Vec<Damaged>) {
-    damaged.sort_by(|a, b| (a.queue, &a.path).cmp(&(b.queue, &b.path)));
-    damaged.truncate(MAX_EXAMPLES);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -494,37 +445,11 @@ mod tests {
     }
 
     #[test]
-    fn the_last_try_follows_from_the_next() {
-        let settings = Settings::default();
-        for (next, arrival, tried) in [
-            (400, 100, Some(100)),
-            (1000, 0, Some(500)),
-            (100_000, 0, Some(96_000)),
-            (0, 100, Some(0)),
-        ] {
-            assert_eq!(last_try(next, Some(arrival), &settings), tried, "{next}");
-        }
-        assert_eq!(last_try(5, None, &settings), None);
-        assert_eq!(last_try(i64::MIN, Some(i64::MAX), &settings), None);
-    }
-
-    #[test]
     fn corrupt_and_maildrop_have_their_own_rules() {
         let tally = |queue| Contribution::of(queue, &message(0o755, NOW, None)).tally(&bounds());
         assert_eq!(tally(Queue::Corrupt).damaged, 0);
         assert_eq!(tally(Queue::Hold).damaged, 1);
         assert_eq!(tally(Queue::Maildrop).altered, 0);
         assert_eq!(tally(Queue::Incoming).altered, 1);
-        let settings = Settings::default();
-        assert_eq!(expiry(Queue::Hold, Some(5), false, &settings), None);
-        assert_eq!(expiry(Queue::Active, None, false, &settings), None);
-        assert_eq!(
-            expiry(Queue::Active, Some(5), true, &settings),
-            Some(5 + settings.bounce_queue_lifetime)
-        );
-        assert_eq!(
-            expiry(Queue::Active, Some(i64::MAX), false, &settings),
-            Some(i64::MAX)
-        );
     }
 }

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::ages::Ages;
 use super::contribution::{
-    Bounds, Contribution, EnvelopeFacts, FileFacts, Sign, expiry, explains, last_try,
-    reports_damage,
+    Bounds, Contribution, EnvelopeFacts, FileFacts, Sign, explains, reports_damage,
 };
 use super::delayed_mail::DelayedMail;
 use super::destination::{DestinationReader, Lookup};
+use super::lifetime::{expiry, last_try};
 use super::origins::make_key;
 use super::{Damaged, Earliest, MAX_EXAMPLES, Misplaced, TableSet, Tables, Tally, Why};
 use crate::cause::Cause;

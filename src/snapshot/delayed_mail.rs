@@ -1,4 +1,4 @@
-//! Deferred mail as its delay reasons describe it, beside the tables of names: the senders and logins that
+//! Deferred mail as its delay reasons describe it, in addition to the tables of names: the senders and logins that
 //! default rules judge, and a message for each cause, which the line of advice names.
 
 use std::collections::BTreeMap;

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::judged::JudgedReasons;
-use super::reasons::{Mark, make_key};
+use super::reason_key::{Mark, make_key};
 use crate::cause::classify::Classifier;
 use crate::postfix::address;
 use crate::postfix::defer_log::{Entry, Log};

@@ -7,10 +7,13 @@ pub mod ages;
 pub(crate) mod baseline;
 pub(crate) mod contribution;
 pub(crate) mod counter;
+mod daemons;
 pub(crate) mod delayed_mail;
 pub(crate) mod destination;
+mod examples;
 pub(crate) mod histogram;
 mod judged;
+pub(crate) mod lifetime;
 pub(crate) mod logins;
 mod messages;
 pub(crate) mod name_counts;
@@ -18,17 +21,20 @@ pub mod named_domains;
 pub mod origins;
 pub mod picked;
 mod problem;
+mod reason_key;
 pub mod reasons;
 pub mod sample;
 pub mod spread;
 mod tables;
 mod tally;
 
-use std::fmt;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use baseline::{Change, Earlier, EarlierCauses, Previous, Traffic};
+pub(crate) use daemons::Daemons;
+use daemons::daemons_meanwhile;
+pub use examples::{Damaged, Misplaced};
+pub(crate) use examples::{MAX_EXAMPLES, fold_damaged, fold_misowned, fold_misplaced};
 pub use histogram::Seconds;
 pub(crate) use messages::SnapshotMessages;
 pub use name_counts::Names;
@@ -43,52 +49,16 @@ pub use tally::Tally;
 
 use crate::clock::Deadline;
 use crate::error::{Error, Result};
-use crate::instance::{Instance, Master, QueueManager, Starts, master};
+use crate::instance::{Instance, Master, QueueManager, Starts};
 use crate::listing::Pick;
-use crate::postfix::damage::Damage;
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::scan::latest::Latest;
 use crate::scan::{Gap, Misowned, Plan, Spool, fold_gaps};
 use crate::sys::{Disk, SinceBoot};
-use crate::threads::{Readers, Thread, record, spawn};
-use contribution::{Bounds, fold_damaged, fold_misowned, fold_misplaced};
+use crate::threads::{Readers, spawn};
+use contribution::Bounds;
 use counter::{Common, Counter};
 use delayed_mail::DelayedMail;
-
-/// Gaps and damaged files of which a snapshot keeps the place; all are counted.
-pub(crate) const MAX_EXAMPLES: usize = 32;
-
-/// A ready file in a live queue that is not a valid queue file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Damaged {
-    /// Its queue.
-    pub queue: Queue,
-    /// Its full path.
-    pub path: PathBuf,
-    /// The first thing wrong with it.
-    pub damage: Damage,
-}
-
-/// A message where Postfix does not look for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Misplaced {
-    /// Its queue.
-    pub queue: Queue,
-    /// Its full path.
-    pub path: PathBuf,
-}
-
-impl Misplaced {
-    /// The remedy.
-    pub(crate) const REMEDY: &str = "postsuper -s moves it to where Postfix looks";
-}
-
-impl fmt::Display for Misplaced {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = crate::escape::path(&self.path);
-        write!(f, "{path} lies where Postfix does not look")
-    }
-}
 
 /// One instance's queues at one moment.
 #[derive(Debug)]
@@ -253,66 +223,12 @@ impl InstanceSnapshot {
     }
 }
 
-/// Which daemons of an instance run, at one look.
-#[derive(Debug)]
-pub(crate) struct Daemons {
-    pub(crate) master: Master,
-    pub(crate) qmgr: QueueManager,
-}
-
-impl Daemons {
-    pub(crate) fn of(instance: &Instance) -> Daemons {
-        let master = master(&instance.queue_directory);
-        let daemons = Daemons {
-            qmgr: QueueManager::look(instance, &master),
-            master,
-        };
-        record(log::Level::Trace, "queuewatch::snapshot", || {
-            let path = crate::escape::path(&instance.queue_directory);
-            format!(
-                "{path}: master: {:?}; qmgr: {:?}",
-                daemons.master, daemons.qmgr
-            )
-        });
-        daemons
-    }
-
-    fn not_asked() -> Daemons {
-        let why = "only names were counted";
-        Daemons {
-            master: Master::Unknown(why.to_owned()),
-            qmgr: QueueManager::Unknown(why.to_owned()),
-        }
-    }
-}
-
-/// Which daemons of the instance run, and what `scan` gives. With `another` thread allowed, one asks while
-/// the other scans: to read /proc/locks the kernel waits some 10 ms for all processors (locks_start() in
-/// its fs/locks.c).
-fn daemons_meanwhile<T>(
-    instance: &Instance,
-    another: bool,
-    scan: impl FnOnce() -> T,
-) -> (Daemons, T) {
-    let ask = || Daemons::of(instance);
-    // If master was never started, there is no lock to look for.
-    if !another || !instance.queue_directory.join("pid/master.pid").exists() {
-        return (ask(), scan());
-    }
-    std::thread::scope(|threads| {
-        let asking = spawn(threads, "queuewatch-ask", ask);
-        let scanned = scan();
-        // Without a thread for it, it is asked here.
-        (asking.and_then(Thread::join).unwrap_or_else(ask), scanned)
-    })
-}
-
 /// What to take a snapshot of.
 #[derive(Clone, Copy, Debug)]
 pub struct ScanRequest {
     /// The second of the epoch that ages count from.
     pub now: i64,
-    /// The same moment by the clock that nobody sets; `None` if `now` was made up.
+    /// The same moment by the clock that cannot be set; `None` if `now` was made up.
     pub since_boot: Option<SinceBoot>,
     /// When the earlier check was, in seconds of the epoch, if arrivals since are to be counted.
     pub since: Option<i64>,
@@ -335,13 +251,13 @@ pub struct ScanRequest {
 pub struct Snapshot {
     /// The second of the epoch that ages count from.
     pub now: i64,
-    /// The same moment by the clock that nobody sets; `None` if `now` was made up.
+    /// The same moment by the clock that cannot be set; `None` if `now` was made up.
     pub since_boot: Option<SinceBoot>,
     /// What it is compared with.
     pub previous: Previous,
     /// The queues that the caller left out.
     pub excluded: QueueSet,
-    /// Which messages a cursor over it tells; sums are of all.
+    /// Which messages a cursor over it returns; sums include all.
     pub pick: Pick,
     /// The instances that could be scanned, in the order in which they were named.
     pub instances: Vec<InstanceSnapshot>,
@@ -420,7 +336,7 @@ impl Snapshot {
         }
     }
 
-    /// Takes the queue managers of the earlier check in with those that run now.
+    /// Adds the queue managers that run now to those of the earlier check.
     fn note_starts(&mut self) {
         let Some(now) = self.since_boot else { return };
         let earlier = self.previous.earlier();

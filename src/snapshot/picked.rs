@@ -1,11 +1,12 @@
-//! Why the mail waits that somebody picks, message by message: for `queuewatch reasons` with filters, or with
+//! Why the mail waits that filters pick, message by message: for `queuewatch reasons` with filters, or with
 //! the reasons as they are.
 
 use std::sync::{Mutex, PoisonError};
 
-use super::contribution::last_try;
+use super::lifetime::last_try;
 use super::name_counts::Names;
-use super::reasons::{Reasons, Spelling, Why, make_key_as};
+use super::reason_key::{Spelling, make_key_as};
+use super::reasons::{Reasons, Why};
 use crate::error::Result;
 use crate::instance::Instance;
 use crate::listing::recipients::in_order;

@@ -1,29 +1,21 @@
 //! Why mail waits: recipients by destination domain, status code and reason.
 //!
-//! The table of a queue is keyed by those three, the cause and the next hop in one name; here they are put together and taken
-//! apart. Reasons are normalised, so that what changes from message to message makes no new row.
+//! The table of a queue is keyed by those three, the cause and the next hop in one name (`reason_key`). Reasons are
+//! normalised, so that what changes from message to message makes no new row.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ops::AddAssign;
 
 use super::name_counts::{Count, Names};
+pub(crate) use super::reason_key::Mark;
+use super::reason_key::Parts;
 use super::spread::{Spread, promote, spreads};
 use super::{InstanceSnapshot, Snapshot};
-use crate::cause::classify::Judgement;
-use crate::cause::parts::unsuspended;
 use crate::cause::{Acts, Cause};
 use crate::error::{Error, ErrorKind, Result};
-use crate::postfix::delay_reason::normalise;
 use crate::postfix::queue::{Queue, QueueSet};
-
-/// Bytes of a domain in a key; with a code and a reason it stays below the limit of a name.
-const MAX_DOMAIN: usize = 512;
-/// Bytes of a status code; RFC 3463 needs 9.
-const MAX_CODE: usize = 16;
-
-/// Bytes of a reason that is kept as it is; with the rest of a key it stays below the limit of a name.
-const MAX_RAW: usize = 340;
+use crate::spelling::option;
 
 /// How many wait for one reason, and how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +42,7 @@ impl Default for Why {
 }
 
 impl Why {
-    /// So many recipients of a message that arrived and was last tried then.
+    /// `recipients` of a message that arrived and was last tried then.
     pub(crate) fn of(recipients: u64, arrival: Option<i64>, tried: Option<i64>) -> Why {
         Why {
             recipients,
@@ -76,115 +68,18 @@ impl Count for Why {
     }
 }
 
-/// What a key says of the cause.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Mark {
-    pub(crate) cause: Cause,
-    pub(crate) acts: Acts,
-    /// Whether a server elsewhere answered.
-    pub(crate) answered: bool,
-}
-
-impl Mark {
-    const ACTS: [Acts; 5] = [
-        Acts::Us,
-        Acts::Them,
-        Acts::Nobody,
-        Acts::Both,
-        Acts::Unknown,
-    ];
-
-    /// The mark of a `judgement`.
-    pub(crate) fn of(judgement: &Judgement<'_>) -> Mark {
-        Mark {
-            cause: judgement.cause,
-            acts: judgement.acts,
-            answered: judgement.is_answered_from_outside(),
-        }
-    }
-
-    fn write(self, key: &mut Vec<u8>) {
-        let acts = Mark::ACTS.iter().position(|acts| *acts == self.acts);
-        let acts = acts.unwrap_or(0) as u8 + if self.answered { 8 } else { 0 };
-        key.push(b'A' + self.cause.index() as u8);
-        key.push(b'A' + acts);
-    }
-
-    fn read(bytes: &[u8]) -> Option<Mark> {
-        let (cause, acts) = (bytes.first()?, bytes.get(1)?.checked_sub(b'A')?);
-        Some(Mark {
-            cause: *Cause::ALL.get(usize::from(cause.checked_sub(b'A')?))?,
-            acts: *Mark::ACTS.get(usize::from(acts & 7))?,
-            answered: acts & 8 != 0,
-        })
-    }
-
-    /// The mark in a key of the table of reasons.
-    pub(crate) fn of_key(key: &[u8]) -> Option<Mark> {
-        Mark::read(key.splitn(4, |byte| *byte == 0).nth(2)?)
-    }
-}
-
-/// How a reason is spelt in a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Spelling {
-    /// With its changing parts replaced.
-    Normal,
-    /// As it is, cut.
-    Raw,
-}
-
-/// Puts the key of `domain`, `code` and `reason` (raw) together in `key`, which is cleared first.
-pub(crate) fn make_key(
-    domain: &[u8],
-    code: &[u8],
-    judgement: &Judgement<'_>,
-    reason: &[u8],
-    key: &mut Vec<u8>,
-) {
-    make_key_as(Spelling::Normal, domain, code, judgement, reason, key);
-}
-
-/// The same with the reason as `spelling` says.
-pub(crate) fn make_key_as(
-    spelling: Spelling,
-    domain: &[u8],
-    code: &[u8],
-    judgement: &Judgement<'_>,
-    reason: &[u8],
-    key: &mut Vec<u8>,
-) {
-    match spelling {
-        Spelling::Normal => normalise(unsuspended(reason), key),
-        Spelling::Raw => {
-            key.clear();
-            let bytes = reason.iter().filter(|byte| **byte != 0);
-            key.extend(bytes.take(MAX_RAW));
-        }
-    }
-    let mut head = Vec::with_capacity(code.len() + domain.len() + 64);
-    head.extend(code.iter().take(MAX_CODE).filter(|byte| **byte != 0));
-    head.push(0);
-    head.extend(domain.iter().take(MAX_DOMAIN).filter(|byte| **byte != 0));
-    head.push(0);
-    Mark::of(judgement).write(&mut head);
-    if let Some(hop) = judgement.next_hop {
-        let mut name = Vec::new();
-        hop.name(&mut name);
-        head.append(&mut name);
-    }
-    head.push(0);
-    key.splice(..0, head);
-}
-
 /// The key of which `rename` has changed domain, code, reason or next hop.
 pub(crate) fn renamed(key: &[u8], rename: impl Fn(&mut Reason)) -> Vec<u8> {
     let mut row = Reason::of(key, &Why::default());
     rename(&mut row);
-    let marked = key.splitn(4, |byte| *byte == 0).nth(2).unwrap_or_default();
-    let mark = marked.get(..2).unwrap_or(marked);
-    let hop = [mark, &row.next_hop].concat();
-    [&row.code[..], &row.domain, &hop, &row.reason].join(&0)
+    Parts {
+        code: &row.code,
+        domain: &row.domain,
+        next_hop: &row.next_hop,
+        reason: &row.reason,
+        ..Parts::of(key)
+    }
+    .key()
 }
 
 /// One row of why mail waits.
@@ -225,21 +120,19 @@ impl Default for Reason {
 impl Reason {
     /// The row of a key of [`super::QueueTables::reasons`].
     pub fn of(key: &[u8], why: &Why) -> Reason {
-        let mut parts = key.splitn(4, |byte| *byte == 0);
-        let mut part = || parts.next().unwrap_or_default();
-        let (code, domain, marked, reason) = (part(), part(), part(), part());
-        let mark = Mark::read(marked).unwrap_or(Mark {
+        let parts = Parts::of(key);
+        let mark = Mark::read(parts.mark).unwrap_or(Mark {
             cause: Cause::Other,
             acts: Acts::Unknown,
             answered: false,
         });
         Reason {
-            domain: domain.to_vec(),
-            code: code.to_vec(),
-            reason: reason.to_vec(),
+            domain: parts.domain.to_vec(),
+            code: parts.code.to_vec(),
+            reason: parts.reason.to_vec(),
             cause: mark.cause,
             acts: mark.acts,
-            next_hop: marked.get(2..).unwrap_or_default().to_vec(),
+            next_hop: parts.next_hop.to_vec(),
             answered: mark.answered,
             recipients: why.recipients,
             oldest: (why.oldest != i64::MAX).then_some(why.oldest),
@@ -257,7 +150,7 @@ impl Reason {
         }
     }
 
-    /// Takes in `other`, which is alike but for its next hop.
+    /// Adds `other`, which differs only by its next hop.
     pub fn take_in(&mut self, other: &Reason) {
         fn pick(a: Option<i64>, b: Option<i64>, of: fn(i64, i64) -> i64) -> Option<i64> {
             match (a, b) {
@@ -300,7 +193,11 @@ impl Snapshot {
             ErrorKind::Unsupported,
             "delay reasons were not read in this scan",
         )
-        .with_remedy("leave out the options measure and counts"))
+        .with_remedy(format!(
+            "leave out {} and {}",
+            option("measure"),
+            option("counts")
+        )))
     }
 
     /// Why the mail of `queues` waits, over all instances that read it, most recipients first. Servers of
@@ -439,7 +336,7 @@ impl Reasons {
         });
     }
 
-    /// Puts rows together that differ by the next hop alone.
+    /// Joins rows that differ only by the next hop.
     fn fold(&mut self) {
         let mut places: HashMap<_, usize> = HashMap::new();
         let mut folded: Vec<Reason> = Vec::new();
@@ -466,51 +363,4 @@ impl Reasons {
 
 fn is_read(taken: &InstanceSnapshot, queue: Queue) -> bool {
     taken.wanted.reasons && taken.plan.depth(queue) == Some(crate::scan::Depth::Reasons)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cause::next_hop::NextHop;
-    use crate::cause::parts::Said;
-
-    #[test]
-    fn the_parts_of_a_key_are_those_that_made_it() {
-        let mut key = Vec::new();
-        let judgement = Judgement {
-            cause: Cause::Mailbox,
-            acts: Acts::Them,
-            said: Said::Reply,
-            next_hop: Some(NextHop::Name(b"mx.x.example")),
-        };
-        let text = b"<a@x.example>: full";
-        make_key(b"x.example", b"4.2.2", &judgement, text, &mut key);
-        let why = Why::of(3, Some(7), Some(9));
-        let reason = Reason::of(&key, &why);
-        assert_eq!(reason.domain, b"x.example");
-        assert_eq!(reason.code, b"4.2.2");
-        assert_eq!(reason.reason, b"ADDRESS: full");
-        assert_eq!((reason.recipients, reason.oldest), (3, Some(7)));
-        assert_eq!((reason.newest, reason.tried), (Some(7), Some(9)));
-        assert_eq!((reason.cause, reason.acts), (Cause::Mailbox, Acts::Them));
-        assert_eq!(reason.next_hop, b"mx.x.example");
-    }
-
-    #[test]
-    fn a_hostile_name_cannot_shift_the_parts() {
-        let mut key = Vec::new();
-        let judgement = Judgement {
-            cause: Cause::Other,
-            acts: Acts::Unknown,
-            said: Said::Postfix,
-            next_hop: Some(NextHop::Name(&[0; 200])),
-        };
-        let domain = [b'd'; 5000];
-        make_key(&domain, b"4\x00.4", &judgement, &[0; 9000], &mut key);
-        assert!(key.len() <= crate::snapshot::name_counts::MAX_NAME);
-        let reason = Reason::of(&key, &Why::default());
-        assert_eq!(reason.code, b"4.4");
-        assert_eq!(reason.domain, [b'd'; MAX_DOMAIN]);
-        assert_eq!(reason.oldest, None);
-    }
 }

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use super::reasons::Reason;
 use crate::cause::{Acts, Cause};
 
-/// So many unrelated destinations are many.
+/// From this number of unrelated destinations on, a cause is ours.
 pub const MANY: usize = 10;
 /// Mail that arrived within this many seconds shows that the fault still exists.
 pub(crate) const FRESH: i64 = 86_400;

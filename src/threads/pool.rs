@@ -162,7 +162,7 @@ impl<W: Worker, F: Fn() -> W + Sync> Pool<'_, W, F> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a further thread, beside the `started` ones, would have a processor and enough work.
+    /// Whether a further thread, in addition to the `started` ones, would have a processor and enough work.
     fn has_processor(&self, started: usize) -> bool {
         started < self.processors && self.begun.elapsed() >= START_INTERVAL * (started as u32 - 1)
     }

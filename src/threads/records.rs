@@ -2,7 +2,7 @@
 //!
 //! A host's logger is called only on threads of the host. So a thread that [`spawn`](super::spawn()) starts keeps its
 //! records, and who joins it takes them over: at the end they reach the logger on the thread that called the library.
-//! Where nobody logs, a record costs one comparison, and its text is not made.
+//! Without a logger, a record costs one comparison, and its text is not made.
 
 use std::cell::RefCell;
 
@@ -14,7 +14,7 @@ const MOST: usize = 1024;
 /// What a thread of ours keeps.
 #[derive(Debug)]
 pub(super) struct Kept {
-    /// The most talkative level that somebody asks for.
+    /// The most detailed level that a logger asks for.
     asked: LevelFilter,
     records: Vec<(Level, &'static str, String)>,
     dropped: usize,
@@ -45,7 +45,7 @@ pub(crate) fn record(level: Level, target: &'static str, text: impl FnOnce() -> 
     }
 }
 
-/// The most talkative level that this thread is asked for.
+/// The most detailed level that is asked for on this thread.
 pub(super) fn asked() -> LevelFilter {
     if log::max_level() == LevelFilter::Off {
         return LevelFilter::Off;

@@ -2,8 +2,8 @@
 //!
 //! Default rules on causes, senders and logins, and the words of a breach, need delay reasons. A watch that
 //! was opened for rules reads no logs, so that it costs little. It reads a sample instead, as a check does
-//! ([`crate::snapshot::sample`]): only when somebody asks, only after deferred mail has changed, and so
-//! seldom that it takes at most one part in [`SHARE`] of the time.
+//! ([`crate::snapshot::sample`]): only on request, only after deferred mail has changed, and so
+//! rarely that it takes at most one part in [`SHARE`] of the time.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -15,12 +15,11 @@ use super::{GROWTH_SPAN, Watch};
 use crate::postfix::queue::Queue;
 use crate::scan::latest::Latest;
 use crate::scan::{Gap, Misowned, fold_gaps};
-use crate::snapshot::contribution::{
-    Bounds, fold_damaged, fold_misowned, fold_misplaced, reports_damage,
-};
+use crate::snapshot::contribution::{Bounds, reports_damage};
 use crate::snapshot::delayed_mail::DelayedMail;
 use crate::snapshot::{
-    Damaged, Earlier, InstanceSnapshot, MAX_EXAMPLES, Misplaced, Previous, Snapshot,
+    Damaged, Earlier, InstanceSnapshot, MAX_EXAMPLES, Misplaced, Previous, Snapshot, fold_damaged,
+    fold_misowned, fold_misplaced,
 };
 
 /// How much of a snapshot is taken.

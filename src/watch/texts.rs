@@ -1,7 +1,7 @@
 //! What messages share, each text once: names of domains, senders and origins, delay reasons; combinations of
 //! domain, code and reason; and lists of those with numbers of recipients.
 //!
-//! A list holds a reference to each of its combinations, and a combination to each of its names. What nobody
+//! A list holds a reference to each of its combinations, and a combination to each of its names. What no list
 //! holds any more is forgotten.
 
 use super::interner::{Id, Interner, NONE, UNNAMED};

@@ -13,7 +13,8 @@ use crate::instance::Settings;
 use crate::postfix::queue::Queue;
 use crate::scan::Plan;
 use crate::snapshot::ages::Ages;
-use crate::snapshot::contribution::{Bounds, Contribution, Sign, Sums, expiry, explains, last_try};
+use crate::snapshot::contribution::{Bounds, Contribution, Sign, Sums, explains};
+use crate::snapshot::lifetime::{expiry, last_try};
 use crate::snapshot::reasons::Mark;
 use crate::snapshot::{Earliest, QueueTables, Room, Seconds, TableSet, Tables, Tally, Why};
 

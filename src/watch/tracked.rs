@@ -36,7 +36,7 @@ pub(super) struct TrackedSpool {
     pub(super) identity: Option<(u64, u64)>,
     /// Gaps from directories that could not be opened.
     pub(super) gaps: Vec<Gap>,
-    /// What the deferred messages said that were tried last, if somebody asked.
+    /// What the deferred messages that were tried last say, if that was asked for.
     pub(super) sample: Option<KeptSample>,
     /// The time at which it was first opened.
     pub(super) clock: Instant,

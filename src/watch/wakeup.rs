@@ -193,7 +193,7 @@ mod tests {
         std::fs::write(folder.path().join("one"), "").unwrap();
         assert!(wakeups.wait(Some(LONG)).unwrap());
         assert!(wakeups.take().due);
-        // The event was not read, and wakes nobody until the next call of listen().
+        // The event was not read, and does not wake the host until the next call of listen().
         assert!(!wakeups.wait(Some(Duration::ZERO)).unwrap());
         wakeups.listen(&inotify, true);
         assert!(

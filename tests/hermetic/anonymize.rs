@@ -12,7 +12,7 @@ use crate::support::spool::Spool;
 const PROGRAM: &str = env!("CARGO_BIN_EXE_queuewatch");
 const NOW: i64 = 1_795_461_304;
 
-/// What names somebody: each stands in one field of the spool.
+/// Names of persons: each is in one field of the spool.
 const MARKERS: [&str; 25] = [
     "zqxlogin",
     "203.0.113.71",

@@ -1,6 +1,6 @@
 //! Causes of delay reasons against lists that were written apart from the table.
 //!
-//! A list has the enhanced status code, the right cause, and the delay reason, with tabs between them.
+//! A list contains the enhanced status code, the right cause, and the delay reason, with tabs between them.
 
 use queuewatch::cause::classify::Classifier;
 

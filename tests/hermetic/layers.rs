@@ -136,7 +136,7 @@ fn every_test_file_is_a_module_of_a_binary() {
     }
 }
 
-/// A child that was forked while another thread filled such a static would wait for it for ever.
+/// A child that was forked while another thread filled such a static would wait for it forever.
 #[test]
 fn no_static_makes_a_thread_wait_for_another() {
     let mut files = Vec::new();

@@ -34,7 +34,7 @@ mod layers;
 mod list_counts;
 /// OpenMetrics that add up: ages, causes, what has most, named domains; the same from every face.
 mod metrics;
-/// Where mail comes from, as `queuewatch origins` tells it.
+/// Where mail comes from, as `queuewatch origins` prints it.
 mod origins;
 /// Filters of `queuewatch list`, and bare queue IDs.
 mod picks;
@@ -52,8 +52,10 @@ mod report;
 mod rules;
 /// The default rules on healthy and on sick hosts.
 mod scenarios;
-/// All about single messages, as `queuewatch show` tells it.
+/// All about single messages, as `queuewatch show` prints it.
 mod show;
+/// How each face spells the options that a text of the core names.
+mod spelling;
 /// Threads end with the call that started them.
 mod threads;
 /// `queuewatch shape`, `list`, `reasons` and `doctor` as a person or a script runs them.

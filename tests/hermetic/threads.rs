@@ -40,7 +40,7 @@ fn threads() -> (usize, usize) {
     (ours.count(), names.len())
 }
 
-/// How many of so many scans leave a thread behind.
+/// How many of `scans` scans leave a thread behind.
 ///
 /// The kernel lists a thread for some microseconds after it has told those that wait for its end: one in
 /// some hundred. Not waited for, it is one in three.

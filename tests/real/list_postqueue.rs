@@ -699,7 +699,7 @@ fn block_id(block: &str) -> String {
 }
 
 /// Which of postqueue's recipients ours lists, in our order, and under which address if not postqueue's: as `records`
-/// says, or where the bytes of a message are not at hand, by addresses, of which every such message has each once.
+/// says, or without the bytes of a message by addresses, of which every such message has each once.
 fn listed<'t>(
     theirs: &[(&'t str, bool)],
     records: Option<&[Joined]>,

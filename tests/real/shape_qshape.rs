@@ -334,7 +334,7 @@ pub(crate) fn file(random: &mut Random) -> Vec<u8> {
             ];
             let mut target = random.of(&targets).to_vec();
             if random.chance(3) {
-                // Back, mostly for ever.
+                // Back, in most cases forever.
                 target = random
                     .of(&["1e2", "             97", "0.4x"])
                     .as_bytes()

@@ -337,7 +337,7 @@ impl Soak {
         sleep(Duration::from_secs(seconds));
     }
 
-    /// Waits until nothing moves. A killed daemon may leave a file in incoming for ever.
+    /// Waits until nothing moves. A killed daemon may leave a file in incoming forever.
     fn rest(&self) {
         self.postfix.operate("-H", "ALL");
         self.postfix.request_flush();

@@ -108,7 +108,7 @@ pub(crate) struct Options {
     pub(crate) hash_queue_depth: u32,
     /// Lines added at the end of main.cf: the last setting of a name wins.
     pub(crate) main_cf: Vec<String>,
-    /// The queue directory is a tmpfs of so many KiB.
+    /// The queue directory is a tmpfs of this many KiB.
     pub(crate) tmpfs: Option<u32>,
     /// What Postfix sees as /etc/resolv.conf.
     pub(crate) resolv_conf: Option<String>,
@@ -159,7 +159,7 @@ impl Postfix {
             let starts = postfix.starts_on_record();
             match postfix.try_start() {
                 Ok(()) if postfix.logs_its_start(starts) => break,
-                // Seldom postlogd(8) takes nothing from its socket; then each daemon that logs waits for ever.
+                // Seldom postlogd(8) takes nothing from its socket; then each daemon that logs waits forever.
                 Ok(()) => {
                     attempts -= 1;
                     if attempts == 0 {

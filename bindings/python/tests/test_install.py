@@ -71,7 +71,7 @@ def empty(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def alone(tmp_path: Path) -> Path:
-    """The project as somebody has it who copied nothing else of the checkout."""
+    """The project alone, without anything else of the checkout."""
     # Three folders down, so that nothing of the checkout is two folders above.
     folder = tmp_path / "some/folder/python"
     shutil.copytree(PROJECT, folder, ignore=shutil.ignore_patterns("_lib", "__pycache__", ".*_cache"))
@@ -86,7 +86,7 @@ def looked(python: Path, spool: Path, empty: Path) -> Path:
 
 
 def stripped(library: Path, folder: Path) -> bytes:
-    """Return the library as a wheel has it where there is a strip: without debug information."""
+    """Return the library as in a wheel if there is a strip: without debug information."""
     copy = folder / "stripped.so"
     done(ran("/usr/bin/strip", "--strip-unneeded", "-o", copy, library))
     return copy.read_bytes()

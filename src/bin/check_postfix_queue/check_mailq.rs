@@ -227,7 +227,7 @@ fn help() -> String {
          Usage: check_mailq -w N -c N [-W N -C N] [-M postfix] [-d DIR] [-t SECONDS] [-s] [-v]\n\n{}\n\
          It takes the options of the check_mailq of the Monitoring Plugins and reads the queues itself:\n\
          messages in maildrop, incoming, active, deferred and hold. Under its own name,\n\
-         check_postfix_queue, it can tell more.\n",
+         check_postfix_queue, which reports more.\n",
         env!("CARGO_PKG_VERSION"),
         args::help(&FLAGS)
     )

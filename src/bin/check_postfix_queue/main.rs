@@ -7,7 +7,7 @@
 #[path = "../args.rs"]
 mod args;
 mod check_mailq;
-#[path = "../confinement.rs"]
+#[path = "../confinement/mod.rs"]
 mod confinement;
 mod flags;
 
@@ -220,7 +220,7 @@ fn age(value: &[u8]) -> Result<i64> {
     Ok(age.as_secs() as i64)
 }
 
-/// A disk that does not answer blocks a system call for ever; the monitoring system must get a result
+/// A disk that does not answer blocks a system call forever; the monitoring system must get a result
 /// nevertheless. In all other cases the scan ends by itself at the deadline.
 fn give_up_after(options: &Options) {
     let Some(timeout) = options.timeout() else {

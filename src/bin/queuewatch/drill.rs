@@ -49,7 +49,7 @@ pub(crate) const FLAGS: [Flag; 8] = [
 ];
 
 pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
-    // Its queue is made and read with the rights of who rehearses.
+    // Its queue is made and read with the caller's rights.
     rights::give_up();
     let mut rehearsal = Rehearsal {
         directory: None,

@@ -1,7 +1,7 @@
 //! The page that `queuewatch watch --report` keeps for a web server: that of `queuewatch report`, of the queues as
 //! the watch knows them.
 //!
-//! A page costs time in proportion to the number of messages, so it is made seldom: see [`KeptPage::is_due`].
+//! A page costs time in proportion to the number of messages, so it is made rarely: see [`KeptPage::is_due`].
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

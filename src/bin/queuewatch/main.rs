@@ -4,7 +4,7 @@
 mod anonymize;
 #[path = "../args.rs"]
 mod args;
-#[path = "../confinement.rs"]
+#[path = "../confinement/mod.rs"]
 mod confinement;
 mod doctor;
 mod drill;
@@ -204,7 +204,7 @@ const VERDICT: [&str; 6] = [
     "exclude-sender",
 ];
 
-/// Those of them that leave mail out, of lists, too.
+/// Those of them that leave mail out, which also hold for lists.
 const EXCLUDES: [&str; 3] = ["exclude", "exclude-domain", "exclude-sender"];
 
 /// The options that select the spool, the time, and the effort.
@@ -219,7 +219,7 @@ const WHICH: [&str; 8] = [
     "gentle",
 ];
 
-/// [`WHICH`] for what goes on until somebody ends it: a look takes as long as it takes.
+/// [`WHICH`] for a command that runs until it is ended, so without a timeout.
 fn which_live() -> impl Iterator<Item = Flag> {
     of_library(&WHICH)
         .into_iter()

@@ -1,7 +1,7 @@
 //! The families by age. Each is a plain gauge with a label `le`, cumulative and with zeros, so that sums over
 //! instances and hosts stay true; node_exporter's textfile collector takes no gauge histograms.
 
-use super::{Page, exported, of_queue, quoted};
+use super::{Page, exported, figure, of_queue, quoted};
 use crate::measure::{Argument, Figure, Kind, Measure, Subject};
 use crate::postfix::queue::Queue;
 use crate::snapshot::ages::EDGES;
@@ -48,7 +48,7 @@ fn cumulative(
 /// Messages by age. `le` is the opposite of the measure `older`: at most so old.
 pub(super) fn messages(snapshot: &Snapshot, page: &mut Page) {
     let name = "postfix_spool_messages_by_age";
-    let help = "Messages at most so many seconds old, by age since they arrived.";
+    let help = "Messages that arrived at most le seconds ago.";
     page.head(name, "", help);
     for (place, taken) in snapshot.instances.iter().enumerate() {
         for queue in taken.plan.queues().iter() {
@@ -98,15 +98,17 @@ pub(super) fn recipients(snapshot: &Snapshot, named: &NamedDomains, page: &mut P
         return;
     }
     let name = "postfix_spool_recipients_by_age";
-    let help = "Recipients whose message is at most so many seconds old, by destination domain.";
+    let help = "Recipients of messages that arrived at most le seconds ago, by destination domain.";
     page.head(name, "", help);
-    for (place, taken) in snapshot.instances.iter().enumerate() {
+    for taken in &snapshot.instances {
         for (queue, rows) in named.rows(taken) {
-            let Some(quality) = page.domains.get(&(place, queue)).copied() else {
+            // The rows are parts of the table that has the top domain, so they are as good as that figure.
+            let top = figure(taken, snapshot, Subject::Queue(queue), Kind::TopDomain);
+            let Some(top) = top else {
                 continue;
             };
             let all: u64 = rows.values().map(|ages| ages.total).sum();
-            if exported(quality, all as f64).is_none() {
+            if exported(top.quality, all as f64).is_none() {
                 continue;
             }
             for (domain, ages) in rows {

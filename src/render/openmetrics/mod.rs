@@ -1,7 +1,7 @@
 //! OpenMetrics text of a snapshot, for the textfile directory of node_exporter.
 //!
 //! Names of senders and logins are never labels: they are private, and strangers can make up as many as they
-//! like. Domains are labels only if somebody asks for them ([`NamedDomains`]).
+//! like. Domains are labels only on request ([`NamedDomains`]).
 //!
 //! All families start with `postfix_spool_`, a prefix that no other exporter uses (contract.md,
 //! "OpenMetrics"). A lower bound is exported as its value; an unknown figure is omitted.
@@ -9,7 +9,6 @@
 
 mod ages;
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use crate::cause::Cause;
@@ -111,8 +110,6 @@ struct Page {
     text: String,
     /// Whether all figures of each instance were exact so far.
     complete: Vec<bool>,
-    /// How far the recipients by domain of a queue, in the instance with this number, can be trusted.
-    domains: HashMap<(usize, Queue), Quality>,
 }
 
 impl Page {
@@ -120,7 +117,6 @@ impl Page {
         Page {
             text: String::new(),
             complete: vec![true; instances],
-            domains: HashMap::new(),
         }
     }
 
@@ -175,9 +171,6 @@ pub fn exposition(snapshot: &Snapshot, named: &NamedDomains) -> String {
                     continue;
                 };
                 page.sample(place, name, &of_queue(taken, queue), &figure);
-                if kind == Kind::TopDomain {
-                    page.domains.insert((place, queue), figure.quality);
-                }
             }
         }
     }

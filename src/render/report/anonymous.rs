@@ -2,7 +2,7 @@
 //!
 //! The tables get tokens for names before anything is written, so every part of the page has them: findings,
 //! commands to run, tables. What stays is what [`crate::anonymize`] says: domains, queue IDs, figures; and the
-//! paths of this host, which name nobody.
+//! paths of this host, which name no person.
 
 use std::sync::Arc;
 

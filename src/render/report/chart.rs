@@ -29,7 +29,7 @@ pub(super) fn bars(title: &str, parts: &[(String, u64)]) -> String {
     for (place, (label, count)) in parts.iter().enumerate() {
         let left = STEP * place as f64;
         let middle = left + STEP / 2.0;
-        // What is there is seen, however small beside the most.
+        // A part that is not empty is visible, however small it is.
         let height = match count {
             0 => 0.0,
             count => (*count as f64 / most as f64 * HEIGHT).max(2.0),

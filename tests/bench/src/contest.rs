@@ -101,7 +101,7 @@ impl Contender {
 /// Contenders with the same question; the others are compared with one of them.
 pub(crate) struct Group {
     pub(crate) title: &'static str,
-    /// The reference is the fastest of so many, from the first on.
+    /// The reference is the fastest of this many, from the first on.
     references: usize,
     pub(crate) contenders: Vec<Contender>,
     /// Whether the kernel forgets the disk before each.

@@ -13,7 +13,7 @@ use queuewatch::postfix::queue::{Queue, QueueSet};
 use crate::process::Line;
 use crate::{Result, bare, postfix};
 
-/// With so many messages there is a destination domain for every ten of them.
+/// From this number of messages on there is a destination domain for every ten of them.
 pub(crate) const MANY: u64 = 1_000_000;
 /// Files that a spool of links has: each with fewer names than ext4 allows (65,000).
 const LINKED: u64 = 160;
@@ -37,7 +37,7 @@ impl Contents {
     }
 }
 
-/// Makes it; the disk has it all before this ends. For [`make_apart`].
+/// Makes it and waits until all of it is on the disk. For [`make_apart`].
 pub(crate) fn make(directory: &Path, messages: u64) -> Result<()> {
     let usual = Plan::default();
     let plan = Plan {

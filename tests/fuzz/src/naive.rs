@@ -179,7 +179,7 @@ fn list<'f>(file: &'f [u8], records: &mut Vec<Record<'f>>) -> Option<End> {
 
 /// What needs no look.
 const ATTRIBUTES: &[u8] = b"ALFI>WKVrePcion<B";
-/// So many records without a place are passed over.
+/// How many records without a place are skipped.
 const MAX_UNEXPECTED: u32 = 16;
 
 /// The first thing wrong.

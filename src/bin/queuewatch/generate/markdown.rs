@@ -36,7 +36,7 @@ struct Page {
     plain: Option<String>,
     /// Whether the next paragraph begins a list item, and needs no break of its own.
     in_item: bool,
-    /// Whether nothing stands between here and the last heading.
+    /// Whether the last output was a heading.
     after_heading: bool,
     skipping_title: bool,
     code: bool,
@@ -146,7 +146,7 @@ fn convert(text: &str, after_heading: bool) -> String {
         after_heading,
         ..Page::default()
     };
-    // A manual page has no pictures; what they show is told in words, too.
+    // A manual page has no pictures; the text describes what they show.
     let is_prose = |line: &&str| !line.starts_with("![");
     let text: Vec<&str> = text.lines().filter(is_prose).collect();
     for event in Parser::new_ext(&text.join("\n"), Options::ENABLE_TABLES) {

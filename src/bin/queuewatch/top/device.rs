@@ -171,7 +171,7 @@ mod tests {
             "top::device::tests::a_panic_gives_the_terminal_back_and_ends_the_program";
         if std::env::var_os(MARK).is_some() {
             let terminal = Terminal::open(true).unwrap();
-            // Of a thread that nobody joins, and with words of a stranger.
+            // In a thread that is not joined, and with text from a spool.
             let fallen = std::thread::spawn(|| panic!("fell over \u{1b}[2J{}", "x".repeat(9)));
             std::thread::sleep(Duration::from_secs(600));
             drop((terminal, fallen));

@@ -193,7 +193,7 @@ fn split(text: &str) -> Result<Vec<String>> {
     Ok(words)
 }
 
-/// `word` as one word of a POSIX shell that means exactly these bytes. Strangers choose names, and somebody pastes
+/// `word` as one word of a POSIX shell that means exactly these bytes. Strangers choose names, and an operator pastes
 /// the command: what a terminal could interpret is spelt for printf(1).
 pub(super) fn shell_word(word: &[u8]) -> String {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b".-_@:/,+%=".contains(byte);
@@ -209,7 +209,7 @@ pub(super) fn shell_word(word: &[u8]) -> String {
     let mut text = String::from("\"$(printf '");
     for byte in word {
         match byte {
-            // Not the dash, which would begin an option.
+            // A dash is left out: it would begin an option.
             b'.' | b'_' | b'@' | b':' | b'/' => text.push(*byte as char),
             byte if byte.is_ascii_alphanumeric() => text.push(*byte as char),
             byte => {

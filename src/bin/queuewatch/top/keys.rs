@@ -38,9 +38,9 @@ pub(super) struct Keys {
 
 /// The start of the bytes, understood.
 enum Step {
-    /// This key, of so many bytes.
+    /// This key, and the number of its bytes.
     Key(Key, usize),
-    /// So many bytes that mean no key.
+    /// This number of bytes, which mean no key.
     Nothing(usize),
     /// The end is missing.
     More,
@@ -138,7 +138,7 @@ fn control_sequence(bytes: &[u8]) -> Step {
     };
     let length = place + 3;
     let key = match rest.get(place) {
-        // Reports of a mouse, and answers to questions that nobody asked.
+        // Reports of a mouse, and answers to queries that were not sent.
         _ if matches!(rest.first(), Some(b'<'..=b'?')) => None,
         Some(b'~') => {
             let number = rest.split(|byte| !byte.is_ascii_digit()).next();

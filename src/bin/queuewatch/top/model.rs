@@ -44,7 +44,7 @@ pub(super) enum Ask {
     Redraw,
     List(Filter, Sort),
     Show(Vec<u8>),
-    /// Nobody waits for the answer any more.
+    /// The answer is no longer needed.
     Forget,
     /// Put this into the clipboard of the terminal.
     Copy(String),
@@ -122,7 +122,7 @@ impl Model {
             self.arrange(&mut tables);
             let chosen = Pane::ALL.map(|pane| self.name(pane, self.panes[pane as usize].chosen));
             self.tables = Some(tables);
-            // The choice stays with its name, wherever that is now.
+            // The chosen row is found by its name, at its new position.
             for (pane, name) in Pane::ALL.into_iter().zip(chosen) {
                 let place = (0..self.rows(pane)).find(|row| self.name(pane, *row) == name);
                 if let (Some(place), true) = (place, name.is_some()) {

@@ -136,7 +136,7 @@ fn queues(
     }
 }
 
-/// The points of an hour in so many columns: of those that share one, the highest.
+/// The points of an hour in `columns` columns: of those that share one, the highest.
 fn squeezed(hour: &[Point; MINUTES], columns: usize) -> Vec<Point> {
     let each = MINUTES.div_ceil(columns.max(1));
     // The newest point is at the right, and its column is a whole one.

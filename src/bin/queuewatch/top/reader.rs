@@ -20,6 +20,7 @@ use queuewatch::rights;
 use queuewatch::scan::MessageRow;
 use queuewatch::show::{self, tell};
 use queuewatch::snapshot::TableSet;
+use queuewatch::spelling::{self, Spelling};
 use queuewatch::sys;
 use queuewatch::watch::{TICK, Watch};
 
@@ -63,7 +64,7 @@ struct Reports {
 }
 
 impl Reports {
-    /// Returns false if nobody listens any more.
+    /// Returns false if the screen has ended.
     fn send(&self, report: Report) -> bool {
         let sent = self.to.send(report).is_ok();
         self.bell.ring();
@@ -87,6 +88,7 @@ pub(super) struct Reader {
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
     let started = std::thread::Builder::new().name(name.to_owned()).spawn(|| {
         sys::block_signals();
+        spelling::set(Spelling::Dashes);
         work();
     });
     started
@@ -277,7 +279,7 @@ impl Pace {
     }
 }
 
-/// Keeps the watch, and reports what it shows, until nobody listens.
+/// Keeps the watch, and reports what it shows, until the screen ends.
 fn follow(
     options: &Options,
     interval: Duration,

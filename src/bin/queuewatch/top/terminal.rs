@@ -56,7 +56,7 @@ pub(super) struct Terminal {
     shown: Buffer,
     /// Bytes that the line has not taken yet.
     unsent: Vec<u8>,
-    /// Whether `unsent` does no more than clear the screen.
+    /// Whether `unsent` only clears the screen.
     forgotten: bool,
     /// Whether characters beyond ASCII can be shown.
     utf8: bool,

@@ -67,7 +67,7 @@ impl Seen {
         let control = Arc::new(Control::default());
         let open = || Watch::open(&options, Purpose::Check(TABLES)).unwrap();
         let mut watch = control::under(Some(Arc::clone(&control)), open);
-        // Progress is told of each file.
+        // Each file is reported as progress.
         assert_eq!(control.steps(), plan.messages);
         let snapshot = watch.snapshot().unwrap();
         let verdict = options.check(&snapshot).unwrap();

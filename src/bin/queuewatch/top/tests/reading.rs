@@ -74,7 +74,7 @@ fn an_answer_finds_the_page_that_asked_for_it() {
     assert!(model.is_reading());
     model.listed(Ok(Messages::default()));
     assert!(!model.is_reading());
-    // A message that has gone since is read again, and that is told.
+    // A message that has gone since then is read again, and the page reports that.
     seen.press(&mut model, &[Key::Escape, Key::Enter, Key::Enter]);
     model.lines(vec!["The message is in no queue any more".to_owned()]);
     let asked = model.press(Key::Char('r'));

@@ -1,6 +1,6 @@
 //! Confines a program to the files that it is for, with Landlock (landlock(7)).
 //!
-//! The programs may hold the right to read every file of the host. After their options are known, the kernel
+//! The programs may hold the right to read every file of the host. Once their options are known, the kernel
 //! takes from them all that they do not need: they read the spools, the configuration directories and /proc,
 //! write their own outputs, and open nothing else, whatever bytes a queue file has. This thread and those that
 //! it starts later are confined, for good. A kernel without Landlock confines nothing; [`Outcome`] says so, and
@@ -8,13 +8,14 @@
 //!
 //! Only the programs do this. The library never restricts its host.
 
-use std::fmt;
+mod obstacles;
+mod outcome;
+
 use std::path::{Path, PathBuf};
 
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, PathBeneath, PathFd,
-    RestrictionStatus, Ruleset, RulesetAttr as _, RulesetCreatedAttr as _, RulesetError,
-    RulesetStatus, Scope, make_bitflags,
+    ABI, Access, AccessFs, AccessNet, BitFlags, PathBeneath, PathFd, RestrictionStatus, Ruleset,
+    RulesetAttr as _, RulesetCreatedAttr as _, RulesetError, Scope, make_bitflags,
 };
 use queuewatch::error::{Error, Result};
 use queuewatch::instance::{self, Instance};
@@ -24,6 +25,10 @@ use queuewatch::postfix::queue::Queue;
 use queuewatch::rights;
 use queuewatch::snapshot::Snapshot;
 use queuewatch::sys;
+
+use obstacles::{hides_processes, is_filtered};
+pub(crate) use outcome::Outcome;
+use outcome::outcome;
 
 /// The version of Landlock whose restrictions are asked for: the first one that can deny all of the sort that
 /// these programs do not need. A later one may deny what they do need, such as sockets with a name.
@@ -35,11 +40,6 @@ const LOOK: BitFlags<AccessFs> = make_bitflags!(AccessFs::{ReadFile | ReadDir});
 /// Replacing a file by rename(2).
 const REPLACE: BitFlags<AccessFs> = make_bitflags!(AccessFs::{WriteFile | MakeReg | RemoveFile});
 
-/// Returns true in a unit or container whose filter of system calls ends a process that asks for Landlock.
-fn is_filtered() -> bool {
-    sys::has_system_call_filter() && !sys::may_ask_for_landlock()
-}
-
 /// What a program may open.
 #[derive(Default)]
 #[must_use = "it confines when it is closed"]
@@ -49,66 +49,13 @@ pub(crate) struct Confinement {
     live: bool,
 }
 
-/// What the kernel did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// Files outside cannot be opened.
-    InForce {
-        /// The version of Landlock in this kernel.
-        version: u32,
-        /// Whether it restricts files alone, and no sockets and signals.
-        files_alone: bool,
-    },
-    /// It confines nothing.
-    Not {
-        /// Why not.
-        why: String,
-        /// What helps.
-        #[allow(dead_code, reason = "the plugin does not print it")]
-        remedy: Option<String>,
-    },
-}
-
-impl Outcome {
-    fn not(why: impl Into<String>, remedy: Option<&str>) -> Outcome {
-        Outcome::Not {
-            why: why.into(),
-            remedy: remedy.map(str::to_owned),
-        }
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Outcome::InForce {
-                version,
-                files_alone,
-            } => {
-                write!(
-                    f,
-                    "confined by Landlock (version {version}) to the spools, the configuration, /proc and its own \
-                     outputs"
-                )?;
-                match files_alone {
-                    true => {
-                        f.write_str("; this version leaves out TCP, abstract sockets and signals")
-                    }
-                    false => Ok(()),
-                }
-            }
-            Outcome::Not { why, .. } => write!(f, "not confined by Landlock: {why}"),
-        }
-    }
-}
-
 impl Confinement {
     /// Nothing may be opened yet.
     pub(crate) fn new() -> Confinement {
         Confinement::default()
     }
 
-    /// For a command that goes on until somebody ends it: a spool may be removed and made again.
+    /// For a command that runs until it is ended: a spool may be removed and made again.
     #[allow(dead_code, reason = "the plugin has no such command")]
     pub(crate) fn live(mut self) -> Confinement {
         self.live = true;
@@ -137,7 +84,7 @@ impl Confinement {
         self.allow(path, LOOK)
     }
 
-    /// What cannot be found cannot be opened either.
+    /// A path that does not exist needs no rule.
     fn allow(mut self, path: &Path, access: BitFlags<AccessFs>) -> Confinement {
         if let Ok(place) = PathFd::new(path) {
             self.rules.push((place, access));
@@ -191,7 +138,7 @@ impl Confinement {
             };
         }
         match self.restrict() {
-            Ok(status) => outcome(&status),
+            Ok(status) => outcome(&status, VERSION),
             Err(error) => Outcome::not(error.to_string(), None),
         }
     }
@@ -221,7 +168,7 @@ impl Confinement {
         self.reads(spool)
     }
 
-    /// An instance without a usable main.cf may be mended while a command runs.
+    /// An instance without a usable main.cf may be repaired while a command runs.
     fn broken(self, error: &Error) -> Confinement {
         match error.path().filter(|path| path.ends_with("main.cf")) {
             Some(path) => self.configuration(&directory_of(path)),
@@ -253,7 +200,7 @@ impl Confinement {
 /// Confines this thread, which opens nothing.
 #[allow(dead_code, reason = "the tool has no such thread")]
 pub(crate) fn open_nothing() {
-    // What cannot be confined goes on, as everywhere here.
+    // A program that cannot be confined runs without it, as everywhere here.
     if !is_filtered() {
         let _ = all_denied().and_then(|denied| denied.create()?.restrict_self());
     }
@@ -277,29 +224,6 @@ fn notifies_abstract_socket() -> bool {
     std::env::var_os("NOTIFY_SOCKET").is_some_and(|name| name.as_bytes().starts_with(b"@"))
 }
 
-fn outcome(status: &RestrictionStatus) -> Outcome {
-    match (&status.ruleset, status.landlock) {
-        (
-            RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced,
-            LandlockStatus::Available {
-                effective_abi,
-                kernel_abi,
-            },
-        ) => Outcome::InForce {
-            version: kernel_abi.map_or(effective_abi as u32, i32::unsigned_abs),
-            files_alone: effective_abi < VERSION,
-        },
-        (_, LandlockStatus::NotEnabled) => Outcome::not(
-            "it is switched off in this kernel",
-            Some("add landlock to the list lsm= of the kernel's command line"),
-        ),
-        _ => Outcome::not(
-            "this kernel or container has none (Linux 5.13 or later has)",
-            None,
-        ),
-    }
-}
-
 fn directory_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
@@ -312,26 +236,6 @@ fn is_root(place: &PathFd) -> bool {
         (Ok(one), Ok(root)) => (one.st_dev, one.st_ino) == (root.st_dev, root.st_ino),
         _ => true,
     }
-}
-
-/// Returns true if /proc shows other processes to those alone that may trace them (proc(5), "hidepid"). Root may, and
-/// loses that when it is confined. Others see nothing either way.
-fn hides_processes() -> bool {
-    if !rustix::process::geteuid().is_root() {
-        return false;
-    }
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    mounts.lines().any(is_proc_with_hidepid)
-}
-
-/// Lines are `22 27 0:21 / /proc rw,nosuid shared:5 - proc proc rw,hidepid=invisible` (proc(5)).
-fn is_proc_with_hidepid(line: &str) -> bool {
-    let mut fields = line.split(' ');
-    let options = || line.rsplit(' ').next().unwrap_or_default().split(',');
-    fields.nth(4) == Some("/proc")
-        && options().any(|option| {
-            option.starts_with("hidepid=") && !matches!(option, "hidepid=0" | "hidepid=off")
-        })
 }
 
 #[cfg(test)]
@@ -477,26 +381,5 @@ mod tests {
         });
         let in_force = matches!(said, Outcome::InForce { .. });
         assert_eq!(opened.is_err(), in_force, "{said}: {opened:?}");
-    }
-
-    #[test]
-    fn a_proc_that_hides_processes_is_recognized() {
-        let line = "22 27 0:21 / /proc rw,nosuid shared:5 - proc proc rw";
-        for (end, expected) in [
-            ("", false),
-            (",hidepid=0", false),
-            (",hidepid=off", false),
-            (",hidepid=2", true),
-            (",hidepid=invisible,gid=4", true),
-        ] {
-            assert_eq!(
-                is_proc_with_hidepid(&format!("{line}{end}")),
-                expected,
-                "{end}"
-            );
-        }
-        let elsewhere = "22 27 0:21 / /srv/proc rw shared:5 - proc proc rw,hidepid=2";
-        assert!(!is_proc_with_hidepid(elsewhere));
-        assert!(!is_proc_with_hidepid(""));
     }
 }

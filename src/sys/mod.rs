@@ -1,0 +1,24 @@
+//! The system calls of a scan as safe functions: the only room beside `ffi` with `unsafe` code, which rustix has
+//! no call for.
+//!
+//! All files are opened read-only, close-on-exec, without locks, and without changing access times if the kernel
+//! allows it (`files`).
+
+mod files;
+mod host;
+mod privilege;
+mod signals;
+mod thread;
+
+pub use files::{EntryKind, Identity, Inode, Noatime, OpenFile, inode, list};
+pub(crate) use files::{exists_at, identity_at, inode_at, kind_at, open_base, target_inode_at};
+pub use host::{Disk, SinceBoot, disk, local_time};
+pub(crate) use host::{network_file_system, since_boot};
+pub(crate) use privilege::at_secure;
+pub use privilege::has_system_call_filter;
+#[cfg(target_os = "linux")]
+pub use privilege::may_ask_for_landlock;
+pub(crate) use signals::timespec;
+pub use signals::{next_signal, take_signals, wait_for, widen_pipe};
+pub use thread::{block_signals, processors};
+pub(crate) use thread::{lower_priority, preemptions, voluntary_switches};
