@@ -57,7 +57,7 @@ impl Deadline {
     }
 
     /// Whether the deadline has passed or the call was stopped.
-    pub fn passed(self) -> bool {
+    pub(crate) fn passed(self) -> bool {
         self.0.is_some_and(|at| Instant::now() >= at) || control::is_stopped()
     }
 }

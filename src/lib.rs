@@ -20,12 +20,15 @@
 //! | [`Verdict`], [`Finding`], [`State`] | a snapshot judged by rules |
 //! | [`Messages`], [`MessageRow`] | the messages of a queue, one by one |
 //! | [`Watch`], [`Event`], [`EventKind`], [`About`] | the live state, kept by inotify |
+//! | [`Instance`] | an instance of Postfix: its name and its directories |
 //! | [`Queue`], [`QueueSet`] | Postfix's queues |
-//! | [`Gap`] | what could not be read, and why |
+//! | [`Cause`] | why mail waits |
+//! | [`Gap`], [`GapKind`] | what could not be read, and why |
 //! | [`Error`], [`ErrorKind`], [`Result`] | what went wrong, where, and the remedy |
 //!
 //! These are the Rust API. The modules below are public because the two programs, the tests and the fuzz
-//! targets are crates of their own; rustdoc hides them, and they may change in any release.
+//! targets are crates of their own. rustdoc hides them, and what they and the types above have for those crates
+//! alone; it may change in any release.
 //!
 //! The features `programs` and `header` are on by default and are of no use to a library: depend on it with
 //! `default-features = false`.
@@ -122,6 +125,30 @@
 //! # }
 //! ```
 //!
+//! What could not be read:
+//!
+//! ```
+//! use queuewatch::{GapKind, Options, Purpose};
+//! # fn main() -> queuewatch::Result<()> {
+//! # let folder = std::env::temp_dir().join(format!("queuewatch-doc-gap-{}", std::process::id()));
+//! # let plan = queuewatch::drill::Plan { messages: 100, ..Default::default() };
+//! # queuewatch::drill::make(&folder, &plan, &mut |_, _| {})?;
+//! # std::fs::remove_dir_all(folder.join("incoming")).unwrap();
+//! # let spool = folder.to_str().unwrap();
+//! let mut options = Options::default();
+//! options.set("queue-directory", spool.as_bytes())?;
+//! let snapshot = options.scan(Purpose::Everything)?;
+//! assert!(!snapshot.is_whole());
+//! for gap in &snapshot.instances[0].gaps {
+//!     // cannot find /var/spool/postfix/incoming: no such file or directory (ENOENT)
+//!     println!("{gap}");
+//!     assert_eq!(gap.kind, GapKind::Absent);
+//! }
+//! # std::fs::remove_dir_all(&folder).unwrap();
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Promises
 //!
 //! * Nothing below a queue directory or a config directory is written: no file, no lock, no mode, no
@@ -171,12 +198,14 @@ pub mod docs {
     pub mod library {}
 }
 
+pub use cause::Cause;
 pub use error::{Error, ErrorKind, Result};
+pub use instance::Instance;
 pub use measure::{Figure, Measure, Quality};
 pub use options::{Options, Purpose};
 pub use postfix::queue::{Queue, QueueSet};
 pub use rules::{Finding, State, Verdict};
-pub use scan::{Gap, MessageRow, Messages};
+pub use scan::{Gap, GapKind, MessageRow, Messages};
 pub use snapshot::{InstanceSnapshot, Snapshot};
 pub use watch::{About, Event, EventKind, Watch};
 

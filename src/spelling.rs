@@ -54,7 +54,7 @@ impl Drop for SpellingGuard {
 }
 
 /// The option with the long name `name`, as this thread spells it.
-pub fn option(name: &str) -> String {
+pub(crate) fn option(name: &str) -> String {
     match CURRENT.get() {
         Spelling::Quotes => format!("\"{name}\""),
         // The programs keep the earlier state themselves, in a file.

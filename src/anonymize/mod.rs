@@ -143,7 +143,7 @@ impl Anonymizer {
     }
 
     /// An address with its local part replaced; the domain stays.
-    pub fn address(&self, address: &[u8]) -> Vec<u8> {
+    pub(crate) fn address(&self, address: &[u8]) -> Vec<u8> {
         if address.is_empty() || address == NO_ADDRESS || address == b"(MAILER-DAEMON)" {
             return address.to_vec();
         }

@@ -21,9 +21,9 @@ pub struct Judgement<'a> {
     /// The cause.
     pub cause: Cause,
     /// Who acts, before any promotion by spread.
-    pub acts: Acts,
+    pub(crate) acts: Acts,
     /// Who speaks in the reason.
-    pub said: Said,
+    pub(crate) said: Said,
     /// The next hop that the reason is about, if it names one.
     pub next_hop: Option<NextHop<'a>>,
 }

@@ -27,13 +27,14 @@
 pub mod classify;
 pub mod next_hop;
 pub(crate) mod parts;
-pub mod row;
+pub(crate) mod row;
 pub mod table;
 pub mod user_table;
 mod words;
 
 /// Why mail waits. The order is that of the documentation: our own causes come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Cause {
     /// A service of this host that mail passes through does not answer or fails.
     Filter,
@@ -114,7 +115,7 @@ pub const CAUSES: usize = Cause::ALL.len();
 
 impl Cause {
     /// All causes, in the order of the documentation.
-    pub const ALL: [Cause; 17] = [
+    pub(crate) const ALL: [Cause; 17] = [
         Cause::Filter,
         Cause::Delivery,
         Cause::Configuration,
@@ -164,13 +165,13 @@ impl Cause {
     }
 
     /// Returns its index in [`Cause::ALL`].
-    pub const fn index(self) -> usize {
+    pub(crate) const fn index(self) -> usize {
         self as usize
     }
 
     /// Returns who acts if nothing else is known. [`Cause::Dns`] and [`Cause::Unreachable`] can become ours if
     /// many destinations have them; the cause itself stays the same.
-    pub const fn acts(self) -> Acts {
+    pub(crate) const fn acts(self) -> Acts {
         match self {
             Cause::Filter
             | Cause::Delivery
@@ -196,7 +197,7 @@ impl Cause {
     }
 
     /// Returns a short description of the cause.
-    pub const fn meaning(self) -> &'static str {
+    pub(crate) const fn meaning(self) -> &'static str {
         match self {
             Cause::Filter => "a service of this host that mail passes does not answer or fails",
             Cause::Delivery => "local delivery fails: mailbox, alias database, pipe command",

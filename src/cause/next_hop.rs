@@ -19,12 +19,12 @@ pub struct Peer<'a> {
     /// The text in the brackets: an IP address or the path of a socket.
     pub address: &'a [u8],
     /// The port, if the reason has it.
-    pub port: Option<&'a [u8]>,
+    pub(crate) port: Option<&'a [u8]>,
 }
 
 impl<'a> Peer<'a> {
     /// Parses `NAME[ADDRESS]` or `NAME[ADDRESS]:PORT` at the start of `text`. Returns the peer and the rest.
-    pub fn read(text: &'a [u8]) -> Option<(Peer<'a>, &'a [u8])> {
+    pub(crate) fn read(text: &'a [u8]) -> Option<(Peer<'a>, &'a [u8])> {
         let near = text.get(..MAX_PEER).unwrap_or(text);
         let open = memchr::memchr(b'[', near)?;
         let name = near.get(..open)?;
@@ -61,7 +61,7 @@ impl<'a> Peer<'a> {
 
     /// Writes the name of the peer in tables: its host name, or for a socket its path; with the port unless it
     /// is the SMTP port.
-    pub fn write(&self, out: &mut Vec<u8>) {
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
         if self.is_socket() {
             out.extend_from_slice(self.address);
             return;
@@ -127,7 +127,7 @@ impl NextHop<'_> {
     }
 
     /// Writes it as tables show it, such as `127.0.0.1:10024`, `mx.example`, `private/lmtp`.
-    pub fn write(&self, out: &mut Vec<u8>) {
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
         match self {
             NextHop::Peer(peer) => peer.write(out),
             NextHop::Name(name) => out.extend_from_slice(name),

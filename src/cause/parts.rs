@@ -9,7 +9,7 @@ use super::next_hop::{NextHop, Peer};
 
 /// Who speaks in a reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Said {
+pub(crate) enum Said {
     /// Postfix itself, about this host or about a name.
     Postfix,
     /// The system, about a connection that was tried.
@@ -24,15 +24,15 @@ pub enum Said {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Parts<'a> {
     /// Who speaks.
-    pub said: Said,
+    pub(crate) said: Said,
     /// The peer, if the reason has one.
-    pub peer: Option<Peer<'a>>,
+    pub(crate) peer: Option<Peer<'a>>,
     /// The significant words: of a reply the peer's own, else the reason without its prefix.
-    pub text: &'a [u8],
+    pub(crate) text: &'a [u8],
     /// The whole reason without `delivery temporarily suspended:`.
-    pub whole: &'a [u8],
+    pub(crate) whole: &'a [u8],
     /// How far the session was when the peer replied.
-    pub stage: Stage,
+    pub(crate) stage: Stage,
 }
 
 /// How far a session was when the peer replied.

@@ -6,22 +6,26 @@ use crate::postfix::status_code::has_code;
 
 /// One row of the table of words.
 #[derive(Clone, Copy, Debug)]
-pub struct Row {
+pub(crate) struct Row {
     /// Who must have said it.
-    pub said: Said,
+    pub(crate) said: Said,
     /// What the codes must be.
-    pub when: When,
+    pub(crate) when: When,
     /// The phrases, in lower case, separated by ` | `; an empty one fits all.
-    pub words: &'static str,
+    pub(crate) words: &'static str,
     /// What they mean.
-    pub cause: Cause,
+    pub(crate) cause: Cause,
     /// Where such texts come from.
-    pub source: &'static str,
+    #[allow(
+        dead_code,
+        reason = "it is for readers of the table; a test demands one"
+    )]
+    pub(crate) source: &'static str,
 }
 
 /// What the codes of a reason must be so that a row fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum When {
+pub(crate) enum When {
     /// Anything.
     Always,
     /// The enhanced status code is this one or begins with it, part by part.
@@ -145,15 +149,19 @@ pub(super) const fn row(
 
 /// One row of the table of codes.
 #[derive(Clone, Copy, Debug)]
-pub struct CodeRow {
+pub(crate) struct CodeRow {
     /// Who must have said it.
-    pub said: Said,
+    pub(crate) said: Said,
     /// The enhanced status code or the beginning of it (`4.7.28`), or a reply code (`421`).
-    pub code: &'static str,
+    pub(crate) code: &'static str,
     /// What it means.
-    pub cause: Cause,
+    pub(crate) cause: Cause,
     /// What the registry or the RFC calls it.
-    pub source: &'static str,
+    #[allow(
+        dead_code,
+        reason = "it is for readers of the table; a test demands one"
+    )]
+    pub(crate) source: &'static str,
 }
 
 impl CodeRow {

@@ -25,19 +25,19 @@ pub struct Message {
     /// Arrival time, in seconds since the epoch.
     pub arrival: i64,
     /// The microseconds of the arrival time.
-    pub arrival_usec: u32,
+    pub(crate) arrival_usec: u32,
     /// The time of the last delivery attempt, in seconds since the epoch: the current attempt in active,
     /// the arrival time if there was no attempt.
-    pub last_attempt: i64,
+    pub(crate) last_attempt: i64,
     /// The modification time of its file, in seconds since the epoch: the next retry, in the future, if
     /// it is in deferred; otherwise the last attempt.
-    pub mtime: i64,
+    pub(crate) mtime: i64,
     /// The sender; empty for the null sender.
     pub sender: String,
     /// One or more recipients. At least one is not yet delivered.
     pub recipients: Vec<Recipient>,
     /// The subject, for people who look at the message.
-    pub subject: &'static str,
+    pub(crate) subject: &'static str,
     /// The length of the body without headers, in bytes.
     pub body_bytes: usize,
 }

@@ -28,9 +28,9 @@ mod spool;
 mod target;
 
 pub use defer_log::{Delay, push_entry};
-pub use mail::{Mail, Message, Recipient};
-pub use queue_file::{BuiltFile, RecipientState};
-pub use queue_file::{QueueFile, push_record};
+pub(crate) use mail::Mail;
+pub use mail::Message;
+pub use queue_file::{QueueFile, RecipientState, push_record};
 pub use spool::make;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -193,7 +193,7 @@ pub struct GeneratedSpool {
     pub directory: PathBuf,
     /// The totals of each queue, in the order of [`Queue::ALL`]. Files in corrupt are truncated; their
     /// totals describe the mail before truncation.
-    pub queues: [Totals; Queue::ALL.len()],
+    pub(crate) queues: [Totals; Queue::ALL.len()],
 }
 
 impl GeneratedSpool {

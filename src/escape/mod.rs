@@ -30,7 +30,7 @@ pub fn printable(bytes: &[u8], max: usize) -> String {
 
 /// [`printable`] for text of a main.cf or about one, which keeps `$` because it starts a parameter name.
 /// Text for a monitoring system also passes through [`printable`].
-pub fn configured(bytes: &[u8], max: usize) -> String {
+pub(crate) fn configured(bytes: &[u8], max: usize) -> String {
     let (head, tail) = if bytes.len() > max {
         (&bytes[..max.saturating_sub(3)], "...")
     } else {

@@ -24,13 +24,13 @@ fn section<'p>(page: &'p str, name: &str) -> Option<&'p str> {
 }
 
 /// The text of a cause: its name, what it means, who acts, and the steps.
-pub fn cause(cause: Cause) -> String {
+pub(crate) fn cause(cause: Cause) -> String {
     let text = section(CAUSES, cause.name()).unwrap_or(cause.meaning());
     format!("cause {}\n\n{text}\n", cause.name())
 }
 
 /// The text of a measure; for one about a cause with that of the cause.
-pub fn measure(measure: &Measure) -> String {
+pub(crate) fn measure(measure: &Measure) -> String {
     let spelling = measure.row().spelling;
     let text = section(METRICS, spelling).unwrap_or(measure.row().help);
     let mut all = format!("{measure} ({spelling})\n\n{text}\n");

@@ -19,7 +19,7 @@ use crate::rights;
 ///
 /// # Errors
 /// If it is not a regular file (a link is rejected), or cannot be read.
-pub fn read(path: &Path, limit: usize) -> Result<Option<Vec<u8>>> {
+pub(crate) fn read(path: &Path, limit: usize) -> Result<Option<Vec<u8>>> {
     rights::as_caller(|| read_with_present_rights(path, limit))
 }
 

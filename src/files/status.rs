@@ -21,9 +21,9 @@ const MAX_BYTES: usize = 1 << 20;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
     /// The time of the status, in seconds since the epoch.
-    pub now: i64,
+    pub(crate) now: i64,
     /// Whether the whole spool was read.
-    pub complete: bool,
+    pub(crate) complete: bool,
     /// The service state.
     pub state: State,
     /// The complete output of the plugin.
@@ -51,7 +51,7 @@ impl Status {
     ///
     /// # Errors
     /// Of kind `Syntax` if it is not a status file.
-    pub fn parse(document: &[u8]) -> Result<Status> {
+    pub(crate) fn parse(document: &[u8]) -> Result<Status> {
         let refused = |what: &str| {
             Error::new(ErrorKind::Syntax, format!("not a status file: {what}"))
                 .with_remedy("name the file that queuewatch watch --status keeps")

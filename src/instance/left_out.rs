@@ -12,7 +12,7 @@ use crate::postfix::address::{self, MAILER_DAEMON};
 
 /// Domains and senders that are left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LeftOut {
+pub(crate) struct LeftOut {
     /// Destination domains, in the spelling of [`canonical`].
     domains: HashSet<Vec<u8>>,
     /// Addresses, folded as [`address::fold`] does.
@@ -44,7 +44,7 @@ impl LeftOut {
     }
 
     /// Returns true if nothing is left out.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         !self.has_domains() && !self.has_senders()
     }
 

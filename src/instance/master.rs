@@ -23,7 +23,7 @@ const COMMAND: &[u8] = b"master\n";
 
 /// Whether master(8) runs on a spool.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Master {
+pub(crate) enum Master {
     /// Its lock is held.
     Running {
         /// The process that holds the lock; `None` if the kernel does not say (a lock from another pid
@@ -40,7 +40,7 @@ pub enum Master {
 ///
 /// Costs one stat and one read of /proc/locks. Needs no privilege if `queue_directory` and `pid` are
 /// searchable, as Postfix creates them.
-pub fn master(queue_directory: &Path) -> Master {
+pub(crate) fn master(queue_directory: &Path) -> Master {
     decide(queue_directory, Path::new("/proc")).unwrap_or_else(Master::Unknown)
 }
 

@@ -28,15 +28,14 @@ use crate::error::Result;
 use crate::rights;
 
 use configuration::Configuration;
-pub use left_out::LeftOut;
-pub(crate) use left_out::LeftOutCount;
-pub use master::Master;
-pub use master::master;
+pub(crate) use left_out::{LeftOut, LeftOutCount};
+pub(crate) use master::{Master, master};
 use multi_instance::{all, enable_lone, named};
-pub use processes::Process;
-pub use qmgr::{Missing, QueueManager};
+pub(crate) use processes::Process;
+pub(crate) use qmgr::Missing;
+pub use qmgr::QueueManager;
 pub use settings::Settings;
-pub use starts::Starts;
+pub(crate) use starts::Starts;
 pub use users::keep_local_names;
 pub(crate) use users::{local_group, local_user, numeric_field};
 
@@ -48,7 +47,7 @@ pub const PERMITTED_BY: [&str; 2] = [DEFAULT_CONFIG_DIRECTORY, "/etc/queuewatch"
 /// The name of an instance without `multi_instance_name`.
 pub(crate) const DEFAULT_NAME: &str = "postfix";
 /// The maximum number of instances in `multi_instance_directories`. Each costs one read of main.cf.
-pub const MAX_INSTANCES: usize = 1_000;
+pub(crate) const MAX_INSTANCES: usize = 1_000;
 
 /// One Postfix instance: a configuration directory, a spool, and the settings that influence figures.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +59,7 @@ pub struct Instance {
     /// Its spool; absolute unless the caller gave a relative path.
     pub queue_directory: PathBuf,
     /// Whether the spool was named in place of the one in its main.cf, as that of a container is.
-    pub relocated: bool,
+    pub(crate) relocated: bool,
     /// The settings of its main.cf, or Postfix's defaults.
     pub settings: Settings,
     /// Whether its daemons should run. False for an instance with `multi_instance_enable = no` that was
@@ -69,7 +68,7 @@ pub struct Instance {
     /// What judges its delay reasons: it knows the next hops of its main.cf.
     pub classifier: Arc<Classifier>,
     /// Known trouble that sums leave out.
-    pub left_out: Arc<LeftOut>,
+    pub(crate) left_out: Arc<LeftOut>,
     /// Problems that do not prevent a scan, one sentence each.
     pub warnings: Vec<String>,
 }

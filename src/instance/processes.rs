@@ -18,7 +18,7 @@ pub struct Process {
     /// Its PID.
     pub pid: u32,
     /// When it was started, in clock ticks since boot.
-    pub started: u64,
+    pub(crate) started: u64,
 }
 
 /// What /proc/PID/stat says (proc_pid_stat(5)).

@@ -45,7 +45,7 @@ pub struct Missing {
 
 impl Missing {
     /// From when on a second look proves something.
-    pub fn due(&self) -> Instant {
+    pub(crate) fn due(&self) -> Instant {
         self.at + APART
     }
 
@@ -64,7 +64,7 @@ impl QueueManager {
     /// Looks for the queue manager of `instance`, whose master is `master`.
     ///
     /// Costs one file of /proc for master and one for each of its children. Never waits.
-    pub fn look(instance: &Instance, master: &Master) -> QueueManager {
+    pub(crate) fn look(instance: &Instance, master: &Master) -> QueueManager {
         match master {
             Master::Running { pid: Some(pid) } => {
                 let name = instance.config_directory.as_deref();
@@ -82,7 +82,7 @@ impl QueueManager {
 
     /// What this look says together with the `earlier` one at which it was missing.
     #[must_use]
-    pub fn after(self, earlier: &Missing) -> QueueManager {
+    pub(crate) fn after(self, earlier: &Missing) -> QueueManager {
         match self {
             QueueManager::Missing(again) if again.confirms(earlier) => {
                 QueueManager::Gone(again.why)

@@ -8,7 +8,7 @@ const RESTLESS_SPAN: f64 = 600.0;
 
 /// When different queue managers of one spool were seen, in seconds since boot.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Starts(Vec<Start>);
+pub(crate) struct Starts(Vec<Start>);
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Start {
@@ -29,12 +29,12 @@ impl Starts {
     }
 
     /// When each was seen last, and when it was started.
-    pub fn pairs(&self) -> impl Iterator<Item = (f64, u64)> + '_ {
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (f64, u64)> + '_ {
         self.0.iter().map(|start| (start.seen, start.started))
     }
 
     /// Takes in that `process` is the queue manager at `now`.
-    pub fn note(&mut self, now: f64, process: Process) {
+    pub(crate) fn note(&mut self, now: f64, process: Process) {
         let started = process.started;
         let recent = |start: &Start| (0.0..=RESTLESS_SPAN).contains(&(now - start.seen));
         self.0
@@ -46,7 +46,7 @@ impl Starts {
 
     /// Why the queue manager is restless, if [`Self::RESTLESS`] looks within [`RESTLESS_SPAN`] saw
     /// different ones.
-    pub fn restless(&self) -> Option<String> {
+    pub(crate) fn restless(&self) -> Option<String> {
         let (first, last) = (self.0.first()?, self.0.last()?);
         let span = Age((last.seen - first.seen) as i64);
         (self.0.len() >= Self::RESTLESS).then(|| {

@@ -22,7 +22,7 @@ pub use pick::Pick;
 pub use sort::Sort;
 
 /// The order of queues in showq(8).
-pub const ORDER: [Queue; 6] = [
+pub(crate) const ORDER: [Queue; 6] = [
     Queue::Maildrop,
     Queue::Active,
     Queue::Incoming,
@@ -112,10 +112,10 @@ impl ListOutcome {
 }
 
 /// Appends the text of a message. It is written to the output in one piece.
-pub type Format<'f> = &'f (dyn Fn(&Instance, &MessageRow, &mut Vec<u8>) + Sync);
+pub(crate) type Format<'f> = &'f (dyn Fn(&Instance, &MessageRow, &mut Vec<u8>) + Sync);
 
 /// Receives the text: whole messages, one after the other.
-pub type Out<'o> = &'o mut (dyn FnMut(&[u8]) -> io::Result<()> + Send);
+pub(crate) type Out<'o> = &'o mut (dyn FnMut(&[u8]) -> io::Result<()> + Send);
 
 /// Lists the messages of `instances` as `request` says.
 ///

@@ -46,13 +46,13 @@ enum Test {
 
 /// The parsers of values that a later room defines.
 #[derive(Clone, Copy, Debug)]
-pub struct Grammar {
+pub(crate) struct Grammar {
     /// An age in seconds.
-    pub age: fn(&str) -> std::result::Result<i64, String>,
+    pub(crate) age: fn(&str) -> std::result::Result<i64, String>,
     /// A size in bytes.
-    pub size: fn(&str) -> std::result::Result<u64, String>,
+    pub(crate) size: fn(&str) -> std::result::Result<u64, String>,
     /// An enhanced status code or prefix of one.
-    pub code: fn(&str) -> Result<String>,
+    pub(crate) code: fn(&str) -> Result<String>,
 }
 
 /// The filters.
@@ -68,7 +68,7 @@ impl Pick {
     ///
     /// # Errors
     /// If the previous `not` still has no filter.
-    pub fn not(&mut self) -> Result<()> {
+    pub(crate) fn not(&mut self) -> Result<()> {
         if self.turned {
             return Err(Error::new(
                 ErrorKind::Invalid,
@@ -94,7 +94,7 @@ impl Pick {
     ///
     /// # Errors
     /// Of kind `NotFound` if the filter does not exist, `Syntax` for a malformed value.
-    pub fn set(&mut self, name: &str, value: &[u8], grammar: &Grammar) -> Result<()> {
+    pub(crate) fn set(&mut self, name: &str, value: &[u8], grammar: &Grammar) -> Result<()> {
         let bad = |what: &str| {
             let text = shown(value, 64);
             Error::new(
@@ -154,7 +154,7 @@ impl Pick {
     ///
     /// # Errors
     /// If no filter follows the last `not`.
-    pub fn checked(&self) -> Result<&Self> {
+    pub(crate) fn checked(&self) -> Result<&Self> {
         if self.turned {
             let text = format!("{} is not followed by a filter", option("not"));
             return Err(Error::new(ErrorKind::Invalid, text)
@@ -221,7 +221,7 @@ impl Pick {
     }
 
     /// Returns true if `row`, a message of the instance of `context`, is picked.
-    pub fn takes(&self, row: &MessageRow, context: &Context) -> bool {
+    pub(crate) fn takes(&self, row: &MessageRow, context: &Context) -> bool {
         if context.left_out.is_message(&row.sender, row.recipients()) {
             return false;
         }
@@ -337,19 +337,19 @@ impl Test {
 
 /// What filters need to know about an instance.
 #[derive(Clone, Debug)]
-pub struct Context {
+pub(crate) struct Context {
     /// Its settings.
-    pub settings: Settings,
+    pub(crate) settings: Settings,
     /// Finds the causes of its delay reasons.
-    pub classifier: Arc<Classifier>,
+    pub(crate) classifier: Arc<Classifier>,
     /// The second of the epoch from which ages count.
-    pub now: i64,
+    pub(crate) now: i64,
     left_out: Arc<LeftOut>,
 }
 
 impl Context {
     /// Returns the context of `instance` at the second `now`.
-    pub fn of(instance: &Instance, now: i64) -> Self {
+    pub(crate) fn of(instance: &Instance, now: i64) -> Self {
         let settings = instance.settings.clone();
         Context {
             classifier: Arc::clone(&instance.classifier),

@@ -16,9 +16,9 @@ use crate::scan::{Logged, MessageRow};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ListedRecipient {
     /// The index of its record among the recipients of the row.
-    pub record: Option<usize>,
+    pub(crate) record: Option<usize>,
     /// The index of its entry in the logs of the row.
-    pub entry: Option<usize>,
+    pub(crate) entry: Option<usize>,
 }
 
 /// Returns the recipients of `row` in the order of showq(8): those in a log, in the order of `entries` (the logs

@@ -46,7 +46,7 @@ pub enum Kind {
 
 /// The argument in the brackets of a measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ArgumentKind {
+pub(crate) enum ArgumentKind {
     /// No brackets.
     None,
     /// An age such as `4h`.
@@ -65,7 +65,7 @@ pub struct Row {
     /// The spelling, with `QUEUE` for any queue, `backlog` or `total`.
     pub spelling: &'static str,
     /// The quantity.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// Its unit.
     pub unit: Unit,
     /// The description for help and the guide.
@@ -73,9 +73,9 @@ pub struct Row {
     /// How deep a scan must read its queues.
     pub depth: Depth,
     /// The tables that it needs.
-    pub wanted: TableSet,
+    pub(crate) wanted: TableSet,
     /// The argument in its brackets.
-    pub argument: ArgumentKind,
+    pub(crate) argument: ArgumentKind,
 }
 
 const DOMAINS: TableSet = TableSet {

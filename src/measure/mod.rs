@@ -18,7 +18,8 @@ mod subject;
 use crate::postfix::queue::QueueSet;
 use crate::snapshot::TableSet;
 
-pub use catalogue::{ArgumentKind, CATALOGUE, Kind, Row};
+pub(crate) use catalogue::Row;
+pub use catalogue::{CATALOGUE, Kind};
 pub use figure::{Figure, Quality};
 pub use quantity::Unit;
 pub(crate) use spelling::status_code;
@@ -49,9 +50,9 @@ pub enum Argument {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Measure {
     /// The instance that it is limited to.
-    pub instance: Option<String>,
+    pub(crate) instance: Option<String>,
     /// What it is about.
-    pub subject: Subject,
+    pub(crate) subject: Subject,
     /// The quantity.
     pub kind: Kind,
     /// The argument in its brackets.
@@ -79,7 +80,7 @@ impl Measure {
     }
 
     /// Its row of the catalogue.
-    pub fn row(&self) -> &'static Row {
+    pub(crate) fn row(&self) -> &'static Row {
         CATALOGUE
             .iter()
             .find(|row| row.kind == self.kind)
@@ -100,7 +101,7 @@ impl Measure {
     }
 
     /// The queues that a scan must read for it.
-    pub fn queues(&self) -> QueueSet {
+    pub(crate) fn queues(&self) -> QueueSet {
         self.subject.queues()
     }
 }

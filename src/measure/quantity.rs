@@ -52,7 +52,7 @@ impl Unit {
 }
 
 /// A syntax error: the offset of the byte, and the expected text.
-pub type SyntaxError = (usize, String);
+pub(crate) type SyntaxError = (usize, String);
 
 /// Suffixes of an age, in seconds.
 const AGES: [(&str, f64); 5] = [

@@ -28,7 +28,7 @@ impl Subject {
     pub(crate) const DEFERRED: Subject = Subject::Queue(Queue::Deferred);
 
     /// The queues that it includes.
-    pub fn queues(self) -> QueueSet {
+    pub(crate) fn queues(self) -> QueueSet {
         match self {
             Subject::Queue(queue) => queue.into(),
             Subject::Backlog => QueueSet::BACKLOG,

@@ -83,7 +83,7 @@ impl Options {
     /// # Errors
     /// If the options contradict each other or no instance can be looked at; one that is broken
     /// beside others makes the shape incomplete.
-    pub fn shape(&self, tables: ShapeTables) -> Result<Shape> {
+    pub(crate) fn shape(&self, tables: ShapeTables) -> Result<Shape> {
         self.given_rules()?;
         let mut names = Vec::new();
         for queue in self.queues().iter() {

@@ -16,7 +16,7 @@ use crate::postfix::address;
 use crate::postfix::origin::{Kind, address_of, network_of};
 use crate::scan::{Headers, MessageRow, RowObserver, RowReceiver, Spool};
 
-pub use table::{Row, Table};
+pub use table::Table;
 
 /// The property by which messages are grouped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

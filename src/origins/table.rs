@@ -46,15 +46,15 @@ impl Row {
 
 /// The share of one message.
 #[derive(Clone, Copy, Debug)]
-pub struct Part<'m> {
+pub(crate) struct Part<'m> {
     /// Recipients still to be delivered.
     pub recipients: u64,
     /// Its arrival time, in seconds of the epoch.
-    pub arrival: i64,
+    pub(crate) arrival: i64,
     /// Its queue ID.
-    pub queue_id: &'m [u8],
+    pub(crate) queue_id: &'m [u8],
     /// Its envelope sender, folded.
-    pub sender: &'m [u8],
+    pub(crate) sender: &'m [u8],
 }
 
 /// Sums by the kind and the name of an origin.
@@ -74,7 +74,7 @@ pub struct Table {
 
 impl Table {
     /// Adds a message of the origin `name` of a `kind`, and its destination domains.
-    pub fn add<'d>(
+    pub(crate) fn add<'d>(
         &mut self,
         kind: u8,
         name: &[u8],

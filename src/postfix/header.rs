@@ -35,7 +35,7 @@ impl Unfold {
     }
 
     /// Drops the header that has begun.
-    pub fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.header.clear();
     }
 

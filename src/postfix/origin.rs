@@ -13,21 +13,21 @@ pub(crate) const MAX_VALUE: usize = 255;
 
 /// The origin of a message according to its queue file. Unknown fields are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Origin {
+pub(crate) struct Origin {
     /// The SASL login.
-    pub login: Vec<u8>,
+    pub(crate) login: Vec<u8>,
     /// The SASL mechanism.
-    pub method: Vec<u8>,
+    pub(crate) method: Vec<u8>,
     /// The address of the client as logged, else as connected.
-    pub client: Vec<u8>,
+    pub(crate) client: Vec<u8>,
     /// The host name of that client in the DNS.
-    pub client_name: Vec<u8>,
+    pub(crate) client_name: Vec<u8>,
     /// The name that the client gave in HELO or EHLO.
-    pub helo: Vec<u8>,
+    pub(crate) helo: Vec<u8>,
     /// The protocol: SMTP, ESMTP.
-    pub protocol: Vec<u8>,
+    pub(crate) protocol: Vec<u8>,
     /// The user of this host that submitted the message.
-    pub user: Option<u32>,
+    pub(crate) user: Option<u32>,
     /// Which of client, name, HELO and protocol are as logged.
     logged: [bool; 4],
     /// True if a Received header was seen.
@@ -36,7 +36,7 @@ pub struct Origin {
 
 /// What identifies an origin, the best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// An authenticated login.
     Login,
     /// The address of a client.
@@ -49,7 +49,7 @@ pub enum Kind {
 
 impl Kind {
     /// Returns its name in JSON and tables.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Kind::Login => "login",
             Kind::Client => "client",
@@ -61,7 +61,7 @@ impl Kind {
 
 impl Origin {
     /// Clears all fields, for the next message.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         for field in [
             &mut self.login,
             &mut self.method,
@@ -78,7 +78,7 @@ impl Origin {
     }
 
     /// Reads an attribute record, `name=value`. smtpd writes `unknown` for a value that it does not know.
-    pub fn attribute(&mut self, record: &[u8]) {
+    pub(crate) fn attribute(&mut self, record: &[u8]) {
         // The first byte rules out most attributes.
         if !matches!(record.first(), Some(b's' | b'l' | b'c' | b'h' | b'p')) {
             return;
@@ -156,7 +156,7 @@ impl Origin {
 
     /// Reads a header line. The first Received header of pickup gives the user, unless the message has a
     /// client.
-    pub fn header(&mut self, line: &[u8]) {
+    pub(crate) fn header(&mut self, line: &[u8]) {
         if super::header::value(line, "received").is_some()
             && !std::mem::replace(&mut self.received, true)
             && self.client.is_empty()
@@ -166,7 +166,7 @@ impl Origin {
     }
 
     /// Returns what identifies the origin.
-    pub fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         if !self.login.is_empty() {
             Kind::Login
         } else if !self.client.is_empty() {
@@ -179,7 +179,7 @@ impl Origin {
     }
 
     /// Writes the name of that kind to `out`, which is cleared first. It stays empty if the name is unknown.
-    pub fn name(&self, kind: Kind, out: &mut Vec<u8>) {
+    pub(crate) fn name(&self, kind: Kind, out: &mut Vec<u8>) {
         out.clear();
         match kind {
             Kind::Login => out.extend_from_slice(&self.login),

@@ -288,7 +288,7 @@ impl<'b, S: Source> RecordReader<'b, S> {
 
 /// Parses the decimal number at the start of `data`, as Postfix's `%15ld` writes it and atol(3) reads it:
 /// white space, a sign, digits. It ignores what follows. Returns `None` without a digit or beyond 64 bits.
-pub fn decimal(data: &[u8]) -> Option<i64> {
+pub(crate) fn decimal(data: &[u8]) -> Option<i64> {
     // C counts the vertical tab as white space, Rust does not.
     let blanks = data
         .iter()

@@ -137,7 +137,7 @@ pub(super) fn total(taken: &InstanceSnapshot) -> Tally {
 }
 
 /// The age of the oldest message of `tally`; `UNKNOWN` if there are messages and none has an age.
-pub fn oldest(tally: &Tally, now: i64) -> String {
+pub(crate) fn oldest(tally: &Tally, now: i64) -> String {
     match tally.oldest {
         Some(at) => Age(now.saturating_sub(at).max(0)).to_string(),
         None if tally.messages > 0 => UNKNOWN.to_owned(),

@@ -15,7 +15,7 @@ use crate::snapshot::Snapshot;
 
 /// What a default leaves out of its figure, or what else must be so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Condition {
+pub(crate) enum Condition {
     /// Nothing more.
     None,
     /// Recipients that wait for one of these causes do not count.
@@ -26,15 +26,15 @@ pub enum Condition {
 
 /// One default.
 #[derive(Clone, Copy, Debug)]
-pub struct Default {
+pub(crate) struct Default {
     /// Its level.
-    pub level: Level,
+    pub(crate) level: Level,
     /// The rule, as it is written.
-    pub rule: &'static str,
+    pub(crate) rule: &'static str,
     /// What it leaves out, or what else must be so.
-    pub condition: Condition,
+    pub(crate) condition: Condition,
     /// Why it is one.
-    pub why: &'static str,
+    pub(crate) why: &'static str,
 }
 
 /// Causes that end by waiting, or that no destination can repair faster.

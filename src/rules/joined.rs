@@ -28,7 +28,7 @@ impl<T> Joined<T> {
     }
 
     /// Returns the only one, if nothing is joined to it.
-    pub fn only(&self) -> Option<&T> {
+    pub(crate) fn only(&self) -> Option<&T> {
         self.others.is_empty().then_some(&self.first)
     }
 

@@ -23,7 +23,7 @@ pub enum Level {
 
 impl Level {
     /// The service state of a breach.
-    pub fn state(self) -> State {
+    pub(crate) fn state(self) -> State {
         match self {
             Level::Warning => State::Warning,
             Level::Critical => State::Critical,
@@ -48,9 +48,9 @@ pub struct Rule {
     pub parts: Joined<Part>,
     /// Whether it is a built-in default. A default rule is silent if its measure is not available on
     /// this host; a rule of the user is then UNKNOWN.
-    pub default: bool,
+    pub(crate) default: bool,
     /// What a default leaves out, or what else must be so.
-    pub condition: Condition,
+    pub(crate) condition: Condition,
 }
 
 /// A measure and its range.

@@ -41,7 +41,7 @@ impl State {
 
     /// The worse of both states.
     #[must_use]
-    pub const fn worse(self, other: State) -> State {
+    pub(crate) const fn worse(self, other: State) -> State {
         if other.severity() > self.severity() {
             other
         } else {

@@ -31,7 +31,7 @@ impl Finding {
     }
 
     /// Returns the parts of the rule with their figures.
-    pub fn parts(&self) -> impl Iterator<Item = (&Part, &Figure)> {
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (&Part, &Figure)> {
         self.rule.parts.iter().zip(self.figures.iter())
     }
 
@@ -74,7 +74,7 @@ pub struct Verdict {
     /// The worst state of all findings.
     pub state: State,
     /// All rules that were applied, in the given order.
-    pub rules: Vec<Rule>,
+    pub(crate) rules: Vec<Rule>,
     /// Findings that are not OK, worst first, otherwise in the given order. Only the worst of each
     /// measure is listed.
     pub findings: Vec<Finding>,
@@ -86,7 +86,7 @@ impl Verdict {
     /// Applies `rules` to `snapshot`.
     ///
     /// A snapshot in which a queue was not read completely is never OK, whatever the rules.
-    pub fn new(snapshot: &Snapshot, rules: Vec<Rule>) -> Self {
+    pub(crate) fn new(snapshot: &Snapshot, rules: Vec<Rule>) -> Self {
         let mut findings: Vec<Finding> = Vec::new();
         for rule in &rules {
             let figures = defaults::figures(rule, snapshot);
@@ -154,7 +154,7 @@ impl Verdict {
     }
 
     /// Adds a note; `unknown` raises the state to UNKNOWN.
-    pub fn note(&mut self, sentence: String, unknown: bool) {
+    pub(crate) fn note(&mut self, sentence: String, unknown: bool) {
         self.notes.push(sentence);
         if unknown {
             self.state = self.state.worse(State::Unknown);
@@ -162,7 +162,7 @@ impl Verdict {
     }
 
     /// The range of the first rule for `measure` alone at `level`.
-    pub fn range(&self, measure: &Measure, level: Level) -> Option<&Range> {
+    pub(crate) fn range(&self, measure: &Measure, level: Level) -> Option<&Range> {
         let mut parts = self
             .rules
             .iter()

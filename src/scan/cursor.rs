@@ -87,7 +87,7 @@ impl Messages {
     }
 
     /// Returns the present message.
-    pub fn row(&self) -> &MessageRow {
+    pub(crate) fn row(&self) -> &MessageRow {
         &self.builder.row
     }
 
@@ -104,7 +104,7 @@ impl Messages {
 }
 
 /// Receives messages one by one.
-pub trait RowReceiver: Send {
+pub(crate) trait RowReceiver: Send {
     /// The messages of a piece of work follow. Pieces have numbers in the order of the directories. Only
     /// `Spool::scan_in_order` calls this.
     fn begins(&mut self, piece: u64) {
@@ -120,7 +120,7 @@ pub trait RowReceiver: Send {
 
 /// Makes a row of every message and passes it on: an observer for listings on several threads.
 #[derive(Debug)]
-pub struct RowObserver<T> {
+pub(crate) struct RowObserver<T> {
     pub(super) builder: RowBuilder,
     pub(super) to: T,
     enough: bool,
@@ -129,7 +129,7 @@ pub struct RowObserver<T> {
 
 impl<T: RowReceiver> RowObserver<T> {
     /// Passes every message to `to`, until that needs no more.
-    pub fn new(to: T) -> Self {
+    pub(crate) fn new(to: T) -> Self {
         RowObserver {
             builder: RowBuilder::default(),
             to,
@@ -147,7 +147,7 @@ impl<T: RowReceiver> RowObserver<T> {
     }
 
     /// Returns the first gaps, their number, whether the time was up, and the receiver of the rows.
-    pub fn finish(self) -> (Vec<Gap>, u64, bool, T) {
+    pub(crate) fn finish(self) -> (Vec<Gap>, u64, bool, T) {
         (
             self.builder.gaps,
             self.builder.unreadable,
@@ -215,7 +215,7 @@ impl<T: RowReceiver> Observer for RowObserver<T> {
 
 /// Reads messages of one spool whose places are known, in any order.
 #[derive(Debug)]
-pub struct Reread<'s> {
+pub(crate) struct Reread<'s> {
     spool: &'s Spool,
     depth: Depth,
     files: FileReader,
@@ -225,7 +225,7 @@ pub struct Reread<'s> {
 
 impl<'s> Reread<'s> {
     /// Makes a reader of messages of `spool`, until `deadline`. `plan` says whether it reads reasons.
-    pub fn new(spool: &'s Spool, plan: &Plan, deadline: Deadline) -> Self {
+    pub(crate) fn new(spool: &'s Spool, plan: &Plan, deadline: Deadline) -> Self {
         let mut noatime = Noatime::default();
         let mut builder = RowBuilder {
             wants_headers: plan.headers,
@@ -247,23 +247,28 @@ impl<'s> Reread<'s> {
     }
 
     /// Returns the first gaps, their number, and whether the time was up.
-    pub fn finish(self) -> (Vec<Gap>, u64, bool) {
+    pub(crate) fn finish(self) -> (Vec<Gap>, u64, bool) {
         (self.builder.gaps, self.builder.unreadable, self.builder.cut)
     }
 
     /// Returns the last message that [`Reread::message`] found.
-    pub fn row(&self) -> &MessageRow {
+    pub(crate) fn row(&self) -> &MessageRow {
         &self.builder.row
     }
 
     /// Returns how many files could not be read so far.
-    pub fn unreadable(&self) -> u64 {
+    pub(crate) fn unreadable(&self) -> u64 {
         self.builder.unreadable
     }
 
     /// Reads the message `queue_id` of `queue`, in the directory `levels` (such as `0/A`) below it. `None` if
     /// it is not there or cannot be read; [`Reread::finish`] returns the reason.
-    pub fn message(&mut self, queue: Queue, levels: &Path, queue_id: &[u8]) -> Option<&MessageRow> {
+    pub(crate) fn message(
+        &mut self,
+        queue: Queue,
+        levels: &Path,
+        queue_id: &[u8],
+    ) -> Option<&MessageRow> {
         let directory = self.directory(queue, levels)?;
         let name = CString::new(queue_id).ok()?;
         self.builder.found = false;

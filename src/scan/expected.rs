@@ -32,7 +32,7 @@ pub(crate) struct Expected {
 
 /// Why the owner, group or mode of a file or directory stops Postfix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum OwnerFault {
+pub(crate) enum OwnerFault {
     /// It has another owner.
     Owner {
         /// The present owner.
@@ -83,11 +83,11 @@ impl fmt::Display for OwnerFault {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Misowned {
     /// Its queue, if it belongs to one.
-    pub queue: Option<Queue>,
+    pub(crate) queue: Option<Queue>,
     /// Its full path.
     pub path: PathBuf,
     /// The fault.
-    pub fault: OwnerFault,
+    pub(crate) fault: OwnerFault,
 }
 
 impl Misowned {

@@ -52,43 +52,43 @@ const MAX_OTHER_BYTES: usize = 1 << 20;
 
 /// A record of the envelope that is not one of a waiting recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Other {
+pub(crate) struct Other {
     /// The type of the record.
-    pub kind: u8,
+    pub(crate) kind: u8,
     /// Its data.
-    pub data: Vec<u8>,
+    pub(crate) data: Vec<u8>,
     /// Where it stands in the file, in bytes.
-    pub offset: u64,
+    pub(crate) offset: u64,
     /// The address before expansion, where it is a recipient and has one.
-    pub original: Option<Vec<u8>>,
+    pub(crate) original: Option<Vec<u8>>,
 }
 
 /// A message that was found.
 #[derive(Clone, Debug)]
-pub struct FoundMessage {
+pub(crate) struct FoundMessage {
     /// What its queue file and its logs say.
-    pub row: MessageRow,
+    pub(crate) row: MessageRow,
     /// True if it is a message. A file that Postfix still writes is not a message yet.
-    pub ready: bool,
+    pub(crate) ready: bool,
     /// Whether Postfix looks for it in another directory.
-    pub misplaced: bool,
+    pub(crate) misplaced: bool,
     /// Why its owner stops Postfix, if it does.
-    pub fault: Option<OwnerFault>,
+    pub(crate) fault: Option<OwnerFault>,
     /// The first `MAX_OTHERS` other records of its envelope.
-    pub others: Vec<Other>,
+    pub(crate) others: Vec<Other>,
     /// The address that a REDIRECT action sends it to.
-    pub redirect: Option<Vec<u8>>,
+    pub(crate) redirect: Option<Vec<u8>>,
     /// When its defer log was written last, in seconds of the epoch.
-    pub logged_at: Option<i64>,
+    pub(crate) logged_at: Option<i64>,
     /// Whether there are more headers than were read.
-    pub headers_cut: bool,
+    pub(crate) headers_cut: bool,
     /// A piece of its text, if it was asked for.
-    pub body: Option<Body>,
+    pub(crate) body: Option<Body>,
 }
 
 /// Finds messages of one spool.
 #[derive(Debug)]
-pub struct Finder<'s> {
+pub(crate) struct Finder<'s> {
     spool: &'s Spool,
     queues: Vec<Arc<Directory>>,
     logs: Vec<Logs>,
@@ -121,7 +121,7 @@ struct Opened {
 
 impl<'s> Finder<'s> {
     /// Opens the queues and logs of `spool`; `body` bytes are read of the text of each message.
-    pub fn new(spool: &'s Spool, body: Option<usize>, deadline: Deadline) -> Self {
+    pub(crate) fn new(spool: &'s Spool, body: Option<usize>, deadline: Deadline) -> Self {
         let mut noatime = Noatime::default();
         let mut gaps = Vec::new();
         let mut queues = spool.queue_directories(QueueSet::ALL, &mut noatime, |gap| gaps.push(gap));
@@ -157,7 +157,7 @@ impl<'s> Finder<'s> {
 
     /// All messages called `queue_id`, in the order of queues; with `walk` every directory is listed if it
     /// is not where Postfix looks for it. A short queue ID may name more than one.
-    pub fn find(&mut self, queue_id: &[u8], walk: bool) -> Vec<FoundMessage> {
+    pub(crate) fn find(&mut self, queue_id: &[u8], walk: bool) -> Vec<FoundMessage> {
         let mut places = Vec::new();
         for _ in 0..PASSES {
             places = self.pass(queue_id, |expected| expected..=expected);
@@ -188,7 +188,7 @@ impl<'s> Finder<'s> {
     }
 
     /// What could not be looked at, and whether the time was up.
-    pub fn finish(self) -> (Vec<Gap>, bool) {
+    pub(crate) fn finish(self) -> (Vec<Gap>, bool) {
         (self.gaps, self.cut)
     }
 

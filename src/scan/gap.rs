@@ -9,6 +9,7 @@ use crate::postfix::queue::Queue;
 
 /// The kind of thing that could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum GapKind {
     /// The list of a directory.
     Directory,

@@ -6,10 +6,10 @@ use crate::postfix::defer_log::{Entry, Log};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // The fields are those of Entry.
 pub struct Logged<'r> {
-    pub log: Log,
-    pub offset: Option<u64>,
-    pub address: &'r [u8],
-    pub original: &'r [u8],
+    pub(crate) log: Log,
+    pub(crate) offset: Option<u64>,
+    pub(crate) address: &'r [u8],
+    pub(crate) original: &'r [u8],
     pub status: &'r [u8],
     pub reason: &'r [u8],
 }

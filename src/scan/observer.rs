@@ -12,33 +12,33 @@ use crate::sys::Inode;
 
 /// What a scan reports of one ready queue file.
 #[derive(Clone, Copy, Debug)]
-pub struct Message<'a> {
+pub(crate) struct Message<'a> {
     /// Its queue.
     pub queue: Queue,
     /// Its directory.
-    pub directory: &'a Path,
+    pub(crate) directory: &'a Path,
     /// Its queue ID, which is its name.
-    pub queue_id: &'a [u8],
+    pub(crate) queue_id: &'a [u8],
     /// Its inode.
-    pub inode: Inode,
+    pub(crate) inode: Inode,
     /// Its envelope, if the plan includes it.
-    pub envelope: Option<Envelope>,
+    pub(crate) envelope: Option<Envelope>,
     /// True if Postfix looks for it in another directory.
-    pub misplaced: bool,
+    pub(crate) misplaced: bool,
     /// Why its owner stops Postfix, if it does.
-    pub fault: Option<OwnerFault>,
+    pub(crate) fault: Option<OwnerFault>,
 }
 
 impl Message<'_> {
     /// Returns its full path.
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.directory.join(OsStr::from_bytes(self.queue_id))
     }
 
     /// Returns the size that mailq prints, in bytes: from the size record, else that of the file. In maildrop
     /// it is always that of the file, because the size record there may be preliminary (postfix.md, "The size
     /// record").
-    pub fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         self.envelope
             .filter(|_| self.queue != Queue::Maildrop)
             .and_then(|envelope| envelope.message_size)
@@ -48,7 +48,7 @@ impl Message<'_> {
 
 /// Receives what a scan finds. The sender and recipients of a message come (see [`Visitor`]) between
 /// [`Observer::envelope_begins`] and [`Observer::message`]; a gap may come instead of the latter.
-pub trait Observer: Visitor + Send {
+pub(crate) trait Observer: Visitor + Send {
     /// The envelope of a file of `queue` with `inode` follows.
     fn envelope_begins(&mut self, queue: Queue, inode: &Inode) {
         let _ = (queue, inode);

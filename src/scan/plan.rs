@@ -17,7 +17,7 @@ pub enum Depth {
 
 /// The messages whose header section is read. It is in the first bytes of the content.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Headers {
+pub(crate) enum Headers {
     /// No messages.
     #[default]
     None,
@@ -32,21 +32,21 @@ pub enum Headers {
 pub struct Plan {
     depths: [Option<Depth>; Queue::ALL.len()],
     /// True if [`Depth::Reasons`] includes the reasons of recipients that were given up.
-    pub bounces: bool,
+    pub(crate) bounces: bool,
     /// True if delay reasons are optional: they get half of the time, so that the rest is complete when the
     /// time is up.
-    pub reasons_last: bool,
+    pub(crate) reasons_last: bool,
     /// The messages whose headers are read.
-    pub headers: Headers,
+    pub(crate) headers: Headers,
     /// True if listings read the origins of messages.
-    pub origins: bool,
+    pub(crate) origins: bool,
     /// True if envelopes are read as showq(8) reads them, damaged ones to their end.
-    pub as_showq: bool,
+    pub(crate) as_showq: bool,
 }
 
 impl Plan {
     /// Reads all of `queues` at the same depth.
-    pub fn new(queues: QueueSet, depth: Depth) -> Self {
+    pub(crate) fn new(queues: QueueSet, depth: Depth) -> Self {
         let mut plan = Plan {
             depths: [None; Queue::ALL.len()],
             bounces: false,
@@ -68,7 +68,7 @@ impl Plan {
     }
 
     /// Returns how deep `queue` is read.
-    pub fn depth(&self, queue: Queue) -> Option<Depth> {
+    pub(crate) fn depth(&self, queue: Queue) -> Option<Depth> {
         self.depths[queue.index()]
     }
 

@@ -35,7 +35,7 @@ pub struct MessageRow {
     /// The envelope sender, raw; empty for the null sender.
     pub sender: Vec<u8>,
     /// Its origin.
-    pub origin: Origin,
+    pub(crate) origin: Origin,
     /// Its headers, unfolded, one after the other.
     headers: Vec<u8>,
     /// The end of each header.
@@ -128,19 +128,19 @@ impl MessageRow {
     }
 
     /// Returns its headers, unfolded and raw, in the order of the message, if the plan includes them.
-    pub fn headers(&self) -> impl Iterator<Item = &[u8]> {
+    pub(crate) fn headers(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.header_ends.iter().copied());
         let pieces = starts.zip(&self.header_ends);
         pieces.map(|(start, end)| &self.headers[start..*end])
     }
 
     /// Returns the value of the first header called `name`, raw.
-    pub fn header(&self, name: &str) -> Option<&[u8]> {
+    pub(crate) fn header(&self, name: &str) -> Option<&[u8]> {
         self.headers().find_map(|line| header::value(line, name))
     }
 
     /// Returns the subject, decoded; empty if there is none.
-    pub fn subject(&self) -> Vec<u8> {
+    pub(crate) fn subject(&self) -> Vec<u8> {
         self.header("subject").map_or(Vec::new(), header::decoded)
     }
 
@@ -168,7 +168,7 @@ impl MessageRow {
     }
 
     /// Returns the offset in the file of the record of the recipient at `index`, in bytes.
-    pub fn offset(&self, index: usize) -> Option<u64> {
+    pub(crate) fn offset(&self, index: usize) -> Option<u64> {
         Some(self.recipients.get(index)?.offset)
     }
 
@@ -178,7 +178,7 @@ impl MessageRow {
     }
 
     /// Returns the entries of its logs, in their order.
-    pub fn logged(&self) -> impl ExactSizeIterator<Item = Logged<'_>> {
+    pub(crate) fn logged(&self) -> impl ExactSizeIterator<Item = Logged<'_>> {
         self.logged.iter()
     }
 
@@ -207,7 +207,7 @@ impl FileReader {
 }
 
 /// Replaces the texts of a message.
-pub trait Rewrite {
+pub(crate) trait Rewrite {
     /// Returns what stands for an address.
     fn address(&self, address: &[u8]) -> Vec<u8>;
 
@@ -224,7 +224,7 @@ pub trait Rewrite {
 impl MessageRow {
     /// Returns the same message with all of its texts replaced, and without headers.
     #[must_use]
-    pub fn rewritten(&self, with: &impl Rewrite) -> MessageRow {
+    pub(crate) fn rewritten(&self, with: &impl Rewrite) -> MessageRow {
         let mut row = MessageRow {
             queue: self.queue,
             directory: self.directory.clone(),

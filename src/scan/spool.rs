@@ -82,7 +82,7 @@ impl Spool {
     ///
     /// # Errors
     /// As [`Spool::open`].
-    pub fn of(instance: &Instance) -> Result<Self> {
+    pub(crate) fn of(instance: &Instance) -> Result<Self> {
         let mut spool = Spool::open(&instance.queue_directory)?;
         if instance.config_directory.is_some() {
             let settings = &instance.settings;
@@ -129,7 +129,7 @@ impl Spool {
     }
 
     /// Returns its path.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -138,7 +138,7 @@ impl Spool {
     ///
     /// Debian's package leaves out `hold` and `trace`, which `postfix check` creates at each start; and
     /// master(8) leaves `pid/master.pid` behind. A spool that lacks more directories is not new.
-    pub fn never_started(&self) -> bool {
+    pub(crate) fn never_started(&self) -> bool {
         let is_there = |name: &str| sys::exists_at(self.fd.as_fd(), name);
         let made_by_start = ["hold", "trace", "pid/master.pid"];
         !made_by_start.into_iter().any(is_there)
@@ -158,7 +158,7 @@ impl Spool {
     }
 
     /// Returns the free space of its file system.
-    pub fn disk(&self) -> Option<sys::Disk> {
+    pub(crate) fn disk(&self) -> Option<sys::Disk> {
         sys::disk(&self.fd).ok()
     }
 
@@ -215,7 +215,7 @@ impl Spool {
 
     /// Scans as `plan` says, on the threads that `readers` says, until `deadline`. `observer` makes one observer
     /// for each thread. Returns the observers.
-    pub fn scan<O: Observer>(
+    pub(crate) fn scan<O: Observer>(
         &self,
         plan: &Plan,
         readers: Readers,

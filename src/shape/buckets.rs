@@ -57,12 +57,12 @@ impl Buckets {
     }
 
     /// The number of cells in a row: the total and the columns.
-    pub fn cells(&self) -> usize {
+    pub(crate) fn cells(&self) -> usize {
         (self.count as usize).max(1) + 1
     }
 
     /// The cell for an age in seconds. A negative age belongs to the first column.
-    pub fn cell(&self, age: f64) -> usize {
+    pub(crate) fn cell(&self, age: f64) -> usize {
         let ticks = age / (60.0 * self.tick);
         if ticks < 1.0 {
             return 1;
@@ -82,7 +82,7 @@ impl Buckets {
     }
 
     /// The headings: `T`, then the minutes at which each column ends; the last one has a `+`.
-    pub fn headings(&self) -> Vec<String> {
+    pub(crate) fn headings(&self) -> Vec<String> {
         let mut headings = Vec::new();
         let mut minutes = Sum::Whole(0);
         let mut head = String::new();

@@ -16,8 +16,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
 pub use crate::postfix::perl_number;
-pub use buckets::Buckets;
-pub use table::{Row, Table};
+pub(crate) use buckets::Buckets;
+pub(crate) use table::{Row, Table};
 
 use crate::clock::Deadline;
 use crate::error::Error;
@@ -35,9 +35,9 @@ pub struct ShapeRoot {
     /// Its path, absolute.
     pub path: PathBuf,
     /// Its queue, if it is one; an absent queue is empty.
-    pub queue: Option<Queue>,
+    pub(crate) queue: Option<Queue>,
     /// The index of the [`Part`] that counts it.
-    pub part: usize,
+    pub(crate) part: usize,
 }
 
 /// What to count.
@@ -46,26 +46,26 @@ pub struct ShapeRequest {
     /// Where to read; a place that is given twice counts twice, as in qshape.
     pub places: Vec<ShapeRoot>,
     /// The minimum number of parts, including parts without a place.
-    pub parts: usize,
+    pub(crate) parts: usize,
     /// The columns.
     pub buckets: Buckets,
     /// The time from which ages are counted, in seconds since the epoch.
-    pub now: i64,
+    pub(crate) now: i64,
     /// Whether to count recipients by destination domain.
-    pub recipients: bool,
+    pub(crate) recipients: bool,
     /// Whether to count messages by sender domain.
-    pub senders: bool,
+    pub(crate) senders: bool,
     /// Whether to include mail that qshape hides.
-    pub all: bool,
+    pub(crate) all: bool,
     /// How many threads may read, including the caller's.
-    pub readers: Readers,
+    pub(crate) readers: Readers,
     /// When to stop.
-    pub deadline: Deadline,
+    pub(crate) deadline: Deadline,
 }
 
 /// Why qshape omits a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
+pub(crate) enum Cause {
     /// Its mode: marked for expiry, or other bits that qshape does not expect.
     Mode,
     /// Its name is a queue ID for Postfix but not for qshape: shorter than 6 characters, or with `_`.
@@ -78,10 +78,10 @@ pub enum Cause {
 
 impl Cause {
     /// All causes, in the order of the output.
-    pub const ALL: [Cause; 4] = [Cause::Mode, Cause::Name, Cause::Maildrop, Cause::Damaged];
+    pub(crate) const ALL: [Cause; 4] = [Cause::Mode, Cause::Name, Cause::Maildrop, Cause::Damaged];
 
     /// The text after `3 messages with 5 recipients`.
-    pub const fn words(self) -> &'static str {
+    pub(crate) const fn words(self) -> &'static str {
         match self {
             Cause::Mode => "marked for expiry, or with another unexpected mode",
             Cause::Name => "with an unusual queue ID",
@@ -93,18 +93,18 @@ impl Cause {
 
 /// Mail that qshape omits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Omitted {
+pub(crate) struct Omitted {
     /// Messages.
-    pub messages: u64,
+    pub(crate) messages: u64,
     /// Recipients that are not yet delivered, as far as they are readable.
-    pub recipients: u64,
+    pub(crate) recipients: u64,
 }
 
 /// The counts of one or several places.
 #[derive(Clone, Debug)]
 pub struct Part {
     /// Files that qshape accepts; with [`ShapeRequest::all`] also the others.
-    pub files: u64,
+    pub(crate) files: u64,
     /// Recipients by destination domain; empty unless requested.
     pub recipients: Table,
     /// Messages by sender domain; empty unless requested.
@@ -123,7 +123,7 @@ impl Part {
     }
 
     /// The mail that qshape omits for `cause`; the tables include it if [`ShapeRequest::all`] was set.
-    pub fn hidden(&self, cause: Cause) -> Omitted {
+    pub(crate) fn hidden(&self, cause: Cause) -> Omitted {
         self.hidden[cause as usize]
     }
 
@@ -151,7 +151,7 @@ impl Part {
 #[derive(Debug)]
 pub struct Shape {
     /// The time from which ages are counted, in seconds since the epoch.
-    pub now: i64,
+    pub(crate) now: i64,
     /// The columns.
     pub buckets: Buckets,
     /// The counts.
@@ -212,7 +212,7 @@ impl Shape {
     }
 
     /// Whether everything was read.
-    pub fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         self.unreadable == 0 && !self.cut
     }
 }

@@ -28,17 +28,17 @@ pub struct Table {
 
 /// One printed row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Row<'t> {
+pub(crate) struct Row<'t> {
     /// The domain. A parent domain has a leading dot; the total is `TOTAL`; addresses that end in `@`
     /// have an empty name.
-    pub name: &'t [u8],
+    pub(crate) name: &'t [u8],
     /// The total, then the columns.
-    pub cells: &'t [u64],
+    pub(crate) cells: &'t [u64],
 }
 
 impl Table {
     /// An empty table with `width` cells per row, including the total.
-    pub fn new(width: usize) -> Self {
+    pub(crate) fn new(width: usize) -> Self {
         Table {
             total: vec![0; width],
             width,
@@ -47,7 +47,7 @@ impl Table {
     }
 
     /// Counts one address of `name` whose age belongs to `cell`.
-    pub fn count(&mut self, name: &[u8], cell: usize) {
+    pub(crate) fn count(&mut self, name: &[u8], cell: usize) {
         // Like qshape, adds to the total cell and the age cell for each address.
         for place in [0, cell] {
             if let Some(cell) = self.total.get_mut(place) {
@@ -108,22 +108,17 @@ impl Table {
     }
 
     /// Removes all rows and frees their memory.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         *self = Table::new(self.width);
     }
 
     /// The number of rows without the total.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.places.len()
     }
 
-    /// Whether it has no row.
-    pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
-    }
-
     /// The sums over all addresses.
-    pub fn total(&self) -> Row<'_> {
+    pub(crate) fn total(&self) -> Row<'_> {
         Row {
             name: b"TOTAL",
             cells: &self.total,
@@ -131,7 +126,7 @@ impl Table {
     }
 
     /// The rows in any order.
-    pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         self.places.iter().map(|(name, place)| {
             let start = *place as usize * self.width;
             Row {
@@ -291,6 +286,6 @@ mod tests {
         assert_eq!(printed(&one, None), "TOTAL=3 b=2 a=1");
         assert_eq!(one.total().cells, [3, 1, 2]);
         one.clear();
-        assert!(one.is_empty() && one.total().cells == [0, 0, 0]);
+        assert!(one.len() == 0 && one.total().cells == [0, 0, 0]);
     }
 }

@@ -13,7 +13,7 @@ const MAX_TRIES: u64 = 10_000;
 
 /// What Postfix does next with a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
+pub(crate) enum Next {
     /// It is not complete yet.
     Writing,
     /// pickup(8) takes it in.
@@ -32,7 +32,7 @@ pub enum Next {
 
 impl Next {
     /// The word for it in JSON.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Next::Writing => "writing",
             Next::Pickup => "pickup",
@@ -45,7 +45,7 @@ impl Next {
     }
 
     /// When that is due, in seconds of the epoch, if it is known.
-    pub const fn at(self) -> Option<i64> {
+    pub(crate) const fn at(self) -> Option<i64> {
         match self {
             Next::At(at) => Some(at),
             _ => None,
@@ -55,19 +55,19 @@ impl Next {
 
 /// What becomes of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fate {
+pub(crate) struct Fate {
     /// Tries that there must have been: 0 or 1, since Postfix keeps no count.
-    pub tries_at_least: u64,
+    pub(crate) tries_at_least: u64,
     /// Tries that the backoff of its settings permits until the last one; a flush adds more.
-    pub tries_at_most: u64,
+    pub(crate) tries_at_most: u64,
     /// When the last try ended, in seconds of the epoch, as far as the defer log says.
-    pub last_try: Option<i64>,
+    pub(crate) last_try: Option<i64>,
     /// What comes next.
-    pub next: Next,
+    pub(crate) next: Next,
     /// When its lifetime ends, in seconds of the epoch: the try after that returns it.
-    pub expires: Option<i64>,
+    pub(crate) expires: Option<i64>,
     /// The second of the epoch that ages count from.
-    pub now: i64,
+    pub(crate) now: i64,
 }
 
 impl Fate {

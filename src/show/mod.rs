@@ -22,8 +22,8 @@ use crate::postfix::queue::Queue;
 use crate::scan::{Finder, FoundMessage, MAX_OTHERS, OwnerFault};
 use crate::sys::Inode;
 
-pub use fate::{Fate, Next};
-pub use recipients::{Recipient, State, Tried};
+pub(crate) use fate::{Fate, Next};
+pub(crate) use recipients::{Recipient, State, Tried};
 
 /// The headers that are shown unless the request has `all_headers`.
 pub(crate) const HEADERS: [&str; 8] = [
@@ -54,62 +54,62 @@ pub struct ShowRequest {
 
 /// A header, its value decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Header {
+pub(crate) struct Header {
     /// Its name as the message spells it.
-    pub name: Vec<u8>,
+    pub(crate) name: Vec<u8>,
     /// Its value, unfolded, with encoded words decoded.
-    pub value: Vec<u8>,
+    pub(crate) value: Vec<u8>,
 }
 
 /// All about one message. Texts are raw bytes: they are escaped where they are printed.
 #[derive(Clone, Debug)]
 pub struct Story {
     /// The name of its instance.
-    pub instance: String,
+    pub(crate) instance: String,
     /// Its queue.
     pub queue: Queue,
     /// The path of its queue file.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// Its queue ID.
-    pub queue_id: Vec<u8>,
+    pub(crate) queue_id: Vec<u8>,
     /// What its inode says.
-    pub inode: Inode,
+    pub(crate) inode: Inode,
     /// Whether it is complete: Postfix may still be writing it.
     pub ready: bool,
     /// Whether Postfix looks for it in another directory.
     pub misplaced: bool,
     /// Why its owner stops Postfix, if it does.
-    pub fault: Option<OwnerFault>,
+    pub(crate) fault: Option<OwnerFault>,
     /// What is wrong with the queue file, if anything.
     pub damage: Option<Damage>,
     /// When it arrived, in seconds of the epoch.
     pub arrival: i64,
     /// The size that mailq prints, in bytes.
-    pub size: u64,
+    pub(crate) size: u64,
     /// The envelope sender; empty for the null sender, `None` if the file has none.
     pub sender: Option<Vec<u8>>,
     /// Where it came from.
-    pub origin: Origin,
+    pub(crate) origin: Origin,
     /// The address that a REDIRECT action sends it to.
-    pub redirect: Option<Vec<u8>>,
+    pub(crate) redirect: Option<Vec<u8>>,
     /// The content filter that a FILTER action or `content_filter` chose for it.
-    pub filter: Option<Vec<u8>>,
+    pub(crate) filter: Option<Vec<u8>>,
     /// Its recipients: those that wait, then those given up, done with and deleted.
     pub recipients: Vec<Recipient>,
     /// How many wait.
     pub waiting: u64,
     /// How many are done with: delivered or given up.
-    pub done: u64,
+    pub(crate) done: u64,
     /// How many a milter deleted.
-    pub deleted: u64,
+    pub(crate) deleted: u64,
     /// Headers, in the order of the message.
-    pub headers: Vec<Header>,
+    pub(crate) headers: Vec<Header>,
     /// Whether there are more headers than are read.
-    pub headers_cut: bool,
+    pub(crate) headers_cut: bool,
     /// A piece of its text.
-    pub body: Option<Body>,
+    pub(crate) body: Option<Body>,
     /// What becomes of it.
-    pub fate: Fate,
+    pub(crate) fate: Fate,
 }
 
 /// What was found of the queue IDs that were asked for.
@@ -211,7 +211,7 @@ impl Story {
     }
 
     /// How many recipients are not among [`Story::recipients`].
-    pub fn unlisted(&self) -> u64 {
+    pub(crate) fn unlisted(&self) -> u64 {
         let all = self.waiting + self.done + self.deleted;
         match self.done + self.deleted > MAX_OTHERS as u64 {
             true => all.saturating_sub(self.recipients.len() as u64),

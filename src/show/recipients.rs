@@ -10,7 +10,7 @@ use crate::scan::{FoundMessage, Logged, MAX_OTHERS};
 
 /// How far a recipient is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum State {
+pub(crate) enum State {
     /// It is still to be delivered.
     Waiting,
     /// It was given up. The sender gets the bounce at the end of this attempt.
@@ -23,7 +23,7 @@ pub enum State {
 
 impl State {
     /// The word for it.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             State::Waiting => "waiting",
             State::Bounced => "bounced",
@@ -37,15 +37,15 @@ impl State {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tried {
     /// Which log.
-    pub log: Log,
+    pub(crate) log: Log,
     /// The enhanced status code.
-    pub code: Vec<u8>,
+    pub(crate) code: Vec<u8>,
     /// The reason.
     pub reason: Vec<u8>,
     /// Its cause, if it is about a delay or a failure.
-    pub cause: Option<(Cause, Acts)>,
+    pub(crate) cause: Option<(Cause, Acts)>,
     /// The next hop that it is about; empty if it names none.
-    pub next_hop: Vec<u8>,
+    pub(crate) next_hop: Vec<u8>,
 }
 
 /// One recipient.
@@ -56,7 +56,7 @@ pub struct Recipient {
     /// The address before expansion, if that is another.
     pub original: Option<Vec<u8>>,
     /// Its state.
-    pub state: State,
+    pub(crate) state: State,
     /// The result of the last attempt, if a log has it.
     pub tried: Option<Tried>,
 }

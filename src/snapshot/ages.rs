@@ -32,7 +32,7 @@ pub struct Ages {
 
 impl Ages {
     /// Counts one recipient whose message is `age` seconds old.
-    pub fn one(age: i64) -> Self {
+    pub(crate) fn one(age: i64) -> Self {
         let mut ages = Ages {
             total: 1,
             ..Ages::default()
@@ -45,7 +45,7 @@ impl Ages {
 impl Ages {
     /// Counts `count` recipients of that age.
     #[must_use]
-    pub fn times(self, count: u64) -> Self {
+    pub(crate) fn times(self, count: u64) -> Self {
         let few = u32::try_from(count).unwrap_or(u32::MAX);
         Ages {
             total: self.total.saturating_mul(count),

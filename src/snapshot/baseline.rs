@@ -57,7 +57,7 @@ impl Previous {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Earlier {
     /// Its time, in seconds of the epoch.
-    pub now: i64,
+    pub(crate) now: i64,
     since_boot: Option<SinceBoot>,
     /// The exit code of the state that the check had, if it stored that.
     state_code: Option<i64>,
@@ -77,7 +77,7 @@ struct EarlierSpool {
 
 /// Why the deferred mail of a spool waited.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct EarlierCauses {
+pub(crate) struct EarlierCauses {
     is_sample: bool,
     /// Recipients by the name of the cause.
     recipients: Vec<(String, u64)>,
@@ -85,12 +85,12 @@ pub struct EarlierCauses {
 
 impl EarlierCauses {
     /// Returns true if only a sample of the reasons was read, so that a rare cause may be missing.
-    pub fn is_sample(&self) -> bool {
+    pub(crate) fn is_sample(&self) -> bool {
         self.is_sample
     }
 
     /// The recipients of the cause `name`.
-    pub fn of(&self, name: &str) -> u64 {
+    pub(crate) fn of(&self, name: &str) -> u64 {
         let found = self.recipients.iter().find(|(cause, _)| cause == name);
         found.map_or(0, |(_, recipients)| *recipients)
     }
@@ -112,7 +112,7 @@ impl Earlier {
     ///
     /// # Errors
     /// Of kind `Syntax`, if it is not such a document.
-    pub fn parse(document: &[u8]) -> Result<Earlier> {
+    pub(crate) fn parse(document: &[u8]) -> Result<Earlier> {
         let refused = |what: &str| {
             Error::new(
                 ErrorKind::Syntax,
@@ -158,17 +158,17 @@ impl Earlier {
     }
 
     /// The exit code of the state that the check had; `None` if the host did not store it.
-    pub fn state_code(&self) -> Option<i64> {
+    pub(crate) fn state_code(&self) -> Option<i64> {
         self.state_code
     }
 
     /// Returns true if it has the spool of `taken`.
-    pub fn knows(&self, taken: &InstanceSnapshot) -> bool {
+    pub(crate) fn knows(&self, taken: &InstanceSnapshot) -> bool {
         self.spool(taken).is_some()
     }
 
     /// Why the deferred mail of `taken` waited, if that was read.
-    pub fn causes(&self, taken: &InstanceSnapshot) -> Option<&EarlierCauses> {
+    pub(crate) fn causes(&self, taken: &InstanceSnapshot) -> Option<&EarlierCauses> {
         self.spool(taken)?.causes.as_ref()
     }
 
@@ -201,7 +201,7 @@ impl Earlier {
     }
 
     /// Returns how many messages `queues` of `taken` had, if that was known.
-    pub fn messages(&self, taken: &InstanceSnapshot, queues: QueueSet) -> Option<u64> {
+    pub(crate) fn messages(&self, taken: &InstanceSnapshot, queues: QueueSet) -> Option<u64> {
         let spool = self.spool(taken)?;
         queues
             .iter()
@@ -252,18 +252,18 @@ fn directory(path: &Path) -> String {
 
 /// The change of some queues since an earlier check.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Change {
+pub(crate) struct Change {
     /// The number of messages then.
-    pub before: u64,
+    pub(crate) before: u64,
     /// The number of messages now.
-    pub now: u64,
+    pub(crate) now: u64,
     /// The seconds between the two.
-    pub seconds: f64,
+    pub(crate) seconds: f64,
 }
 
 impl Change {
     /// Returns the growth in messages per minute, to two digits; negative if the queue shrinks.
-    pub fn per_minute(&self) -> f64 {
+    pub(crate) fn per_minute(&self) -> f64 {
         let change = self.now as f64 - self.before as f64;
         (change * 6000.0 / self.seconds).round() / 100.0
     }
@@ -279,11 +279,11 @@ impl Change {
 /// The messages that arrived and left since an earlier check, over all queues of the backlog and hold. A
 /// message that did both between the checks is in neither, so each is a lower bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Traffic {
+pub(crate) struct Traffic {
     /// Messages that arrived since and are still here.
-    pub arrived: u64,
+    pub(crate) arrived: u64,
     /// Messages that were here and have left.
-    pub left: u64,
+    pub(crate) left: u64,
 }
 
 impl Snapshot {
@@ -331,7 +331,7 @@ impl Snapshot {
     /// # Errors
     /// The reason why that is unknown, for example because the earlier check was less than `MIN_RATE_SPAN`
     /// ago.
-    pub fn change(
+    pub(crate) fn change(
         &self,
         instances: &[&InstanceSnapshot],
         queues: QueueSet,

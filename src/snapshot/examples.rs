@@ -14,20 +14,20 @@ pub(crate) const MAX_EXAMPLES: usize = 32;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damaged {
     /// Its queue.
-    pub queue: Queue,
+    pub(crate) queue: Queue,
     /// Its full path.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// The first thing wrong with it.
-    pub damage: Damage,
+    pub(crate) damage: Damage,
 }
 
 /// A message where Postfix does not look for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Misplaced {
+pub(crate) struct Misplaced {
     /// Its queue.
-    pub queue: Queue,
+    pub(crate) queue: Queue,
     /// Its full path.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
 }
 
 impl Misplaced {

@@ -21,7 +21,7 @@ pub struct Seconds {
     hours: BTreeMap<i64, Hour>,
     distinct: usize,
     /// The number of messages whose second did not fit.
-    pub others: u64,
+    pub(crate) others: u64,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -124,7 +124,7 @@ fn place(second: i64) -> (i64, u16) {
 
 impl Seconds {
     /// Adds `count` messages at `second`.
-    pub fn add(&mut self, second: i64, count: u64) {
+    pub(crate) fn add(&mut self, second: i64, count: u64) {
         let (hour, at) = place(second);
         let may_grow = self.distinct < MAX_SECONDS;
         if !may_grow && !self.hours.contains_key(&hour) {
@@ -139,7 +139,7 @@ impl Seconds {
     }
 
     /// Removes one message that was added at `second`.
-    pub fn remove(&mut self, second: i64) {
+    pub(crate) fn remove(&mut self, second: i64) {
         let (hour, at) = place(second);
         let removed = self.hours.get_mut(&hour).and_then(|hour| hour.remove(at));
         match removed {
@@ -171,7 +171,7 @@ impl Seconds {
     }
 
     /// Returns all seconds in their order, with their counts.
-    pub fn iter(&self) -> impl Iterator<Item = (i64, u64)> + '_ {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (i64, u64)> + '_ {
         self.hours.iter().flat_map(|(hour, counts)| {
             let start = hour.saturating_mul(HOUR);
             counts
@@ -181,22 +181,18 @@ impl Seconds {
     }
 
     /// Returns the number of different seconds.
-    pub fn len(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
         self.distinct
     }
 
-    /// Returns true if there is none.
-    pub fn is_empty(&self) -> bool {
-        self.distinct == 0
-    }
-
     /// Returns the number of messages that fit.
-    pub fn total(&self) -> u64 {
+    pub(crate) fn total(&self) -> u64 {
         self.hours.values().map(|hour| hour.total).sum()
     }
 
     /// Returns the first second.
-    pub fn first(&self) -> Option<i64> {
+    pub(crate) fn first(&self) -> Option<i64> {
         self.iter().next().map(|(second, _)| second)
     }
 
@@ -268,7 +264,7 @@ mod tests {
         for second in (0..3 * MANY as i64).step_by(7) {
             more.remove(second);
         }
-        assert!(more.is_empty() && more.first().is_none() && more.total() == 0);
+        assert!(more.len() == 0 && more.first().is_none() && more.total() == 0);
     }
 
     #[test]

@@ -23,27 +23,29 @@ pub mod picked;
 mod problem;
 mod reason_key;
 pub mod reasons;
-pub mod sample;
-pub mod spread;
+pub(crate) mod sample;
+pub(crate) mod spread;
 mod tables;
 mod tally;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub use baseline::{Change, Earlier, EarlierCauses, Previous, Traffic};
+pub use baseline::Previous;
+pub(crate) use baseline::{Earlier, Traffic};
 pub(crate) use daemons::Daemons;
 use daemons::daemons_meanwhile;
-pub use examples::{Damaged, Misplaced};
-pub(crate) use examples::{MAX_EXAMPLES, fold_damaged, fold_misowned, fold_misplaced};
+pub(crate) use examples::{
+    Damaged, MAX_EXAMPLES, Misplaced, fold_damaged, fold_misowned, fold_misplaced,
+};
 pub use histogram::Seconds;
 pub(crate) use messages::SnapshotMessages;
-pub use name_counts::Names;
+pub(crate) use name_counts::Names;
 pub use problem::{Problem, ProblemKind};
-pub use reasons::{Reason, Why};
+pub(crate) use reasons::{Reason, Why};
 use sample::Sampled;
-pub use sample::{Sample, Sampling};
-pub(crate) use tables::Room;
-pub use tables::{CauseCounts, Earliest, QueueTables, TableSet, Tables};
+pub(crate) use sample::{Sample, Sampling};
+pub use tables::TableSet;
+pub(crate) use tables::{CauseCounts, Earliest, QueueTables, Room, Tables};
 pub(crate) use tally::RETRY_EDGES;
 pub use tally::Tally;
 
@@ -79,17 +81,17 @@ pub struct InstanceSnapshot {
     /// Free space of the file system that holds the spool, if it is known.
     pub disk: Option<Disk>,
     /// Whether master(8) runs.
-    pub master: Master,
+    pub(crate) master: Master,
     /// Whether the queue manager lives.
     pub qmgr: QueueManager,
     /// The different queue managers that were seen lately.
-    pub qmgr_starts: Starts,
+    pub(crate) qmgr_starts: Starts,
     /// The first `MAX_EXAMPLES` files and directories whose owner or mode stops Postfix, by path.
     pub misowned: Vec<Misowned>,
     /// How many directories of queues, logs and sockets are among them.
-    pub misowned_directories: u64,
+    pub(crate) misowned_directories: u64,
     /// The first `MAX_EXAMPLES` messages where Postfix does not look for them, by path.
-    pub misplaced: Vec<Misplaced>,
+    pub(crate) misplaced: Vec<Misplaced>,
     /// Whether Postfix was never started on its spool.
     pub never_started: bool,
     /// The deferred messages that were tried last, if a sample may be asked for.
@@ -105,7 +107,7 @@ impl InstanceSnapshot {
     ///
     /// # Errors
     /// If its queue directory cannot be entered or is no spool.
-    pub fn take(instance: Instance, request: &ScanRequest) -> Result<Self> {
+    pub(crate) fn take(instance: Instance, request: &ScanRequest) -> Result<Self> {
         let spool = Spool::of(&instance)?;
         let common = Common {
             now: request.now,
@@ -225,25 +227,25 @@ impl InstanceSnapshot {
 
 /// What to take a snapshot of.
 #[derive(Clone, Copy, Debug)]
-pub struct ScanRequest {
+pub(crate) struct ScanRequest {
     /// The second of the epoch that ages count from.
-    pub now: i64,
+    pub(crate) now: i64,
     /// The same moment by the clock that cannot be set; `None` if `now` was made up.
-    pub since_boot: Option<SinceBoot>,
+    pub(crate) since_boot: Option<SinceBoot>,
     /// When the earlier check was, in seconds of the epoch, if arrivals since are to be counted.
-    pub since: Option<i64>,
+    pub(crate) since: Option<i64>,
     /// Whether to ask which daemons run.
-    pub master: bool,
+    pub(crate) master: bool,
     /// What to read of which queue.
-    pub plan: Plan,
+    pub(crate) plan: Plan,
     /// Which tables to make.
     pub wanted: TableSet,
     /// When to sample delay reasons.
-    pub sample: Sampling,
+    pub(crate) sample: Sampling,
     /// How many threads may read at once, the caller's among them.
-    pub readers: Readers,
+    pub(crate) readers: Readers,
     /// When to stop.
-    pub deadline: Deadline,
+    pub(crate) deadline: Deadline,
 }
 
 /// The queues of one or several instances at one moment.
@@ -252,13 +254,13 @@ pub struct Snapshot {
     /// The second of the epoch that ages count from.
     pub now: i64,
     /// The same moment by the clock that cannot be set; `None` if `now` was made up.
-    pub since_boot: Option<SinceBoot>,
+    pub(crate) since_boot: Option<SinceBoot>,
     /// What it is compared with.
     pub previous: Previous,
     /// The queues that the caller left out.
-    pub excluded: QueueSet,
+    pub(crate) excluded: QueueSet,
     /// Which messages a cursor over it returns; sums include all.
-    pub pick: Pick,
+    pub(crate) pick: Pick,
     /// The instances that could be scanned, in the order in which they were named.
     pub instances: Vec<InstanceSnapshot>,
     /// Why others could not.
@@ -281,7 +283,7 @@ impl Snapshot {
     }
 
     /// Scans `instances` side by side; a broken one never hides the others.
-    pub fn take(
+    pub(crate) fn take(
         instances: Vec<Result<Instance>>,
         excluded: QueueSet,
         previous: Previous,

@@ -28,7 +28,7 @@ pub trait Count: Clone + Default + for<'a> AddAssign<&'a Self> {
 }
 
 /// A count that can be subtracted again.
-pub trait Uncount: Count {
+pub(crate) trait Uncount: Count {
     /// Subtracts `other`, which was added before. The result is never negative.
     fn take_away(&mut self, other: &Self);
 }
@@ -51,12 +51,12 @@ pub struct Names<C> {
     counts: HashMap<Box<[u8]>, C>,
     bytes: usize,
     /// The counts of names that did not fit.
-    pub others: C,
+    pub(crate) others: C,
 }
 
 impl<C: Count> Names<C> {
     /// Adds `count` to `name`.
-    pub fn add(&mut self, name: &[u8], count: &C) {
+    pub(crate) fn add(&mut self, name: &[u8], count: &C) {
         self.add_within(name, count, usize::MAX);
     }
 
@@ -104,7 +104,7 @@ impl<C: Count> Names<C> {
 
     /// Subtracts `count` from `name`, to which it was added. A name without any count is removed. A name that is
     /// not in the table was counted in the others.
-    pub fn remove(&mut self, name: &[u8], count: &C)
+    pub(crate) fn remove(&mut self, name: &[u8], count: &C)
     where
         C: Uncount,
     {
@@ -207,7 +207,7 @@ impl<C: Count> Names<C> {
     }
 
     /// Returns true if there is none.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.counts.is_empty()
     }
 

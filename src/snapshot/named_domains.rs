@@ -17,7 +17,7 @@ pub(crate) const MAX_NAMED: usize = 100;
 pub(crate) const MAX_TOP: usize = 100;
 /// The row of all other domains. A domain of that very name is counted there too, and one without a name, since
 /// an empty label is none.
-pub const OTHER: &str = "other";
+pub(crate) const OTHER: &str = "other";
 /// Bytes of a domain name that are shown; DNS allows no more.
 const MAX_SHOWN: usize = 255;
 
@@ -37,7 +37,7 @@ fn shown(name: &[u8]) -> String {
 
 impl NamedDomains {
     /// Names the domain `name`. Returns false if there are [`MAX_NAMED`] already.
-    pub fn name(&mut self, name: &str) -> bool {
+    pub(crate) fn name(&mut self, name: &str) -> bool {
         self.names.insert(shown(name.as_bytes()));
         self.names.len() <= MAX_NAMED
     }
@@ -53,7 +53,7 @@ impl NamedDomains {
     }
 
     /// The rows of each queue of `taken`: every named domain, with zeros, and [`OTHER`].
-    pub fn rows(&self, taken: &InstanceSnapshot) -> Vec<(Queue, BTreeMap<String, Ages>)> {
+    pub(crate) fn rows(&self, taken: &InstanceSnapshot) -> Vec<(Queue, BTreeMap<String, Ages>)> {
         let queues = QueueSet::TOTAL.iter();
         let queues: Vec<Queue> = queues
             .filter(|queue| taken.plan.depth(*queue).is_some())

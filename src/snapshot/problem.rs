@@ -38,7 +38,7 @@ pub struct Problem {
     /// The remedy, if there is one.
     pub remedy: Option<String>,
     /// The errno of the system, if there is one.
-    pub errno: Option<i32>,
+    pub(crate) errno: Option<i32>,
 }
 
 impl Snapshot {

@@ -21,13 +21,13 @@ use crate::spelling::option;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Why {
     /// Recipients.
-    pub recipients: u64,
+    pub(crate) recipients: u64,
     /// The earliest arrival among their messages, in seconds of the epoch; `i64::MAX` if none is known.
-    pub oldest: i64,
+    pub(crate) oldest: i64,
     /// The latest arrival among their messages; `i64::MIN` if none is known.
-    pub newest: i64,
+    pub(crate) newest: i64,
     /// When one of them was last tried; `i64::MIN` if that is not known.
-    pub tried: i64,
+    pub(crate) tried: i64,
 }
 
 impl Default for Why {
@@ -100,15 +100,15 @@ pub struct Reason {
     /// recipients wait for.
     pub next_hop: Vec<u8>,
     /// Whether a server elsewhere answered.
-    pub answered: bool,
+    pub(crate) answered: bool,
     /// Recipients that wait for it.
     pub recipients: u64,
     /// The earliest arrival among their messages, in seconds of the epoch, if any is known.
     pub oldest: Option<i64>,
     /// The latest arrival among them.
-    pub newest: Option<i64>,
+    pub(crate) newest: Option<i64>,
     /// When one of them was last tried.
-    pub tried: Option<i64>,
+    pub(crate) tried: Option<i64>,
 }
 
 impl Default for Reason {
@@ -119,7 +119,7 @@ impl Default for Reason {
 
 impl Reason {
     /// The row of a key of [`super::QueueTables::reasons`].
-    pub fn of(key: &[u8], why: &Why) -> Reason {
+    pub(crate) fn of(key: &[u8], why: &Why) -> Reason {
         let parts = Parts::of(key);
         let mark = Mark::read(parts.mark).unwrap_or(Mark {
             cause: Cause::Other,
@@ -151,7 +151,7 @@ impl Reason {
     }
 
     /// Adds `other`, which differs only by its next hop.
-    pub fn take_in(&mut self, other: &Reason) {
+    pub(crate) fn take_in(&mut self, other: &Reason) {
         fn pick(a: Option<i64>, b: Option<i64>, of: fn(i64, i64) -> i64) -> Option<i64> {
             match (a, b) {
                 (Some(a), Some(b)) => Some(of(a, b)),
@@ -202,7 +202,7 @@ impl Snapshot {
 
     /// Why the mail of `queues` waits, over all instances that read it, most recipients first. Servers of
     /// one destination that gave one reason make one row.
-    pub fn reasons(&self, queues: QueueSet) -> Reasons {
+    pub(crate) fn reasons(&self, queues: QueueSet) -> Reasons {
         let mut reasons = self.reasons_by_next_hop(queues);
         reasons.fold();
         reasons

@@ -20,7 +20,7 @@ use crate::scan::{Depth, Plan, Spool};
 
 /// The most messages of one instance whose logs are read for the sample. Two thousand logs take some
 /// hundredths of a second warm, and half a second on a disk with 4,000 reads a second.
-pub const MOST: usize = 2000;
+pub(crate) const MOST: usize = 2000;
 
 /// What a sample looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl Sample {
 
 /// How far the causes of a queue are known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CausesKnown {
+pub(crate) enum CausesKnown {
     /// All logs were read.
     All,
     /// Those of a sample.
@@ -49,7 +49,7 @@ pub enum CausesKnown {
 
 impl CausesKnown {
     /// Of `queue` in `taken`; `None` if no log was read.
-    pub fn of(taken: &InstanceSnapshot, queue: Queue) -> Option<CausesKnown> {
+    pub(crate) fn of(taken: &InstanceSnapshot, queue: Queue) -> Option<CausesKnown> {
         if taken.reads_all_causes(queue) {
             return Some(CausesKnown::All);
         }
@@ -229,7 +229,7 @@ impl ScanRequest {
 
 /// When a sample is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sampling {
+pub(crate) enum Sampling {
     /// Not at all: nobody asks, or all reasons are read.
     Never,
     /// If a rule alerts.

@@ -13,7 +13,7 @@ use super::reasons::Reason;
 use crate::cause::{Acts, Cause};
 
 /// From this number of unrelated destinations on, a cause is ours.
-pub const MANY: usize = 10;
+pub(crate) const MANY: usize = 10;
 /// Mail that arrived within this many seconds shows that the fault still exists.
 pub(crate) const FRESH: i64 = 86_400;
 
@@ -21,11 +21,11 @@ pub(crate) const FRESH: i64 = 86_400;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spread {
     /// The cause.
-    pub cause: Cause,
+    pub(crate) cause: Cause,
     /// Unrelated destinations that have it and were tried since the last answer.
-    pub destinations: usize,
+    pub(crate) destinations: usize,
     /// When a server elsewhere last answered, in seconds of the epoch, if one is on record.
-    pub last_answer: Option<i64>,
+    pub(crate) last_answer: Option<i64>,
 }
 
 impl Spread {
@@ -44,7 +44,7 @@ impl Spread {
 }
 
 /// The causes among `rows` that are ours by spread, at the second `now`.
-pub fn spreads(rows: &[Reason], now: i64) -> Vec<Spread> {
+pub(crate) fn spreads(rows: &[Reason], now: i64) -> Vec<Spread> {
     let answered = rows.iter().filter(|row| row.answered);
     let last_answer = answered.filter_map(|row| row.tried).max();
     let causes = Cause::ALL.into_iter();

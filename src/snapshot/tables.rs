@@ -118,7 +118,7 @@ pub struct QueueTables {
     /// Messages by sender address, folded to lower case; `MAILER-DAEMON` is the null sender.
     pub senders: Names<u64>,
     /// Messages by SASL login and client address: see `origins`.
-    pub origins: Names<u64>,
+    pub(crate) origins: Names<u64>,
     /// Messages by arrival second.
     pub arrivals: Seconds,
     /// Messages by the second in which they reach their lifetime; none on hold.
@@ -129,9 +129,9 @@ pub struct QueueTables {
     /// [`Reason`](super::Reason).
     pub reasons: Names<Why>,
     /// When the oldest message to a destination domain arrived.
-    pub oldest: Names<Earliest>,
+    pub(crate) oldest: Names<Earliest>,
     /// Recipients by the cause of their delay reason, before any promotion by spread.
-    pub causes: CauseCounts,
+    pub(crate) causes: CauseCounts,
     /// Recipients without a delay reason on record: not tried yet, being tried now, or on hold.
     pub unexplained: u64,
 }
@@ -178,7 +178,7 @@ impl QueueTables {
 
 /// The earliest second of several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Earliest(pub i64);
+pub(crate) struct Earliest(pub i64);
 
 impl Default for Earliest {
     fn default() -> Self {
@@ -201,7 +201,7 @@ impl Count for Earliest {
 
 /// Recipients by cause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CauseCounts {
+pub(crate) struct CauseCounts {
     /// Those whose next hop is ours, whatever the cause says in general.
     own: [u64; CAUSES],
     /// All others.
@@ -223,13 +223,13 @@ impl CauseCounts {
     }
 
     /// Recipients that wait for `cause`.
-    pub fn of(&self, cause: Cause) -> u64 {
+    pub(crate) fn of(&self, cause: Cause) -> u64 {
         self.own[cause.index()] + self.plain[cause.index()]
     }
 
     /// Recipients for whom we act (`ours`), or who wait for the other side; with the causes that
     /// are ours by spread.
-    pub fn whose(&self, ours: bool, spreads: &[Spread]) -> u64 {
+    pub(crate) fn whose(&self, ours: bool, spreads: &[Spread]) -> u64 {
         let count = |cause: Cause| {
             let promoted = spreads.iter().any(|spread| spread.cause == cause);
             let acts = match promoted {

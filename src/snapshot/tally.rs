@@ -19,38 +19,38 @@ pub struct Tally {
     /// The earliest arrival, in seconds of the epoch.
     pub oldest: Option<i64>,
     /// Messages whose next retry is overdue by more than one `queue_run_delay` (deferred only).
-    pub overdue: u64,
+    pub(crate) overdue: u64,
     /// Messages by the time to their next retry (deferred only): due, within each of `RETRY_EDGES`, and
     /// later.
-    pub retries: [u64; RETRY_EDGES.len() + 1],
+    pub(crate) retries: [u64; RETRY_EDGES.len() + 1],
     /// Damaged files.
-    pub damaged: u64,
+    pub(crate) damaged: u64,
     /// Queue files, ready or not, with group or other mode bits.
-    pub altered: u64,
+    pub(crate) altered: u64,
     /// Messages without a valid arrival time. They have no age.
-    pub ageless: u64,
+    pub(crate) ageless: u64,
     /// Messages whose recipients could not all be read, because the file is damaged.
-    pub torn: u64,
+    pub(crate) torn: u64,
     /// Files that are not ready (being written, or marked damaged); not in `messages`.
-    pub not_ready: u64,
+    pub(crate) not_ready: u64,
     /// Files in directories that Postfix does not look at; not in `messages`.
     pub strays: u64,
     /// Messages in a hash directory where Postfix does not look for them.
-    pub misplaced: u64,
+    pub(crate) misplaced: u64,
     /// Queue files and hash directories whose owner or mode stops Postfix.
-    pub misowned: u64,
+    pub(crate) misowned: u64,
     /// Messages that [`crate::instance::LeftOut`] leaves out of all sums of messages; not in `messages`.
-    pub left_out: u64,
+    pub(crate) left_out: u64,
     /// Files that vanished before they were read; not in `messages`.
-    pub vanished: u64,
+    pub(crate) vanished: u64,
     /// Directories and files of the queue that could not be read.
-    pub unreadable: u64,
+    pub(crate) unreadable: u64,
     /// Logs of delay reasons that could not be read.
-    pub unread_logs: u64,
+    pub(crate) unread_logs: u64,
     /// True if their directory could not be read.
-    pub logs_closed: bool,
+    pub(crate) logs_closed: bool,
     /// True if the time for delay reasons was up before all were read.
-    pub logs_cut: bool,
+    pub(crate) logs_cut: bool,
     /// Messages that arrived since the earlier check of the comparison.
     pub arrived: u64,
     /// True if the deadline came before the end.
@@ -68,7 +68,7 @@ impl Tally {
     }
 
     /// Returns true if every file of the queue is in the sums.
-    pub fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         self.unreadable == 0 && !self.cut
     }
 

@@ -17,27 +17,27 @@ use crate::source::Source;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Inode {
     /// Inode number.
-    pub number: u64,
+    pub(crate) number: u64,
     /// Permission bits with set-id and sticky bits (07777).
     pub mode: u32,
     /// User ID of its owner.
-    pub owner: u32,
+    pub(crate) owner: u32,
     /// Group ID.
-    pub group: u32,
+    pub(crate) group: u32,
     /// Whether it is a regular file.
-    pub regular: bool,
+    pub(crate) regular: bool,
     /// Size in bytes.
-    pub size: u64,
+    pub(crate) size: u64,
     /// Modification time, in seconds since the epoch: for a deferred file the next retry.
-    pub mtime: i64,
+    pub(crate) mtime: i64,
     /// Time of the last change of the inode (ctime), in seconds of the epoch: for deferred mail that is the last
     /// try, for qmgr(8) sets mtime then.
-    pub changed: i64,
+    pub(crate) changed: i64,
 }
 
 impl Inode {
     /// The inode of nothing.
-    pub const NONE: Inode = Inode {
+    pub(crate) const NONE: Inode = Inode {
         number: 0,
         mode: 0,
         owner: 0,
@@ -69,7 +69,7 @@ impl From<rustix::fs::Stat> for Inode {
 /// Whether to open with O_NOATIME. The kernel refuses it if we neither own the file nor have CAP_FOWNER;
 /// after a refusal it is not tried again.
 #[derive(Clone, Copy, Debug)]
-pub struct Noatime(bool);
+pub(crate) struct Noatime(bool);
 
 impl Default for Noatime {
     fn default() -> Self {
@@ -177,7 +177,7 @@ pub(crate) fn open_base(path: &Path) -> Result<OwnedFd, Errno> {
 }
 
 /// The inode of an open file.
-pub fn inode(file: BorrowedFd<'_>) -> Result<Inode, Errno> {
+pub(crate) fn inode(file: BorrowedFd<'_>) -> Result<Inode, Errno> {
     rustix::fs::fstat(file).map(Inode::from)
 }
 
@@ -194,7 +194,7 @@ pub(crate) fn target_inode_at(directory: BorrowedFd<'_>, name: &str) -> Result<I
 /// Identifies one version of a file: inode number, size, and the time of the last inode change (ctime),
 /// which no program can set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Identity {
+pub(crate) struct Identity {
     number: u64,
     size: u64,
     /// Change time, in nanoseconds since the epoch.
@@ -203,7 +203,7 @@ pub struct Identity {
 
 impl Identity {
     /// The identity of an absent file.
-    pub const NONE: Identity = Identity {
+    pub(crate) const NONE: Identity = Identity {
         number: 0,
         size: 0,
         changed: 0,
@@ -250,7 +250,7 @@ pub(crate) fn exists_at(directory: BorrowedFd<'_>, name: &str) -> bool {
 
 /// The type of a directory entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EntryKind {
+pub(crate) enum EntryKind {
     /// A regular file.
     File,
     /// A directory.
@@ -276,7 +276,7 @@ pub(crate) const LISTING_BYTES: usize = 65_536;
 
 /// Reads one buffer of entries of `directory` except `.` and `..`, and passes name and type of each to
 /// `each`. Returns whether there may be more; the next call continues after the last entry.
-pub fn list(
+pub(crate) fn list(
     directory: BorrowedFd<'_>,
     memory: &mut Vec<u8>,
     mut each: impl FnMut(&CStr, EntryKind),
@@ -306,7 +306,7 @@ pub fn list(
 
 /// An open file as a source of records.
 #[derive(Debug)]
-pub struct OpenFile<'fd>(pub BorrowedFd<'fd>);
+pub(crate) struct OpenFile<'fd>(pub BorrowedFd<'fd>);
 
 impl Source for OpenFile<'_> {
     fn read_at(&mut self, offset: u64, into: &mut [u8]) -> io::Result<usize> {

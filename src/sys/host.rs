@@ -8,11 +8,11 @@ use rustix::io::Errno;
 
 /// Time since boot: a clock that cannot be set.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SinceBoot {
+pub(crate) struct SinceBoot {
     /// The boot ID.
-    pub id: u128,
+    pub(crate) id: u128,
     /// Seconds, including time in suspension.
-    pub seconds: f64,
+    pub(crate) seconds: f64,
 }
 
 /// The time since boot; `None` if /proc has no boot ID.
@@ -56,7 +56,7 @@ pub struct Disk {
 }
 
 /// Free space of the file system that holds `place`.
-pub fn disk(place: impl AsFd) -> Result<Disk, Errno> {
+pub(crate) fn disk(place: impl AsFd) -> Result<Disk, Errno> {
     let stat = rustix::fs::fstatvfs(place)?;
     Ok(Disk {
         free_bytes: stat.f_bavail.saturating_mul(stat.f_frsize),

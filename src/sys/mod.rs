@@ -10,15 +10,17 @@ mod privilege;
 mod signals;
 mod thread;
 
-pub use files::{EntryKind, Identity, Inode, Noatime, OpenFile, inode, list};
-pub(crate) use files::{exists_at, identity_at, inode_at, kind_at, open_base, target_inode_at};
-pub use host::{Disk, SinceBoot, disk, local_time};
-pub(crate) use host::{network_file_system, since_boot};
+pub(crate) use files::{
+    EntryKind, Identity, Inode, Noatime, OpenFile, exists_at, identity_at, inode, inode_at,
+    kind_at, list, open_base, target_inode_at,
+};
+pub use host::{Disk, local_time};
+pub(crate) use host::{SinceBoot, disk, network_file_system, since_boot};
 pub(crate) use privilege::at_secure;
 pub use privilege::has_system_call_filter;
 #[cfg(target_os = "linux")]
 pub use privilege::may_ask_for_landlock;
 pub(crate) use signals::timespec;
 pub use signals::{next_signal, take_signals, wait_for, widen_pipe};
-pub use thread::{block_signals, processors};
-pub(crate) use thread::{lower_priority, preemptions, voluntary_switches};
+pub use thread::block_signals;
+pub(crate) use thread::{lower_priority, preemptions, processors, voluntary_switches};

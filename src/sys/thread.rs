@@ -48,7 +48,7 @@ fn switches() -> (u64, u64) {
 }
 
 /// The number of processors that the calling thread may run on.
-pub fn processors() -> usize {
+pub(crate) fn processors() -> usize {
     #[cfg(target_os = "linux")]
     if let Ok(set) = rustix::thread::sched_getaffinity(None) {
         return set.count().max(1) as usize;

@@ -8,7 +8,6 @@ mod records;
 mod spawn;
 pub(crate) mod throttle;
 
-pub(crate) use pool::MAX_READERS;
-pub(crate) use pool::Readers;
+pub(crate) use pool::{MAX_READERS, Readers};
 pub(crate) use records::record;
 pub(crate) use spawn::{Thread, is_ours, spawn};

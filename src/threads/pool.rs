@@ -66,11 +66,11 @@ pub(crate) enum DiskRead {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Readers {
     /// The maximum number of threads.
-    pub most: usize,
+    pub(crate) most: usize,
     /// Whether to give way to other programs: the threads run at the lowest processor priority, rest
     /// when another program wants the processor, and use the disk only when it is idle. The caller's
     /// thread could not get its priority back, so it only waits.
-    pub gentle: bool,
+    pub(crate) gentle: bool,
 }
 
 /// Performs the jobs in `first` and all jobs found on the way, with up to `readers.most` threads

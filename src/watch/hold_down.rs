@@ -55,7 +55,8 @@ impl HoldDown {
     }
 
     /// Returns the state that was reported last.
-    pub fn reported(&self) -> Option<State> {
+    #[cfg(test)]
+    pub(crate) fn reported(&self) -> Option<State> {
         self.reported
     }
 }

@@ -69,7 +69,7 @@ use wakeup::Wakeups;
 use watch_set::DirectoryKind;
 
 /// The time between two rescans without events, unless [`Options::poll`] sets it.
-pub const RESCAN: Duration = Duration::from_secs(30);
+pub(crate) const RESCAN: Duration = Duration::from_secs(30);
 /// The smallest age of the counts that [`Watch::snapshot`] compares with, for growth.
 pub(crate) const GROWTH_SPAN: Duration = Duration::from_secs(60);
 
