@@ -22,7 +22,7 @@
 //! | [`Watch`], [`Event`], [`EventKind`], [`About`] | the live state, kept by inotify |
 //! | [`Instance`] | an instance of Postfix: its name and its directories |
 //! | [`Queue`], [`QueueSet`] | Postfix's queues |
-//! | [`Cause`] | why mail waits |
+//! | [`Cause`], [`Acts`] | why mail waits, and who acts |
 //! | [`Gap`], [`GapKind`] | what could not be read, and why |
 //! | [`Error`], [`ErrorKind`], [`Result`] | what went wrong, where, and the remedy |
 //!
@@ -198,7 +198,7 @@ pub mod docs {
     pub mod library {}
 }
 
-pub use cause::Cause;
+pub use cause::{Acts, Cause};
 pub use error::{Error, ErrorKind, Result};
 pub use instance::Instance;
 pub use measure::{Figure, Measure, Quality};

@@ -115,7 +115,7 @@ pub const CAUSES: usize = Cause::ALL.len();
 
 impl Cause {
     /// All causes, in the order of the documentation.
-    pub(crate) const ALL: [Cause; 17] = [
+    pub const ALL: [Cause; 17] = [
         Cause::Filter,
         Cause::Delivery,
         Cause::Configuration,
@@ -171,7 +171,7 @@ impl Cause {
 
     /// Returns who acts if nothing else is known. [`Cause::Dns`] and [`Cause::Unreachable`] can become ours if
     /// many destinations have them; the cause itself stays the same.
-    pub(crate) const fn acts(self) -> Acts {
+    pub const fn acts(self) -> Acts {
         match self {
             Cause::Filter
             | Cause::Delivery
@@ -197,7 +197,7 @@ impl Cause {
     }
 
     /// Returns a short description of the cause.
-    pub(crate) const fn meaning(self) -> &'static str {
+    pub const fn meaning(self) -> &'static str {
         match self {
             Cause::Filter => "a service of this host that mail passes does not answer or fails",
             Cause::Delivery => "local delivery fails: mailbox, alias database, pipe command",
