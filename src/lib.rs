@@ -27,8 +27,7 @@
 //! | [`Error`], [`ErrorKind`], [`Result`] | what went wrong, where, and the remedy |
 //!
 //! These are the Rust API. The modules below are public because the two programs, the tests and the fuzz
-//! targets are crates of their own. rustdoc hides them, and what they and the types above have for those crates
-//! alone; it may change in any release.
+//! targets are crates of their own; rustdoc hides them, and they may change in any release.
 //!
 //! The features `programs` and `header` are on by default and are of no use to a library: depend on it with
 //! `default-features = false`.

@@ -127,7 +127,7 @@ impl NextHop<'_> {
     }
 
     /// Writes it as tables show it, such as `127.0.0.1:10024`, `mx.example`, `private/lmtp`.
-    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+    pub fn write(&self, out: &mut Vec<u8>) {
         match self {
             NextHop::Peer(peer) => peer.write(out),
             NextHop::Name(name) => out.extend_from_slice(name),

@@ -50,9 +50,9 @@ pub enum Argument {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Measure {
     /// The instance that it is limited to.
-    pub(crate) instance: Option<String>,
+    pub instance: Option<String>,
     /// What it is about.
-    pub(crate) subject: Subject,
+    pub subject: Subject,
     /// The quantity.
     pub kind: Kind,
     /// The argument in its brackets.
@@ -80,7 +80,7 @@ impl Measure {
     }
 
     /// Its row of the catalogue.
-    pub(crate) fn row(&self) -> &'static Row {
+    pub fn row(&self) -> &'static Row {
         CATALOGUE
             .iter()
             .find(|row| row.kind == self.kind)
@@ -101,7 +101,7 @@ impl Measure {
     }
 
     /// The queues that a scan must read for it.
-    pub(crate) fn queues(&self) -> QueueSet {
+    pub fn queues(&self) -> QueueSet {
         self.subject.queues()
     }
 }

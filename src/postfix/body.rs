@@ -15,7 +15,7 @@ const MAX_SKIPPED: usize = 16 << 20;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Body {
     /// Its bytes, each line ended by a newline.
-    pub(crate) text: Vec<u8>,
+    pub text: Vec<u8>,
     /// Whether there is more than was asked for.
     pub cut: bool,
 }

@@ -12,7 +12,6 @@ pub(crate) use defaults::DEFAULTS;
 pub use defaults::defaults;
 pub(crate) use defaults::{Condition, defaults_with_rules, figure};
 pub use range::Range;
-pub use rule::Level;
-pub(crate) use rule::{Part, Rule};
+pub use rule::{Level, Part, Rule};
 pub use state::State;
 pub use verdict::{Finding, Verdict};
