@@ -83,7 +83,7 @@ impl Pick {
     ///
     /// # Errors
     /// Those of [`Pick::not`] and of [`Pick::set`]; nothing has changed then.
-    pub fn set_not(&mut self, name: &str, value: &[u8], grammar: &Grammar) -> Result<()> {
+    pub(crate) fn set_not(&mut self, name: &str, value: &[u8], grammar: &Grammar) -> Result<()> {
         self.not()?;
         let set = self.set(name, value, grammar);
         self.turned = false;
