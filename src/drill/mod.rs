@@ -193,7 +193,7 @@ pub struct GeneratedSpool {
     pub directory: PathBuf,
     /// The totals of each queue, in the order of [`Queue::ALL`]. Files in corrupt are truncated; their
     /// totals describe the mail before truncation.
-    pub(crate) queues: [Totals; Queue::ALL.len()],
+    pub queues: [Totals; Queue::ALL.len()],
 }
 
 impl GeneratedSpool {

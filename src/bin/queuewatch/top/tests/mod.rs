@@ -14,6 +14,7 @@ use std::sync::Arc;
 use queuewatch::control::{self, Control};
 use queuewatch::drill::{Plan, make};
 use queuewatch::options::{Options, Purpose};
+use queuewatch::spelling::{self, Spelling};
 use queuewatch::watch::Watch;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -52,6 +53,8 @@ struct Seen {
 
 impl Seen {
     fn of(plan: &Plan) -> Seen {
+        // As main does.
+        spelling::set(Spelling::Dashes);
         let folder = tempfile::tempdir().unwrap();
         let spool = folder.path().join("spool");
         make(&spool, plan, &mut |_, _| {}).unwrap();
