@@ -1,7 +1,7 @@
 //! The table of causes: which words and codes mean what.
 //!
 //! It is read from the top; the first row that fits decides. A row fits when the speaker is the one of its
-//! section, the codes are as the row needs them ([`When`]), and the text holds the row's words in any case.
+//! section, the codes are as the row needs them (`When`), and the text holds the row's words in any case.
 //! Where none fits, `BY_CODE` is asked. Each row has the source of its text: a file of Postfix's sources,
 //! an RFC, or who replies so.
 

@@ -1,5 +1,5 @@
 //! Postfix instances: which exist, where their spools are, how they are configured, and whether
-//! [`master()`] and its [`QueueManager`] run.
+//! `master` and its [`QueueManager`] run.
 //!
 //! [`find()`] resolves a [`Selection`] to [`Instance`]s. It reads and expands main.cf in process, runs
 //! no program and writes nothing. A broken instance is an error in its position and does not hide

@@ -4,7 +4,7 @@
 //!
 //! Like qshape, this reads directories of any name at any depth and ignores main.cf. Mail that qshape
 //! hides (marked for expiry, in maildrop, or damaged) is counted separately, or in the tables if
-//! [`ShapeRequest::all`] is set. One pass counts both recipients and senders. Each [`ShapeRoot`] can have its own
+//! `ShapeRequest::all` is set. One pass counts both recipients and senders. Each [`ShapeRoot`] can have its own
 //! part, or several can share one. `render::shape` defines the layout of the table.
 
 mod buckets;

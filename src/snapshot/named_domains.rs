@@ -1,7 +1,7 @@
 //! The destination domains that metrics name: those that somebody asks for, and the few with the most recipients.
 //!
 //! Each name is a series for each column of age and each queue, and strangers choose the names of domains.
-//! So the numbers of names are bounded, and all other domains share one row, [`OTHER`].
+//! So the numbers of names are bounded, and all other domains share one row, `OTHER`.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -213,7 +213,7 @@ impl Snapshot {
         Reasons::sampled(&self.instances, queues, self.now)
     }
 
-    /// The same as [`Snapshot::reasons`] with a row for each next hop.
+    /// The same as `reasons` with a row for each next hop.
     pub fn reasons_by_next_hop(&self, queues: QueueSet) -> Reasons {
         let mut all = Names::<Why>::default();
         let mut unexplained = 0;
