@@ -19,11 +19,12 @@ const CAP_FOWNER: u64 = 1 << 3;
 /// Where a package installs the tool.
 const PACKAGED_TOOL: &str = "/usr/bin/queuewatch";
 
-/// Where a package installs the plugin, a file that shows that it is one, and what runs its script again.
+/// Where a package installs the plugin, a file that the package alone has, and what runs its script again. The database
+/// of dpkg is not for programs to read (lintian, uses-dpkg-database-directly).
 const PACKAGES: [(&str, &str, &str); 2] = [
     (
         "/usr/lib/nagios/plugins/check_postfix_queue",
-        "/var/lib/dpkg/info/queuewatch.postinst",
+        "/usr/share/doc/queuewatch/copyright",
         "dpkg-reconfigure queuewatch",
     ),
     (
