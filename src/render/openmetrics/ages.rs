@@ -1,11 +1,11 @@
 //! The families by age. Each is a plain gauge with a label `le`, cumulative and with zeros, so that sums over
 //! instances and hosts stay true; node_exporter's textfile collector takes no gauge histograms.
 
-use super::{Page, exported, figure, of_queue, quoted};
-use crate::measure::{Argument, Figure, Kind, Measure, Subject};
+use super::{Page, exported, figure_for, of_queue, quoted};
+use crate::measure::{Argument, Figure, Kind, Subject};
 use crate::postfix::queue::Queue;
 use crate::snapshot::ages::EDGES;
-use crate::snapshot::named_domains::NamedDomains;
+use crate::snapshot::named_domains::{NamedDomains, OTHER};
 use crate::snapshot::{InstanceSnapshot, Snapshot};
 
 /// Edges of `postfix_spool_messages_by_age` after those of qshape, in seconds.
@@ -22,13 +22,8 @@ fn with_age(
     kind: Kind,
     seconds: i64,
 ) -> Option<Figure> {
-    let measure = Measure {
-        instance: Some(taken.instance.name.clone()),
-        argument: Argument::Age(seconds, format!("{seconds}s")),
-        ..Measure::new(Subject::Queue(queue), kind)
-    };
-    let is_read = measure.is_read(taken, snapshot);
-    is_read.then(|| measure.evaluate(snapshot))
+    let age = Argument::Age(seconds, format!("{seconds}s"));
+    figure_for(taken, snapshot, Subject::Queue(queue), kind, age)
 }
 
 /// Writes the cumulative `counts`, each with its edge in seconds, and the sum of all.
@@ -102,13 +97,14 @@ pub(super) fn recipients(snapshot: &Snapshot, named: &NamedDomains, page: &mut P
     page.head(name, "", help);
     for taken in &snapshot.instances {
         for (queue, rows) in named.rows(taken) {
-            // The rows are parts of the table that has the top domain, so they are as good as that figure.
-            let top = figure(taken, snapshot, Subject::Queue(queue), Kind::TopDomain);
-            let Some(top) = top else {
+            // Every row is as good as the figure of any domain; that of one is found without a pass over the table.
+            let one = Argument::Name(OTHER.to_owned());
+            let one = figure_for(taken, snapshot, Subject::Queue(queue), Kind::Domain, one);
+            let Some(one) = one else {
                 continue;
             };
             let all: u64 = rows.values().map(|ages| ages.total).sum();
-            if exported(top.quality, all as f64).is_none() {
+            if exported(one.quality, all as f64).is_none() {
                 continue;
             }
             for (domain, ages) in rows {

@@ -12,7 +12,7 @@ mod ages;
 use std::fmt::Write as _;
 
 use crate::cause::Cause;
-use crate::measure::{Figure, Kind, Measure, Quality, Subject, quantity};
+use crate::measure::{Argument, Figure, Kind, Measure, Quality, Subject, quantity};
 use crate::postfix::queue::Queue;
 use crate::snapshot::named_domains::NamedDomains;
 use crate::snapshot::sample::CausesKnown;
@@ -75,8 +75,20 @@ fn figure(
     subject: Subject,
     kind: Kind,
 ) -> Option<Figure> {
+    figure_for(taken, snapshot, subject, kind, Argument::None)
+}
+
+/// The same of a measure that takes an argument.
+fn figure_for(
+    taken: &InstanceSnapshot,
+    snapshot: &Snapshot,
+    subject: Subject,
+    kind: Kind,
+    argument: Argument,
+) -> Option<Figure> {
     let measure = Measure {
         instance: Some(taken.instance.name.clone()),
+        argument,
         ..Measure::new(subject, kind)
     };
     measure
