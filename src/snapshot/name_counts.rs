@@ -45,6 +45,11 @@ impl Count for u64 {
     }
 }
 
+/// The part of `name` that a table keeps.
+fn cut(name: &[u8]) -> &[u8] {
+    name.get(..MAX_NAME).unwrap_or(name)
+}
+
 /// Counts by name; see the module's documentation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names<C> {
@@ -57,16 +62,22 @@ pub struct Names<C> {
 impl<C: Count> Names<C> {
     /// Adds `count` to `name`.
     pub(crate) fn add(&mut self, name: &[u8], count: &C) {
-        self.add_within(name, count, usize::MAX);
+        self.put(cut(name), count, usize::MAX);
     }
 
     /// Adds `count` to `name`. A new name is taken only if the table grows by `room` bytes of memory at most.
     pub(crate) fn add_within(&mut self, name: &[u8], count: &C, room: usize) {
-        let name = name.get(..MAX_NAME).unwrap_or(name);
-        if let Some(sum) = self.counts.get_mut(name) {
+        self.put(cut(name), count, self.memory().saturating_add(room));
+    }
+
+    /// Adds `count` to `name`, which is cut already. A new name is taken only if the table takes `most` bytes of memory
+    /// at most.
+    fn put<N: AsRef<[u8]> + Into<Box<[u8]>>>(&mut self, name: N, count: &C, most: usize) {
+        let length = name.as_ref().len();
+        if let Some(sum) = self.counts.get_mut(name.as_ref()) {
             *sum += count;
-        } else if self.fits(name.len(), self.memory().saturating_add(room)) {
-            self.bytes += name.len();
+        } else if self.fits(length, most) {
+            self.bytes += length;
             self.counts.insert(name.into(), count.clone());
         } else {
             self.others += count;
@@ -108,7 +119,7 @@ impl<C: Count> Names<C> {
     where
         C: Uncount,
     {
-        let name = name.get(..MAX_NAME).unwrap_or(name);
+        let name = cut(name);
         let Some(sum) = self.counts.get_mut(name) else {
             self.others.take_away(count);
             return;
@@ -134,27 +145,12 @@ impl<C: Count> Names<C> {
         }
     }
 
-    /// Adds all counts of `other`.
-    pub(crate) fn merge(&mut self, other: &Self) {
-        for (name, count) in &other.counts {
-            self.add(name, count);
-        }
-        self.others += &other.others;
-    }
-
     /// Moves all counts of `other` here. New names are taken only as long as the table grows by `room` bytes of
     /// memory at most. `other` is empty then, and keeps some memory for the next names.
     pub(crate) fn drain(&mut self, other: &mut Self, room: usize) {
         let most = self.memory().saturating_add(room);
         for (name, count) in other.counts.drain() {
-            if let Some(sum) = self.counts.get_mut(&name) {
-                *sum += &count;
-            } else if self.fits(name.len(), most) {
-                self.bytes += name.len();
-                self.counts.insert(name, count);
-            } else {
-                self.others += &count;
-            }
+            self.put(name, &count, most);
         }
         self.others += &std::mem::take(&mut other.others);
         other.bytes = 0;
@@ -175,8 +171,7 @@ impl<C: Count> Names<C> {
             }
             let sum = sum.to_mut();
             for (name, count) in &table.counts {
-                let left = room.saturating_sub(sum.memory());
-                sum.add_within(name, count, left);
+                sum.put(&**name, count, room);
             }
             sum.others += &table.others;
         }
@@ -218,7 +213,7 @@ impl<C: Count> Names<C> {
 
     /// Returns the count of `name`.
     pub fn get(&self, name: &[u8]) -> Option<&C> {
-        self.counts.get(name.get(..MAX_NAME).unwrap_or(name))
+        self.counts.get(cut(name))
     }
 
     /// Returns all names and counts, in no order.

@@ -60,10 +60,8 @@ impl NamedDomains {
             .collect();
         let mut names = self.names.clone();
         if self.top > 0 {
-            let mut all = Names::<Ages>::default();
-            for queue in &queues {
-                all.merge(&taken.tables[*queue].domains);
-            }
+            let tables = queues.iter().map(|queue| &taken.tables[*queue].domains);
+            let all = Names::together(tables, usize::MAX);
             // Different names may be shown alike: then they are one row, and there are fewer.
             names.extend(all.top(self.top).iter().map(|(name, _)| shown(name)));
         }

@@ -215,15 +215,14 @@ impl Snapshot {
 
     /// The same as `reasons` with a row for each next hop.
     pub fn reasons_by_next_hop(&self, queues: QueueSet) -> Reasons {
-        let mut all = Names::<Why>::default();
-        let mut unexplained = 0;
-        for taken in &self.instances {
-            for queue in queues.iter().filter(|queue| is_read(taken, *queue)) {
-                let table = &taken.tables[queue];
-                all.merge(&table.reasons);
-                unexplained += table.unexplained;
-            }
-        }
+        let tables = || {
+            self.instances.iter().flat_map(|taken| {
+                let read = queues.iter().filter(|queue| is_read(taken, *queue));
+                read.map(|queue| &taken.tables[queue])
+            })
+        };
+        let all = Names::together(tables().map(|table| &table.reasons), usize::MAX);
+        let unexplained = tables().map(|table| table.unexplained).sum();
         Reasons::of(&all, unexplained, self.now)
     }
 }
@@ -298,12 +297,10 @@ impl Reasons {
         queues: QueueSet,
         now: i64,
     ) -> Reasons {
-        let mut all = Names::<Why>::default();
-        for taken in instances {
-            for queue in queues.iter() {
-                all.merge(taken.reasons(queue));
-            }
-        }
+        let tables = instances
+            .into_iter()
+            .flat_map(|taken| queues.iter().map(|queue| taken.reasons(queue)));
+        let all = Names::together(tables, usize::MAX);
         Reasons::of(&all, 0, now)
     }
 
