@@ -20,14 +20,9 @@ fn text(path: &Path) -> String {
 
 /// A configuration directory whose main.cf names the queue directory of `spool`.
 fn configure(directory: &Path, spool: &Spool) {
-    let text = format!(
-        "queue_directory = {}\n{}",
-        spool.path().display(),
-        spool.owner_settings()
-    );
     fs::create_dir_all(directory).expect("a folder");
     // Readers never see half of it.
-    fs::write(directory.join("new"), text).expect("a file");
+    fs::write(directory.join("new"), spool.main_cf()).expect("a file");
     fs::rename(directory.join("new"), directory.join("main.cf")).expect("main.cf");
 }
 

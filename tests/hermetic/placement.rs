@@ -142,11 +142,7 @@ fn the_place_follows_the_settings_of_the_instance() {
     spool.write("hold/C/0/C00003", &message(), 0o700);
     let config = tempfile::tempdir().expect("a temporary folder");
     let check = |more: &str| {
-        let text = format!(
-            "queue_directory = {}\n{}hash_queue_depth = 2\n{more}\n",
-            spool.path().display(),
-            spool.owner_settings()
-        );
+        let text = format!("{}hash_queue_depth = 2\n{more}\n", spool.main_cf());
         fs::write(config.path().join("main.cf"), text).expect("a file");
         let output = Command::new(PLUGIN)
             .arg("--config-directory")

@@ -34,11 +34,7 @@ impl Host {
     fn healthy(settings: &str) -> Host {
         let spool = Spool::empty();
         let config = tempfile::tempdir().expect("a folder");
-        let main_cf = format!(
-            "queue_directory = {}\n{}{settings}",
-            spool.path().display(),
-            spool.owner_settings()
-        );
+        let main_cf = format!("{}{settings}", spool.main_cf());
         fs::write(config.path().join("main.cf"), main_cf).expect("a main.cf");
         let folder = spool.path().join("pid");
         fs::create_dir_all(&folder).expect("a folder");

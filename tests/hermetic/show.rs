@@ -392,9 +392,8 @@ fn every_hash_depth_and_both_kinds_of_id_are_found() {
             spool.write(&format!("active/{id}"), &built.bytes, 0o700);
         }
         let settings = format!(
-            "queue_directory = {}\nhash_queue_names = HOLD, defer\nhash_queue_depth = {depth}\n{}",
-            spool.path().display(),
-            spool.owner_settings()
+            "{}hash_queue_names = HOLD, defer\nhash_queue_depth = {depth}\n",
+            spool.main_cf()
         );
         let config = tempfile::tempdir().expect("a folder");
         fs::write(config.path().join("main.cf"), settings).expect("a main.cf");

@@ -34,15 +34,10 @@ impl Host {
             spool: Spool::of_corpus("short-mixed"),
             folder: tempfile::tempdir().expect("a folder"),
         };
-        let main_cf = format!(
-            "queue_directory = {}\n{}",
-            host.spool.path().display(),
-            host.spool.owner_settings()
-        );
         for name in ["etc", "out"] {
             fs::create_dir(host.folder.path().join(name)).expect("a folder");
         }
-        fs::write(host.folder.path().join("etc/main.cf"), main_cf).expect("main.cf");
+        fs::write(host.folder.path().join("etc/main.cf"), host.spool.main_cf()).expect("main.cf");
         host
     }
 

@@ -24,12 +24,7 @@ impl Host {
             spool: Spool::of_corpus("short-mixed"),
             folder: tempfile::tempdir().expect("a folder"),
         };
-        let main_cf = format!(
-            "queue_directory = {}\n{}",
-            host.spool.path().display(),
-            host.spool.owner_settings()
-        );
-        fs::write(host.folder.path().join("main.cf"), main_cf).expect("main.cf");
+        fs::write(host.folder.path().join("main.cf"), host.spool.main_cf()).expect("main.cf");
         host
     }
 

@@ -64,8 +64,8 @@ impl Spool {
             .expect("it runs")
     }
 
-    /// Lines of a main.cf that name who owns the spool: whoever runs the test.
-    pub(crate) fn owner_settings(&self) -> String {
+    /// A main.cf of the spool; it names who owns it: whoever runs the test.
+    pub(crate) fn main_cf(&self) -> String {
         let folder = fs::metadata(self.path()).expect("the queue directory");
         let name = |file: &str, number: u32| {
             let text = fs::read_to_string(file).expect("a list of names");
@@ -76,7 +76,8 @@ impl Spool {
             name.expect("a local name").to_owned()
         };
         format!(
-            "mail_owner = {}\nsetgid_group = {}\n",
+            "queue_directory = {}\nmail_owner = {}\nsetgid_group = {}\n",
+            self.path().display(),
             name("/etc/passwd", folder.uid()),
             name("/etc/group", folder.gid())
         )
