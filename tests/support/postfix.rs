@@ -261,9 +261,24 @@ impl Postfix {
     }
 
     /// `postqueue -f`, which starts a queue manager where none runs.
+    ///
+    /// Under load the socket of the queue manager has no place for one more trigger, and postqueue reports that
+    /// the mail system is down. So it is asked again.
     pub(crate) fn request_flush(&self) {
         let mut command = self.command("postqueue", "-c");
-        self.run(command.arg("-f"));
+        command.arg("-f");
+        let begun = Instant::now();
+        loop {
+            let output = command.output();
+            let refused = output.as_ref().is_ok_and(|output| {
+                String::from_utf8_lossy(&output.stderr).contains("mail system is down")
+            });
+            if !refused || begun.elapsed() > PATIENCE {
+                self.succeeded(&command, output);
+                return;
+            }
+            thread::sleep(POLL);
+        }
     }
 
     /// [`Self::request_flush`], and waits until qmgr has taken up every message that was in deferred.
