@@ -85,9 +85,9 @@ impl Pick {
     /// Those of [`Pick::not`] and of [`Pick::set`]; nothing has changed then.
     pub(crate) fn set_not(&mut self, name: &str, value: &[u8], grammar: &Grammar) -> Result<()> {
         self.not()?;
-        let set = self.set(name, value, grammar);
+        let added = self.add(name, &format!("not-{name}"), value, grammar);
         self.turned = false;
-        set
+        added
     }
 
     /// Adds the filter `name` with this value.
@@ -95,11 +95,16 @@ impl Pick {
     /// # Errors
     /// Of kind `NotFound` if the filter does not exist, `Syntax` for a malformed value.
     pub(crate) fn set(&mut self, name: &str, value: &[u8], grammar: &Grammar) -> Result<()> {
+        self.add(name, name, value, grammar)
+    }
+
+    /// Adds the filter `name`, which errors call `option`.
+    fn add(&mut self, name: &str, option: &str, value: &[u8], grammar: &Grammar) -> Result<()> {
         let bad = |what: &str| {
             let text = shown(value, 64);
             Error::new(
                 ErrorKind::Syntax,
-                format!("{}: {what}", with_value(name, &text)),
+                format!("{}: {what}", with_value(option, &text)),
             )
         };
         let text = || std::str::from_utf8(value).map_err(|_| bad("the text is not valid UTF-8"));

@@ -261,6 +261,8 @@ mod tests {
         let mut options = Options::default();
         let error = options.set("not-older", b"soon").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Syntax);
+        let said = error.to_string();
+        assert!(said.starts_with("\"not-older\" \"soon\": "), "{said}");
         assert_eq!(options.pick, set(&[]), "nothing has changed");
         for name in ["not-not", "not-counts", "not-", "notsender"] {
             let error = options.set(name, b"x").unwrap_err();
