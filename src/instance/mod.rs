@@ -37,7 +37,7 @@ pub use qmgr::QueueManager;
 pub use settings::Settings;
 pub(crate) use starts::Starts;
 pub use users::keep_local_names;
-pub(crate) use users::{local_group, local_user, numeric_field};
+pub(crate) use users::{local_group, local_user, local_user_group, numeric_field};
 
 /// Postfix's compiled-in configuration directory (mail_params.h). FreeBSD's ports and NixOS use another
 /// one: set `MAIL_CONFIG` or give the directory.

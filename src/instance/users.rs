@@ -28,19 +28,29 @@ pub fn keep_local_names() {
 
 /// The number of the local user `name`.
 pub(crate) fn local_user(name: &str) -> Option<u32> {
-    number(USERS, |kept| &kept.users, name)
+    number(USERS, |kept| &kept.users, name, 2)
+}
+
+/// The number of the primary group of the local user `name`.
+pub(crate) fn local_user_group(name: &str) -> Option<u32> {
+    number(USERS, |kept| &kept.users, name, 3)
 }
 
 /// The number of the local group `name`.
 pub(crate) fn local_group(name: &str) -> Option<u32> {
-    number(GROUPS, |kept| &kept.groups, name)
+    number(GROUPS, |kept| &kept.groups, name, 2)
 }
 
-/// The number of `name` in `file`, as it was kept or as it is now.
-fn number(file: &str, of_kept: fn(&Kept) -> &Option<Vec<u8>>, name: &str) -> Option<u32> {
+/// The number in `field` of the line of `name` in `file`, as it was kept or as it is now.
+fn number(
+    file: &str,
+    of_kept: fn(&Kept) -> &Option<Vec<u8>>,
+    name: &str,
+    field: usize,
+) -> Option<u32> {
     match KEPT.get() {
-        Some(kept) => numeric_field(of_kept(kept).as_ref()?, name, 2),
-        None => numeric_field(&std::fs::read(file).ok()?, name, 2),
+        Some(kept) => numeric_field(of_kept(kept).as_ref()?, name, field),
+        None => numeric_field(&std::fs::read(file).ok()?, name, field),
     }
 }
 

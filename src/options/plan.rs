@@ -4,7 +4,7 @@ use super::Options;
 use crate::error::{Error, ErrorKind, Result};
 use crate::measure::{Kind, Measure};
 use crate::postfix::queue::QueueSet;
-use crate::rules::{Rule, defaults};
+use crate::rules::{Known, Rule, defaults};
 use crate::scan::{Depth, Plan};
 use crate::snapshot::{Sampling, ScanRequest, Snapshot, TableSet};
 use crate::spelling::option;
@@ -98,17 +98,19 @@ impl Options {
             return Ok(given.to_vec());
         }
         let instances = || snapshot.instances.iter().map(|taken| &taken.instance);
-        let live = instances().all(|instance| instance.config_directory.is_some())
-            && instances().any(|instance| instance.expected);
+        let known = Known {
+            configured: instances().all(|instance| instance.config_directory.is_some()),
+            expected: instances().any(|instance| instance.expected),
+        };
         let mut rules = given.to_vec();
-        rules.extend(self.defaults(live));
+        rules.extend(self.defaults(known));
         Ok(rules)
     }
 
     /// The defaults, but for what is excluded and what a given rule of the same measure and level
     /// replaces.
-    fn defaults(&self, live: bool) -> Vec<Rule> {
-        let mut rules = defaults(live);
+    fn defaults(&self, known: Known) -> Vec<Rule> {
+        let mut rules = defaults(known);
         rules.retain(|rule| {
             let told = !self.counts || rule.measures().all(|one| one.kind == Kind::Messages);
             let is_in = |measure: &Measure| {
@@ -146,7 +148,7 @@ impl Options {
                 Purpose::Check(tables) => {
                     let defaults = match given {
                         [_, ..] if !self.keep_defaults => Vec::new(),
-                        _ => self.defaults(true),
+                        _ => self.defaults(Known::ALL),
                     };
                     // Defaults on causes look at a sample.
                     let defaults = defaults.iter().filter(|rule| !rule.is_about_reasons());

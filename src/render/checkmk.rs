@@ -57,14 +57,7 @@ fn one_line(text: &str) -> String {
 /// An item of performance data as a metric; `None` if it is none.
 fn metric(item: &str) -> Option<String> {
     let (label, fields) = item.rsplit_once('=')?;
-    let name: String = label
-        .trim_matches('\'')
-        .chars()
-        .map(|letter| match letter {
-            letter if letter.is_ascii_alphanumeric() => letter,
-            _ => '_',
-        })
-        .collect();
+    let name = name(label.trim_matches('\''));
     let mut fields = fields.split(';');
     let unit = |letter: char| letter.is_ascii_alphabetic() || letter == '%';
     let value = fields.next()?.trim_end_matches(unit);
@@ -79,6 +72,27 @@ fn metric(item: &str) -> Option<String> {
     Some(metric.trim_end_matches(';').to_owned())
 }
 
+/// The name of the metric with the unique `label`. A hash follows if another label could give the same name: a
+/// character was replaced. The instance names of Postfix, `postfix` and `postfix-NAME`, give names that no
+/// other label has, since every other one without a hash begins with what its measure is about.
+fn name(label: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    let mut name = label.replace(|letter| !is_plain(letter), "_");
+    let instance = label.split_once('.').filter(|(instance, rest)| {
+        let own = match instance.strip_prefix("postfix") {
+            Some("") => Some("postfix"),
+            rest => rest.and_then(|rest| rest.strip_prefix('-')),
+        };
+        let is_own =
+            |own: &str| !own.is_empty() && own.bytes().all(|one| one.is_ascii_alphanumeric());
+        own.is_some_and(is_own) && rest.chars().all(is_plain)
+    });
+    if name != label && instance.is_none() {
+        let _ = write!(name, "_{:08x}", perfdata::hash(label.as_bytes()));
+    }
+    name
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,12 +105,47 @@ mod tests {
                 "deferred_oldest=21720s;14400;;0",
                 "deferred_oldest=21720;14400;;0",
             ),
-            ("'out.deferred'=5;;;0", "out_deferred=5;;;0"),
+            ("'postfix.deferred'=5;;;0", "postfix_deferred=5;;;0"),
+            ("'postfix-out.deferred'=5;;;0", "postfix_out_deferred=5;;;0"),
             ("disk_free_bytes=5B;512:;64:;0", "disk_free_bytes=5;;;0"),
             ("active_fill=0.5%;~:80;@5:6", "active_fill=0.5"),
         ] {
             assert_eq!(metric(item).as_deref(), Some(wanted));
         }
+    }
+
+    #[test]
+    fn labels_that_differ_have_names_that_differ() {
+        let names: Vec<String> = [
+            "deferred",
+            "deferred_sender_a@b_x",
+            "deferred_sender_a_b_x",
+            "deferred_sender_a-b_x",
+            "deferred_sender_a+b_x",
+            "deferred.top_sender",
+            "deferred_top_sender",
+            "postfix.deferred",
+            "postfix-out.deferred",
+            "postfix_out.deferred",
+            "postfix.out.deferred",
+            "postfix-.deferred",
+            "postfix-out-2.deferred",
+            "postfix-out_2.deferred",
+            "postfix-out.deferred_sender_a@b_x",
+            "postfix-out.deferred_sender_a_b_x",
+            "out.deferred",
+            "out-deferred.deferred",
+        ]
+        .map(name)
+        .to_vec();
+        for (place, name) in names.iter().enumerate() {
+            assert!(!names[..place].contains(name), "{names:?}");
+            let plain = |one: u8| one.is_ascii_alphanumeric() || one == b'_';
+            assert!(name.bytes().all(plain), "{name}");
+        }
+        assert_eq!(names[2], "deferred_sender_a_b_x");
+        // A name must be the same on every host and in every release.
+        assert_eq!(names[1], "deferred_sender_a_b_x_5e50b365");
     }
 
     #[test]

@@ -297,9 +297,11 @@ fn queue_sums(taken: &InstanceSnapshot, queue: Queue, now: i64) -> Value {
         sums["reasons_complete"] = tally.is_explained().into();
     }
     let tables = &taken.tables[queue];
+    // A file that was not read may have other names than those of a table.
+    let all_names = |of_table: bool| Value::from(of_table && tally.is_whole());
     if taken.wanted.domains && depth >= Depth::Envelopes {
         sums["domains"] = tables.domains.len().into();
-        sums["domains_complete"] = tables.domains.is_complete().into();
+        sums["domains_complete"] = all_names(tables.domains.is_complete());
         sums["top_domains"] = most(&tables.domains, "domain", "recipients");
     }
     if taken.wanted.codes && depth >= Depth::Reasons {
@@ -318,12 +320,12 @@ fn queue_sums(taken: &InstanceSnapshot, queue: Queue, now: i64) -> Value {
     }
     if taken.wanted.senders && depth >= Depth::Envelopes {
         sums["senders"] = tables.senders.len().into();
-        sums["senders_complete"] = tables.senders.is_complete().into();
+        sums["senders_complete"] = all_names(tables.senders.is_complete());
         sums["top_senders"] = most(&tables.senders, "sender", "messages");
     }
     if taken.wanted.origins && depth >= Depth::Envelopes {
         let one = || std::iter::once(tables);
-        sums["origins_complete"] = tables.origins.is_complete().into();
+        sums["origins_complete"] = all_names(tables.origins.is_complete());
         sums["top_logins"] = most_of(&origins::by_login(one()), "login");
         sums["top_clients"] = most_of(&origins::by_client(one()), "client");
     }

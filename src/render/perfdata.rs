@@ -145,7 +145,7 @@ fn unambiguous(name: &str, kept: impl Fn(char) -> bool) -> String {
 }
 
 /// FNV-1a folded to 32 bits. A label must be the same on every host and in every release.
-fn hash(bytes: &[u8]) -> u32 {
+pub(super) fn hash(bytes: &[u8]) -> u32 {
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
     for byte in bytes {
         hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);

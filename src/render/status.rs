@@ -251,13 +251,12 @@ fn settings(taken: &InstanceSnapshot, text: &mut String) {
         }
         text.push('\n');
     }
-    let share = taken.tally(Queue::Active).messages as f64 * 100.0
-        / settings.qmgr_message_active_limit.max(1) as f64;
     let _ = writeln!(
         text,
-        "settings: qmgr_message_active_limit {} ({share:.1}% full), maximal_queue_lifetime {}, \
+        "settings: qmgr_message_active_limit {}{}, maximal_queue_lifetime {}, \
          bounce_queue_lifetime {}, queue_run_delay {}, backoff {} to {}, message_size_limit {}",
         settings.qmgr_message_active_limit,
+        share(taken),
         Age(settings.maximal_queue_lifetime),
         Age(settings.bounce_queue_lifetime),
         Age(settings.queue_run_delay),
@@ -265,4 +264,17 @@ fn settings(taken: &InstanceSnapshot, text: &mut String) {
         Age(settings.maximal_backoff_time),
         Unit::Bytes.show(settings.message_size_limit as f64),
     );
+}
+
+/// How full active is, in brackets; nothing if it could not be counted.
+fn share(taken: &InstanceSnapshot) -> String {
+    let active = taken.tally(Queue::Active);
+    let limit = taken.instance.settings.qmgr_message_active_limit.max(1);
+    let share = active.messages as f64 * 100.0 / limit as f64;
+    match (active.is_whole(), active.messages) {
+        _ if !taken.plan.queues().contains(Queue::Active) => String::new(),
+        (true, _) => format!(" ({share:.1}% full)"),
+        (false, 0) => String::new(),
+        (false, _) => format!(" (at least {share:.1}% full)"),
+    }
 }

@@ -140,21 +140,33 @@ pub(crate) fn defaults_with_rules() -> impl Iterator<Item = (&'static Default, &
     DEFAULTS.iter().zip(parsed())
 }
 
-/// The defaults as rules. `live`: the spool is that of an instance with a main.cf, so that its daemons
-/// matter.
-pub fn defaults(live: bool) -> Vec<Rule> {
+/// What is known of the instances that defaults judge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Each has a main.cf, so that the depth of its hash directories is known.
+    pub configured: bool,
+    /// The daemons of one of them are expected to run.
+    pub expected: bool,
+}
+
+impl Known {
+    /// All, so that every default applies.
+    pub const ALL: Known = Known {
+        configured: true,
+        expected: true,
+    };
+}
+
+/// The defaults as rules, except those that need more than is `known`.
+pub fn defaults(known: Known) -> Vec<Rule> {
+    let applies = |measure: &Measure| match measure.kind {
+        Kind::Misplaced => known.configured,
+        Kind::Running | Kind::QmgrRunning => known.configured && known.expected,
+        _ => true,
+    };
     parsed()
         .iter()
-        .filter(|rule| {
-            // Without a main.cf nothing says how deep the hash directories are, or that a daemon is to run.
-            let needs_config = |measure: &Measure| {
-                matches!(
-                    measure.kind,
-                    Kind::Running | Kind::QmgrRunning | Kind::Misplaced
-                )
-            };
-            live || !rule.measures().any(needs_config)
-        })
+        .filter(|rule| rule.measures().all(applies))
         .cloned()
         .collect()
 }
@@ -186,11 +198,20 @@ mod tests {
 
     #[test]
     fn every_default_is_a_rule() {
-        assert_eq!(defaults(true).len(), DEFAULTS.len());
+        assert_eq!(defaults(Known::ALL).len(), DEFAULTS.len());
         for (row, rule) in defaults_with_rules() {
             assert_eq!((row.level, row.rule), (rule.level, &*rule.to_string()));
         }
-        assert_eq!(defaults(false).len(), DEFAULTS.len() - 3);
-        assert!(defaults(true).iter().all(|rule| rule.default));
+        let without = |configured, expected| {
+            let known = Known {
+                configured,
+                expected,
+            };
+            DEFAULTS.len() - defaults(known).len()
+        };
+        assert_eq!(without(true, false), 2);
+        assert_eq!(without(false, true), 3);
+        assert_eq!(without(false, false), 3);
+        assert!(defaults(Known::ALL).iter().all(|rule| rule.default));
     }
 }

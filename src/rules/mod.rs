@@ -9,8 +9,8 @@ mod verdict;
 
 #[cfg(test)]
 pub(crate) use defaults::DEFAULTS;
-pub use defaults::defaults;
 pub(crate) use defaults::{Condition, defaults_with_rules, figure};
+pub use defaults::{Known, defaults};
 pub use range::Range;
 pub use rule::{Level, Part, Rule};
 pub use state::State;

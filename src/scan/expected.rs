@@ -4,14 +4,16 @@
 //! (postfix.md, "Misplaced files"). A file or directory of another owner, or a directory that its owner
 //! cannot use, ends a daemon with a fatal error each time it gets there (tested with Postfix 3.7: `open active
 //! ID: Permission denied`, `scan_dir_push: open directory deferred: Permission denied`, `remove defer ID:
-//! Permission denied`).
+//! Permission denied`). So does a queue_directory that the mail owner cannot search: `scan_dir_push: open
+//! directory maildrop: Permission denied`.
 
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use super::directory::Directory;
-use crate::instance::{Instance, local_group, local_user};
+use crate::instance::{Instance, local_group, local_user, local_user_group};
+use crate::postfix::defer_log::Log;
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::postfix::queue_id;
 use crate::sys::{self, Inode};
@@ -19,13 +21,22 @@ use crate::sys::{self, Inode};
 /// Directories of logs and sockets that daemons use as the mail owner.
 const BESIDE: [&str; 5] = ["bounce", "defer", "trace", "private", "public"];
 
+const LOGS: [Log; 3] = [Log::Defer, Log::Bounce, Log::Trace];
+/// How many levels of their hash directories are looked at: 256 directories each. `hash_queue_depth` is 1
+/// unless somebody raises it.
+const MAX_LOG_LEVELS: usize = 2;
+
 /// What Postfix expects of the files and directories of one spool.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Expected {
     /// The number of hash levels of each queue.
     levels: [usize; Queue::ALL.len()],
+    /// The number of hash levels of each log that are looked at.
+    log_levels: [usize; LOGS.len()],
     /// The mail owner, if it is known.
     owner: Option<u32>,
+    /// The group of its daemons, if it is known. They drop all others (set_ugid.c).
+    owner_group: Option<u32>,
     /// The group of maildrop and public, if it is known.
     setgid_group: Option<u32>,
 }
@@ -110,16 +121,24 @@ impl Expected {
                 levels[queue.index()] = settings.hash_queue_depth;
             }
         }
+        let log_levels = LOGS.map(|log| match settings.is_hashed(log.directory()) {
+            true => settings.hash_queue_depth.min(MAX_LOG_LEVELS),
+            false => 0,
+        });
         let configured = instance.config_directory.is_some();
         let owner = configured
             .then(|| local_user(&settings.mail_owner))
             .flatten();
         let owners = owners(spool);
         let foreign = instance.relocated && !owner.is_some_and(|owner| owners.contains(&owner));
+        let owner = owner.filter(|_| !foreign);
+        let owner_group = owner.and_then(|_| local_user_group(&settings.mail_owner));
         let group = (configured && !foreign).then(|| local_group(&settings.setgid_group));
         Expected {
             levels,
-            owner: owner.filter(|_| !foreign).or_else(|| majority(&owners)),
+            log_levels,
+            owner: owner.or_else(|| majority(&owners)),
+            owner_group,
             setgid_group: group.flatten(),
         }
     }
@@ -155,7 +174,8 @@ impl Expected {
         owner_fault(self.owner, inode).or_else(|| mode_fault(inode, 0o700))
     }
 
-    /// Returns the directories of `queues`, of logs and of sockets whose owner, group or mode stops Postfix.
+    /// Returns the queue directory, the directories of `queues`, of logs with their hash directories, and of
+    /// sockets whose owner, group or mode stops Postfix.
     pub(super) fn misowned(
         &self,
         spool: BorrowedFd<'_>,
@@ -165,6 +185,16 @@ impl Expected {
         let queues = queues.iter().map(|queue| (Some(queue), queue.name()));
         let beside = BESIDE.into_iter().map(|name| (None, name));
         let mut found = Vec::new();
+        let fault = sys::inode(spool).ok();
+        let fault = fault.and_then(|inode| self.search_fault(inode));
+        // An ACL may let the mail owner in, although the mode does not.
+        if let Some(fault) = fault.filter(|_| !sys::has_acl(path)) {
+            found.push(Misowned {
+                queue: None,
+                path: path.to_owned(),
+                fault,
+            });
+        }
         for (queue, name) in queues.chain(beside) {
             // A directory that cannot be looked at is absent, which is a gap, or belongs to others.
             let Ok(inode) = sys::target_inode_at(spool, name) else {
@@ -178,7 +208,52 @@ impl Expected {
                 fault,
             }));
         }
+        for (log, levels) in LOGS.into_iter().zip(self.log_levels) {
+            self.misowned_below(spool, path, log.directory(), levels, &mut found);
+        }
         found
+    }
+
+    /// Adds the hash directories of a log below `parent`, `levels` deep, that stop Postfix. No scan lists
+    /// them, so they are asked for by their names: those of queue IDs are hexadecimal digits.
+    fn misowned_below(
+        &self,
+        spool: BorrowedFd<'_>,
+        path: &Path,
+        parent: &str,
+        levels: usize,
+        found: &mut Vec<Misowned>,
+    ) {
+        let Some(below) = levels.checked_sub(1) else {
+            return;
+        };
+        for digit in "0123456789ABCDEF".chars() {
+            let name = format!("{parent}/{digit}");
+            let Ok(inode) = sys::target_inode_at(spool, &name) else {
+                continue;
+            };
+            let fault = self.directory_fault(inode).filter(|_| !inode.regular);
+            found.extend(fault.map(|fault| Misowned {
+                queue: None,
+                path: path.join(&name),
+                fault,
+            }));
+            self.misowned_below(spool, path, &name, below, found);
+        }
+    }
+
+    /// Returns why the mode of the queue directory keeps the mail owner from searching it, so that no daemon
+    /// reaches a queue. Postfix makes it root's, mode 0755.
+    fn search_fault(&self, inode: Inode) -> Option<OwnerFault> {
+        let owner = self.owner.filter(|owner| *owner != 0)?;
+        let needed = match self.owner_group {
+            _ if owner == inode.owner => 0o100,
+            Some(group) if group == inode.group => 0o010,
+            // Its group may be this one.
+            None if inode.mode & 0o010 != 0 => return None,
+            _ => 0o001,
+        };
+        mode_fault(inode, needed)
     }
 
     fn root_fault(&self, name: &str, inode: Inode) -> Option<OwnerFault> {

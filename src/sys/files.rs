@@ -191,6 +191,15 @@ pub(crate) fn target_inode_at(directory: BorrowedFd<'_>, name: &str) -> Result<I
     rustix::fs::statat(directory, name, AtFlags::empty()).map(Inode::from)
 }
 
+/// Returns true if the mode of `path` is not all that permits access: it has an ACL (acl(5)).
+pub(crate) fn has_acl(path: &Path) -> bool {
+    let mut value = [0_u8; 256];
+    match rustix::fs::getxattr(path, "system.posix_acl_access", &mut value[..]) {
+        Ok(length) => length > 0,
+        Err(errno) => errno == Errno::RANGE,
+    }
+}
+
 /// Identifies one version of a file: inode number, size, and the time of the last inode change (ctime),
 /// which no program can set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

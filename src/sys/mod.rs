@@ -11,8 +11,8 @@ mod signals;
 mod thread;
 
 pub(crate) use files::{
-    EntryKind, Identity, Inode, Noatime, OpenFile, exists_at, identity_at, inode, inode_at,
-    kind_at, list, open_base, target_inode_at,
+    EntryKind, Identity, Inode, Noatime, OpenFile, exists_at, has_acl, identity_at, inode,
+    inode_at, kind_at, list, open_base, target_inode_at,
 };
 pub use host::{Disk, local_time};
 pub(crate) use host::{SinceBoot, disk, network_file_system, since_boot};

@@ -1,5 +1,6 @@
 //! A queue directory that is absent is a gap in every face, and never an empty queue.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -103,11 +104,55 @@ fn json_and_openmetrics_say_that_they_are_not_complete() {
     assert_eq!(instance["gaps"][0]["kind"], "directory");
     assert_eq!(instance["gaps"][0]["queue"], "deferred");
     assert_eq!(instance["gaps"][0]["errno"], "ENOENT");
+    let queues = &instance["queues"];
+    for names in ["domains_complete", "senders_complete", "origins_complete"] {
+        assert_eq!(queues["deferred"][names], false, "{names}");
+        assert_eq!(queues["active"][names], true, "{names}");
+    }
     let (_, text, _) = run(PLUGIN, &[], &spool.path(), &["--format", "openmetrics"]);
+    let of_deferred = "queue=\"deferred\"";
+    assert!(!text.contains(of_deferred), "{text}");
+    let active = "postfix_spool_messages{postfix_instance=\"postfix\",queue=\"active\"} 1\n";
+    assert!(text.contains(active), "{text}");
     let complete = text
         .lines()
         .find(|line| line.starts_with("postfix_spool_complete{"));
     assert!(complete.is_some_and(|line| line.ends_with(" 0")), "{text}");
+}
+
+#[test]
+fn causes_are_left_out_of_openmetrics_with_their_queue() {
+    let spool = without_deferred();
+    for (is_there, families) in [(false, 0), (true, 3)] {
+        if is_there {
+            fs::create_dir(spool.path().join("deferred")).expect("a directory");
+        }
+        for (program, first, more) in [
+            (PLUGIN, &[][..], &["--format", "openmetrics"][..]),
+            (TOOL, &["status"], &["--openmetrics"]),
+        ] {
+            let (_, text, _) = run(program, first, &spool.path(), more);
+            let names: BTreeSet<&str> = text
+                .lines()
+                .filter(|line| line.contains("queue=\"deferred\"") && line.contains("cause"))
+                .filter_map(|line| Some(line.split_once('{')?.0))
+                .collect();
+            assert_eq!(names.len(), families, "{text}");
+        }
+    }
+}
+
+#[test]
+fn status_says_how_full_active_is_only_if_it_is_there() {
+    let spool = without_deferred();
+    fs::create_dir(spool.path().join("deferred")).expect("a directory");
+    let (_, text, _) = run(TOOL, &["status"], &spool.path(), &[]);
+    assert!(text.contains("_active_limit 20000 (0.0% full),"), "{text}");
+    fs::remove_dir_all(spool.path().join("active")).expect("a directory");
+    for more in [&[][..], &["--exclude", "active"]] {
+        let (_, text, _) = run(TOOL, &["status"], &spool.path(), more);
+        assert!(text.contains("_active_limit 20000, maximal"), "{text}");
+    }
 }
 
 #[test]

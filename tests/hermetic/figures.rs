@@ -271,6 +271,16 @@ fn all_instances_of_another_configuration() {
     };
     assert_eq!(expected("postfix").as_deref(), Some("1"), "{text}");
     assert_eq!(expected("out").as_deref(), Some("0"), "{text}");
+
+    // Its main.cf says how deep its hash directories are, so a file in a wrong one is a warning.
+    let alone = [&config[..], &["--all-instances", "--instance", "out", "-v"]].concat();
+    let (_, text) = told(CHECK, &alone);
+    assert!(!text.contains("spool.misplaced is"), "{text}");
+    let file = message(NOW - 60, "a@client.example", "u@one.example");
+    other.write("deferred/A/B00004", &file, 0o700);
+    let (_, text) = told(CHECK, &alone);
+    assert!(text.contains("spool.misplaced is 1"), "{text}");
+    assert!(!text.contains("master.running is"), "{text}");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -269,6 +270,8 @@ fn a_spool_of_a_container_has_the_owner_of_its_directories() {
     }
     let spool = Spool::empty();
     spool.write("deferred/A/A00001", &message(), 0o700);
+    let open = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(spool.path(), open).expect("a mode");
     let all = ["deferred/A/A00001", "deferred/A"];
     let top = fs::read_dir(spool.path()).expect("a spool");
     let top: Vec<_> = top.map(|entry| entry.expect("an entry").path()).collect();
@@ -326,4 +329,143 @@ fn a_spool_of_a_container_has_the_owner_of_its_directories() {
             "{text}"
         );
     }
+}
+
+/// Gives the spool to the mail owner as Postfix does: all but the queue directory, which stays root's.
+fn give_below(spool: &Spool, owner: u32) {
+    fn give(path: &Path, owner: u32) {
+        chown(path, Some(owner), None).expect("root may");
+        if path.is_dir() {
+            for entry in fs::read_dir(path).expect("a directory") {
+                give(&entry.expect("an entry").path(), owner);
+            }
+        }
+    }
+    give(&spool.path(), owner);
+    chown(spool.path(), Some(0), None).expect("root may");
+}
+
+/// What a check of `spool` with a main.cf says of `spool.misowned`; "" if it is 0.
+fn of_configured(spool: &Spool, settings: &str) -> String {
+    let config = tempfile::tempdir().expect("a temporary folder");
+    let path = spool.path();
+    let text = format!(
+        "queue_directory = {}\nsetgid_group = root\n{settings}",
+        path.display()
+    );
+    fs::write(config.path().join("main.cf"), text).expect("a file");
+    let output = Command::new(PLUGIN)
+        .arg("--config-directory")
+        .arg(config.path())
+        .args(["--now", &NOW.to_string(), "-c", "spool.misowned=0"])
+        .output()
+        .expect("it runs");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let told = text.split_once("spool.misowned is ");
+    assert_eq!(told.is_some(), output.status.code() == Some(2), "{text}");
+    told.map_or(String::new(), |(_, told)| told.to_owned())
+}
+
+#[test]
+fn a_queue_directory_that_its_mail_owner_cannot_search_is_critical() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let spool = Spool::empty();
+    let path = spool.path();
+    spool.write("deferred/A/A00001", &message(), 0o700);
+    give_below(&spool, 65_534);
+    let set = |mode| {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("a mode");
+    };
+    for mode in [0o755, 0o711, 0o701] {
+        set(mode);
+        assert_eq!(figure(&spool, "spool.misowned"), "0", "{mode:o}");
+    }
+    set(0o700);
+    let told = format!("{}: its mode is 0700 and lacks 0001", path.display());
+    let (code, text) = run(PLUGIN, &[], &spool, &[]);
+    assert_eq!(code, 2, "{text}");
+    assert!(
+        text.contains(&format!("spool.misowned is 1 ({told})")),
+        "{text}"
+    );
+    let (code, text) = run(TOOL, &["doctor"], &spool, &[]);
+    assert_eq!(code, 1, "{text}");
+    assert!(
+        text.contains(&told) && text.contains("postfix set-permissions"),
+        "{text}"
+    );
+    let problems = problems(&spool);
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert_eq!(problems[0].message, told);
+
+    // nobody's group has this number, too; it counts for a directory of that group, and only there.
+    let settings = "mail_owner = nobody\n";
+    for (mode, group, lacks) in [
+        (0o710, 65_534, ""),
+        (0o701, 65_534, "0010"),
+        (0o710, 0, "0001"),
+        (0o755, 0, ""),
+    ] {
+        chown(&path, None, Some(group)).expect("root may");
+        set(mode);
+        let told = of_configured(&spool, settings);
+        match lacks {
+            "" => assert_eq!(told, "", "{mode:o}"),
+            lacks => assert!(told.contains(&format!("lacks {lacks}")), "{told}"),
+        }
+    }
+    // Its owner has the bits of an owner.
+    chown(&path, Some(65_534), Some(0)).expect("root may");
+    set(0o677);
+    let told = of_configured(&spool, settings);
+    assert!(told.contains("lacks 0100"), "{told}");
+}
+
+#[test]
+fn hash_directories_of_logs_count_as_deep_as_the_settings_make_them() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let spool = Spool::empty();
+    let path = spool.path();
+    for name in ["defer/D/1", "bounce/D", "trace/D"] {
+        fs::create_dir_all(path.join(name)).expect("a directory");
+        let mode = fs::Permissions::from_mode(0o700);
+        fs::set_permissions(path.join(name), mode).expect("a mode");
+    }
+    give_below(&spool, 65_534);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a mode");
+    let all = "hash_queue_names = deferred, defer, bounce, trace\n";
+    let two = "hash_queue_depth = 2\n";
+    for (name, by_default, settings) in [
+        ("defer/D", true, ""),
+        ("defer/D/1", false, two),
+        ("bounce/D", false, all),
+        ("trace/D", false, all),
+    ] {
+        let of =
+            |settings: &str| of_configured(&spool, &format!("mail_owner = nobody\n{settings}"));
+        assert_eq!(of(settings), "", "{name}");
+        chown(path.join(name), Some(0), None).expect("root may");
+        let told = format!(
+            "1 ({}: its owner is user 0, not the mail owner 65534)",
+            path.join(name).display()
+        );
+        assert!(of(settings).starts_with(&told), "{name}: {}", of(settings));
+        assert_eq!(!of("").is_empty(), by_default, "{name}");
+        if by_default {
+            let (code, text) = run(TOOL, &["doctor"], &spool, &[]);
+            assert_eq!(code, 1, "{text}");
+            assert!(text.contains(&told[3..told.len() - 1]), "{text}");
+            let problems = problems(&spool);
+            assert_eq!(problems.len(), 1, "{problems:?}");
+        }
+        chown(path.join(name), Some(65_534), None).expect("root may");
+    }
+    let mode = fs::Permissions::from_mode(0o500);
+    fs::set_permissions(path.join("defer/D"), mode).expect("a mode");
+    let (_, text) = run(PLUGIN, &[], &spool, &[]);
+    assert!(text.contains("its mode is 0500 and lacks 0200"), "{text}");
 }

@@ -226,6 +226,60 @@ fn a_wrong_call_is_unknown_and_says_what_would_be_right() {
 }
 
 #[test]
+fn a_wrong_command_line_is_told_in_the_format_that_it_asks_for() {
+    let spool = sick();
+    let wrong = ["-w", "x=1"];
+    for (format, begins, ends) in [
+        (
+            "checkmk",
+            "3 \"Postfix queue\" - POSTFIX QUEUE UNKNOWN: ",
+            "",
+        ),
+        (
+            "openmetrics",
+            "# TYPE postfix_spool_broken_instances gauge\n",
+            "\npostfix_spool_broken_instances 1\n# EOF",
+        ),
+        ("json", "{", "}"),
+        ("plugin", "POSTFIX QUEUE UNKNOWN: ", ""),
+    ] {
+        let joined = format!("--format={format}");
+        for arguments in [
+            [&["--format", format][..], &wrong].concat(),
+            [&wrong[..], &["--format", format]].concat(),
+            [&["--frobnicate"][..], &[&joined]].concat(),
+            [&[&joined[..]][..], &["--format", "xml"]].concat(),
+            [&["--format", "json"][..], &[&joined], &["stray"]].concat(),
+            [&[&joined[..]][..], &["--exclude"]].concat(),
+        ] {
+            let (code, text) = check(&spool, &arguments);
+            assert_eq!(code, 3, "{arguments:?}: {text}");
+            assert!(text.starts_with(begins), "{arguments:?}: {text}");
+            assert!(text.trim_end().ends_with(ends), "{arguments:?}: {text}");
+        }
+    }
+}
+
+#[test]
+fn checkmk_has_a_name_of_its_own_for_each_metric() {
+    let spool = sick();
+    let rules = ["a@b.x", "a.b.x", "a-b.x"].map(|name| format!("deferred.sender({name})=0"));
+    let mut arguments = vec!["--format", "checkmk"];
+    arguments.extend(rules.iter().flat_map(|rule| ["-w", rule]));
+    let (_, line) = check(&spool, &arguments);
+    let metrics = line.split(' ').nth(3).expect("metrics");
+    let names: Vec<&str> = metrics
+        .split('|')
+        .map(|metric| metric.split_once('=').expect("a value").0)
+        .collect();
+    let senders = names.iter().filter(|name| name.contains("_sender_"));
+    assert_eq!(senders.count(), 3, "{line}");
+    for (place, name) in names.iter().enumerate() {
+        assert!(!names[..place].contains(name), "{line}");
+    }
+}
+
+#[test]
 fn help_and_version_exit_with_three() {
     for (argument, part) in [
         ("-h", "deferred.overdue"),

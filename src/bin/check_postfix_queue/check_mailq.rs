@@ -118,7 +118,7 @@ pub(crate) fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
     if domains.warning.is_some() || domains.critical.is_some() {
         domains.rules("total.top_domain", ("-W", "-C"), &mut options)?;
     }
-    crate::give_up_after(&options);
+    crate::give_up_after(&options, crate::Format::Plugin);
     let tables = TableSet {
         domains: verbosity > 0,
         senders: verbosity > 0,

@@ -13,6 +13,7 @@ mod flags;
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::Duration;
@@ -27,7 +28,7 @@ use queuewatch::measure::CATALOGUE;
 use queuewatch::options::{Options, Purpose};
 use queuewatch::render::{checkmk, json, openmetrics, plugin};
 use queuewatch::rights;
-use queuewatch::rules::{State, defaults};
+use queuewatch::rules::{Known, State, defaults};
 use queuewatch::snapshot::TableSet;
 use queuewatch::spelling::{self, Spelling};
 
@@ -38,6 +39,7 @@ const GRACE: u64 = 1;
 /// The default maximum age of a status file, in seconds.
 const MAX_AGE: i64 = 60;
 
+/// The form of the output.
 #[derive(Clone, Copy, PartialEq)]
 enum Format {
     Plugin,
@@ -53,8 +55,11 @@ fn main() {
     let mut words = std::env::args_os();
     let name = words.next().unwrap_or_default();
     let words: Vec<OsString> = words.collect();
-    let in_json = asks_for_json(&words);
     let called_check_mailq = Path::new(&name).file_name() == Some(OsStr::new("check_mailq"));
+    let format = match called_check_mailq {
+        true => Format::Plugin,
+        false => asked_format(&words),
+    };
     let run = || {
         rights::begin()?;
         match called_check_mailq {
@@ -68,24 +73,30 @@ fn main() {
             "internal error: this is a bug of check_postfix_queue; please report it",
         ))
     });
-    let (text, state) = outcome.unwrap_or_else(|error| {
-        // In the requested form, because the reader parses it.
-        let text = match in_json && !called_check_mailq {
-            true => format!("{}\n", json::failure(&error)),
-            false => plugin::failure(&error),
-        };
-        (text, State::Unknown)
-    });
+    let (text, state) = outcome.unwrap_or_else(|error| (failure(format, &error), State::Unknown));
     finish(&text, state);
 }
 
-/// Returns true if JSON output is requested, before the command line is parsed.
-fn asks_for_json(words: &[OsString]) -> bool {
-    let pairs = words.windows(2);
-    words.iter().any(|word| word == "--format=json")
-        || pairs
-            .into_iter()
-            .any(|pair| pair[0] == "--format" && pair[1] == "json")
+/// Returns the format of the output before the command line is parsed, so that a mistake anywhere in it is
+/// told in that format. As in `run`, the last one counts; one that does not exist is such a mistake.
+fn asked_format(words: &[OsString]) -> Format {
+    let after = std::iter::once(None).chain(words.iter().map(Some));
+    let values = after.zip(words).filter_map(|(before, word)| {
+        let joined = word.as_bytes().strip_prefix(b"--format=");
+        joined.or_else(|| (before? == "--format").then_some(word.as_bytes()))
+    });
+    let formats = values.filter_map(|value| format_of(value).ok());
+    formats.last().unwrap_or(Format::Plugin)
+}
+
+/// Returns what is printed in place of the output in `format`, because the reader parses it.
+fn failure(format: Format, error: &Error) -> String {
+    match format {
+        Format::Plugin => plugin::failure(error),
+        Format::Json => format!("{}\n", json::failure(error)),
+        Format::Checkmk => checkmk::failure(error),
+        Format::OpenMetrics => openmetrics::failure(),
+    }
 }
 
 /// Prints and exits. A reader that has gone away gets nothing.
@@ -137,7 +148,7 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
             }
         }
     }
-    give_up_after(&options);
+    give_up_after(&options, format);
     if let Some(path) = status {
         if others || state.is_some() || format != Format::Plugin {
             return Err(args::usage(
@@ -169,7 +180,7 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
         None => None,
     };
     let deadline = options.deadline();
-    let judged = rights::raised(|| {
+    let judged: Result<_> = rights::raised(|| {
         let mut snapshot = confinement.scan(&options, Purpose::Check(tables))?;
         let verdict = options.check(&snapshot)?;
         // Why, for whom, who acts: words of the first line, read only if a rule alerts.
@@ -180,12 +191,7 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
         Ok((snapshot, verdict))
     });
     rights::give_up();
-    let (snapshot, mut verdict) = match (judged, format) {
-        (Ok(judged), _) => judged,
-        (Err(error), Format::Plugin | Format::Json) => return Err(error),
-        (Err(error), Format::Checkmk) => return Ok((checkmk::failure(&error), State::Unknown)),
-        (Err(_), Format::OpenMetrics) => return Ok((openmetrics::failure(), State::Unknown)),
-    };
+    let (snapshot, mut verdict) = judged?;
     if let Some(state) = state {
         state.keep(&snapshot, &mut verdict);
     }
@@ -222,7 +228,7 @@ fn age(value: &[u8]) -> Result<i64> {
 
 /// A disk that does not answer blocks a system call forever; the monitoring system must get a result
 /// nevertheless. In all other cases the scan ends by itself at the deadline.
-fn give_up_after(options: &Options) {
+fn give_up_after(options: &Options, format: Format) {
     let Some(timeout) = options.timeout() else {
         return;
     };
@@ -241,7 +247,7 @@ fn give_up_after(options: &Options) {
             ),
         )
         .with_remedy("check the disk and the kernel log");
-        finish(&plugin::failure(&error), State::Unknown);
+        finish(&failure(format, &error), State::Unknown);
     });
 }
 
@@ -261,7 +267,7 @@ fn help(flags: &[Flag]) -> String {
         let _ = writeln!(text, "  {:<22} {}", row.spelling, row.help);
     }
     text.push_str("\nWithout rules:\n");
-    for rule in defaults(true) {
+    for rule in defaults(Known::ALL) {
         let _ = writeln!(text, "  --{} {rule}", rule.level.name());
     }
     text

@@ -256,6 +256,9 @@ fn causes(snapshot: &Snapshot, page: &mut Page) {
         .flat_map(|taken| taken.plan.queues().iter().map(move |queue| (taken, queue)))
         .filter_map(|(taken, queue)| {
             let known = CausesKnown::of(taken, queue)?;
+            // Zeros of a queue that could not be counted would be wrong.
+            let messages = figure(taken, snapshot, Subject::Queue(queue), Kind::Messages)?;
+            exported(messages.quality, messages.value)?;
             Some((taken, queue, of_queue(taken, queue), known))
         })
         .collect();
