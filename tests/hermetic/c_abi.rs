@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::c_program::{compile, libraries, must, private_libraries, root, run};
+use crate::support::c_program::{
+    compile, libraries, must, private_libraries, root, run, sanitizer,
+};
 use crate::support::is_checkout;
 use crate::support::spool::Spool;
 
@@ -171,6 +173,7 @@ fn it_can_be_loaded_and_unloaded_by_a_thread_that_ends() {
     let program = folder.path().join("loader");
     let mut gcc = Command::new("gcc");
     gcc.args(["-std=gnu99", "-Wall", "-Wextra", "-Werror", "-pthread"])
+        .args(sanitizer())
         .arg(root("tests/ffi/loader.c"))
         .arg("-o")
         .arg(&program)

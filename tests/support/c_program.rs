@@ -57,6 +57,12 @@ pub(crate) fn private_libraries() -> Vec<String> {
     line.unwrap().split(' ').map(str::to_owned).collect()
 }
 
+/// What gcc must know of a library that was built with a sanitizer (`tests/sanitizers`).
+pub(crate) fn sanitizer() -> Option<String> {
+    let name = std::env::var("QUEUEWATCH_C_SANITIZER").ok()?;
+    Some(format!("-fsanitize={name}"))
+}
+
 /// Compiles a C program against the shared or the static library.
 pub(crate) fn compile(source: &str, folder: &Path, shared: bool) -> PathBuf {
     let libraries = libraries();
@@ -76,6 +82,7 @@ pub(crate) fn compile(source: &str, folder: &Path, shared: bool) -> PathBuf {
     .arg(root(source))
     .arg("-o")
     .arg(&program);
+    gcc.args(sanitizer());
     if shared {
         let name = folder.join("libqueuewatch.so.1");
         if !name.exists() {
