@@ -89,6 +89,9 @@ const MECHANISMS: [&str; 20] = [
     "XOAUTH2",
 ];
 
+/// What stands for the null sender in queue files, logs and tables.
+const NO_PERSON: [&[u8]; 3] = [NO_ADDRESS, b"(MAILER-DAEMON)", b"MAILER-DAEMON"];
+
 /// Makes tokens.
 #[derive(Clone)]
 pub struct Anonymizer {
@@ -144,7 +147,7 @@ impl Anonymizer {
 
     /// An address with its local part replaced; the domain stays.
     pub(crate) fn address(&self, address: &[u8]) -> Vec<u8> {
-        if address.is_empty() || address == NO_ADDRESS || address == b"(MAILER-DAEMON)" {
+        if address.is_empty() || NO_PERSON.contains(&address) {
             return address.to_vec();
         }
         let mut out = self.user(address);
@@ -154,6 +157,16 @@ impl Anonymizer {
             out.extend_from_slice(&self.domain(domain));
         }
         out
+    }
+
+    /// A destination domain, as [`Anonymizer::domain`]. An address without a domain is its own destination: a name
+    /// without a dot becomes what [`Anonymizer::address`] makes of it.
+    pub fn destination(&self, domain: &[u8]) -> Vec<u8> {
+        let is_name = !domain.contains(&b'.') && !domain.starts_with(b"[");
+        match is_name && !domain.eq_ignore_ascii_case(b"localhost") {
+            true => self.address(domain),
+            false => self.domain(domain),
+        }
     }
 
     /// A domain stays as it is; a literal address and what cannot be a domain become tokens.
@@ -261,7 +274,7 @@ impl Anonymizer {
             Grouping::Client => self.client(name),
             Grouping::Network => self.token("network", name),
             Grouping::Sender => self.address(name),
-            Grouping::SenderDomain => self.domain(name),
+            Grouping::SenderDomain => self.destination(name),
             Grouping::Helo => self.host(name),
             Grouping::Subject => self.token("subject", name),
         }

@@ -48,6 +48,8 @@ pub struct ListRequest {
     pub limit: Option<u64>,
     /// True if delay reasons are read.
     pub reasons: bool,
+    /// True if origins are read, whatever the filters need.
+    pub origins: bool,
     /// True if `reasons` includes those of recipients that were given up.
     pub bounces: bool,
     /// The second of the epoch from which ages count.
@@ -68,7 +70,7 @@ impl ListRequest {
         let mut plan = Plan::new(queues, depth);
         plan.bounces = self.bounces;
         plan.headers = self.pick.needs_headers();
-        plan.origins = self.pick.needs_origin();
+        plan.origins = self.origins || self.pick.needs_origin();
         plan.as_showq = true;
         plan
     }

@@ -316,7 +316,7 @@ impl Test {
                     entry.log == Log::Defer && self.is_reason(&judge())
                 })
             }
-            Test::Login(given) => is_printed(given, &row.origin.login),
+            Test::Login(given) => is_printed_exactly(given, &row.origin.login),
             Test::Client(given, network) => match (network, address_of(&row.origin.client)) {
                 (Some(network), Some(address)) => network.contains(address),
                 (Some(_), None) => false,
@@ -416,6 +416,15 @@ pub fn is_address(given: &[u8], address: &[u8]) -> bool {
     if given.eq_ignore_ascii_case(address) {
         return true;
     }
+    // A domain may be given by its A-labels, as figures print it.
+    let split = |text: &'_ [u8]| memchr::memrchr(b'@', text).map(|at| (at, at + 1));
+    if let (Some((end, start)), Some((of_local, of_domain))) = (split(given), split(address)) {
+        if given[..end].eq_ignore_ascii_case(&address[..of_local])
+            && domain::is_same(&given[start..], &address[of_domain..])
+        {
+            return true;
+        }
+    }
     // Quotes make an address longer, and printing makes it no shorter.
     if given.len() < address.len() {
         return false;
@@ -425,14 +434,23 @@ pub fn is_address(given: &[u8], address: &[u8]) -> bool {
     is_printed(given, &quoted)
 }
 
-/// Returns true if `given` is `text`, raw or as a list prints it.
+/// Returns true if `given` is `text`, raw or as a list prints it. The case of letters does not count.
 fn is_printed(given: &[u8], text: &[u8]) -> bool {
+    is_any_spelling(given, text, <[u8]>::eq_ignore_ascii_case)
+}
+
+/// [`is_printed`] for a login, in which the case of letters counts: two logins may differ in nothing else.
+fn is_printed_exactly(given: &[u8], text: &[u8]) -> bool {
+    is_any_spelling(given, text, <[u8]>::eq)
+}
+
+fn is_any_spelling(given: &[u8], text: &[u8], same: fn(&[u8], &[u8]) -> bool) -> bool {
     let printed = |utf8| {
         let mut out = Vec::with_capacity(text.len());
         mailq_text(text, utf8, &mut out);
-        given.eq_ignore_ascii_case(&out)
+        same(given, &out)
     };
-    given.eq_ignore_ascii_case(text) || !text.is_empty() && (printed(true) || printed(false))
+    same(given, text) || !text.is_empty() && (printed(true) || printed(false))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use super::host::{free_share, least, qmgr_running, running, shown_name};
-use super::names::{from_sender, most, top, top_origin};
+use super::names::{from_sender, most, shown_address, shown_login, top, top_origin};
 use super::{Argument, Figure, Kind, Measure, Quality, Subject};
 use crate::cause::Cause;
 use crate::clock::Age;
@@ -181,7 +181,7 @@ impl Measure {
                 for row in reasons.rows.iter().filter(kept) {
                     *sums.entry(&row.domain).or_default() += row.recipients;
                 }
-                most(sums)
+                most(sums, shown_address)
             }
             Kind::TopSender => {
                 let mut sums: HashMap<&[u8], u64> = HashMap::new();
@@ -190,7 +190,7 @@ impl Measure {
                         *sums.entry(sender).or_default() += count;
                     }
                 }
-                most(sums)
+                most(sums, shown_address)
             }
             Kind::TopLogin => {
                 let mut sums: HashMap<&[u8], u64> = HashMap::new();
@@ -199,7 +199,7 @@ impl Measure {
                         *sums.entry(login).or_default() += count;
                     }
                 }
-                most(sums)
+                most(sums, shown_login)
             }
             _ => return Figure::untold(&without),
         };

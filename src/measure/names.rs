@@ -41,8 +41,7 @@ pub(super) fn top<'a, C: Count + 'a>(tables: impl Iterator<Item = &'a Names<C>>)
         .into_iter()
         .max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(a.0)));
     let mut figure = Figure::count(best.map_or(0, |(_, count)| count), complete);
-    figure.detail =
-        best.map(|(name, _)| escape::domain::printable_address(name, escape::MAX_SHOWN));
+    figure.detail = best.map(|(name, _)| shown_address(name));
     figure
 }
 
@@ -52,17 +51,27 @@ pub(super) fn top_origin(sums: &HashMap<&[u8], u64>, complete: bool) -> Figure {
         .iter()
         .max_by(|a, b| a.1.cmp(b.1).then_with(|| b.0.cmp(a.0)));
     let mut figure = Figure::count(best.map_or(0, |(_, count)| *count), complete);
-    figure.detail = best.map(|(name, _)| escape::printable(name, escape::MAX_SHOWN));
+    figure.detail = best.map(|(name, _)| shown_login(name));
     figure
 }
 
-/// The name that has most, and its count.
-pub(super) fn most(sums: HashMap<&[u8], u64>) -> Figure {
+/// An address or a domain in a figure.
+pub(super) fn shown_address(name: &[u8]) -> String {
+    escape::domain::printable_address(name, escape::MAX_SHOWN)
+}
+
+/// A login or a client in a figure.
+pub(super) fn shown_login(name: &[u8]) -> String {
+    escape::printable(name, escape::MAX_SHOWN)
+}
+
+/// The name that has most, as `shown` prints it, and its count.
+pub(super) fn most(sums: HashMap<&[u8], u64>, shown: fn(&[u8]) -> String) -> Figure {
     let best = sums
         .into_iter()
         .max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(a.0)));
     Figure {
-        detail: best.map(|(name, _)| escape::printable(name, escape::MAX_SHOWN)),
+        detail: best.map(|(name, _)| shown(name)),
         ..Figure::exact(best.map_or(0.0, |(_, count)| count as f64))
     }
 }

@@ -130,7 +130,12 @@ impl fmt::Display for Measure {
             Argument::None => Ok(()),
             Argument::Age(_, text) => write!(f, "({text})"),
             Argument::Name(name) => {
-                let name = escape::domain::printable_address(name.as_bytes(), escape::MAX_SHOWN);
+                let name = match self.kind {
+                    Kind::Login | Kind::Client => {
+                        escape::printable(name.as_bytes(), escape::MAX_SHOWN)
+                    }
+                    _ => escape::domain::printable_address(name.as_bytes(), escape::MAX_SHOWN),
+                };
                 write!(f, "({name})")
             }
         }

@@ -97,7 +97,10 @@ impl ShowqReader {
                 visitor.sender(record.data);
             }
             b'T' => self.time(record, visitor),
-            b'C' => self.size(as_c_string(record.data)),
+            b'C' => {
+                envelope.has_size_record = true;
+                self.size(as_c_string(record.data));
+            }
             b'A' => {
                 if let Some(value) = record.data.strip_prefix(b"create_time=") {
                     envelope.created = decimal(value);

@@ -184,7 +184,7 @@ impl Text<'_> {
         let row = self.first();
         let hop = match row.next_hop.as_slice() {
             b"" => None,
-            name => Some(escape::printable(name, NAME)),
+            name => Some(escape::domain::printable(name, NAME)),
         };
         let spread = self.spreads.iter().find(|spread| spread.cause == row.cause);
         let many = spread.map(|spread| spread.destinations);

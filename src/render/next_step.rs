@@ -43,9 +43,11 @@ impl<'s> NextSteps<'s> {
 fn line(steps: &NextSteps<'_>, finding: &Finding) -> String {
     let snapshot = steps.snapshot;
     let measure = &finding.rule.parts.first().measure;
-    let queue = match measure.subject {
-        Subject::Queue(queue) => queue.name(),
-        _ => "deferred",
+    // The commands look at all queues if none is named.
+    let (queue, of_queue) = match measure.subject {
+        Subject::Queue(queue) => (queue.name(), format!(" {queue}")),
+        Subject::Backlog | Subject::Total => ("deferred", String::new()),
+        _ => ("deferred", " deferred".to_owned()),
     };
     let detail = || {
         let detail = finding
@@ -60,12 +62,21 @@ fn line(steps: &NextSteps<'_>, finding: &Finding) -> String {
         Argument::Name(name) => quoted(name),
         _ => String::new(),
     };
+    // As the filters take it, and as it can be typed again.
+    let domain = || match &measure.argument {
+        Argument::Name(name) => quoted(&escape::domain::printable_address(name.as_bytes(), NAME)),
+        _ => String::new(),
+    };
     let step = match measure.kind {
         Kind::Cause => return cause_line(steps, measure),
-        Kind::TopDomain => format!("queuewatch reasons --domain {} {queue}", detail()),
-        Kind::Domain => format!("queuewatch reasons --domain {} {queue}", name()),
-        Kind::TopSender => format!("queuewatch list --sender {} --limit 5 {queue}", detail()),
-        Kind::Sender => format!("queuewatch list --sender {} --limit 5 {queue}", name()),
+        Kind::TopDomain => format!("queuewatch reasons --domain {}{of_queue}", detail()),
+        Kind::Domain => format!("queuewatch reasons --domain {}{of_queue}", domain()),
+        Kind::TopSender => format!("queuewatch list --sender {} --limit 5{of_queue}", detail()),
+        Kind::Sender => format!("queuewatch list --sender {} --limit 5{of_queue}", domain()),
+        Kind::TopLogin => from_where("login", &detail(), "client", &of_queue),
+        Kind::Login => from_where("login", &name(), "client", &of_queue),
+        Kind::TopClient => from_where("client", &detail(), "sender", &of_queue),
+        Kind::Client => from_where("client", &name(), "sender", &of_queue),
         Kind::Oldest if queue == "deferred" => {
             format!("queuewatch list --sort arrival --limit 5 {queue}; queuewatch reasons {queue}")
         }
@@ -88,7 +99,16 @@ fn line(steps: &NextSteps<'_>, finding: &Finding) -> String {
         Kind::Unreadable | Kind::Altered | Kind::Damaged => "queuewatch doctor".to_owned(),
         _ => format!("queuewatch status; queuewatch shape {queue}"),
     };
-    format!("do: {measure}: {step}; queuewatch explain {measure}")
+    let explained = quoted(&measure.to_string());
+    format!("do: {measure}: {step}; queuewatch explain {explained}")
+}
+
+/// The commands that show mail of the login or client `name`: where it comes from by `by`, and some of it.
+fn from_where(filter: &str, name: &str, by: &str, of_queue: &str) -> String {
+    let picked = format!("--{filter} {name}");
+    format!(
+        "queuewatch origins {picked} --by {by}{of_queue}; queuewatch list {picked} --limit 5{of_queue}"
+    )
 }
 
 /// The line for a cause: who is asked, and one message to look at.
@@ -100,7 +120,7 @@ fn cause_line(steps: &NextSteps<'_>, measure: &crate::measure::Measure) -> Strin
     let Some(row) = reasons.rows.iter().find(|row| row.is_of_cause(name)) else {
         return format!("do: {measure}: queuewatch reasons deferred");
     };
-    let hop = quoted(&escape::printable(&row.next_hop, NAME));
+    let hop = quoted(&escape::domain::printable(&row.next_hop, NAME));
     let domain = quoted(&escape::domain::printable(&row.domain, NAME));
     let step = match row.cause {
         Cause::Filter if row.next_hop.contains(&b'/') => format!("ls -l {hop}; start its service"),
@@ -131,13 +151,13 @@ fn cause_line(steps: &NextSteps<'_>, measure: &crate::measure::Measure) -> Strin
 
 /// The port of a next hop for a search in a list of sockets.
 fn port(row: &Reason) -> String {
-    let name = escape::printable(&row.next_hop, NAME);
+    let name = escape::domain::printable(&row.next_hop, NAME);
     let port = name.rsplit_once(':').map_or("25", |(_, port)| port);
     quoted(&format!(":{port}"))
 }
 
 fn host_and_port(row: &Reason) -> String {
-    let name = escape::printable(&row.next_hop, NAME);
+    let name = escape::domain::printable(&row.next_hop, NAME);
     match name.rsplit_once(':') {
         Some((host, port)) => format!("{} {}", quoted(host), quoted(port)),
         None => format!("{} 25", quoted(&name)),

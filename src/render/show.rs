@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use crate::clock::Age;
-use crate::escape::domain::printable_address;
+use crate::escape::domain::{self, printable_address};
 use crate::escape::{self, json_text, printable, shown};
 use crate::show::{Fate, Next, Recipient, State, Stories, Story, Tried};
 use crate::snapshot::baseline::SCHEMA;
@@ -362,7 +362,7 @@ fn tried_lines(tried: &Tried, text: &mut String) {
     if let Some((cause, acts)) = tried.cause {
         let _ = write!(why, "{}, {}", cause.name(), acts_text(acts));
         if !next_hop.is_empty() {
-            let _ = write!(why, ", next hop {}", printable(next_hop, 128));
+            let _ = write!(why, ", next hop {}", domain::printable(next_hop, 128));
         }
         let _ = writeln!(text, "      {why}");
     }

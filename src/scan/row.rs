@@ -106,8 +106,8 @@ impl MessageRow {
         self.inode = Some(message.inode);
         self.envelope = message.envelope.unwrap_or_default();
         self.size = message.size();
-        // postdrop(1) leaves the file to its caller. A requeued file belongs to Postfix and has a size.
-        let submitted = message.queue == Queue::Maildrop && self.envelope.message_size.is_none();
+        // postdrop(1) leaves the file to its caller. A requeued file belongs to Postfix and has a size record.
+        let submitted = message.queue == Queue::Maildrop && !self.envelope.has_size_record;
         if submitted && self.origin.client.is_empty() {
             self.origin.user = Some(message.inode.owner);
         }

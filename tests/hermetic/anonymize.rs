@@ -211,6 +211,57 @@ fn no_original_survives() {
 }
 
 #[test]
+fn names_that_are_common_words_do_not_survive() {
+    let spool = Spool::empty();
+    let put = |id: &str, recipient: &str, reason: &str| {
+        let built = QueueFile::cleanup(NOW - 7200, 0)
+            .attribute("sasl_username", "full")
+            .sender(b"")
+            .todo(recipient.as_bytes())
+            .content(b"Subject: x\n\n")
+            .build();
+        spool.write(&format!("deferred/{}/{id}", &id[..1]), &built.bytes, 0o700);
+        let delay = Delay {
+            status: "4.2.2".into(),
+            reason: reason.into(),
+            reply: None,
+            server: None,
+        };
+        let mut log = Vec::new();
+        let offset = built.recipient_offsets[0];
+        drill::push_entry(&mut log, recipient, None, offset, &delay);
+        spool.write(&format!("defer/{}/{id}", &id[..1]), &log, 0o600);
+    };
+    put(
+        "A000001",
+        "jan@dest.example",
+        "host mx.dest.example[192.0.2.1] said: 452 mailbox of jan has no space",
+    );
+    put("B000001", "zqxbare", "unknown user 198-51-100-7");
+    put("C000001", "c@dest.example", "account full");
+    for words in [
+        &["list"][..],
+        &["list", "-p"],
+        &["show", "A000001", "B000001"],
+        &["reasons"],
+        &["reasons", "--raw", "--json"],
+        &["report"],
+    ] {
+        let text = printed(&spool.path(), &[words, &["--anonymize"]].concat());
+        for name in ["of jan", "zqxbare", "198-51-100-7"] {
+            assert!(!text.contains(name), "{words:?}: {name} in {text}");
+        }
+        // Who the login is, a list does not print.
+        assert!(
+            words[0] != "list" || !text.contains("account full"),
+            "{text}"
+        );
+    }
+    let text = printed(&spool.path(), &["origins", "--by", "sender", "--anonymize"]);
+    assert!(text.contains("sender mailer-daemon"), "{text}");
+}
+
+#[test]
 fn what_helps_stays() {
     let spool = marked();
     let text = printed(&spool.path(), &["show", "A000001", "--anonymize"]);

@@ -1,5 +1,7 @@
 //! `queuewatch origins`: what mail is put together by, its sums, and that it agrees with the list and the filters.
 
+use std::os::unix::fs::chown;
+
 use queuewatch::drill::QueueFile;
 use serde_json::Value;
 
@@ -102,6 +104,37 @@ fn the_best_that_is_known_stands_for_a_message() {
         "oldest": 300, "newest": 0, "queue_id": "A000003",
     });
     assert_eq!(document["origins"][0], wanted);
+}
+
+#[test]
+fn mail_in_maildrop_is_of_who_submitted_it_also_after_a_requeue() {
+    let spool = Spool::empty();
+    let received = b"Received: by host.example (Postfix, from userid 33)\n\tid 1; now\n\nHello\n";
+    let with = |start: QueueFile| {
+        start
+            .sender(b"www@host.example")
+            .todo(b"d@one.example")
+            .content(received)
+            .build()
+            .bytes
+    };
+    // postdrop(1) leaves the owner and no size record; a Received header is then the caller's own words.
+    spool.write(
+        "maildrop/A000001",
+        &with(QueueFile::maildrop(NOW - 10, 0)),
+        0o744,
+    );
+    let give =
+        |name: &str, owner| chown(spool.path().join(name), Some(owner), None).expect("root may");
+    give("maildrop/A000001", 1234);
+    // postsuper -r moves a file of cleanup(8), which belongs to Postfix.
+    spool.write(
+        "maildrop/B000001",
+        &with(QueueFile::cleanup(NOW - 10, 0)),
+        0o744,
+    );
+    give("maildrop/B000001", 104);
+    assert_eq!(rows(&spool, &["maildrop"]), ["user 1234 1", "user 33 1"]);
 }
 
 #[test]

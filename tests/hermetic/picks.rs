@@ -113,6 +113,7 @@ fn each_kind_picks() {
         (&["--sender", "<>"], "B"),
         (&["--sender", "MAILER-DAEMON"], "B"),
         (&["--sender", "xn--bcher-kva.example"], "C"),
+        (&["--recipient", "one@A.EXAMPLE"], "A"),
         (&["--domain", "a.example"], "AC"),
         (&["--domain", "b\u{fc}cher.example"], "C"),
         (&["--reason", "4.7"], "A"),
@@ -126,6 +127,8 @@ fn each_kind_picks() {
         (&["--next-hop", "192.0.2.2"], ""),
         (&["--next-hop", "-"], ""),
         (&["--login", "anna"], "A"),
+        // Another login, whose mail nobody may delete by mistake.
+        (&["--login", "Anna"], ""),
         (&["--client", "192.0.2.77"], "A"),
         (&["--client", "192.0.2.0/24"], "A"),
         (&["--client", "127.0.0.1"], ""),

@@ -387,6 +387,14 @@ fn a_stolen_login_is_reported_although_providers_throttle_it() {
     let mut host = Host::healthy("");
     host.throttled(600, "anna", "forged{}@client.example", "198.51.100.7");
     host.tells(State::Warning, part);
+    let (_, text) = host.check(&["-v"]);
+    let step = "do: deferred.top_login: queuewatch origins --login anna --by client deferred; \
+                queuewatch list --login anna --limit 5 deferred; queuewatch explain deferred.top_login";
+    assert!(text.contains(step), "{text}");
+    let (_, text) = host.check(&["-v", "-c", "total.client(198.51.100.0/24)=5"]);
+    let step = "queuewatch list --client 198.51.100.0/24 --limit 5; \
+                queuewatch explain 'total.client(198.51.100.0/24)'";
+    assert!(text.contains(step), "{text}");
     let mut host = Host::healthy("");
     host.throttled(600, "anna", "anna@client.example", "198.51.100.{}");
     host.tells(State::Warning, part);

@@ -780,6 +780,30 @@ fn a_domain_is_shown_so_that_the_next_command_takes_it() {
 }
 
 #[test]
+fn an_alert_names_such_a_domain_so_that_its_next_step_takes_it() {
+    let spool = Spool::empty();
+    for number in 0..100 {
+        let id = format!("A{number:05}X");
+        let recipient = format!("u{number}@m\u{fc}ller.example");
+        let reason = "connect to mx.m\u{fc}ller.example[192.0.2.1]:25: Connection timed out";
+        deferred(&spool, &id, 60, &recipient, "4.4.1", reason);
+    }
+    let output = spool.run(env!("CARGO_BIN_EXE_check_postfix_queue"), NOW, &["-v"]);
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let name = "xn--mller-kva.example";
+    let line = format!("deferred.top_domain is 100 ({name}) (warning 99); theirs: 100 to {name}");
+    assert!(text.contains(&line), "{text}");
+    let step = format!("do: deferred.top_domain: queuewatch reasons --domain {name} deferred");
+    assert!(text.contains(&step), "{text}");
+    assert!(!text.contains("??"), "{text}");
+    let (_, text, _) = told(&mut command(&spool, &["reasons"]));
+    assert!(text.contains(&format!(" mx.{name}")), "{text}");
+    let recipient = format!("u7@{name}");
+    let (_, text, _) = told(&mut command(&spool, &["list", "--recipient", &recipient]));
+    assert_eq!(text.lines().count(), 1);
+}
+
+#[test]
 fn a_queue_that_is_a_link_is_reported_beside_the_table_of_qshape() {
     let spool = Spool::empty();
     let elsewhere = tempfile::tempdir().expect("a temporary folder");

@@ -170,6 +170,7 @@ fn print(arguments: Arguments) -> Result<ExitCode> {
         sort,
         limit,
         reasons: !ids,
+        origins: anonymizer.is_some(),
         bounces: !ids && keys == Keys::V3_11,
         now: options.now(),
         readers: options.readers(),

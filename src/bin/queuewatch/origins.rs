@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use queuewatch::clock::Age;
 use queuewatch::error::Result;
 use queuewatch::escape::domain::printable_address;
-use queuewatch::escape::{counted, json_text, printable};
+use queuewatch::escape::{counted, json_text, printable, shown};
 use queuewatch::listing::ListRequest;
 use queuewatch::options::{Options, Takes};
 use queuewatch::origins::{Grouping, Table, take};
@@ -90,6 +90,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         sort: None,
         limit: None,
         reasons: false,
+        origins: false,
         bounces: false,
         now: options.now(),
         readers: options.readers(),
@@ -184,6 +185,8 @@ fn text(table: &Table, by: Grouping, name_of: NameOf<'_>, now: i64, limit: usize
             (what @ ("sender" | "sender-domain"), name) => {
                 format!("{what} {}", printable_address(name, MAX_NAME))
             }
+            // No two subjects may look alike because they are not written in Latin letters.
+            (what @ "subject", name) => format!("{what} {}", shown(name, MAX_NAME)),
             (what, name) => format!("{what} {}", printable(name, MAX_NAME)),
         };
         let _ = writeln!(

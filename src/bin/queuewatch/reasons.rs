@@ -145,6 +145,7 @@ fn picked(asked: &Asked) -> Result<ExitCode> {
         sort: None,
         limit: None,
         reasons: true,
+        origins: false,
         bounces: false,
         now: options.now(),
         readers: options.readers(),
@@ -171,7 +172,7 @@ fn tell(asked: &Asked, reasons: Reasons, now: i64, whole: bool) -> Result<ExitCo
     };
     if let Some(anonymizer) = asked.anonymize.anonymizer()? {
         for row in &mut reasons.rows {
-            row.domain = anonymizer.domain(&row.domain);
+            row.domain = anonymizer.destination(&row.domain);
             row.code = anonymizer.code(&row.code);
             row.reason = anonymizer.text(&row.reason);
             row.next_hop = anonymizer.text(&row.next_hop);
@@ -202,7 +203,7 @@ fn table(reasons: &Reasons, rest: u64, now: i64) -> String {
     let mut text = String::new();
     let hop = |row: &Reason| match row.next_hop.as_slice() {
         b"" => "-".to_owned(),
-        name => escape::printable(name, 64),
+        name => escape::domain::printable(name, 64),
     };
     let cells = |row: &Reason| {
         let oldest = row.oldest.map_or_else(

@@ -132,6 +132,7 @@ pub(crate) fn oldest(
         sort: Some(Sort::Arrival),
         limit: Some(OLDEST as u64),
         reasons: true,
+        origins: anonymizer.is_some(),
         bounces: false,
         now: options.now(),
         readers: options.readers(),

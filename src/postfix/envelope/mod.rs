@@ -131,6 +131,8 @@ pub struct Envelope {
     /// The size that mailq prints, in bytes: field 1 of the size record. `None` if the field is not a
     /// number; mailq then prints the size of the file.
     pub message_size: Option<u64>,
+    /// True if there is a size record, which cleanup(8) writes and postdrop(1) does not.
+    pub(crate) has_size_record: bool,
     /// True if a sender was read.
     pub has_sender: bool,
     /// True if that is the null sender of a bounce.
@@ -345,6 +347,7 @@ impl EnvelopeReader {
             return;
         }
         self.seen_size = true;
+        self.envelope.has_size_record = true;
         let plain = record
             .data
             .iter()

@@ -61,6 +61,7 @@ fn a_good_file_gives_all() {
             arrival: Some(1_795_461_304),
             created: Some(1_795_461_305),
             message_size: Some(7),
+            has_size_record: true,
             has_sender: true,
             null_sender: false,
             recipients: 1,

@@ -20,8 +20,8 @@ pub fn anonymized(anonymizer: &Anonymizer, snapshot: &mut Snapshot, verdict: &mu
             let table = &mut tables[queue];
             *table = taken.tables[queue].clone();
             table.senders = table.senders.renamed(|name| anonymizer.address(name));
-            table.domains = table.domains.renamed(|name| anonymizer.domain(name));
-            table.oldest = table.oldest.renamed(|name| anonymizer.domain(name));
+            table.domains = table.domains.renamed(|name| anonymizer.destination(name));
+            table.oldest = table.oldest.renamed(|name| anonymizer.destination(name));
             table.codes = table.codes.renamed(|code| anonymizer.code(code));
             table.origins = table.origins.renamed(|key| origin(anonymizer, key));
             table.reasons = table.reasons.renamed(|key| reason(anonymizer, key));
@@ -81,7 +81,7 @@ fn token(anonymizer: &Anonymizer, kind: Kind, name: &[u8]) -> Vec<u8> {
     use crate::origins::Grouping;
     match kind {
         Kind::Sender if name.contains(&b'@') => anonymizer.address(name),
-        Kind::Sender | Kind::Domain => anonymizer.domain(name),
+        Kind::Sender | Kind::Domain => anonymizer.destination(name),
         Kind::Client => anonymizer.origin(Grouping::Client, 0, name),
         _ => anonymizer.origin(Grouping::Login, 0, name),
     }
@@ -99,7 +99,7 @@ fn origin(anonymizer: &Anonymizer, key: &[u8]) -> Vec<u8> {
 /// A key of the table of reasons.
 fn reason(anonymizer: &Anonymizer, key: &[u8]) -> Vec<u8> {
     reasons::renamed(key, |row| {
-        row.domain = anonymizer.domain(&row.domain);
+        row.domain = anonymizer.destination(&row.domain);
         row.code = anonymizer.code(&row.code);
         row.reason = anonymizer.text(&row.reason);
         row.next_hop = anonymizer.text(&row.next_hop);

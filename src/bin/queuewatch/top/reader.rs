@@ -185,6 +185,7 @@ pub(super) fn messages(options: &Options, filter: &Filter, sort: Sort) -> Result
         sort: Some(sort),
         limit: Some(MOST),
         reasons: true,
+        origins: false,
         bounces: false,
         now: options.now(),
         readers: options.readers(),

@@ -244,7 +244,7 @@ fn causes(snapshot: &Snapshot) -> (Vec<CauseRow>, String) {
         next_hop: reason.next_hop.clone(),
         hop: match reason.next_hop.as_slice() {
             b"" => "-".to_owned(),
-            hop => printable(hop, NAME),
+            hop => printable_domain(hop, NAME),
         },
         recipients: reason.recipients,
         oldest: reason.oldest,
