@@ -391,12 +391,15 @@ pub(crate) fn expires(row: &MessageRow, settings: &Settings) -> Option<i64> {
     Some(begun.saturating_add(lifetime))
 }
 
-/// Returns the recipients still to be delivered and, if mail is redirected, the address that was tried.
+/// Returns the recipients still to be delivered and, if mail is redirected, where it goes.
 fn addressed(row: &MessageRow) -> impl Iterator<Item = &[u8]> {
+    let target = Some(row.redirect.as_slice()).filter(|target| !target.is_empty());
     let tried = row
         .logged()
         .filter(|entry| row.envelope.redirected && entry.log == Log::Defer);
-    row.recipients().chain(tried.map(|entry| entry.address))
+    row.recipients()
+        .chain(target)
+        .chain(tried.map(|entry| entry.address))
 }
 
 fn is_sender(given: &[u8], sender: &[u8], name: &mut Vec<u8>) -> bool {

@@ -186,7 +186,9 @@ impl RowReceiver for OriginCounter<'_> {
         address::fold(&row.sender, &mut self.sender);
         self.domains.clear();
         let mut domain = Vec::new();
-        for recipient in row.recipients() {
+        let mut recipients = 0;
+        for recipient in row.destinations() {
+            recipients += 1;
             address::destination_domain(recipient, &mut domain);
             if self.domains.last() != Some(&domain) {
                 self.domains.push(domain.clone());
@@ -195,7 +197,7 @@ impl RowReceiver for OriginCounter<'_> {
         self.domains.sort_unstable();
         self.domains.dedup();
         let part = table::Part {
-            recipients: row.envelope.recipients,
+            recipients,
             arrival: row.arrival(),
             queue_id: &row.queue_id,
             sender: &self.sender,

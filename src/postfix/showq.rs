@@ -107,7 +107,10 @@ impl ShowqReader {
                 }
                 visitor.attribute(record.data);
             }
-            b'>' => envelope.redirected = true,
+            b'>' => {
+                envelope.redirected = true;
+                visitor.redirect(record.data);
+            }
             // rec_get() returns 0 for this type, which is not a record.
             0 => return Err(ended(DamageKind::Unexpected(0), record)),
             _ => {}

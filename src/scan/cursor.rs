@@ -178,6 +178,10 @@ impl<T: RowReceiver> Visitor for RowObserver<T> {
         self.builder.original_recipient(address);
     }
 
+    fn redirect(&mut self, address: &[u8]) {
+        self.builder.redirect(address);
+    }
+
     fn recipient(&mut self, address: &[u8], offset: u64) {
         self.builder.recipient(address, offset);
     }

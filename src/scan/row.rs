@@ -34,6 +34,8 @@ pub struct MessageRow {
     pub size: u64,
     /// The envelope sender, raw; empty for the null sender.
     pub sender: Vec<u8>,
+    /// Where a REDIRECT action sends it, raw; empty if nowhere, or if the recipients are that already.
+    pub(crate) redirect: Vec<u8>,
     /// Its origin.
     pub(crate) origin: Origin,
     /// Its headers, unfolded, one after the other.
@@ -61,6 +63,7 @@ struct RecipientSpan {
 impl MessageRow {
     fn clear(&mut self) {
         self.sender.clear();
+        self.redirect.clear();
         self.text.clear();
         self.recipients.clear();
         self.logged.clear();
@@ -177,6 +180,18 @@ impl MessageRow {
         (0..self.recipients.len()).filter_map(|index| self.recipient(index))
     }
 
+    /// Returns the addresses to which qmgr(8) delivers: the recipients, or the one that replaces them all.
+    pub(crate) fn destinations(&self) -> impl Iterator<Item = &[u8]> {
+        let target = Some(self.redirect.as_slice()).filter(|target| !target.is_empty());
+        let recipients = match target {
+            Some(_) => 0..0,
+            None => 0..self.recipients.len(),
+        };
+        target
+            .into_iter()
+            .chain(recipients.filter_map(|index| self.recipient(index)))
+    }
+
     /// Returns the entries of its logs, in their order.
     pub(crate) fn logged(&self) -> impl ExactSizeIterator<Item = Logged<'_>> {
         self.logged.iter()
@@ -233,6 +248,7 @@ impl MessageRow {
             envelope: self.envelope,
             size: self.size,
             sender: with.address(&self.sender),
+            redirect: with.address(&self.redirect),
             origin: self.origin.clone(),
             ..MessageRow::default()
         };
@@ -339,6 +355,11 @@ impl Visitor for RowBuilder {
 
     fn original_recipient(&mut self, address: &[u8]) {
         self.row.set_original(address);
+    }
+
+    fn redirect(&mut self, address: &[u8]) {
+        self.row.redirect.clear();
+        self.row.redirect.extend_from_slice(address);
     }
 
     fn recipient(&mut self, address: &[u8], offset: u64) {

@@ -138,6 +138,48 @@ fn mail_in_maildrop_is_of_who_submitted_it_also_after_a_requeue() {
 }
 
 #[test]
+fn redirected_mail_is_one_recipient_at_its_target() {
+    let spool = Spool::empty();
+    for (id, target) in [
+        ("A000001", "boss@target.example"),
+        ("A000002", "boss@target.example"),
+    ] {
+        let file = QueueFile::cleanup(NOW - 10, 0)
+            .attribute("sasl_username", "anna")
+            .sender(b"s@x.example")
+            .todo(b"a@y.example")
+            .todo(b"b@y.example")
+            .todo(b"c@z.example")
+            .content(b"Subject: x\n\nHello\n")
+            .extracted()
+            .record(b'>', target.as_bytes());
+        put(&spool, &format!("deferred/A/{id}"), file);
+    }
+    let text = output(&spool, &["--json"]);
+    let document: Value = serde_json::from_str(&text).expect("a document");
+    let row = &document["origins"][0];
+    assert_eq!(
+        (&row["recipients"], &row["domains"]),
+        (&2.into(), &1.into())
+    );
+    let status = spool.run(
+        PROGRAM,
+        NOW,
+        &["status", "--warning", "deferred.domain(target.example)=1"],
+    );
+    let status = String::from_utf8(status.stdout).expect("UTF-8");
+    assert!(
+        status.contains("deferred.domain(target.example) is 2"),
+        "{status}"
+    );
+    let listed = spool.run(PROGRAM, NOW, &["list", "--domain", "target.example"]);
+    let listed = String::from_utf8(listed.stdout).expect("UTF-8");
+    assert_eq!(listed.lines().count(), 2);
+    // A list prints the recipients of the file, as postqueue does.
+    assert!(listed.contains("a@y.example"), "{listed}");
+}
+
+#[test]
 fn mail_is_grouped_by_the_given_field() {
     let spool = mixed();
     for (by, wanted) in [
