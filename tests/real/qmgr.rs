@@ -66,10 +66,27 @@ fn wait_for_qmgr(postfix: &Postfix) -> Pid {
     qmgr(postfix).expect("it runs, as a moment ago")
 }
 
+/// Sends `signal`, and waits until the kernel shows what it does: on a busy machine that takes a moment.
+fn signal(postfix: &Postfix, process: Pid, signal: Signal) {
+    kill_process(process, signal).expect("root may");
+    let stat = format!("/proc/{}/stat", process.as_raw_nonzero());
+    postfix.wait_until("the signal arrives", PATIENCE, |_| {
+        let state = fs::read_to_string(&stat).ok().and_then(|text| {
+            let (_, rest) = text.rsplit_once(") ")?;
+            rest.chars().next()
+        });
+        match signal {
+            Signal::STOP => state == Some('T'),
+            Signal::CONT => state != Some('T'),
+            _ => matches!(state, None | Some('Z' | 'X')),
+        }
+    });
+}
+
 /// Kills the queue manager, and has master start another one.
 fn restart_qmgr(postfix: &Postfix) {
     let before = wait_for_qmgr(postfix);
-    kill_process(before, Signal::KILL).expect("root may");
+    signal(postfix, before, Signal::KILL);
     postfix.wait_until("another qmgr runs", PATIENCE, |postfix| {
         postfix.request_flush();
         qmgr(postfix).is_some_and(|now| now != before)
@@ -89,16 +106,16 @@ fn every_face_says_whether_it_lives() {
     assert_eq!(of_qmgr["pid"], process.as_raw_nonzero().get());
     assert_eq!(of_qmgr["running"], true);
 
-    kill_process(process, Signal::STOP).expect("root may");
+    signal(&postfix, process, Signal::STOP);
     let text = check(&postfix);
     assert!(text.starts_with("POSTFIX QUEUE CRITICAL"), "{text}");
     let stopped = format!("kill -CONT {}", process.as_raw_nonzero());
     assert!(text.contains("qmgr.running is 0 (process "), "{text}");
     assert!(text.contains(&stopped), "{text}");
-    kill_process(process, Signal::CONT).expect("root may");
+    signal(&postfix, process, Signal::CONT);
     assert_eq!(wait_for_qmgr(&postfix), process);
 
-    kill_process(process, Signal::KILL).expect("root may");
+    signal(&postfix, process, Signal::KILL);
     let text = check(&postfix);
     assert!(text.starts_with("POSTFIX QUEUE CRITICAL"), "{text}");
     assert!(
