@@ -132,7 +132,7 @@ pub struct Envelope {
     /// number; mailq then prints the size of the file.
     pub message_size: Option<u64>,
     /// True if there is a size record, which cleanup(8) writes and postdrop(1) does not.
-    pub(crate) has_size_record: bool,
+    pub has_size_record: bool,
     /// True if a sender was read.
     pub has_sender: bool,
     /// True if that is the null sender of a bounce.

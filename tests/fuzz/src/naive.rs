@@ -96,6 +96,7 @@ pub fn read(file: &[u8], writer: Writer) -> Option<(Envelope, Vec<Reported>)> {
             .next_back()
             .and_then(number),
         message_size: size.and_then(|size| message_size(size.data)),
+        has_size_record: size.is_some(),
         has_sender: sender.is_some(),
         null_sender: sender.is_some_and(|sender| sender.data.is_empty()),
         recipients: count(b'R'),
