@@ -46,6 +46,21 @@ pub(crate) fn is_same(one: &[u8], other: &[u8]) -> bool {
     canonical(one) == canonical(other)
 }
 
+/// Returns true if both are the same address with a domain, which may have any spelling. The case of the local part does
+/// not count.
+pub(crate) fn is_same_address(one: &[u8], other: &[u8]) -> bool {
+    let (one_local, one_domain) = split(one);
+    let (other_local, other_domain) = split(other);
+    !one_local.is_empty()
+        && one_local.eq_ignore_ascii_case(other_local)
+        && is_same(one_domain, other_domain)
+}
+
+/// `address` up to and with its last `@`, and its domain.
+fn split(address: &[u8]) -> (&[u8], &[u8]) {
+    address.split_at(memchr::memrchr(b'@', address).map_or(0, |at| at + 1))
+}
+
 /// [`super::printable`] for a domain.
 pub fn printable(domain: &[u8], max: usize) -> String {
     super::printable(&to_ascii(domain), max)
@@ -53,8 +68,7 @@ pub fn printable(domain: &[u8], max: usize) -> String {
 
 /// [`super::printable`] for an address or a domain; A-labels are used only after the last `@`.
 pub fn printable_address(address: &[u8], max: usize) -> String {
-    let at = memchr::memrchr(b'@', address).map_or(0, |at| at + 1);
-    let (local, domain) = address.split_at(at);
+    let (local, domain) = split(address);
     let mut ascii = local.to_vec();
     ascii.extend_from_slice(&to_ascii(domain));
     super::printable(&ascii, max)

@@ -165,7 +165,7 @@ struct Text {
     bytes: Vec<u8>,
     /// Whether that is the whole file.
     whole: bool,
-    /// In how many reads it came. The kernel makes the text anew for each.
+    /// The number of reads. The kernel generates the text of each read when it is made.
     reads: u32,
 }
 

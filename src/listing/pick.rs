@@ -393,12 +393,11 @@ pub(crate) fn expires(row: &MessageRow, settings: &Settings) -> Option<i64> {
 
 /// Returns the recipients still to be delivered and, if mail is redirected, where it goes.
 fn addressed(row: &MessageRow) -> impl Iterator<Item = &[u8]> {
-    let target = Some(row.redirect.as_slice()).filter(|target| !target.is_empty());
     let tried = row
         .logged()
         .filter(|entry| row.envelope.redirected && entry.log == Log::Defer);
     row.recipients()
-        .chain(target)
+        .chain(row.target())
         .chain(tried.map(|entry| entry.address))
 }
 
@@ -420,13 +419,8 @@ pub fn is_address(given: &[u8], address: &[u8]) -> bool {
         return true;
     }
     // A domain may be given by its A-labels, as figures print it.
-    let split = |text: &'_ [u8]| memchr::memrchr(b'@', text).map(|at| (at, at + 1));
-    if let (Some((end, start)), Some((of_local, of_domain))) = (split(given), split(address)) {
-        if given[..end].eq_ignore_ascii_case(&address[..of_local])
-            && domain::is_same(&given[start..], &address[of_domain..])
-        {
-            return true;
-        }
+    if domain::is_same_address(given, address) {
+        return true;
     }
     // Quotes make an address longer, and printing makes it no shorter.
     if given.len() < address.len() {

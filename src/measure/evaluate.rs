@@ -384,7 +384,7 @@ impl Measure {
         }
     }
 
-    fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         match &self.argument {
             Argument::Name(name) => name,
             _ => "",

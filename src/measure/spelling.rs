@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::catalogue::{ArgumentKind, Kind, find, rows_of};
+use super::names::{shown_address, shown_login};
 use super::quantity::{self, Unit};
 use super::{Argument, Measure, Subject};
 use crate::cause::Cause;
@@ -117,6 +118,17 @@ impl Measure {
 }
 
 /// The spelling; the argument is printed as the user wrote it.
+impl Measure {
+    /// The name that it is about, as figures show names and filters take them; empty if it has none.
+    pub(crate) fn shown_name(&self) -> String {
+        let name = self.name().as_bytes();
+        match self.kind {
+            Kind::Login | Kind::Client => shown_login(name),
+            _ => shown_address(name),
+        }
+    }
+}
+
 impl fmt::Display for Measure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(instance) = &self.instance {
@@ -129,15 +141,7 @@ impl fmt::Display for Measure {
         match &self.argument {
             Argument::None => Ok(()),
             Argument::Age(_, text) => write!(f, "({text})"),
-            Argument::Name(name) => {
-                let name = match self.kind {
-                    Kind::Login | Kind::Client => {
-                        escape::printable(name.as_bytes(), escape::MAX_SHOWN)
-                    }
-                    _ => escape::domain::printable_address(name.as_bytes(), escape::MAX_SHOWN),
-                };
-                write!(f, "({name})")
-            }
+            Argument::Name(_) => write!(f, "({})", self.shown_name()),
         }
     }
 }

@@ -58,21 +58,13 @@ fn line(steps: &NextSteps<'_>, finding: &Finding) -> String {
             .unwrap_or_default();
         quoted(detail.split(',').next().unwrap_or_default())
     };
-    let name = || match &measure.argument {
-        Argument::Name(name) => quoted(name),
-        _ => String::new(),
-    };
-    // As the filters take it, and as it can be typed again.
-    let domain = || match &measure.argument {
-        Argument::Name(name) => quoted(&escape::domain::printable_address(name.as_bytes(), NAME)),
-        _ => String::new(),
-    };
+    let name = || quoted(&measure.shown_name());
     let step = match measure.kind {
         Kind::Cause => return cause_line(steps, measure),
         Kind::TopDomain => format!("queuewatch reasons --domain {}{of_queue}", detail()),
-        Kind::Domain => format!("queuewatch reasons --domain {}{of_queue}", domain()),
+        Kind::Domain => format!("queuewatch reasons --domain {}{of_queue}", name()),
         Kind::TopSender => format!("queuewatch list --sender {} --limit 5{of_queue}", detail()),
-        Kind::Sender => format!("queuewatch list --sender {} --limit 5{of_queue}", domain()),
+        Kind::Sender => format!("queuewatch list --sender {} --limit 5{of_queue}", name()),
         Kind::TopLogin => from_where("login", &detail(), "client", &of_queue),
         Kind::Login => from_where("login", &name(), "client", &of_queue),
         Kind::TopClient => from_where("client", &detail(), "sender", &of_queue),

@@ -34,8 +34,8 @@ pub struct MessageRow {
     pub size: u64,
     /// The envelope sender, raw; empty for the null sender.
     pub sender: Vec<u8>,
-    /// Where a REDIRECT action sends it, raw; empty if nowhere, or if the recipients are that already.
-    pub(crate) redirect: Vec<u8>,
+    /// The [`target`](MessageRow::target); empty if there is none.
+    redirect: Vec<u8>,
     /// Its origin.
     pub(crate) origin: Origin,
     /// Its headers, unfolded, one after the other.
@@ -182,14 +182,14 @@ impl MessageRow {
 
     /// Returns the addresses to which qmgr(8) delivers: the recipients, or the one that replaces them all.
     pub(crate) fn destinations(&self) -> impl Iterator<Item = &[u8]> {
-        let target = Some(self.redirect.as_slice()).filter(|target| !target.is_empty());
-        let recipients = match target {
-            Some(_) => 0..0,
-            None => 0..self.recipients.len(),
-        };
-        target
-            .into_iter()
-            .chain(recipients.filter_map(|index| self.recipient(index)))
+        let target = self.target();
+        let recipients = self.recipients().filter(move |_| target.is_none());
+        target.into_iter().chain(recipients)
+    }
+
+    /// Returns where a REDIRECT action sends it, raw, unless the recipients are that already.
+    pub(crate) fn target(&self) -> Option<&[u8]> {
+        Some(self.redirect.as_slice()).filter(|target| !target.is_empty())
     }
 
     /// Returns the entries of its logs, in their order.

@@ -214,23 +214,10 @@ fn no_original_survives() {
 fn names_that_are_common_words_do_not_survive() {
     let spool = Spool::empty();
     let put = |id: &str, recipient: &str, reason: &str| {
-        let built = QueueFile::cleanup(NOW - 7200, 0)
+        let file = QueueFile::cleanup(NOW - 7200, 0)
             .attribute("sasl_username", "full")
-            .sender(b"")
-            .todo(recipient.as_bytes())
-            .content(b"Subject: x\n\n")
-            .build();
-        spool.write(&format!("deferred/{}/{id}", &id[..1]), &built.bytes, 0o700);
-        let delay = Delay {
-            status: "4.2.2".into(),
-            reason: reason.into(),
-            reply: None,
-            server: None,
-        };
-        let mut log = Vec::new();
-        let offset = built.recipient_offsets[0];
-        drill::push_entry(&mut log, recipient, None, offset, &delay);
-        spool.write(&format!("defer/{}/{id}", &id[..1]), &log, 0o600);
+            .sender(b"");
+        spool.defer(id, file, recipient, "4.2.2", reason);
     };
     put(
         "A000001",

@@ -184,14 +184,7 @@ fn a_directory_without_its_owner_bits_is_critical() {
             text.contains(&format!("spool.misowned is 1 ({told})")),
             "{text}"
         );
-        let (code, text) = run(TOOL, &["doctor"], &spool, &[]);
-        assert_eq!(code, 1, "{text}");
-        assert!(
-            text.contains(&told) && text.contains("postfix set-permissions"),
-            "{text}"
-        );
-        let problems = problems(&spool);
-        assert_eq!(problems.len(), 1, "{problems:?}");
+        let problems = told_by_doctor(&spool, &told);
         assert_eq!(problems[0].kind, ProblemKind::Misowned);
         assert_eq!(problems[0].message, told);
         assert!(problems[0].remedy.is_some());
@@ -331,6 +324,19 @@ fn a_spool_of_a_container_has_the_owner_of_its_directories() {
     }
 }
 
+/// The one problem that doctor finds, which its text names as `told`, with the remedy.
+fn told_by_doctor(spool: &Spool, told: &str) -> Vec<Problem> {
+    let (code, text) = run(TOOL, &["doctor"], spool, &[]);
+    assert_eq!(code, 1, "{text}");
+    assert!(
+        text.contains(told) && text.contains("postfix set-permissions"),
+        "{text}"
+    );
+    let problems = problems(spool);
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    problems
+}
+
 /// Gives the spool to the mail owner as Postfix does: all but the queue directory, which stays root's.
 fn give_below(spool: &Spool, owner: u32) {
     fn give(path: &Path, owner: u32) {
@@ -390,14 +396,7 @@ fn a_queue_directory_that_its_mail_owner_cannot_search_is_critical() {
         text.contains(&format!("spool.misowned is 1 ({told})")),
         "{text}"
     );
-    let (code, text) = run(TOOL, &["doctor"], &spool, &[]);
-    assert_eq!(code, 1, "{text}");
-    assert!(
-        text.contains(&told) && text.contains("postfix set-permissions"),
-        "{text}"
-    );
-    let problems = problems(&spool);
-    assert_eq!(problems.len(), 1, "{problems:?}");
+    let problems = told_by_doctor(&spool, &told);
     assert_eq!(problems[0].message, told);
 
     // nobody's group has this number, too; it counts for a directory of that group, and only there.

@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 
 use crate::support::rights::{PublicProgram, as_nobody, with_read_capability};
 use crate::support::spool::Spool;
-use queuewatch::drill::{self, Delay, Plan, QueueFile};
+use queuewatch::drill::{self, Plan, QueueFile};
 use serde_json::Value;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_queuewatch");
@@ -35,24 +35,8 @@ fn told(command: &mut Command) -> (i32, String, String) {
 
 /// Puts a message with one recipient and its defer log into deferred.
 fn deferred(spool: &Spool, id: &str, age: i64, recipient: &str, code: &str, reason: &str) {
-    let file = QueueFile::cleanup(NOW - age, 0)
-        .sender(b"news@client.example")
-        .todo(recipient.as_bytes())
-        .content(b"Subject: x\n\nHello\n")
-        .build();
-    spool.write(&format!("deferred/{}/{id}", &id[..1]), &file.bytes, 0o700);
-    if !code.is_empty() {
-        let delay = Delay {
-            status: code.into(),
-            reason: reason.into(),
-            reply: None,
-            server: None,
-        };
-        let mut log = Vec::new();
-        let offset = file.recipient_offsets[0];
-        drill::push_entry(&mut log, recipient, None, offset, &delay);
-        spool.write(&format!("defer/{}/{id}", &id[..1]), &log, 0o600);
-    }
+    let file = QueueFile::cleanup(NOW - age, 0).sender(b"news@client.example");
+    spool.defer(id, file, recipient, code, reason);
 }
 
 const REFUSED: &str = "connect to mx1.one.example[192.0.2.7]:25: Connection refused";

@@ -235,6 +235,14 @@ impl Postfix {
         self.succeeded(&command, output);
     }
 
+    /// Sends a message that the destination greylists, waits until it is in deferred, and returns its queue ID.
+    pub(crate) fn defer_one(&self) -> String {
+        let to = [format!("user@{GREYLISTED}")];
+        let id = self.send("a@send.example", &to, "Subject: x\n", "Hello\n");
+        self.wait_quiet();
+        id
+    }
+
     /// `postsuper -h`: puts a message on hold.
     pub(crate) fn hold(&self, queue_id: &str) {
         self.postsuper("-h", queue_id);

@@ -6,6 +6,8 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use queuewatch::drill::{self, Delay, QueueFile};
+
 /// A spool in a folder of its own.
 pub(crate) struct Spool {
     folder: tempfile::TempDir,
@@ -89,6 +91,35 @@ impl Spool {
         fs::create_dir_all(path.parent().expect("a directory")).expect("a directory");
         fs::write(&path, bytes).expect("a file");
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("a mode");
+    }
+
+    /// Puts a message that begins with `file` and has one recipient into deferred, hashed by the first letter of `id`. With a
+    /// `status` its defer log has that and `reason`.
+    pub(crate) fn defer(
+        &self,
+        id: &str,
+        file: QueueFile,
+        recipient: &str,
+        status: &str,
+        reason: &str,
+    ) {
+        let file = file
+            .todo(recipient.as_bytes())
+            .content(b"Subject: x\n\nHello\n")
+            .build();
+        self.write(&format!("deferred/{}/{id}", &id[..1]), &file.bytes, 0o700);
+        if !status.is_empty() {
+            let delay = Delay {
+                status: status.into(),
+                reason: reason.into(),
+                reply: None,
+                server: None,
+            };
+            let mut log = Vec::new();
+            let offset = file.recipient_offsets[0];
+            drill::push_entry(&mut log, recipient, None, offset, &delay);
+            self.write(&format!("defer/{}/{id}", &id[..1]), &log, 0o600);
+        }
     }
 
     /// Lets other users reach the queue directory, which is then as closed as Postfix makes it.
