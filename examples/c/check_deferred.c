@@ -1,12 +1,13 @@
 /* check_deferred: a plugin in C over libqueuewatch, with the answers of check_postfix_queue.
  *
- *   check_deferred [-q QUEUE_DIRECTORY | -d CONFIG_DIRECTORY] [-w RULE]... [-c RULE]... [-t SECONDS] [-n NOW] [-v]...
+ *   check_deferred [-q QUEUE_DIRECTORY | -d CONFIG_DIRECTORY] [-w RULE]... [-c RULE]... [-t SECONDS] [-n NOW]
+ *       [--OPTION VALUE]... [-v]...
  */
 #include <queuewatch.h>
 #include <stdio.h>
 #include <string.h>
 
-/* The long option of the library for a word of ours; NULL if there is none. */
+/* The option of the library for a word of ours: the name that it has there, or a letter; NULL if there is none. */
 static const char *option_name(const char *word)
 {
     static const struct { const char *word, *name; } names[] = {
@@ -15,6 +16,8 @@ static const char *option_name(const char *word)
     };
     size_t i;
 
+    if (strncmp(word, "--", 2) == 0)
+        return word + 2;
     for (i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(names[i].word, word) == 0)
             return names[i].name;
@@ -46,7 +49,7 @@ int main(int argc, char **argv)
             status = qw_options_set(options, name, QW_NUL, argv[++i], QW_NUL, &err);
         } else {
             printf("POSTFIX QUEUE UNKNOWN: usage: check_deferred [-q DIR | -d DIR] [-w RULE] [-c RULE] "
-                   "[-t SECONDS] [-n NOW] [-v]\n");
+                   "[-t SECONDS] [-n NOW] [--OPTION VALUE] [-v]\n");
             qw_options_free(options);
             return QW_STATE_UNKNOWN;
         }

@@ -67,7 +67,7 @@ pub(super) fn examine(
     match &master {
         Master::Running { pid: Some(pid) } => report.good(format!("master runs, process {pid}")),
         Master::Running { pid: None } => report.good("master runs"),
-        Master::Stopped if instance.config_directory.is_none() => {
+        Master::Stopped if instance.may_be_a_copy() => {
             report.note("no master runs on this spool: it may be a copy");
         }
         Master::Stopped if !instance.expected => {

@@ -4,10 +4,12 @@ use super::defer_log::push_entry;
 use super::mail::{Mail, Message};
 use super::queue_file::BuiltFile;
 use super::{GeneratedSpool, Plan, Totals, target};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::escape;
 use crate::instance::numeric_field;
 use crate::postfix::queue::Queue;
 use crate::postfix::queue_id;
+use crate::threads::spawn;
 use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File, FileTimes, OpenOptions, Permissions};
 use std::io::{self, Write as _};
@@ -17,7 +19,6 @@ use std::ops::RangeFrom;
 use std::os::unix::fs::{
     DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown, fchown,
 };
-use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Sender};
@@ -83,15 +84,21 @@ pub fn make(
         let mut threads = Vec::new();
         for _ in 0..writers.min(MOST_WRITERS) {
             let (writer, mail, report) = (Writer::new(&spool), &mail, report.clone());
-            let thread = thread::Builder::new()
-                .spawn_scoped(scope, move || writer.write_share(mail, &report))
-                .map_err(|cause| {
-                    spool.failed.store(true, Ordering::Relaxed);
-                    Error::io("start a writer for", directory, &cause)
-                })?;
-            threads.push(thread);
+            threads.extend(spawn(scope, "drill", move || {
+                writer.write_share(mail, &report)
+            }));
         }
         drop(report);
+        if threads.is_empty() {
+            return Err(Error::new(
+                ErrorKind::Io,
+                format!(
+                    "cannot start a thread that writes {}",
+                    escape::path(directory)
+                ),
+            )
+            .with_remedy("raise the limit of processes (ulimit -u, TasksMax=)"));
+        }
         progress(0, plan.messages);
         let mut done = 0;
         for written in reports {
@@ -99,7 +106,8 @@ pub fn make(
             progress(done, plan.messages);
         }
         for thread in threads {
-            let share = thread.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+            let Some(share) = thread.join() else { continue };
+            let share = share?;
             for (queue, share) in queues.iter_mut().zip(&share) {
                 queue.add(share);
             }

@@ -119,7 +119,7 @@ impl Configuration {
             queue_directory,
             relocated,
             settings,
-            expected: true,
+            expected: !relocated,
             classifier: Arc::new(self.classifier()),
             left_out: Arc::default(),
             warnings,

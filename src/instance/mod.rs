@@ -63,7 +63,8 @@ pub struct Instance {
     /// The settings of its main.cf, or Postfix's defaults.
     pub settings: Settings,
     /// Whether its daemons should run. False for an instance with `multi_instance_enable = no` that was
-    /// found through `multi_instance_directories`, because `postfix start` skips it (postmulti(1)).
+    /// found through `multi_instance_directories`, because `postfix start` skips it (postmulti(1)); and
+    /// for a spool that the caller named and no main.cf, because it may be a copy.
     pub expected: bool,
     /// What judges its delay reasons: it knows the next hops of its main.cf.
     pub classifier: Arc<Classifier>,
@@ -71,6 +72,13 @@ pub struct Instance {
     pub(crate) left_out: Arc<LeftOut>,
     /// Problems that do not prevent a scan, one sentence each.
     pub warnings: Vec<String>,
+}
+
+impl Instance {
+    /// Whether the caller named the spool and no main.cf did, so that it may be a copy.
+    pub(crate) fn may_be_a_copy(&self) -> bool {
+        self.relocated || self.config_directory.is_none()
+    }
 }
 
 /// Which instances to use (contract.md, "Which spool").
@@ -123,7 +131,7 @@ pub fn find(selection: &Selection, mail_config: Option<&OsStr>) -> Result<Vec<Re
             queue_directory: queue_directory.clone(),
             relocated: false,
             settings: Settings::default(),
-            expected: true,
+            expected: false,
             classifier: Arc::default(),
             left_out: Arc::default(),
             warnings: Vec::new(),

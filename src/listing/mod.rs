@@ -9,7 +9,10 @@ pub(crate) mod recipients;
 pub(crate) mod sort;
 mod stream;
 
+use std::ffi::OsStr;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 use crate::clock::Deadline;
 use crate::error::{Error, Result};
@@ -76,6 +79,32 @@ impl ListRequest {
     }
 }
 
+/// Messages whose sender the reader of a list does not find.
+#[derive(Debug, Default)]
+pub struct Senderless {
+    /// How many there are.
+    pub count: u64,
+    /// The first of them, by path.
+    pub first: Vec<PathBuf>,
+}
+
+impl Senderless {
+    fn add(&mut self, row: &MessageRow) {
+        self.count += 1;
+        if self.first.len() < MAX_EXAMPLES {
+            self.first
+                .push(row.directory.join(OsStr::from_bytes(&row.queue_id)));
+        }
+    }
+
+    fn take_in(&mut self, mut other: Self) {
+        self.count += other.count;
+        self.first.append(&mut other.first);
+        self.first.sort_unstable();
+        self.first.truncate(MAX_EXAMPLES);
+    }
+}
+
 /// The result of a listing, without its text.
 #[derive(Debug, Default)]
 pub struct ListOutcome {
@@ -84,7 +113,7 @@ pub struct ListOutcome {
     /// The sum of the sizes that mailq prints, in bytes.
     pub bytes: u64,
     /// Messages without a sender. They are skipped, as in postqueue.
-    pub senderless: u64,
+    pub senderless: Senderless,
     /// Messages that left the queues between the two passes of a sorted listing.
     pub vanished: u64,
     /// The first gaps.

@@ -298,11 +298,14 @@ impl Test {
         let Context { settings, now, .. } = context;
         let age = || now.saturating_sub(row.arrival());
         match self {
-            Test::Recipient(given) => addressed(row).any(|address| match given.as_slice() {
-                b"<>" => address.is_empty(),
-                given => is_address(given, address),
+            Test::Recipient(given) => addressed(row).any(|address| match address {
+                [] => is_empty_address(given, settings),
+                address => is_address(given, address),
             }),
-            Test::Sender(given) => is_sender(given, &row.sender, name),
+            Test::Sender(given) => match row.sender.as_slice() {
+                [] => is_empty_address(given, settings),
+                sender => is_sender(given, sender, name),
+            },
             Test::Domain(_) => addressed(row).any(|address| {
                 address::destination_domain(address, name);
                 self.is_domain(name)
@@ -401,12 +404,18 @@ fn addressed(row: &MessageRow) -> impl Iterator<Item = &[u8]> {
         .chain(tried.map(|entry| entry.address))
 }
 
+/// Returns true if `given` is the empty address, in one of the spellings that Postfix and a list have for it.
+fn is_empty_address(given: &[u8], settings: &Settings) -> bool {
+    let printed = settings.empty_address_recipient.as_bytes();
+    given == b"<>"
+        || given.eq_ignore_ascii_case(MAILER_DAEMON)
+        || !printed.is_empty() && is_address(given, printed)
+}
+
 fn is_sender(given: &[u8], sender: &[u8], name: &mut Vec<u8>) -> bool {
-    match given {
-        b"<>" => sender.is_empty(),
-        _ if given.eq_ignore_ascii_case(MAILER_DAEMON) => sender.is_empty(),
-        _ if memchr::memchr(b'@', given).is_some() => is_address(given, sender),
-        _ => {
+    match memchr::memchr(b'@', given) {
+        Some(_) => is_address(given, sender),
+        None => {
             address::destination_domain(sender, name);
             domain::is_same(given, name)
         }

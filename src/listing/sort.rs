@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use super::pick::Context;
-use super::{Format, ListOutcome, ListRequest, Out, PIECE};
+use super::{Format, ListOutcome, ListRequest, Out, PIECE, Senderless};
 use crate::instance::{Instance, Settings};
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::postfix::queue_id::hash_path;
@@ -85,7 +85,7 @@ struct EntryCollector<'l> {
     /// The directory of the last message, and its number.
     last: Option<(PathBuf, u32)>,
     found: Vec<SortEntry>,
-    senderless: u64,
+    senderless: Senderless,
 }
 
 impl EntryCollector<'_> {
@@ -121,7 +121,7 @@ impl RowReceiver for EntryCollector<'_> {
                     directory,
                 });
             } else {
-                self.senderless += 1;
+                self.senderless.add(row);
             }
         }
         true
@@ -155,14 +155,14 @@ pub(super) fn sorted(
                 root: spool.path(),
                 last: None,
                 found: Vec::new(),
-                senderless: 0,
+                senderless: Senderless::default(),
             })
             .with_plan(&plan)
         };
         for rows in spool.scan(&plan, request.readers, request.deadline, finds) {
             let (gaps, unreadable, cut, mut finds) = rows.finish();
             outcome.take_in(gaps, unreadable, cut);
-            outcome.senderless += finds.senderless;
+            outcome.senderless.take_in(finds.senderless);
             found.append(&mut finds.found);
         }
     }

@@ -9,7 +9,7 @@ use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::pick::Context;
-use super::{Format, ListOutcome, ListRequest, ORDER, Out, PIECE};
+use super::{Format, ListOutcome, ListRequest, ORDER, Out, PIECE, Senderless};
 use crate::instance::Instance;
 use crate::postfix::queue::Queue;
 use crate::scan::{MessageRow, RowReceiver, Spool};
@@ -100,7 +100,7 @@ struct ThreadOutput<'l, 'o> {
     format: Format<'l>,
     number: u64,
     text: Text,
-    senderless: u64,
+    senderless: Senderless,
 }
 
 impl ThreadOutput<'_, '_> {
@@ -134,7 +134,7 @@ impl RowReceiver for ThreadOutput<'_, '_> {
             return true;
         }
         if !row.envelope.has_sender {
-            self.senderless += 1;
+            self.senderless.add(row);
             return true;
         }
         (self.format)(self.instance, row, &mut self.text.bytes);
@@ -216,13 +216,15 @@ pub(super) fn in_order(
             format,
             number: 0,
             text: Text::default(),
-            senderless: 0,
+            senderless: Senderless::default(),
         };
         let (readers, deadline) = (request.readers, request.deadline);
         for rows in spool.scan_in_order(&plan, &queues, readers, deadline, piece) {
-            let (gaps, unreadable, cut, piece) = rows.finish();
+            let (gaps, unreadable, cut, mut piece) = rows.finish();
             outcome.take_in(gaps, unreadable, cut);
-            outcome.senderless += piece.senderless;
+            outcome
+                .senderless
+                .take_in(std::mem::take(&mut piece.senderless));
         }
         output.sink().turn = 0;
     }

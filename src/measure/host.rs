@@ -33,7 +33,9 @@ pub(super) fn free_share(disk: Disk) -> Option<f64> {
 pub(super) fn running(instances: &[&InstanceSnapshot]) -> Figure {
     let mut figure = Figure::exact(1.0);
     if expected(instances).next().is_none() {
-        return Figure::unknown("no instance is expected to run (multi_instance_enable)");
+        return Figure::unknown(
+            "no instance is expected to run: multi_instance_enable is no, or the spool may be a copy",
+        );
     }
     for taken in expected(instances) {
         match &taken.master {
@@ -60,7 +62,9 @@ pub(super) fn running(instances: &[&InstanceSnapshot]) -> Figure {
 pub(super) fn qmgr_running(instances: &[&InstanceSnapshot]) -> Figure {
     let mut figure = Figure::exact(1.0);
     if expected(instances).next().is_none() {
-        return Figure::unknown("no instance is expected to run (multi_instance_enable)");
+        return Figure::unknown(
+            "no instance is expected to run: multi_instance_enable is no, or the spool may be a copy",
+        );
     }
     for taken in expected(instances) {
         let gone = match &taken.qmgr {

@@ -71,6 +71,9 @@ fn instance(taken: &InstanceSnapshot, now: i64, text: &mut String) {
             writeln!(text, "master runs (process {pid}){}", qmgr(taken))
         }
         Master::Running { pid: None } => writeln!(text, "master runs{}", qmgr(taken)),
+        Master::Stopped if instance.may_be_a_copy() => {
+            writeln!(text, "no master runs on this spool, which may be a copy")
+        }
         Master::Stopped if !instance.expected => {
             writeln!(
                 text,

@@ -161,7 +161,7 @@ impl Known {
 pub fn defaults(known: Known) -> Vec<Rule> {
     let applies = |measure: &Measure| match measure.kind {
         Kind::Misplaced => known.configured,
-        Kind::Running | Kind::QmgrRunning => known.configured && known.expected,
+        Kind::Running | Kind::QmgrRunning => known.expected,
         _ => true,
     };
     parsed()
@@ -210,7 +210,7 @@ mod tests {
             DEFAULTS.len() - defaults(known).len()
         };
         assert_eq!(without(true, false), 2);
-        assert_eq!(without(false, true), 3);
+        assert_eq!(without(false, true), 1);
         assert_eq!(without(false, false), 3);
         assert!(defaults(Known::ALL).iter().all(|rule| rule.default));
     }

@@ -88,9 +88,11 @@ impl Verdict {
     /// A snapshot in which a queue was not read completely is never OK, whatever the rules.
     pub(crate) fn new(snapshot: &Snapshot, rules: Vec<Rule>) -> Self {
         let mut findings: Vec<Finding> = Vec::new();
+        let mut notes = Vec::new();
         for rule in &rules {
             let figures = defaults::figures(rule, snapshot);
             let Some(state) = judge(rule, &figures) else {
+                notes.extend(not_judged(rule, &figures).filter(|note| !notes.contains(note)));
                 continue;
             };
             let found = Finding {
@@ -119,7 +121,7 @@ impl Verdict {
             state,
             rules,
             findings,
-            notes: Vec::new(),
+            notes,
         }
     }
 
@@ -137,7 +139,8 @@ impl Verdict {
         // Ignores the daemon of an instance that is not expected to run, unless a rule names it.
         let is_idle = |measure: &Measure| {
             let daemon = matches!(measure.kind, Kind::Running | Kind::QmgrRunning);
-            daemon && measure.instance.is_none() && !taken.instance.expected
+            let alone = snapshot.instances.len() == 1;
+            daemon && measure.instance.is_none() && !taken.instance.expected && !alone
         };
         let idle = |rule: &&Rule| rule.measures().any(is_idle);
         self.rules
@@ -171,6 +174,14 @@ impl Verdict {
         let part = parts.find(|part| part.measure == *measure);
         part.map(|part| &part.range)
     }
+}
+
+/// Why a given rule is silent, if a figure of it is not known yet.
+fn not_judged(rule: &Rule, figures: &Joined<Figure>) -> Option<String> {
+    let mut parts = rule.parts.iter().zip(figures.iter());
+    let (part, figure) = parts.find(|(_, figure)| figure.pending && !rule.default)?;
+    let why = figure.detail.as_deref().unwrap_or_default();
+    Some(format!("{} is not judged yet: {why}", part.measure))
 }
 
 /// The state that `rule` gives to its figures; `None` if it gives none. A part that surely does not alert

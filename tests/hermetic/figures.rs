@@ -206,10 +206,28 @@ fn a_configuration_here_and_a_spool_in_a_volume_there() {
     );
     let config = home.path().to_str().expect("UTF-8");
     let (code, text) = on(CHECK, &spool, &["-d", config, "--format", "json"]);
-    assert_eq!(code, 2, "nothing moves there: {text}");
+    assert_eq!(code, 0, "{text}");
     let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     let instance = &json["instances"][0];
     assert_eq!(instance["name"], "boxed");
+    // It may be a copy: nobody says that a master runs on it, and a rule can ask for one.
+    assert_eq!(instance["expected"], false);
+    assert_eq!(instance["master"]["running"], false);
+    let (code, text) = on(CHECK, &spool, &["-d", config, "-c", "master.running=1:"]);
+    assert_eq!(code, 2, "{text}");
+    let (code, text) = on(TOOL, &spool, &["doctor", "-c", config]);
+    assert_eq!(code, 0, "{text}");
+    assert!(
+        text.contains("note   no master runs on this spool: it may be a copy"),
+        "{text}"
+    );
+    let (code, text) = on(CHECK, &spool, &["-d", config, "--format", "openmetrics"]);
+    assert_eq!(code, 0, "{text}");
+    let expected = sample(
+        &text,
+        "postfix_spool_expected_running{postfix_instance=\"boxed\"}",
+    );
+    assert_eq!(expected.as_deref(), Some("0"), "{text}");
     assert_eq!(
         instance["queue_directory"],
         spool.path().to_str().expect("UTF-8")
@@ -219,6 +237,14 @@ fn a_configuration_here_and_a_spool_in_a_volume_there() {
     let (code, text) = on(TOOL, &spool, &["status", "-c", config]);
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("instance boxed"), "{text}");
+    let copy = "no master runs on this spool, which may be a copy\n";
+    assert!(text.contains(copy), "{text}");
+    // The spool that main.cf names is that of the instance, named twice or not.
+    let named = format!("queue_directory = {}\n", spool.path().display());
+    main_cf(home.path(), &named);
+    let (code, text) = on(CHECK, &spool, &["-d", config]);
+    assert_eq!(code, 2, "{text}");
+    assert!(text.contains("master.running is 0"), "{text}");
     let (code, text) = on(CHECK, &spool, &["-d", config, "--all-instances"]);
     assert_eq!(code, 3, "{text}");
     assert!(text.contains("--queue-directory is one spool"), "{text}");

@@ -176,6 +176,12 @@ fn no_rate_covers_less_than_half_a_minute_and_the_state_becomes_old_enough() {
             "growth is unknown: the earlier check was {seconds}s ago; a rate needs 30s or more"
         );
         assert!(text.lines().any(|one| one == line), "{text}");
+        // A rule that waits for its figure says so on the first line.
+        let note = format!(
+            ", deferred.growth is not judged yet: the earlier check was {seconds}s ago; a rate needs 30s or more | "
+        );
+        let first = text.lines().next().expect("a line");
+        assert_eq!(first.matches(&note).count(), 1, "{first}");
         let came = "since the last check at least 20 messages arrived and 0 left";
         assert!(text.lines().any(|one| one == came), "{text}");
         assert_eq!(fs::read(host.state()).expect("a state"), before);

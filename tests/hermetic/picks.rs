@@ -145,6 +145,43 @@ fn each_kind_picks() {
     }
 }
 
+/// The empty address has a name of its own in a list, and the filters take that name.
+#[test]
+fn the_empty_address_as_the_list_prints_it() {
+    let spool = Spool::empty();
+    for (id, sender, recipient) in [
+        ("A000001", &b"anna@send.example"[..], &b""[..]),
+        ("B000001", b"", b"two@b.example"),
+        ("C000001", b"mailer-daemon", b"nobody.here@c.example"),
+    ] {
+        let file = QueueFile::cleanup(NOW - 60, 0)
+            .sender(sender)
+            .todo(recipient);
+        let file = file.content(b"Subject: test\n\nHello\n").build();
+        spool.write(&format!("hold/{id}"), &file.bytes, 0o700);
+    }
+    let home = tempfile::tempdir().expect("a folder");
+    std::fs::write(
+        home.path().join("main.cf"),
+        "empty_address_recipient = no one@here.example\n",
+    )
+    .expect("a main.cf");
+    let config = ["--config-directory", home.path().to_str().expect("UTF-8")];
+    for (words, letters, configured) in [
+        (["--recipient", "<>"], "A", "A"),
+        (["--recipient", "MAILER-DAEMON"], "A", "A"),
+        (["--recipient", "no one@here.example"], "", "A"),
+        (["--recipient", "\"no one\"@here.example"], "", "A"),
+        (["--sender", "<>"], "B", "B"),
+        (["--sender", "MAILER-DAEMON"], "BC", "BC"),
+        (["--sender", "\"no one\"@here.example"], "", "B"),
+    ] {
+        assert_eq!(picked(&spool, &words), letters, "{words:?}");
+        let words = [&config[..], &words].concat();
+        assert_eq!(picked(&spool, &words), configured, "{words:?}");
+    }
+}
+
 #[test]
 fn filters_combine() {
     let spool = mixed();

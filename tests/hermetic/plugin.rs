@@ -865,15 +865,31 @@ fn a_damaged_file_that_makes_a_measure_unknown_is_named_on_the_first_line() {
     spool.write("deferred/A/A00002", b"", 0o700);
     spool.write("deferred/A/A00001", b"", 0o700);
     let file = spool.path().join("deferred/A/A00001");
-    for (rule, begins) in [
-        ("deferred.oldest=4h", "deferred.oldest is unknown"),
-        ("deferred.older(4h)=4", "deferred.older(4h) is unknown"),
-        ("total.recipients=4", "total.recipients is unknown"),
+    // Every measure that reads an envelope.
+    for (measure, limit) in [
+        ("deferred.oldest", "4h"),
+        ("deferred.older(4h)", "4"),
+        ("deferred.expiring(1h)", "4"),
+        ("deferred.domains(1h)", "4"),
+        ("total.recipients", "4"),
+        ("deferred.top_domain", "4"),
+        ("deferred.domain(one.example)", "4"),
+        ("deferred.top_sender", "4"),
+        ("deferred.sender(a@one.example)", "4"),
+        ("deferred.top_login", "4"),
+        ("deferred.login(alice)", "4"),
+        ("deferred.top_client", "4"),
+        ("deferred.client(192.0.2.0/24)", "4"),
+        ("deferred.reason(4.4)", "4"),
+        ("deferred.cause(dns)", "4"),
     ] {
-        let (code, text) = check(&spool, &["-w", rule]);
+        let (code, text) = check(&spool, &["-w", &format!("{measure}={limit}")]);
         assert_eq!(code, 3, "{text}");
         let first = text.lines().next().unwrap();
-        let named = format!("{begins}: {}: empty file at byte 0", file.display());
+        let named = format!(
+            "{measure} is unknown: {}: empty file at byte 0",
+            file.display()
+        );
         assert!(first.contains(&named), "{first}");
     }
     // A breach that is proven stands as before.

@@ -828,3 +828,50 @@ fn recipients_that_bounced_are_listed_in_the_form_of_3_11() {
         }
     }
 }
+
+#[test]
+fn a_message_without_a_sender_where_postqueue_looks_is_named() {
+    let spool = Spool::empty();
+    let mut file = Vec::new();
+    for (kind, data) in [
+        (b'T', &b"1795461244 0"[..]),
+        (b'O', b"list@a.example"),
+        (b'S', b"anna@send.example"),
+        (b'R', b"one@a.example"),
+        (b'E', b""),
+    ] {
+        drill::push_record(&mut file, kind, data);
+    }
+    for id in ["A000001", "A000002", "A000003", "A000004"] {
+        spool.write(&format!("hold/{id}"), &file, 0o700);
+    }
+    for words in [&["list"][..], &["list", "--sort", "arrival"]] {
+        let (code, text, error) = told(&mut command(&spool, words));
+        assert_eq!((code, text.as_str()), (0, ""), "{error}");
+        let path = |id| spool.path().join("hold").join(id).display().to_string();
+        let named = ["A000001", "A000002", "A000003"].map(path).join(", ");
+        assert!(
+            error.contains(&format!(
+                "4 messages without a sender where postqueue looks for it, not listed: {named} and 1 more; "
+            )),
+            "{error}"
+        );
+    }
+    // What it sends the reader to.
+    let (code, text, error) = told(&mut command(&spool, &["show", "A000004"]));
+    assert_eq!(code, 0, "{error}");
+    assert!(text.contains("anna@send.example"), "{text}");
+}
+
+#[test]
+fn nothing_is_empty_or_delivered_where_a_queue_is_absent() {
+    let spool = Spool::empty();
+    std::fs::remove_dir_all(spool.path().join("deferred")).expect("it was there");
+    let (code, text, error) = told(&mut command(&spool, &["list", "-p", "deferred"]));
+    assert_eq!((code, text.as_str()), (4, ""), "{error}");
+    assert!(error.contains("cannot find "), "{error}");
+    let (code, text, error) = told(&mut command(&spool, &["show", "A000001"]));
+    assert_eq!((code, text.as_str()), (4, ""), "{error}");
+    let missing = "there is no message A000001 in any queue that could be read\n";
+    assert!(error.contains(missing), "{error}");
+}

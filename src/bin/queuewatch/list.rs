@@ -5,9 +5,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use queuewatch::error::{Error, ErrorKind, Result};
-use queuewatch::escape::counted;
+use queuewatch::escape::{self, counted};
 use queuewatch::instance::Instance;
-use queuewatch::listing::{ListRequest, Sort, list};
+use queuewatch::listing::{ListRequest, Senderless, Sort, list};
 use queuewatch::options::{Options, Takes};
 use queuewatch::postfix::address::MAILER_DAEMON;
 use queuewatch::postfix::queue::QueueSet;
@@ -216,7 +216,9 @@ fn print(arguments: Arguments) -> Result<ExitCode> {
     let listed =
         rights::raised(|| list(instances, &request, &format, &mut print))?.and_then(|outcome| {
             let mut out = io::stdout();
-            if text && !ids {
+            // What could not be read may hold mail.
+            let silent = outcome.messages == 0 && (outcome.unreadable > 0 || outcome.cut);
+            if text && !ids && !silent {
                 out.write_all(summary(outcome.messages, outcome.bytes).as_bytes())?;
             }
             out.flush()?;
@@ -228,11 +230,12 @@ fn print(arguments: Arguments) -> Result<ExitCode> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
         Err(error) => return Err(Error::io("write to", Path::new("standard output"), &error)),
     };
-    if outcome.senderless > 0 {
+    if outcome.senderless.count > 0 {
         eprintln!(
-            "queuewatch: {} without a sender not listed (postqueue lists none either); \
-             check_postfix_queue -v names each",
-            counted(outcome.senderless, "damaged file")
+            "queuewatch: {} without a sender where postqueue looks for it, not listed: {}; \
+             queuewatch show QUEUE_ID tells what is wrong",
+            counted(outcome.senderless.count, "message"),
+            named(&outcome.senderless)
         );
     }
     if outcome.vanished > 0 {
@@ -246,4 +249,18 @@ fn print(arguments: Arguments) -> Result<ExitCode> {
         outcome.unreadable,
         outcome.cut,
     ))
+}
+
+/// How many messages without a sender are named.
+const NAMED: usize = 3;
+
+/// The first messages without a sender.
+fn named(senderless: &Senderless) -> String {
+    let first = senderless.first.iter().take(NAMED);
+    let paths: Vec<String> = first.map(|path| escape::path(path)).collect();
+    let paths = paths.join(", ");
+    match senderless.count.saturating_sub(NAMED as u64) {
+        0 => paths,
+        more => format!("{paths} and {more} more"),
+    }
 }

@@ -117,13 +117,18 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         print(&screens.join("\n"))?;
     }
     let outcome = &stories.outcome;
+    let whole = outcome.unreadable == 0 && !outcome.cut;
     for queue_id in &stories.missing {
-        let hint = match request.walk {
-            true => "",
-            false => "; it may be delivered; --walk looks in every directory",
+        let (queues, hint) = match (whole, request.walk) {
+            (false, _) => ("any queue that could be read", ""),
+            (true, true) => ("any queue", ""),
+            (true, false) => (
+                "any queue",
+                "; it may be delivered; --walk looks in every directory",
+            ),
         };
         eprintln!(
-            "queuewatch: there is no message {} in any queue{hint}",
+            "queuewatch: there is no message {} in {queues}{hint}",
             shown(queue_id, 255)
         );
     }

@@ -64,7 +64,7 @@ const OF_HOSTS: [(&str, &str, &str, OfHost); 6] = [
         |taken, snapshot| daemon(taken, snapshot, Subject::Master, Kind::Running)),
     ("postfix_spool_qmgr_running", "", "1 if the queue manager lives, 0 if it is gone, stopped or starts again and again, NaN if that is not known.",
         |taken, snapshot| daemon(taken, snapshot, Subject::Qmgr, Kind::QmgrRunning)),
-    ("postfix_spool_expected_running", "", "1 if the daemons are expected to run, 0 if multi_instance_enable is no.",
+    ("postfix_spool_expected_running", "", "1 if the daemons are expected to run, 0 if multi_instance_enable is no or the spool may be a copy.",
         |taken, _| Some(f64::from(u8::from(taken.instance.expected)))),
 ];
 
