@@ -114,11 +114,11 @@ pub(crate) const DEFAULTS: &[Default] = &[
     warning("spool.damaged=0", "Postfix will set it aside when it reads it"),
     warning("spool.altered=0", "mail that Postfix will bounce or retry at once, by postsuper -e, postqueue -i, or by accident"),
     critical("spool.misowned=0", "qmgr dies again and again: a file or directory has another owner, or a mode that keeps the mail owner out"),
-    warning("spool.misplaced=0", "mail that is never delivered: Postfix looks in another hash directory; left out with `--queue-directory`, where the depth is not known"),
+    warning("spool.misplaced=0", "mail that is never delivered: Postfix looks in another hash directory; left out where no main.cf says how deep they are"),
     warning("disk.free_bytes=512MiB:", "logs and mail fill the rest within hours"),
     critical("disk.free_bytes=64MiB:", "smtpd refuses mail when free space is near 1.5 times message_size_limit"),
-    critical("master.running=1:", "nothing moves; left out with `--queue-directory`, which may be a copy"),
-    critical("qmgr.running=1:", "master runs and its queue manager does not: mail arrives and is not delivered; left out with `--queue-directory`"),
+    critical("master.running=1:", "nothing moves; left out of a spool that no main.cf names, which may be a copy"),
+    critical("qmgr.running=1:", "master runs and its queue manager does not: mail arrives and is not delivered; left out of a spool that may be a copy"),
 ];
 
 /// The rules of [`DEFAULTS`], parsed once.
