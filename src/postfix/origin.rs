@@ -57,6 +57,13 @@ impl Kind {
             Kind::Unknown => "unknown",
         }
     }
+
+    /// Returns the kind of that name.
+    pub(crate) fn from_name(name: &str) -> Kind {
+        let known = [Kind::Login, Kind::Client, Kind::User];
+        let found = known.into_iter().find(|kind| kind.name() == name);
+        found.unwrap_or(Kind::Unknown)
+    }
 }
 
 impl Origin {

@@ -6,8 +6,11 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use crate::anonymize::Anonymizer;
 use crate::cause::Cause;
 use crate::cause::classify::Classifier;
+use crate::origins::Grouping;
+use crate::postfix::origin::Kind;
 use crate::postfix::queue::Queue;
 use crate::scan::MessageRow;
 
@@ -47,6 +50,19 @@ impl About {
             origin: bounded(&origin),
             cause: delay.map(|delay| classifier.judge(delay.status, delay.reason).cause),
         }
+    }
+}
+
+impl About {
+    /// Replaces every name of a person by a token.
+    pub fn anonymize(&mut self, anonymizer: &Anonymizer) {
+        self.sender = anonymizer.address(&self.sender);
+        self.recipient = self
+            .recipient
+            .as_ref()
+            .map(|recipient| anonymizer.address(recipient));
+        let kind = Kind::from_name(self.origin_by);
+        self.origin = anonymizer.origin(Grouping::Best, kind as u8, &self.origin);
     }
 }
 

@@ -10,10 +10,10 @@ use queuewatch::drill::{self, Delay, QueueFile, RecipientState};
 use crate::support::spool::Spool;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_queuewatch");
-const NOW: i64 = 1_795_461_304;
+pub(crate) const NOW: i64 = 1_795_461_304;
 
 /// Names of persons: each is in one field of the spool.
-const MARKERS: [&str; 25] = [
+pub(crate) const MARKERS: [&str; 25] = [
     "zqxlogin",
     "203.0.113.71",
     "zqxclientname",
@@ -41,7 +41,7 @@ const MARKERS: [&str; 25] = [
     "zqxlist",
 ];
 
-fn marked() -> Spool {
+pub(crate) fn marked() -> Spool {
     let spool = Spool::empty();
     let content = b"Received: from zqxhelo (zqxclientname.example [203.0.113.71])\n\
         From: \"Zqxname Roe\" <zqxfrom@send.example>\n\

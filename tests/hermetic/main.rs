@@ -64,5 +64,7 @@ mod tool;
 mod tool_top;
 /// `queuewatch watch` as systemd or a person runs it, and the plugin's `--status`.
 mod tool_watch;
+/// `queuewatch watch --anonymize`: every output of it.
+mod watch_anonymize;
 /// After any script of file operations a watch's snapshot equals a fresh scan.
 mod watch_rescan;

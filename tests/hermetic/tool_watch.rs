@@ -21,13 +21,13 @@ const PLUGIN: &str = env!("CARGO_BIN_EXE_check_postfix_queue");
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A watch that runs, and is killed with the test.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     lines: BufReader<ChildStdout>,
 }
 
 impl Running {
-    fn on(spool: &Spool, words: &[&str]) -> Running {
+    pub(crate) fn on(spool: &Spool, words: &[&str]) -> Running {
         Running::with(Command::new(PROGRAM), spool, words)
     }
 
@@ -44,7 +44,7 @@ impl Running {
         Running { child, lines }
     }
 
-    fn line(&mut self) -> String {
+    pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
         self.lines.read_line(&mut line).unwrap();
         line
@@ -56,7 +56,7 @@ impl Running {
         line.get(16..).unwrap_or(&line).trim_end().to_owned()
     }
 
-    fn end(mut self) -> String {
+    pub(crate) fn end(mut self) -> String {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         let mut complaints = String::new();

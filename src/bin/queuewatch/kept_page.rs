@@ -6,15 +6,15 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use queuewatch::anonymize::Anonymizer;
 use queuewatch::error::Result;
 use queuewatch::files::atomic;
 use queuewatch::options::Options;
-use queuewatch::render::report::page;
 use queuewatch::rights;
 use queuewatch::snapshot::Previous;
 use queuewatch::watch::Watch;
 
-use crate::report::{MODE, host, oldest};
+use crate::report::{MODE, oldest, page_of};
 
 /// The least time between two pages, unless an option says another.
 pub(crate) const PACE: Duration = Duration::from_secs(60);
@@ -55,22 +55,32 @@ impl KeptPage {
     /// # Errors
     /// If the spool cannot be read or the file not be written. The old file stays, and the next attempt is as far
     /// off as the next page is.
-    pub(crate) fn write(&mut self, options: &Options, watch: &mut Watch) -> Result<()> {
+    pub(crate) fn write(
+        &mut self,
+        options: &Options,
+        watch: &mut Watch,
+        anonymizer: Option<&Anonymizer>,
+    ) -> Result<()> {
         let begun = Instant::now();
-        let written = self.replace(options, watch);
+        let written = self.replace(options, watch, anonymizer);
         self.last = Some((Instant::now(), begun.elapsed()));
         written
     }
 
-    fn replace(&self, options: &Options, watch: &mut Watch) -> Result<()> {
+    fn replace(
+        &self,
+        options: &Options,
+        watch: &mut Watch,
+        anonymizer: Option<&Anonymizer>,
+    ) -> Result<()> {
         let text = rights::raised(|| -> Result<String> {
             let mut snapshot = watch.snapshot()?;
             let mut verdict = options.check(&snapshot)?;
             watch.note_blindness(&mut verdict);
-            let (oldest, _) = oldest(options, None)?;
+            let (oldest, _) = oldest(options, anonymizer)?;
             // The watch compares with a minute ago; nobody asked for that.
             snapshot.previous = Previous::NotAsked;
-            Ok(page(&snapshot, &verdict, &oldest, &host()))
+            Ok(page_of(&mut snapshot, &mut verdict, &oldest, anonymizer))
         })?;
         atomic::replace(&self.path, text.as_bytes(), MODE)
     }

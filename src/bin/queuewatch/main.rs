@@ -15,6 +15,7 @@ mod kept_page;
 mod list;
 mod notify;
 mod origins;
+mod outputs;
 #[path = "../check_postfix_queue/flags.rs"]
 mod plugin_flags;
 mod printed;

@@ -15,7 +15,9 @@ use queuewatch::options::{Options, Purpose, Takes};
 use queuewatch::postfix::queue::QueueSet;
 use queuewatch::render::report::{OLDEST, OldMessage, anonymized, oldest_message, page};
 use queuewatch::rights;
+use queuewatch::rules::Verdict;
 use queuewatch::scan::MessageRow;
+use queuewatch::snapshot::Snapshot;
 
 use crate::anonymize;
 use crate::args::{self, Flag, Word};
@@ -87,14 +89,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
             return Err(error.with_remedy("name the state of a check of this spool"));
         }
     }
-    let host = match anonymizer {
-        Some(_) => THIS_HOST.to_owned(),
-        None => host(),
-    };
-    if let Some(anonymizer) = &anonymizer {
-        anonymized(anonymizer, &mut snapshot, &mut verdict);
-    }
-    let text = page(&snapshot, &verdict, &oldest, &host);
+    let text = page_of(&mut snapshot, &mut verdict, &oldest, anonymizer.as_ref());
     match output {
         Some(path) => atomic::replace(&path, text.as_bytes(), MODE)?,
         None => {
@@ -112,11 +107,28 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     }
 }
 
+/// The page, without names of persons if there is an `anonymizer`. The `oldest` messages have none already.
+pub(crate) fn page_of(
+    snapshot: &mut Snapshot,
+    verdict: &mut Verdict,
+    oldest: &[OldMessage],
+    anonymizer: Option<&Anonymizer>,
+) -> String {
+    let host = match anonymizer {
+        Some(anonymizer) => {
+            anonymized(anonymizer, snapshot, verdict);
+            THIS_HOST.to_owned()
+        }
+        None => host(),
+    };
+    page(snapshot, verdict, oldest, &host)
+}
+
 /// The name of a host that has none.
 const THIS_HOST: &str = "this host";
 
 /// The name of this host.
-pub(crate) fn host() -> String {
+fn host() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
     name.map_or(THIS_HOST.to_owned(), |name| name.trim().to_owned())
 }

@@ -1,29 +1,21 @@
 //! `queuewatch watch`: follows the queues live, for a person, a program, or a monitoring system.
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
-use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use queuewatch::clock;
 use queuewatch::error::{Error, ErrorKind, Result};
-use queuewatch::files::atomic;
 use queuewatch::options::{Options, Purpose, Takes};
-use queuewatch::render::{openmetrics, plugin, watch as render};
 use queuewatch::rights;
-use queuewatch::rules::{State, Verdict};
-use queuewatch::snapshot::named_domains::NamedDomains;
-use queuewatch::snapshot::{Snapshot, TableSet};
+use queuewatch::snapshot::TableSet;
 use queuewatch::watch::{HoldDown, TICK, Watch};
 
+use crate::anonymize;
 use crate::args::{self, Flag, Word};
-use crate::confinement::Confinement;
 use crate::journal::{self, Journal};
 use crate::kept_page::{self, KeptPage};
 use crate::notify::Supervisor;
-use crate::printed::{Lines, Printed};
+use crate::outputs::{Nagios, Outputs};
 use crate::summary::Summary;
 use crate::{VERDICT, of_library, which_live};
 
@@ -36,15 +28,8 @@ the queues once. If events may be missing it reads them again and reports that. 
 the files that have changed. It ends at SIGTERM or SIGINT.
 ";
 
-/// The mode of files that other programs read.
-const MODE: u32 = 0o644;
 /// The shortest time between two verdicts.
 const PACE: Duration = Duration::from_secs(1);
-/// How often a passive result is repeated without a change, for freshness checks.
-const REPEAT: Duration = Duration::from_secs(60);
-/// The least time between two files of metrics that name domains: the ages of their recipients are counted over
-/// all messages.
-const PACE_OF_DOMAINS: Duration = Duration::from_secs(15);
 
 #[rustfmt::skip]
 const FLAGS: [Flag; 14] = [
@@ -80,40 +65,11 @@ const FLAGS: [Flag; 14] = [
 
 pub(crate) fn flags() -> Vec<Flag> {
     let mut flags = FLAGS.to_vec();
+    flags.extend(anonymize::FLAGS);
     flags.extend(of_library(&VERDICT));
     flags.extend(of_library(&["poll", "metrics-domain", "metrics-top"]));
     flags.extend(which_live());
     flags
-}
-
-/// Where results go.
-#[derive(Default)]
-struct Outputs {
-    json: bool,
-    states_only: bool,
-    summary: Option<Summary>,
-    lines: Lines,
-    status: Option<PathBuf>,
-    openmetrics: Option<PathBuf>,
-    /// The domains that it names, and when it was written with them.
-    domains: NamedDomains,
-    domains_written: Option<Instant>,
-    page: Option<KeptPage>,
-    nagios: Option<Nagios>,
-    journal: Option<Journal>,
-    exec: Option<PathBuf>,
-    child: Option<Child>,
-    /// A change that waits for the previous child process to end.
-    waiting: Option<[String; 3]>,
-    /// The last failures, so that each is reported once.
-    trouble: Vec<(&'static str, String)>,
-}
-
-struct Nagios {
-    file: PathBuf,
-    host: String,
-    service: String,
-    sent: Option<Instant>,
 }
 
 pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
@@ -123,6 +79,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     let (mut command, mut host, mut service) = (None, None, None);
     let (mut in_journal, mut socket) = (false, None);
     let (mut report, mut pace) = (None, None);
+    let mut anonymize = anonymize::Asked::default();
     for word in words {
         match word {
             Word::Flag("json", _) => outputs.json = true,
@@ -147,6 +104,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
                 socket = Some(args::file("journal-socket", value)?);
             }
             Word::Flag("exec", value) => outputs.exec = Some(args::file("exec", value)?),
+            Word::Flag(name, value) if anonymize.take(name, &value)? => {}
             Word::Flag(name, value) => options.set(name, &value)?,
             Word::Plain(word) => {
                 let text = format!("{} is not an option of watch", word.to_string_lossy());
@@ -180,6 +138,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
             ));
         }
     };
+    outputs.anonymizer = anonymize.anonymizer()?;
     outputs.domains = options.named_domains().clone();
     if pace.is_some() && report.is_none() {
         return Err(args::usage("--report-interval is about --report"));
@@ -222,15 +181,7 @@ fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<
         };
         while let Some(event) = next(&mut watch) {
             news = true;
-            if outputs.states_only || outputs.summary.as_mut().is_some_and(|all| all.add(&event)) {
-                continue;
-            }
-            let now = clock::now();
-            let printed = match outputs.json {
-                true => outputs.print(&render::event(&event, now).to_string()),
-                false => outputs.print(&stamped(now, &render::event_line(&event))),
-            };
-            if !printed {
+            if !outputs.tell(event) {
                 return Ok(ExitCode::SUCCESS);
             }
         }
@@ -243,9 +194,10 @@ fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<
                 return Ok(ExitCode::SUCCESS);
             }
             match rights::raised(|| watch.check(options)) {
-                Ok((snapshot, mut verdict)) => {
+                Ok((mut snapshot, mut verdict)) => {
                     watch.note_blindness(&mut verdict);
                     let change = changes.follow(verdict.state, Instant::now());
+                    outputs.anonymize_verdict(change.is_some(), &mut snapshot, &mut verdict);
                     if !outputs.report(change, &snapshot, &verdict) {
                         return Ok(ExitCode::SUCCESS);
                     }
@@ -269,232 +221,9 @@ fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<
     }
 }
 
-impl Outputs {
-    /// What the watch may open besides the spools; `None` if it starts a program, which would be confined as well.
-    fn confinement(&self) -> Option<Confinement> {
-        if self.exec.is_some() {
-            return None;
-        }
-        let mut confinement = Confinement::new()
-            .live()
-            .replaces(&self.status)
-            .replaces(&self.openmetrics)
-            .replaces(self.page.as_ref().map(KeptPage::path));
-        if let Some(nagios) = &self.nagios {
-            confinement = confinement.writes_to(&nagios.file);
-        }
-        Some(confinement)
-    }
-
-    /// Prints the line of this second, if something happened. Returns false if standard output is closed.
-    fn summarize(&mut self) -> bool {
-        let Some(summary) = self.summary.as_mut().filter(|summary| !summary.is_empty()) else {
-            return true;
-        };
-        let summary = std::mem::take(summary);
-        let now = clock::now();
-        match self.json {
-            true => self.print(&summary.document(now).to_string()),
-            false => self.print(&stamped(now, &summary.line())),
-        }
-    }
-
-    /// Prints a line. Returns false if the reader has gone.
-    fn print(&mut self, line: &str) -> bool {
-        match self.lines.print(line) {
-            Printed::Whole => self.well("standard output"),
-            Printed::NoReader => return false,
-            Printed::Lost(error) => self.complain("standard output", &error.to_string()),
-        }
-        true
-    }
-
-    /// Writes the present verdict to every output that was asked for. Returns false if standard output is closed.
-    fn report(&mut self, change: Option<State>, snapshot: &Snapshot, verdict: &Verdict) -> bool {
-        if let Some(before) = change {
-            let printed = match self.json {
-                true => self.print(&render::state(before, snapshot, verdict).to_string()),
-                false => self.print(&stamped(
-                    snapshot.now,
-                    &render::state_line(before, snapshot, verdict),
-                )),
-            };
-            if !printed {
-                return false;
-            }
-            if let Some(journal) = &mut self.journal {
-                match journal.write(before, snapshot, verdict) {
-                    Ok(()) => self.well("journal"),
-                    Err(error) => self.complain("journal", &error.to_string()),
-                }
-            }
-            // The first state is reported only if it is not OK.
-            if self.exec.is_some() && (before != verdict.state || before != State::Ok) {
-                self.waiting = Some([
-                    verdict.state.to_string(),
-                    before.to_string(),
-                    plugin::service_output(snapshot, verdict),
-                ]);
-            }
-        }
-        if let Some(path) = self.status.clone() {
-            let text = format!("{}\n", render::status(snapshot, verdict).document());
-            self.keep("status", &path, &text);
-        }
-        if let Some(path) = self.openmetrics.clone() {
-            // Those with names of domains are made of a whole snapshot.
-            if self.domains.is_none() {
-                let text = openmetrics::exposition(snapshot, &self.domains);
-                self.keep("openmetrics", &path, &text);
-            }
-        }
-        self.send(change.is_some(), snapshot, verdict);
-        true
-    }
-
-    /// Keeps the file of metrics that name domains, if it is due.
-    fn write_domains(&mut self, take: impl FnOnce() -> Result<Snapshot>) {
-        let due = self
-            .domains_written
-            .is_none_or(|written| written.elapsed() >= PACE_OF_DOMAINS);
-        let Some(path) = self.openmetrics.clone() else {
-            return;
-        };
-        if self.domains.is_none() || !due {
-            return;
-        }
-        self.domains_written = Some(Instant::now());
-        match take() {
-            Ok(snapshot) => {
-                let text = openmetrics::exposition(&snapshot, &self.domains);
-                self.keep("openmetrics", &path, &text);
-            }
-            Err(error) => self.complain("spool", &error.to_string()),
-        }
-    }
-
-    /// Keeps the page, if it is due.
-    fn write_page(&mut self, options: &Options, watch: &mut Watch) {
-        let Some(page) = self.page.as_mut().filter(|page| page.is_due()) else {
-            return;
-        };
-        match page.write(options, watch) {
-            Ok(()) => self.well("report"),
-            Err(error) => self.complain("report", &error.within("--report").to_string()),
-        }
-    }
-
-    fn keep(&mut self, what: &'static str, path: &Path, text: &str) {
-        match atomic::replace(path, text.as_bytes(), MODE) {
-            Ok(()) => self.well(what),
-            Err(error) => self.complain(what, &error.to_string()),
-        }
-    }
-
-    fn send(&mut self, changed: bool, snapshot: &Snapshot, verdict: &Verdict) {
-        let Some(nagios) = &mut self.nagios else {
-            return;
-        };
-        if !changed && nagios.sent.is_some_and(|sent| sent.elapsed() < REPEAT) {
-            return;
-        }
-        let line = render::passive_result(&nagios.host, &nagios.service, snapshot, verdict);
-        let outcome = send(&nagios.file, line.as_bytes());
-        match outcome {
-            Ok(()) => {
-                nagios.sent = Some(Instant::now());
-                self.well("nagios-command");
-            }
-            Err(error) => self.complain("nagios-command", &error.to_string()),
-        }
-    }
-
-    /// Waits for a program that has ended, and starts the next.
-    fn reap(&mut self) {
-        if let Some(child) = &mut self.child {
-            match child.try_wait() {
-                Ok(None) => return,
-                Ok(Some(status)) if status.success() => self.well("exec"),
-                Ok(Some(status)) => self.complain("exec", &format!("--exec: {status}")),
-                Err(error) => self.complain("exec", &format!("--exec: {error}")),
-            }
-            self.child = None;
-        }
-        let (Some(program), Some([state, before, output])) = (&self.exec, self.waiting.take())
-        else {
-            return;
-        };
-        let spawned = Command::new(program)
-            .args([&state, &before, &output])
-            .env("QUEUEWATCH_STATE", &state)
-            .env("QUEUEWATCH_BEFORE", &before)
-            .env("QUEUEWATCH_OUTPUT", &output)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn();
-        match spawned {
-            Ok(child) => self.child = Some(child),
-            Err(cause) => {
-                let error = Error::io("run", program, &cause)
-                    .with_remedy("give --exec the full path of a program that may be executed");
-                self.complain("exec", &error.to_string());
-            }
-        }
-    }
-
-    /// Reports a failure on standard error, once.
-    fn complain(&mut self, what: &'static str, text: &str) {
-        let known = self.trouble.iter().find(|(one, _)| *one == what);
-        if known.is_some_and(|(_, said)| said == text) {
-            return;
-        }
-        eprintln!("queuewatch: {text}");
-        self.trouble.retain(|(one, _)| *one != what);
-        self.trouble.push((what, text.to_owned()));
-    }
-
-    fn well(&mut self, what: &'static str) {
-        self.trouble.retain(|(one, _)| *one != what);
-    }
-}
-
-/// Writes to a command pipe, as a whole and without waiting for its reader.
-fn send(path: &Path, line: &[u8]) -> Result<()> {
-    let failed = |action: &str, cause: &std::io::Error| {
-        let error = Error::io(action, path, cause);
-        match cause.raw_os_error() {
-            Some(libc::ENXIO) => error.with_remedy("start the monitoring system that reads it"),
-            Some(libc::ENOENT) => {
-                error.with_remedy("name the command_file of the monitoring system")
-            }
-            _ => error,
-        }
-    };
-    let mut pipe = OpenOptions::new()
-        .write(true)
-        .custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW | libc::O_NOCTTY)
-        .open(path)
-        .map_err(|cause| failed("open", &cause))?;
-    let metadata = pipe.metadata().map_err(|cause| failed("stat", &cause))?;
-    if !metadata.file_type().is_fifo() {
-        let shown = queuewatch::escape::path(path);
-        let error = Error::new(ErrorKind::Io, format!("{shown} is not a named pipe"));
-        return Err(error.with_remedy("name the command_file of the monitoring system"));
-    }
-    pipe.write_all(line)
-        .map_err(|cause| failed("write to", &cause))
-}
-
 fn name(what: &str, value: Vec<u8>) -> Result<String> {
     String::from_utf8(value)
         .ok()
         .filter(|name| !name.is_empty() && !name.contains([';', '\n']))
         .ok_or_else(|| args::usage(&format!("--{what} takes a name without ;")))
-}
-
-/// Returns a line with its local time, as in a system log.
-fn stamped(at: i64, text: &str) -> String {
-    let time = queuewatch::sys::local_time(at).unwrap_or_default();
-    let time = time.get(4..19).unwrap_or_default();
-    format!("{time} {text}")
 }

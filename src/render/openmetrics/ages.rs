@@ -87,8 +87,13 @@ pub(super) fn expiring(snapshot: &Snapshot, page: &mut Page) {
 }
 
 /// Recipients by age of the domains that are named, in the columns of qshape. Without names there is no such
-/// family.
-pub(super) fn recipients(snapshot: &Snapshot, named: &NamedDomains, page: &mut Page) {
+/// family. `label` is what stands for a domain.
+pub(super) fn recipients(
+    snapshot: &Snapshot,
+    named: &NamedDomains,
+    label: &dyn Fn(String) -> String,
+    page: &mut Page,
+) {
     if named.is_none() {
         return;
     }
@@ -108,6 +113,7 @@ pub(super) fn recipients(snapshot: &Snapshot, named: &NamedDomains, page: &mut P
                 continue;
             }
             for (domain, ages) in rows {
+                let domain = label(domain);
                 let labels = format!("{},domain=\"{}\"", of_queue(taken, queue), quoted(&domain));
                 let mut sum = 0_u64;
                 let counts = ages.columns.iter().zip(EDGES).map(|(count, edge)| {

@@ -11,10 +11,11 @@ mod ages;
 
 use std::fmt::Write as _;
 
+use crate::anonymize::Anonymizer;
 use crate::cause::Cause;
 use crate::measure::{Argument, Figure, Kind, Measure, Quality, Subject, quantity};
 use crate::postfix::queue::Queue;
-use crate::snapshot::named_domains::NamedDomains;
+use crate::snapshot::named_domains::{NamedDomains, OTHER};
 use crate::snapshot::sample::CausesKnown;
 use crate::snapshot::{InstanceSnapshot, Snapshot};
 
@@ -173,6 +174,22 @@ impl Page {
 
 /// The OpenMetrics text of `snapshot`, with the domains `named`, ending in `# EOF`.
 pub fn exposition(snapshot: &Snapshot, named: &NamedDomains) -> String {
+    page(snapshot, named, &|domain| domain)
+}
+
+/// The same, with tokens for names of persons. Only labels of domains can be such names.
+pub fn anonymized(snapshot: &Snapshot, named: &NamedDomains, anonymizer: &Anonymizer) -> String {
+    page(snapshot, named, &|domain| {
+        // The row of all others is no domain.
+        if domain == OTHER {
+            return domain;
+        }
+        let renamed = anonymizer.destination(domain.as_bytes());
+        String::from_utf8_lossy(&renamed).into_owned()
+    })
+}
+
+fn page(snapshot: &Snapshot, named: &NamedDomains, label: &dyn Fn(String) -> String) -> String {
     let mut page = Page::new(snapshot.instances.len());
     let instances = || snapshot.instances.iter().enumerate();
     for (name, unit, help, kind) in OF_QUEUES {
@@ -187,7 +204,7 @@ pub fn exposition(snapshot: &Snapshot, named: &NamedDomains) -> String {
         }
     }
     ages::messages(snapshot, &mut page);
-    ages::recipients(snapshot, named, &mut page);
+    ages::recipients(snapshot, named, label, &mut page);
     ages::expiring(snapshot, &mut page);
     fill(snapshot, &mut page);
     causes(snapshot, &mut page);
