@@ -114,6 +114,21 @@ pub(crate) fn time(name: &str, value: &[u8], allowed: RangeInclusive<f64>) -> Re
     })
 }
 
+/// Other output has no such domains.
+pub(crate) const METRICS_ALONE: &str =
+    "--metrics-domain and --metrics-top are about OpenMetrics, which is not asked for";
+
+/// Refuses options that would have no effect: the flag `name` `does` something, and the first of `others` that was
+/// given does not go with it.
+#[allow(dead_code, reason = "the plugin has no such flags")]
+pub(crate) fn alone(name: &str, does: &str, others: &[(&str, bool)]) -> Result<()> {
+    let Some((other, _)) = others.iter().find(|(_, given)| *given) else {
+        return Ok(());
+    };
+    let text = format!("--{name} {does}, so it does not go with --{other}");
+    Err(Error::new(ErrorKind::Syntax, text).with_remedy("leave one of them out"))
+}
+
 /// Makes the error for a mistake in the command line.
 pub(crate) fn usage(message: &str) -> Error {
     Error::new(ErrorKind::Syntax, escape::shown(message.as_bytes(), 300)).with_remedy("see --help")

@@ -317,5 +317,24 @@ fn bare_queue_ids_of_several_instances_are_refused() {
     let (code, text, error) = run(&["postfix-second", "--instance", "postfix"]);
     assert_eq!((code, text.as_str()), (Some(2), ""), "{error}");
     assert!(error.contains("--ids is for postsuper"), "{error}");
+    // --all-instances is refused unless one is picked.
+    let all = |words: &[&str]| {
+        let output = Command::new(PROGRAM)
+            .args(["list", "--ids", "--all-instances"])
+            .args(words)
+            .env("MAIL_CONFIG", &first.0)
+            .output()
+            .expect("it runs");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), text, error)
+    };
+    let (code, text, error) = all(&[]);
+    assert_eq!((code, text.as_str()), (Some(2), ""), "{error}");
+    for part in ["--ids", "--instance NAME", "-c DIR"] {
+        assert!(error.contains(part), "{error}");
+    }
+    let (code, text, error) = all(&["--instance", "postfix-second"]);
+    assert_eq!((code, text.lines().count()), (Some(0), 3), "{error}");
     drop(second);
 }

@@ -237,6 +237,10 @@ fn wrong_usage_is_reported_with_exit_code_2() {
             "--width: at most 10000 columns",
         ),
         (&["shape", "--bucket-count", "1000000"], "--bucket-count"),
+        (
+            &["list", "hold", "--exclude", "hold"],
+            "--exclude leaves nothing to list",
+        ),
     ] {
         // A value that is missing must be missing at the end.
         let mut program = Command::new(PROGRAM);
@@ -252,6 +256,78 @@ fn wrong_usage_is_reported_with_exit_code_2() {
     let (code, text, error) = told(&mut Command::new(PROGRAM));
     assert_eq!((code, text.as_str()), (2, ""));
     assert!(error.contains("the command is missing"), "{error}");
+}
+
+/// An option without an effect is a mistake, and the error names both.
+#[test]
+fn options_that_would_have_no_effect_are_refused() {
+    let spool = sick();
+    for (words, names) in [
+        (&["list", "--ids", "-j"][..], ["--ids", "--json (-j)"]),
+        (&["list", "-p", "--ids"], ["--ids", "--text (-p)"]),
+        (&["list", "--ids", "--keys", "3.5"], ["--ids", "--keys"]),
+        (&["list", "--anonymize", "--ids"], ["--ids", "--anonymize"]),
+        (
+            &["list", "--ids", "--anonymize-key", "/nowhere/key"],
+            ["--ids", "--anonymize-key"],
+        ),
+        (&["list", "-j", "-p"], ["--json (-j)", "--text (-p)"]),
+        (
+            &["show", "A000001", "--body", "9", "--anonymize-key", "key"],
+            ["--body", "--anonymize-key"],
+        ),
+        (&["shape", "--json", "--color"], ["--json", "--color"]),
+        (&["shape", "--width", "90", "--json"], ["--json", "--width"]),
+        (
+            &["shape", "--json", "-n", "5"],
+            ["--json", "--batch-domains"],
+        ),
+        (
+            &["status", "--json", "--openmetrics"],
+            ["--json", "--openmetrics"],
+        ),
+        (
+            &["status", "--metrics-top", "3"],
+            ["--metrics-top", "OpenMetrics"],
+        ),
+        (
+            &["status", "--json", "--metrics-domain", "x.example"],
+            ["--metrics-domain", "OpenMetrics"],
+        ),
+        (
+            &["watch", "--metrics-top", "3"],
+            ["--metrics-top", "OpenMetrics"],
+        ),
+        (
+            &["watch", "--states", "--summary"],
+            ["--states", "--summary"],
+        ),
+        (
+            &["watch", "--report-interval", "5m"],
+            ["--report-interval", "--report"],
+        ),
+        (
+            &["watch", "--journal-socket", "socket"],
+            ["--journal-socket", "--journal"],
+        ),
+        (&["watch", "--host", "mx1"], ["--host", "--nagios-command"]),
+    ] {
+        let (code, text, error) = told(&mut command(&spool, words));
+        assert_eq!(code, 2, "{words:?}: {text}{error}");
+        let in_json = words.iter().any(|word| ["-j", "--json"].contains(word));
+        assert!(
+            text.is_empty() || in_json && !words.contains(&"--ids") && text.starts_with('{'),
+            "{words:?}: {text}"
+        );
+        for name in names {
+            assert!(error.contains(name), "{words:?}: {error}");
+        }
+    }
+    let mut plugin = Command::new(env!("CARGO_BIN_EXE_check_postfix_queue"));
+    plugin.args(["--metrics-top", "3", "--queue-directory"]);
+    let (code, text, _) = told(plugin.arg(spool.path()));
+    assert_eq!(code, 3, "{text}");
+    assert!(text.contains("--metrics-top"), "{text}");
 }
 
 #[test]

@@ -165,6 +165,9 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
     if max_age.is_some() {
         return Err(args::usage("--max-age is about the file of --status"));
     }
+    if format != Format::OpenMetrics && !options.named_domains().is_none() {
+        return Err(args::usage(args::METRICS_ALONE));
+    }
     let tables = match format {
         Format::Json => TableSet::DOCUMENT,
         Format::OpenMetrics => TableSet::METRICS,

@@ -34,9 +34,12 @@ impl Asked {
         Ok(true)
     }
 
-    /// Whether one of the flags was given.
-    pub(crate) fn is_asked(&self) -> bool {
-        self.asked || self.key.is_some()
+    /// The flags, and whether each was given.
+    pub(crate) fn given(&self) -> [(&'static str, bool); 2] {
+        [
+            (FLAGS[0].name, self.asked),
+            (FLAGS[1].name, self.key.is_some()),
+        ]
     }
 
     /// What replaces names, if that was asked for.

@@ -74,20 +74,21 @@ struct Arguments {
     limit: Option<u64>,
     ids: bool,
     anonymize: anonymize::Asked,
+    json: bool,
     text: bool,
-    keys: Keys,
+    keys: Option<Keys>,
     queues: QueueSet,
 }
 
 impl Arguments {
     fn set(&mut self, name: &'static str, value: &[u8]) -> Result<()> {
         match name {
-            "json" => self.text = false,
+            "json" => self.json = true,
             "text" => self.text = true,
             "keys" => {
                 self.keys = match value {
-                    b"3.5" => Keys::V3_5,
-                    b"3.11" => Keys::V3_11,
+                    b"3.5" => Some(Keys::V3_5),
+                    b"3.11" => Some(Keys::V3_11),
                     _ => return Err(args::usage("--keys takes 3.5 or 3.11")),
                 };
             }
@@ -105,6 +106,27 @@ impl Arguments {
         }
         Ok(())
     }
+
+    /// Refuses options of which one would have no effect.
+    fn check(&self) -> Result<()> {
+        if self.ids {
+            let [anonymize, key] = self.anonymize.given();
+            let others = [
+                ("json (-j)", self.json),
+                ("text (-p)", self.text),
+                ("keys", self.keys.is_some()),
+                anonymize,
+                key,
+            ];
+            args::alone("ids", "prints queue IDs alone", &others)?;
+        }
+        if self.json {
+            // As postqueue, which refuses the two.
+            let others = [("text (-p)", self.text)];
+            args::alone("json (-j)", "prints JSON", &others)?;
+        }
+        Ok(())
+    }
 }
 
 pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
@@ -114,8 +136,9 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         limit: None,
         ids: false,
         anonymize: anonymize::Asked::default(),
+        json: false,
         text: false,
-        keys: Keys::V3_5,
+        keys: None,
         queues: QueueSet::NONE,
     };
     for word in words {
@@ -126,8 +149,13 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
             }
         }
     }
+    arguments.check()?;
     if arguments.queues.is_empty() {
         arguments.queues = QueueSet::TOTAL;
+    }
+    if arguments.queues.and(arguments.options.queues()).is_empty() {
+        // An empty list would look like empty queues.
+        return Err(args::usage("--exclude leaves nothing to list"));
     }
     print(arguments)
 }
@@ -151,7 +179,9 @@ fn print(arguments: Arguments) -> Result<ExitCode> {
         text,
         keys,
         queues,
+        ..
     } = arguments;
+    let keys = keys.unwrap_or(Keys::V3_5);
     let anonymizer = anonymize.anonymizer()?;
     let instances = rights::raised(|| Confinement::new().instances(&options))?;
     let several = instances.len() > 1;

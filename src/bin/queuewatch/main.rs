@@ -254,7 +254,9 @@ fn asks_for_json(arguments: &[OsString]) -> bool {
         let word = word.to_string_lossy();
         word.starts_with("--output") || word.starts_with("-o")
     };
-    words().any(|word| word == "--json" || word == "-j") && !words().any(to_file)
+    // What reads bare queue IDs parses no JSON, and must not take an error for one.
+    words().any(|word| word == "--json" || word == "-j")
+        && !words().any(|word| word == "--ids" || to_file(word))
 }
 
 fn dispatch(mut arguments: Vec<OsString>) -> Result<ExitCode> {

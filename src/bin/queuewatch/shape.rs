@@ -33,7 +33,7 @@ const FLAGS: [Flag; 11] = [
     Flag { short: Some('p'), name: "parents", takes: Takes::Nothing,
         help: "parent domains, too, with a leading dot" },
     Flag { short: Some('m'), name: "min-subdomains", takes: Takes::One("N"),
-        help: "with -p, show parents of at least N subdomains (default 5)" },
+        help: "with -p (without it: ignored, as in qshape), show parents of at least N subdomains (default 5)" },
     Flag { short: Some('b'), name: "bucket-count", takes: Takes::One("N"),
         help: "columns (default 10)" },
     Flag { short: Some('t'), name: "bucket-time", takes: Takes::One("MINUTES"),
@@ -65,6 +65,9 @@ pub(crate) fn flags() -> Vec<Flag> {
     flags
 }
 
+/// The flags that are about the table as text.
+const OF_TABLE: [&str; 4] = ["color", "width", "batch-messages", "batch-domains"];
+
 /// Converts a figure as Perl does: text that is not a number counts as the number at its start.
 fn figure(name: &str, value: &[u8]) -> f64 {
     if !is_perl_number(value) {
@@ -87,6 +90,8 @@ struct Arguments {
     every: f64,
     all: bool,
     json: bool,
+    /// The flag of the table that was given last.
+    of_table: Option<&'static str>,
     names: Vec<OsString>,
 }
 
@@ -105,11 +110,15 @@ impl Arguments {
             every: if terminal { 1000.0 } else { 0.0 },
             all: false,
             json: false,
+            of_table: None,
             names: Vec::new(),
         }
     }
 
     fn set(&mut self, name: &'static str, value: &[u8], terminal: bool) -> Result<()> {
+        if OF_TABLE.contains(&name) {
+            self.of_table = Some(name);
+        }
         match name {
             "senders" => self.layout.senders = true,
             "parents" => self.parents = true,
@@ -154,6 +163,9 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
             Word::Flag(name, value) => arguments.set(name, &value, terminal)?,
             Word::Plain(word) => arguments.names.push(word),
         }
+    }
+    if let (true, Some(name)) = (arguments.json, arguments.of_table) {
+        args::alone("json", "prints no table", &[(name, true)])?;
     }
     let Arguments {
         options,

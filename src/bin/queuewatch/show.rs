@@ -90,10 +90,8 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     if queue_ids.is_empty() {
         return Err(args::usage("the queue ID is missing"));
     }
-    if anonymize.is_asked() && request.body.is_some() {
-        return Err(args::usage(
-            "--body prints the text as it is, so it does not go with --anonymize",
-        ));
+    if request.body.is_some() {
+        args::alone("body", "prints the text as it is", &anonymize.given())?;
     }
     let anonymizer = anonymize.anonymizer()?;
     request.now = options.now();

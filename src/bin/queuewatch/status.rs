@@ -52,12 +52,12 @@ enum Format {
 
 pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     let mut options = Options::default();
-    let mut format = Format::Text;
+    let (mut in_json, mut in_openmetrics) = (false, false);
     let mut output: Option<PathBuf> = None;
     for word in words {
         match word {
-            Word::Flag("json", _) => format = Format::Json,
-            Word::Flag("openmetrics", _) => format = Format::OpenMetrics,
+            Word::Flag("json", _) => in_json = true,
+            Word::Flag("openmetrics", _) => in_openmetrics = true,
             Word::Flag("output", value) => output = Some(args::file("output", value)?),
             Word::Flag(name, value) => options.set(name, &value)?,
             Word::Plain(word) => {
@@ -65,6 +65,18 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
                 return Err(args::usage(&text));
             }
         }
+    }
+    if in_json {
+        let others = [("openmetrics", in_openmetrics)];
+        args::alone("json", "prints JSON", &others)?;
+    }
+    let format = match (in_json, in_openmetrics) {
+        (true, _) => Format::Json,
+        (_, true) => Format::OpenMetrics,
+        _ => Format::Text,
+    };
+    if !in_openmetrics && !options.named_domains().is_none() {
+        return Err(args::usage(args::METRICS_ALONE));
     }
     let tables = match format {
         Format::Json => TableSet::DOCUMENT,

@@ -138,6 +138,13 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
             ));
         }
     };
+    if outputs.states_only {
+        let others = [("summary", outputs.summary.is_some())];
+        args::alone("states", "prints changes of the state alone", &others)?;
+    }
+    if outputs.openmetrics.is_none() && !options.named_domains().is_none() {
+        return Err(args::usage(args::METRICS_ALONE));
+    }
     outputs.anonymizer = anonymize.anonymizer()?;
     outputs.domains = options.named_domains().clone();
     if pace.is_some() && report.is_none() {
