@@ -74,6 +74,19 @@ pub fn printable_address(address: &[u8], max: usize) -> String {
     super::printable(&ascii, max)
 }
 
+/// [`super::shown`] for a domain, for the terminal of a person.
+pub fn shown(domain: &[u8], max: usize) -> String {
+    super::shown(&to_ascii(domain), max)
+}
+
+/// [`super::shown`] for an address or a domain; A-labels are used only after the last `@`.
+pub fn shown_address(address: &[u8], max: usize) -> String {
+    let (local, domain) = split(address);
+    let mut ascii = local.to_vec();
+    ascii.extend_from_slice(&to_ascii(domain));
+    super::shown(&ascii, max)
+}
+
 /// The A-label of `label`; `None` if the label is ASCII or has no A-label.
 fn a_label(label: &[u8]) -> Option<Vec<u8>> {
     // A longer label cannot have a valid A-label.

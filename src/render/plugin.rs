@@ -13,7 +13,7 @@ use crate::postfix::queue::{Queue, QueueSet};
 use crate::rules::{Finding, Level, Range, State, Verdict};
 use crate::snapshot::ages::{self, Ages};
 use crate::snapshot::name_counts::Names;
-use crate::snapshot::{InstanceSnapshot, Snapshot, Traffic};
+use crate::snapshot::{InstanceSnapshot, Snapshot, Traffic, origins};
 use crate::spelling::option;
 
 /// Maximum bytes of first line and performance data with one instance: the limit of NRPE 2.
@@ -289,6 +289,7 @@ pub fn long_output(
     table(ages, &mut lines);
     reasons(snapshot, &mut lines);
     senders(snapshot, &mut lines);
+    logins_and_clients(snapshot, &mut lines);
     for error in &snapshot.broken {
         lines.push(error.to_string());
     }
@@ -440,6 +441,24 @@ fn senders(snapshot: &Snapshot, lines: &mut Vec<String>) {
             "{count:>8} {}",
             escape::domain::printable_address(name, 64)
         ));
+    }
+}
+
+/// The logins and the clients with most messages: a stolen password fills a queue.
+fn logins_and_clients(snapshot: &Snapshot, lines: &mut Vec<String>) {
+    let tables = || snapshot.tables_of_total(|wanted| wanted.origins);
+    for (head, sums) in [
+        ("messages by login:", origins::by_login(tables())),
+        ("messages by client:", origins::by_client(tables())),
+    ] {
+        if !sums.is_empty() {
+            lines.push(head.to_owned());
+        }
+        for (name, count) in origins::top(sums, ROWS / 2) {
+            // A login may be an address.
+            let name = escape::domain::printable_address(name, 64);
+            lines.push(format!("{count:>8} {name}"));
+        }
     }
 }
 

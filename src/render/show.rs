@@ -1,14 +1,15 @@
 //! All about one message, as a screen of text and as JSON.
 //!
-//! Everything here was written by strangers: text passes the one door ([`crate::escape`]) on its way out.
+//! Everything here was written by strangers: text passes the one door ([`crate::escape`]) on its way out. The screen is
+//! for the terminal of a person, where `<` and `>` are harmless; text for a monitoring system passes another door.
 
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
 use crate::clock::Age;
-use crate::escape::domain::{self, printable_address};
-use crate::escape::{self, json_text, printable, shown};
+use crate::escape::domain::{self, shown_address};
+use crate::escape::{self, json_text, shown};
 use crate::show::{Fate, Next, Recipient, State, Stories, Story, Tried};
 use crate::snapshot::baseline::SCHEMA;
 use crate::sys;
@@ -130,14 +131,14 @@ fn recipient(recipient: &Recipient) -> Value {
 pub fn text(story: &Story, several: bool) -> String {
     let mut text = String::new();
     let instance = match several {
-        true => format!(" of {}", printable(story.instance.as_bytes(), 64)),
+        true => format!(" of {}", shown(story.instance.as_bytes(), 64)),
         false => String::new(),
     };
     // Writing into a String cannot fail.
     let _ = writeln!(
         text,
         "{} in {}{instance}",
-        printable(&story.queue_id, 255),
+        shown(&story.queue_id, 255),
         story.queue.name()
     );
     let mut line = |name: &str, value: &str| {
@@ -154,14 +155,14 @@ pub fn text(story: &Story, several: bool) -> String {
     }
     line("sender", &sender(story));
     if let Some(target) = &story.redirect {
-        let target = printable_address(target, MAX_ADDRESS);
+        let target = shown_address(target, MAX_ADDRESS);
         line(
             "redirected",
             &format!("to {target}, instead of all recipients"),
         );
     }
     if let Some(filter) = &story.filter {
-        line("filter", &printable(filter, MAX_ADDRESS));
+        line("filter", &shown(filter, MAX_ADDRESS));
     }
     line("size", &escape::counted(story.size, "byte"));
     line("tries", &tries(fate));
@@ -237,7 +238,7 @@ fn states(story: &Story) -> Vec<String> {
 /// Where it came from, a line for each thing that is on record.
 fn origin(story: &Story) -> Vec<String> {
     let origin = &story.origin;
-    let value = |text: &[u8]| printable(text, MAX_ADDRESS);
+    let value = |text: &[u8]| shown(text, MAX_ADDRESS);
     let mut lines = Vec::new();
     if !origin.login.is_empty() {
         let method = match origin.method.as_slice() {
@@ -272,7 +273,7 @@ fn sender(story: &Story) -> String {
     match story.sender.as_deref() {
         None => "none on record".to_owned(),
         Some(b"") => "the null sender: a bounce or another notification".to_owned(),
-        Some(sender) => printable_address(sender, MAX_ADDRESS),
+        Some(sender) => shown_address(sender, MAX_ADDRESS),
     }
 }
 
@@ -336,10 +337,10 @@ fn counts(story: &Story) -> String {
 fn recipient_line(recipient: &Recipient, text: &mut String) {
     let address = match recipient.address.as_slice() {
         b"" => "the empty address".to_owned(),
-        address => printable_address(address, MAX_ADDRESS),
+        address => shown_address(address, MAX_ADDRESS),
     };
     let original = match &recipient.original {
-        Some(original) => format!(" (sent to {})", printable_address(original, MAX_ADDRESS)),
+        Some(original) => format!(" (sent to {})", shown_address(original, MAX_ADDRESS)),
         None => String::new(),
     };
     let state = match recipient.state {
@@ -362,15 +363,15 @@ fn tried_lines(tried: &Tried, text: &mut String) {
     if let Some((cause, acts)) = tried.cause {
         let _ = write!(why, "{}, {}", cause.name(), acts_text(acts));
         if !next_hop.is_empty() {
-            let _ = write!(why, ", next hop {}", domain::printable(next_hop, 128));
+            let _ = write!(why, ", next hop {}", domain::shown(next_hop, 128));
         }
         let _ = writeln!(text, "      {why}");
     }
     let _ = writeln!(
         text,
         "      {} {}",
-        printable(code, 16),
-        printable(reason, MAX_TEXT)
+        shown(code, 16),
+        shown(reason, MAX_TEXT)
     );
 }
 
@@ -391,7 +392,7 @@ fn header_lines(story: &Story, text: &mut String) {
     }
     text.push_str("  headers\n");
     for header in &story.headers {
-        let name = printable(&header.name, 64);
+        let name = shown(&header.name, 64);
         let _ = writeln!(text, "    {name}: {}", shown(&header.value, MAX_TEXT));
     }
     if story.headers_cut {

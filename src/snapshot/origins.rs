@@ -51,6 +51,14 @@ pub fn by_client<'t>(tables: impl Iterator<Item = &'t QueueTables>) -> HashMap<&
     sum(tables, |key| parts(key).1)
 }
 
+/// The `most` names with most messages, the first name first among equals.
+pub(crate) fn top(sums: HashMap<&[u8], u64>, most: usize) -> Vec<(&[u8], u64)> {
+    let mut rows: Vec<_> = sums.into_iter().collect();
+    rows.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+    rows.truncate(most);
+    rows
+}
+
 fn sum<'t>(
     tables: impl Iterator<Item = &'t QueueTables>,
     part: impl Fn(&'t [u8]) -> &'t [u8],

@@ -352,7 +352,10 @@ impl Snapshot {
     }
 
     /// The tables of the queues of `total` in each instance that has what `has` asks for.
-    fn tables_of_total(&self, has: fn(&TableSet) -> bool) -> impl Iterator<Item = &QueueTables> {
+    pub(crate) fn tables_of_total(
+        &self,
+        has: fn(&TableSet) -> bool,
+    ) -> impl Iterator<Item = &QueueTables> {
         let instances = self
             .instances
             .iter()

@@ -218,6 +218,47 @@ fn the_screen_is_harmless_and_has_what_matters() {
     assert!(screen.chars().all(harmless), "{screen:?}");
 }
 
+/// A person's terminal shows what was written, but for what a terminal obeys.
+#[test]
+fn brackets_are_shown_as_they_are() {
+    let spool = Spool::empty();
+    let file = QueueFile::cleanup(NOW - 7200, 0)
+        .attribute("sasl_username", "an<na>|$HOME`id`")
+        .attribute("log_client_address", "192.0.2.7")
+        .attribute("log_helo_name", "<helo>\u{1b}[2J")
+        .sender(b"s<x>@send.example");
+    spool.defer(
+        "A000001",
+        file,
+        "b<o>b@dest.example",
+        "4.7.1",
+        "host mx.dest.example[192.0.2.9] said: 450 4.7.1 <b@dest.example>: wait | $5 \u{9b}2J\u{202e}x",
+    );
+    let screen = text(&spool.path(), &["A000001"]);
+    for part in [
+        "login an<na>|$HOME`id`\n",
+        "HELO <helo>?[2J",
+        "s<x>@send.example\n",
+        "b<o>b@dest.example: waiting",
+        "450 4.7.1 <b@dest.example>: wait | $5 ?2J?x\n",
+    ] {
+        assert!(screen.contains(part), "{part} is missing:\n{screen}");
+    }
+    let printed = |words: &[&str]| {
+        let output = spool.run(PROGRAM, NOW, words);
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let reasons = printed(&["reasons", "--raw"]);
+    assert!(
+        reasons.contains("<b@dest.example>: wait | $5 ?2J?x"),
+        "{reasons}"
+    );
+    let origins = printed(&["origins"]);
+    assert!(origins.contains("login an<na>|$HOME`id`\n"), "{origins}");
+    let origins = printed(&["origins", "--by", "helo"]);
+    assert!(origins.contains("helo <helo>?[2J\n"), "{origins}");
+}
+
 #[test]
 fn a_missing_message_is_reported() {
     let spool = rich();

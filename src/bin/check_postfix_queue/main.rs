@@ -171,10 +171,7 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
     let tables = match format {
         Format::Json => TableSet::DOCUMENT,
         Format::OpenMetrics => TableSet::METRICS,
-        _ if verbosity > 0 => TableSet {
-            origins: false,
-            ..TableSet::DOCUMENT
-        },
+        _ if verbosity > 0 => TableSet::DOCUMENT,
         Format::Plugin | Format::Checkmk => TableSet::default(),
     };
     let confinement = Confinement::new().replaces(&state);

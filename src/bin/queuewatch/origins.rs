@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use queuewatch::clock::Age;
 use queuewatch::error::Result;
-use queuewatch::escape::domain::printable_address;
-use queuewatch::escape::{counted, json_text, printable, shown};
+use queuewatch::escape::domain::shown_address;
+use queuewatch::escape::{counted, json_text, shown};
 use queuewatch::listing::ListRequest;
 use queuewatch::options::{Options, Takes};
 use queuewatch::origins::{Grouping, Table, take};
@@ -183,11 +183,10 @@ fn text(table: &Table, by: Grouping, name_of: NameOf<'_>, now: i64, limit: usize
             ("unknown", _) => "unknown".to_owned(),
             (what, b"") => format!("no {what} on record"),
             (what @ ("sender" | "sender-domain"), name) => {
-                format!("{what} {}", printable_address(name, MAX_NAME))
+                format!("{what} {}", shown_address(name, MAX_NAME))
             }
-            // No two subjects may look alike because they are not written in Latin letters.
-            (what @ "subject", name) => format!("{what} {}", shown(name, MAX_NAME)),
-            (what, name) => format!("{what} {}", printable(name, MAX_NAME)),
+            // No two names may look alike because they are not written in Latin letters.
+            (what, name) => format!("{what} {}", shown(name, MAX_NAME)),
         };
         let _ = writeln!(
             text,
@@ -198,7 +197,7 @@ fn text(table: &Table, by: Grouping, name_of: NameOf<'_>, now: i64, limit: usize
             row.domains(),
             age(row.oldest),
             age(row.newest),
-            printable(&row.queue_id, 64),
+            shown(&row.queue_id, 64),
         );
     }
     if rows.len() > limit {

@@ -203,7 +203,7 @@ fn table(reasons: &Reasons, rest: u64, now: i64) -> String {
     let mut text = String::new();
     let hop = |row: &Reason| match row.next_hop.as_slice() {
         b"" => "-".to_owned(),
-        name => escape::domain::printable(name, 64),
+        name => escape::domain::shown(name, 64),
     };
     let cells = |row: &Reason| {
         let oldest = row.oldest.map_or_else(
@@ -212,7 +212,7 @@ fn table(reasons: &Reasons, rest: u64, now: i64) -> String {
         );
         let domain = match row.domain.as_slice() {
             b"" => "-".to_owned(),
-            name => escape::domain::printable(name, 64),
+            name => escape::domain::shown(name, 64),
         };
         [
             row.recipients.to_string(),
@@ -220,13 +220,13 @@ fn table(reasons: &Reasons, rest: u64, now: i64) -> String {
             row.cause.name().to_owned(),
             row.acts.name().to_owned(),
             domain,
-            escape::printable(&row.code, 16),
+            escape::shown(&row.code, 16),
             hop(row),
         ]
     };
     let rows: Vec<_> = reasons.rows.iter().map(|row| (cells(row), row)).collect();
     let widths: [usize; 7] = std::array::from_fn(|column| {
-        let cells = rows.iter().map(|(cells, _)| cells[column].len());
+        let cells = rows.iter().map(|(cells, _)| cells[column].chars().count());
         cells.max().unwrap_or(0).max(HEADS[column].len())
     });
     let mut line = |cells: [&str; 7], last: &str| {
@@ -246,7 +246,7 @@ fn table(reasons: &Reasons, rest: u64, now: i64) -> String {
     }
     for (cells, row) in &rows {
         let cells: [&str; 7] = std::array::from_fn(|column| cells[column].as_str());
-        line(cells, &escape::printable(&row.reason, 240));
+        line(cells, &escape::shown(&row.reason, 240));
     }
     let total: u64 = reasons.rows.iter().map(|row| row.recipients).sum();
     if !rows.is_empty() {

@@ -3,29 +3,26 @@
 use super::html::{self, Cell, Column};
 use super::{ROWS, cut};
 use crate::escape;
-use crate::postfix::queue::QueueSet;
 use crate::snapshot::{Snapshot, origins};
 
 pub(super) fn from(snapshot: &Snapshot) -> String {
     use Column::{Number, Text};
-    let tables = || {
-        snapshot.instances.iter().flat_map(|taken| {
-            QueueSet::TOTAL
-                .iter()
-                .map(move |queue| &taken.tables[queue])
-        })
-    };
+    let tables = || snapshot.tables_of_total(|wanted| wanted.origins);
     let senders = snapshot.messages_by_sender();
     let mut out = String::new();
-    let mut logins: Vec<_> = origins::by_login(tables()).into_iter().collect();
-    let mut clients: Vec<_> = origins::by_client(tables()).into_iter().collect();
-    for (caption, head, rows) in [
-        ("Messages by SASL login", "Login", &mut logins),
-        ("Messages by client address", "Client", &mut clients),
+    for (caption, head, sums) in [
+        (
+            "Messages by SASL login",
+            "Login",
+            origins::by_login(tables()),
+        ),
+        (
+            "Messages by client address",
+            "Client",
+            origins::by_client(tables()),
+        ),
     ] {
-        rows.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-        rows.truncate(ROWS);
-        let rows: Vec<Vec<Cell>> = rows
+        let rows: Vec<Vec<Cell>> = origins::top(sums, ROWS)
             .iter()
             .map(|(name, count)| {
                 vec![
