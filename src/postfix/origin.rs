@@ -148,6 +148,11 @@ impl Origin {
             2 => &mut self.helo,
             _ => &mut self.protocol,
         };
+        // XFORWARD writes an IPv6 address with a prefix, a connection without: both are one client.
+        let value = match place {
+            0 => without_prefix(value),
+            _ => value,
+        };
         if value.is_empty() || value == b"unknown" && place != 2 {
             return;
         }
@@ -228,11 +233,16 @@ fn user_of(line: &[u8]) -> Option<u32> {
 pub(crate) fn address_of(text: &[u8]) -> Option<IpAddr> {
     let text = text.strip_prefix(b"[").unwrap_or(text);
     let text = text.strip_suffix(b"]").unwrap_or(text);
-    let text = match text.get(..5) {
-        Some(prefix) if prefix.eq_ignore_ascii_case(b"ipv6:") => text.get(5..)?,
-        _ => text,
-    };
+    let text = without_prefix(text);
     std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// An address without `IPv6:` (RFC 5321, 4.1.3).
+fn without_prefix(text: &[u8]) -> &[u8] {
+    match text.split_at_checked(5) {
+        Some((prefix, rest)) if prefix.eq_ignore_ascii_case(b"ipv6:") => rest,
+        _ => text,
+    }
 }
 
 /// Returns the network of `address`: `/24` of IPv4, `/64` of IPv6.
@@ -312,6 +322,11 @@ mod tests {
             ),
             (
                 &["client_address=127.0.0.1", "log_client_address=2001:db8::1"],
+                Kind::Client,
+                "2001:db8::1",
+            ),
+            (
+                &["log_client_address=IPv6:2001:db8::1"],
                 Kind::Client,
                 "2001:db8::1",
             ),

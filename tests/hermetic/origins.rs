@@ -3,8 +3,11 @@
 use std::os::unix::fs::chown;
 
 use queuewatch::drill::QueueFile;
+use queuewatch::options::{OPTIONS, is_filter};
+use queuewatch::origins::Grouping;
 use serde_json::Value;
 
+use crate::picks;
 use crate::support::spool::Spool;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_queuewatch");
@@ -179,11 +182,68 @@ fn redirected_mail_is_one_recipient_at_its_target() {
     assert!(listed.contains("a@y.example"), "{listed}");
 }
 
+/// A content filter that passes a client on writes an IPv6 address with a prefix (RFC 5321, 4.1.3).
+#[test]
+fn an_ipv6_client_before_a_filter_is_the_one_that_connects() {
+    let spool = Spool::empty();
+    let address = "2001:db8:1:2::77";
+    for (id, client) in [("A000001", address), ("B000001", "IPv6:2001:db8:1:2::77")] {
+        let file = QueueFile::cleanup(NOW - 50, 0)
+            .attribute("log_client_address", client)
+            .sender(b"s@x.example")
+            .todo(b"a@y.example")
+            .content(b"\n");
+        put(&spool, &format!("hold/{id}"), file);
+    }
+    for (by, wanted) in [
+        (&[][..], format!("client {address} 2")),
+        (&["--by", "client"], format!("client {address} 2")),
+        (
+            &["--by", "network"],
+            "network 2001:db8:1:2::/64 2".to_owned(),
+        ),
+    ] {
+        assert_eq!(rows(&spool, by), [wanted], "{by:?}");
+    }
+    for client in [address, "IPv6:2001:db8:1:2::77", "2001:db8:1::/48"] {
+        assert_eq!(rows(&spool, &["--client", client]).len(), 1, "{client}");
+    }
+    let rule = format!("hold.client({address})=1");
+    for rule in ["hold.top_client=1", &rule] {
+        let status = spool.run(PROGRAM, NOW, &["status", "--warning", rule]);
+        let status = String::from_utf8(status.stdout).expect("UTF-8");
+        assert!(status.contains(" is 2"), "{rule}: {status}");
+    }
+}
+
 #[test]
 fn mail_is_grouped_by_the_given_field() {
     let spool = mixed();
+    let mut tested = Vec::new();
     for (by, wanted) in [
         ("login", &["login  4", "login anna 4"][..]),
+        (
+            "client",
+            &[
+                "client  3",
+                "client 198.51.100.0 1",
+                "client 198.51.100.1 1",
+                "client 198.51.100.2 1",
+                "client 198.51.100.3 1",
+                "client 2001:db8:1:2::77 1",
+            ],
+        ),
+        (
+            "sender",
+            &[
+                "sender MAILER-DAEMON 1",
+                "sender www@host.example 3",
+                "sender x0@spam.example 1",
+                "sender x1@spam.example 1",
+                "sender x2@spam.example 1",
+                "sender x3@spam.example 1",
+            ],
+        ),
         (
             "network",
             &[
@@ -207,9 +267,68 @@ fn mail_is_grouped_by_the_given_field() {
         let mut found = rows(&spool, &["--by", by]);
         found.sort();
         assert_eq!(found, wanted, "{by}");
+        tested.push(by);
     }
-    assert_eq!(rows(&spool, &["--by", "client"]).len(), 6);
-    assert_eq!(rows(&spool, &["--by", "sender"]).len(), 6);
+    // A new grouping gets a row here.
+    tested.sort_unstable();
+    let mut all = Grouping::NAMED.map(Grouping::name);
+    all.sort_unstable();
+    assert_eq!(tested, all);
+}
+
+/// Every filter, and that it picks the messages that it picks for a list.
+#[test]
+fn every_filter_picks_what_it_picks_for_a_list() {
+    let spool = picks::mixed();
+    let known = OPTIONS.iter().map(|row| row.name);
+    let mut untested: Vec<&str> = known.filter(|name| is_filter(name)).collect();
+    for (words, best) in [
+        (&["--recipient", "one@a.example"][..], &["login anna 1"][..]),
+        (&["--sender", "<>"], &["client 2001:db8::7 1"]),
+        (&["--domain", "a.example"], &["login anna 1", "unknown  1"]),
+        (&["--reason", "4.4"], &["client 2001:db8::7 1"]),
+        (&["--cause", "greylisted"], &["login anna 1"]),
+        (&["--next-hop", "mx.b.example"], &["client 2001:db8::7 1"]),
+        (&["--login", "anna"], &["login anna 1"]),
+        (&["--client", "2001:db8::/32"], &["client 2001:db8::7 1"]),
+        (
+            &["--subject", "caf\u{e9}"],
+            &["client 2001:db8::7 1", "login anna 1"],
+        ),
+        (
+            &["--older", "1h"],
+            &["client 2001:db8::7 1", "login anna 1"],
+        ),
+        (&["--younger", "1h"], &["unknown  1"]),
+        (&["--expiring", "1h"], &["client 2001:db8::7 1"]),
+        (&["--larger", "2k"], &["unknown  1"]),
+        (
+            &["--not", "--login", "anna"],
+            &["client 2001:db8::7 1", "unknown  1"],
+        ),
+        (&["--login", "nobody"], &[]),
+    ] {
+        let mut found = rows(&spool, words);
+        found.sort();
+        assert_eq!(found, best, "{words:?}");
+        // The same messages, whatever they are put together by.
+        let listed = picks::picked(&spool, words).len();
+        assert_eq!(found.len(), listed, "{words:?}");
+        for by in Grouping::NAMED {
+            let sum: usize = rows(&spool, &[words, &["--by", by.name()]].concat())
+                .iter()
+                .map(|row| {
+                    row.rsplit(' ')
+                        .next()
+                        .and_then(|n| n.parse().ok())
+                        .unwrap_or(0)
+                })
+                .sum();
+            assert_eq!(sum, listed, "{words:?} by {}", by.name());
+        }
+        untested.retain(|name| !words.contains(&format!("--{name}").as_str()));
+    }
+    assert_eq!(untested, [""; 0], "a filter without a row here");
 }
 
 #[test]
@@ -272,6 +391,56 @@ fn rules_name_the_login_and_the_client() {
             ),
         }
     }
+}
+
+/// Long output has the few logins and clients with most messages, in text that is harmless to a monitoring system.
+#[test]
+fn long_output_names_the_logins_and_clients_with_most_messages() {
+    let spool = mixed();
+    for (id, login) in [
+        ("E000001", "evil|<b>$HOST$`id`\n"),
+        ("E000002", "bob@x.example"),
+    ] {
+        let file = QueueFile::cleanup(NOW - 10, 0)
+            .attribute("sasl_username", login)
+            .attribute("log_client_address", "203.0.113.5")
+            .sender(b"s@x.example")
+            .todo(b"a@one.example")
+            .content(b"\n");
+        put(&spool, &format!("hold/{id}"), file);
+    }
+    for (n, login) in ('a'..='f').enumerate() {
+        let file = QueueFile::cleanup(NOW - 10, 0)
+            .attribute("sasl_username", &format!("one-{login}"))
+            .sender(b"s@x.example")
+            .todo(b"a@one.example")
+            .content(b"\n");
+        put(&spool, &format!("hold/F00000{n}"), file);
+    }
+    let plugin = env!("CARGO_BIN_EXE_check_postfix_queue");
+    let long = spool.run(plugin, NOW, &["-v"]);
+    let long = String::from_utf8(long.stdout).expect("UTF-8");
+    let after = |head: &str| -> Vec<&str> {
+        let lines = long.lines().skip_while(|line| *line != head).skip(1);
+        lines.take_while(|line| line.starts_with("  ")).collect()
+    };
+    assert_eq!(
+        after("messages by login:"),
+        [
+            "       4 anna",
+            "       1 bob@x.example",
+            "       1 evil??b??HOST??id??",
+            "       1 one-a",
+            "       1 one-b",
+        ],
+        "{long}"
+    );
+    let clients = after("messages by client:");
+    assert_eq!(clients.len(), 5, "{long}");
+    assert_eq!(clients[0], "       2 203.0.113.5", "{long}");
+    let short = spool.run(plugin, NOW, &[]);
+    let short = String::from_utf8(short.stdout).expect("UTF-8");
+    assert!(!short.contains("messages by"), "{short}");
 }
 
 #[test]

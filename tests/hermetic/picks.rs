@@ -10,7 +10,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_queuewatch");
 const NOW: i64 = 1_795_461_304;
 
 /// Messages by the letter of their queue ID.
-fn mixed() -> Spool {
+pub(crate) fn mixed() -> Spool {
     let spool = Spool::empty();
     let put = |queue: &str, id: &str, file: QueueFile, delay: Option<(&str, &str)>| {
         let built = file.build();
@@ -71,7 +71,7 @@ fn mixed() -> Spool {
 }
 
 /// The letters of the messages that `words` pick, in the order of the list.
-fn picked(spool: &Spool, words: &[&str]) -> String {
+pub(crate) fn picked(spool: &Spool, words: &[&str]) -> String {
     let output = Command::new(PROGRAM)
         .args(["list", "--ids", "--queue-directory"])
         .arg(spool.path())

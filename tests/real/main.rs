@@ -29,6 +29,8 @@ mod live_postfix;
 mod main_cf_postconf;
 /// What `spool.misowned` counts stops a real Postfix.
 mod misowned;
+/// `queuewatch origins` of mail that a real Postfix took in by each way.
+mod origins_postfix;
 /// The guide's recipe to hold, look at and delete mail, with the real postsuper(1).
 mod postsuper_recipe;
 /// The queue manager of a Postfix that runs, and of one whose queue manager does not.

@@ -30,6 +30,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -129,7 +130,8 @@ impl Default for Options {
 /// A running Postfix of its own. Dropping it stops it and removes its folder.
 pub(crate) struct Postfix {
     folder: Folder,
-    port: u16,
+    /// Another one after a start for which the old one was taken.
+    port: AtomicU16,
     /// The server of [`UNRESPONSIVE`]: the kernel accepts on its behalf, nobody answers.
     _unresponsive: TcpListener,
 }
@@ -146,16 +148,15 @@ impl Postfix {
         }
         let unresponsive = listen_on_loopback();
         write_main_cf(&folder, options, port_of(&unresponsive));
-        let mut postfix = Postfix {
+        let postfix = Postfix {
             folder,
-            port: 0,
+            port: AtomicU16::new(0),
             _unresponsive: unresponsive,
         };
         // Between the choice of a free port and its use somebody else may take it; master(8) then refuses to start.
         let mut attempts = 5;
         loop {
-            postfix.port = port_of(&listen_on_loopback());
-            postfix.write_master_cf();
+            postfix.take_port();
             let starts = postfix.starts_on_record();
             match postfix.try_start() {
                 Ok(()) if postfix.logs_its_start(starts) => break,
@@ -177,7 +178,7 @@ impl Postfix {
             }
         }
         postfix.wait_until("smtpd greets", PATIENCE, |postfix| {
-            Smtp::connect(postfix.port).is_ok()
+            Smtp::connect(postfix.port()).is_ok()
         });
         postfix
     }
@@ -208,9 +209,22 @@ impl Postfix {
         headers: &str,
         body: &str,
     ) -> String {
-        Smtp::connect(self.port)
+        Smtp::connect(self.port())
             .and_then(|smtp| smtp.send(sender, recipients, &format!("{headers}\n{body}")))
-            .unwrap_or_else(|error| self.fail(&format!("SMTP on port {}: {error}", self.port)))
+            .unwrap_or_else(|error| self.fail(&format!("SMTP on port {}: {error}", self.port())))
+    }
+
+    /// Sends a message by SMTP after `commands` with the codes of their replies, and returns its queue ID.
+    pub(crate) fn send_after(
+        &self,
+        commands: &[(&str, &str)],
+        sender: &str,
+        recipients: &[&str],
+        content: &str,
+    ) -> String {
+        Smtp::connect(self.port())
+            .and_then(|smtp| smtp.send_after(commands, sender, recipients, content))
+            .unwrap_or_else(|error| self.fail(&format!("SMTP on port {}: {error}", self.port())))
     }
 
     /// Submits a message with `sendmail(1)`, so that it passes through maildrop; it stays there while stopped.
@@ -221,7 +235,48 @@ impl Postfix {
         headers: &str,
         body: &str,
     ) {
-        let mut command = self.command("sendmail", "-C");
+        let command = self.command("sendmail", "-C");
+        self.submit_by(command, sender, recipients, headers, body);
+    }
+
+    /// [`Self::submit`] as the local user `user`, who has the group that may write into maildrop.
+    ///
+    /// Without root, Postfix takes a configuration only if the default one names it
+    /// (`alternate_config_directories`), so this has a default configuration of its own, in a mount namespace.
+    pub(crate) fn submit_as<R: AsRef<str>>(
+        &self,
+        user: u32,
+        sender: &str,
+        recipients: &[R],
+        headers: &str,
+        body: &str,
+    ) {
+        let maildrop = fs::metadata(self.queue_directory().join("maildrop")).expect("maildrop");
+        let default = self.folder.path.join("default");
+        fs::create_dir_all(&default).expect("a folder in our own folder");
+        let config = self.config_directory();
+        let named = format!("alternate_config_directories = {}\n", config.display());
+        write_settled(&default.join("main.cf"), &named);
+        let inside = "mount --bind \"$1\" /etc/postfix && shift && exec \"$@\"";
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", inside, "sh"]);
+        command.arg(&default).args(["setpriv", "--clear-groups"]);
+        command.arg(format!("--reuid={user}"));
+        command.arg(format!("--regid={}", maildrop.gid()));
+        command.arg("--").arg(postfix_program("sendmail"));
+        command.arg("-C").arg(&config).current_dir("/");
+        command.env_remove("MAIL_CONFIG").env("LC_ALL", "C");
+        self.submit_by(command, sender, recipients, headers, body);
+    }
+
+    fn submit_by<R: AsRef<str>>(
+        &self,
+        mut command: Command,
+        sender: &str,
+        recipients: &[R],
+        headers: &str,
+        body: &str,
+    ) {
         command.args(["-i", "-f", sender, "--"]);
         command.args(recipients.iter().map(AsRef::as_ref));
         command.stdin(Stdio::piped());
@@ -310,16 +365,28 @@ impl Postfix {
         });
     }
 
-    /// Starts a stopped instance.
+    /// Starts a stopped instance, on another port if somebody took the old one meanwhile.
     pub(crate) fn start_again(&self) {
-        if let Err(said) = self.try_start() {
-            self.fail(&format!("`postfix start` failed:\n{said}"));
+        let mut attempts = 5;
+        while let Err(said) = self.try_start() {
+            attempts -= 1;
+            if attempts == 0 || !self.maillog().contains("Address already in use") {
+                self.fail(&format!("`postfix start` failed:\n{said}"));
+            }
+            self.take_port();
         }
+    }
+
+    /// Chooses a port that is free at this moment.
+    fn take_port(&self) {
+        let port = port_of(&listen_on_loopback());
+        self.port.store(port, Ordering::Relaxed);
+        self.write_master_cf();
     }
 
     /// The port of its SMTP server on loopback.
     pub(crate) fn port(&self) -> u16 {
-        self.port
+        self.port.load(Ordering::Relaxed)
     }
 
     /// Runs `postsuper ACTION QUEUE_ID`, whatever it says: mail may move meanwhile.
@@ -571,7 +638,7 @@ impl Postfix {
     }
 
     fn write_master_cf(&self) {
-        let mut services = format!("127.0.0.1:{} inet n - n - - smtpd\n", self.port);
+        let mut services = format!("127.0.0.1:{} inet n - n - - smtpd\n", self.port());
         services.push_str(SERVICES);
         write_settled(&self.config_directory().join("master.cf"), &services);
     }

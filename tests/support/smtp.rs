@@ -30,12 +30,26 @@ impl Smtp {
 
     /// Sends one message and returns the queue ID that the server gave it.
     pub(crate) fn send<R: AsRef<str>>(
+        self,
+        sender: &str,
+        recipients: &[R],
+        content: &str,
+    ) -> io::Result<String> {
+        self.send_after(&[], sender, recipients, content)
+    }
+
+    /// The same, after `commands` that follow EHLO, each with the code of its reply.
+    pub(crate) fn send_after<R: AsRef<str>>(
         mut self,
+        commands: &[(&str, &str)],
         sender: &str,
         recipients: &[R],
         content: &str,
     ) -> io::Result<String> {
         self.command("EHLO client.queuewatch.test", "250")?;
+        for (command, code) in commands {
+            self.command(command, code)?;
+        }
         let ascii = sender.is_ascii() && recipients.iter().all(|to| to.as_ref().is_ascii());
         let utf8 = if ascii { "" } else { " SMTPUTF8" };
         self.command(&format!("MAIL FROM:<{sender}>{utf8}"), "250")?;
