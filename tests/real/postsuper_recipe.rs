@@ -47,8 +47,18 @@ fn only_the_mail_that_was_held_is_deleted() {
             |sender: &str| postfix.send(sender, &["a@alpha.example"], "Subject: x\n", "Hello\n");
         let wanted = [send("news@shop.example"), send("news@shop.example")];
         let other = send("alice@send.example");
+        // On hold for another reason, before.
+        let earlier = send("news@shop.example");
         postfix.wait_quiet();
-        let held = ids(&postfix, &["--sender", "news@shop.example"]);
+        postfix.hold(&earlier);
+        let words = [
+            "--sender",
+            "news@shop.example",
+            "incoming",
+            "active",
+            "deferred",
+        ];
+        let held = ids(&postfix, &words);
         let mut lines: Vec<String> = String::from_utf8_lossy(&held)
             .lines()
             .map(str::to_owned)
@@ -62,13 +72,13 @@ fn only_the_mail_that_was_held_is_deleted() {
         let later = send("news@shop.example");
         postfix.wait_quiet();
         let looked = ids(&postfix, &["--sender", "news@shop.example", "hold"]);
-        assert_eq!(String::from_utf8_lossy(&looked).lines().count(), 2);
+        assert_eq!(String::from_utf8_lossy(&looked).lines().count(), 3);
         // One is released after all: the word hold keeps it from being deleted.
         postfix.release(&wanted[0]);
         postsuper(&postfix, &["-d", "-", "hold"], &held);
         let left = ids(&postfix, &[]);
         let left = String::from_utf8_lossy(&left).into_owned();
-        for id in [&wanted[0], &other, &later] {
+        for id in [&wanted[0], &other, &earlier, &later] {
             assert!(left.lines().any(|line| line == id), "{id} is gone: {left}");
         }
         assert!(!left.contains(&wanted[1]), "{left}");
