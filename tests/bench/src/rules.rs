@@ -1,12 +1,14 @@
-//! What rules on causes, logins and clients cost, and what the defaults cost that every check without rules has.
+//! What rules on causes, logins and clients cost, what the defaults cost that every check without rules has, and what a
+//! look at headers costs.
 //!
 //! Each group compares with the check that reads as much and asks for less.
 
 use std::path::Path;
 
-use queuewatch::postfix::queue::Queue;
+use queuewatch::postfix::queue::{Queue, QueueSet};
 
 use crate::contest::{Contender, Group, is_perfdata, plugin};
+use crate::process::{Ended, Line};
 use crate::spool::Contents;
 use crate::table::Goal;
 
@@ -16,6 +18,9 @@ const CAUSES: Goal = Goal::Ratio(1.05);
 const DEFAULTS: Goal = Goal::Ratio(1.25);
 /// What a table of logins may add to a check of ages.
 const LOGINS: Goal = Goal::Ratio(1.05);
+
+/// What a look at the subject or at the first Received header may add to a scan of envelopes.
+const HEADERS: Goal = Goal::Ratio(1.3);
 
 /// The groups for caches that hold the spool.
 pub(crate) fn warm(program: &Path, spool: &Path, contents: &Contents) -> Vec<Group> {
@@ -40,7 +45,40 @@ pub(crate) fn warm(program: &Path, spool: &Path, contents: &Contents) -> Vec<Gro
         check("a rule on the sender that has most", &["total.top_sender"]),
     ]);
     groups.push(of_ages);
+    groups.push(headers(program, spool, contents));
     groups
+}
+
+/// What asks for headers, against a list of the same messages that its envelopes pick.
+fn headers(program: &Path, spool: &Path, contents: &Contents) -> Group {
+    let queues = QueueSet::TOTAL.iter();
+    let listed: u64 = queues.map(|queue| contents.of(queue).messages).sum();
+    let ask = |words: &[&str], right: fn(&Ended) -> Option<u64>| {
+        let line = Line::new(program.with_file_name("queuewatch"));
+        let line = words.iter().fold(line, |line, word| line.with(*word));
+        let line = line.with("--queue-directory").with(spool);
+        let name = format!("queuewatch {}", words.join(" "));
+        Contender::new(&name, line, move |ended| match (ended.code, right(ended)) {
+            (Some(0), Some(found)) if found == listed => Ok(()),
+            (code, found) => Err(format!("{found:?}, not {listed}, and exit code {code:?}")),
+        })
+    };
+    let lines = |ended: &Ended| Some(ended.output.lines().count() as u64);
+    let sum = |ended: &Ended| {
+        let document: serde_json::Value = serde_json::from_str(&ended.output).ok()?;
+        document["messages"].as_u64()
+    };
+    // The filters pick all: a filter that picks nothing would prove nothing.
+    let not = |filter| ["list", "--ids", "--not", filter, "no@such.example"];
+    Group::new(
+        "Headers, if something asks for them",
+        vec![
+            ask(&not("--sender"), lines),
+            ask(&not("--subject"), lines).goals(&[HEADERS]),
+            ask(&["origins", "--json", "--by", "subject"], sum).goals(&[HEADERS]),
+            ask(&["origins", "--json"], sum).goals(&[HEADERS]),
+        ],
+    )
 }
 
 /// The groups for when the kernel has to ask the disk.
