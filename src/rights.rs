@@ -57,12 +57,15 @@ struct Sudo {
 /// Call it once, before there is another thread.
 ///
 /// # Errors
-/// If the kernel refuses to suspend them. The program must end then.
+/// If the kernel refuses to suspend them, to put them in force, or to end them. The program must end then.
 pub fn begin() -> Result<()> {
     let refused = |cause: rustix::io::Errno| {
         Error::new(
             ErrorKind::Io,
-            format!("cannot suspend the rights that the caller does not have: {cause}"),
+            format!(
+                "cannot suspend the rights that the caller does not have: {cause}; SELinux has to allow getcap and \
+                 setcap (examples/selinux), a filter of system calls capset"
+            ),
         )
     };
     let Some(loan) = Loan::of_this_process().map_err(refused)? else {
@@ -70,7 +73,7 @@ pub fn begin() -> Result<()> {
     };
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(refused)?;
     let loan = LOAN.get_or_init(|| Box::new(loan));
-    loan.suspend().map_err(refused)
+    loan.rehearse().map_err(refused)
 }
 
 /// The loan, until it is given up.
@@ -144,7 +147,8 @@ impl Drop for Change {
     }
 }
 
-/// The kernel refuses none of these changes. If it did, going on would read with the wrong rights.
+/// The kernel refuses none of these changes, because [`begin`] has made each of them once. If it did, such as under
+/// a policy that changed since, going on would read with the wrong rights.
 fn or_abort(result: rustix::io::Result<()>) {
     if result.is_err() {
         std::process::abort();
@@ -182,6 +186,16 @@ impl Loan {
             },
         };
         Ok(Some(Loan { lender, caller }))
+    }
+
+    /// Suspends the rights, after every kind of change that comes later. A security module may refuse one that the
+    /// kernel itself permits to all: SELinux has getcap and setcap.
+    fn rehearse(&self) -> rustix::io::Result<()> {
+        self.suspend()?;
+        self.resume()?;
+        let present = rustix::thread::capabilities(None)?;
+        rustix::thread::set_capabilities(None, present)?;
+        self.suspend()
     }
 
     fn put(&self, raise: bool) -> rustix::io::Result<()> {

@@ -22,6 +22,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 VARIABLE = "QUEUEWATCH_LIBRARY"
 BUNDLED = "queuewatch/_lib/libqueuewatch.so.1"
+# The notices of the crates in the library, for a wheel that others get: a file, beside the library in the wheel.
+NOTICES = "QUEUEWATCH_NOTICES"
 
 
 class LibraryHook(BuildHookInterface):  # type: ignore[type-arg,unused-ignore,misc]
@@ -31,7 +33,11 @@ class LibraryHook(BuildHookInterface):  # type: ignore[type-arg,unused-ignore,mi
         """Add the library and the tag of this platform to a wheel."""
         root = Path(self.root).resolve()
         if self.target_name == "sdist":
-            build_data["force_include"].update(core_files(root))
+            included = build_data["force_include"]
+            # hatchling adds that of the checkout.
+            for path in [path for path in included if Path(path).name == ".gitignore"]:
+                del included[path]
+            included.update(core_files(root))
             return
         library = found(root)
         if library is None:
@@ -43,6 +49,8 @@ class LibraryHook(BuildHookInterface):  # type: ignore[type-arg,unused-ignore,mi
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{platform}"
         build_data["force_include"][str(stripped(library, Path(self.directory)))] = BUNDLED
+        if os.environ.get(NOTICES):
+            build_data["force_include"][os.environ[NOTICES]] = str(Path(BUNDLED).with_name("THIRD-PARTY.txt"))
 
 
 def found(root: Path) -> Path | None:

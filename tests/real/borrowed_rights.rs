@@ -520,3 +520,40 @@ fn the_capability_is_in_force_while_the_spool_is_read_and_at_no_other_time() {
         "{spool} {own} {printed} {raised} {lowered}"
     );
 }
+
+#[test]
+fn a_security_module_that_refuses_a_change_of_rights_is_an_error_and_ends_no_program_by_a_signal() {
+    let host = Host::new();
+    let call_tracer = |call: &str, user: &[&'static str]| {
+        let mut tracer = vec!["strace".to_owned()];
+        tracer.extend(user.iter().map(|word| (*word).to_owned()));
+        for word in ["-f", "-o", "/dev/null", "-e"] {
+            tracer.push(word.to_owned());
+        }
+        tracer.push(format!("trace={call}"));
+        tracer.push("-e".to_owned());
+        tracer.push(format!("inject={call}:error=EACCES"));
+        tracer
+    };
+    for (loan, user) in [(LOANS[0], &["-u", "nobody"][..]), (LOANS[1], &[])] {
+        for call in ["capset", "capget"] {
+            let tracer = call_tracer(call, user);
+            let tracer: Vec<&str> = tracer.iter().map(String::as_str).collect();
+            for (program, code) in [("check_postfix_queue", 3), ("queuewatch", 1)] {
+                let arguments: &[&str] = match program {
+                    "queuewatch" => &["status"],
+                    _ => &[],
+                };
+                let output = host.command(loan, &tracer, program, arguments).output();
+                let output = output.expect("strace runs: package strace");
+                let said = text(&output);
+                assert_eq!(output.status.code(), Some(code), "{program} {call}: {said}");
+                assert!(
+                    said.contains("SELinux has to allow getcap and setcap"),
+                    "{program} {call}: {said}"
+                );
+                assert!(!said.contains("deferred"), "{said}");
+            }
+        }
+    }
+}

@@ -184,8 +184,12 @@ def test_an_sdist_holds_the_core(tmp_path: Path) -> None:
     needed = {"core/Cargo.toml", "core/Cargo.lock", "core/build.rs", "core/include/queuewatch.h"}
     needed |= {f"core/tests/{binary}/main.rs" for binary in ("hermetic", "real")}
     assert core | needed <= names
-    assert {"pyproject.toml", "hatch_build.py", "LICENSE-MIT", "src/queuewatch/__init__.py"} <= names
-    assert not [name for name in names if "libqueuewatch" in name or "/target/" in name]
+    own = {path.relative_to(PROJECT).as_posix() for path in (PROJECT / "src").rglob("*.py")}
+    own |= {"src/queuewatch/py.typed", "pyproject.toml", "hatch_build.py", "README.md", "LICENSE-MIT", "LICENSE-APACHE"}
+    # Nothing is missing, and nothing else is in it.
+    core |= needed | {f"core/{name}" for name in ("README.md", "LICENSE-MIT", "LICENSE-APACHE")}
+    core |= {f"core/{path.relative_to(ROOT)}" for path in (ROOT / "include").iterdir()}
+    assert names == own | core | {"PKG-INFO"}
 
 
 def version() -> str:

@@ -69,22 +69,32 @@ fn bash_one(script: &mut String, one: &Described, indent: &str) {
     );
 }
 
+/// The word to complete and the one before it. bash takes `--cause=x` apart into three words.
+const BASH_WORD: &str = "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n    \
+     COMPREPLY=()\n    \
+     if [[ $cur == = ]]; then cur=''; elif [[ $prev == = ]]; then prev=${COMP_WORDS[COMP_CWORD-2]}; fi\n";
+
 /// The script for bash.
 pub(super) fn bash(all: &[Described]) -> String {
     let mut script = String::from(
         "# bash completion for queuewatch and check_postfix_queue; made by `queuewatch generate bash`.\n\n\
-         _queuewatch_words() {\n    local words\n    case $1 in\n",
+         _queuewatch_words() {\n    local words at directory=()\n    case $1 in\n",
     );
     for kind in FIXED {
         let words = fixed(kind).unwrap_or_default().join(" ");
         let _ = writeln!(script, "        {kind}) words='{words}' ;;");
     }
     script.push_str(
-        "        *) words=$(queuewatch generate words \"$1\" 2>/dev/null) ;;\n    esac\n    \
+        // Instances: of the configuration directory that is typed before. `short` is its short flag.
+        "        *)\n            for ((at = 1; at < COMP_CWORD; at++)); do\n                \
+         [[ ${COMP_WORDS[at]} == --config-directory || ${COMP_WORDS[at]} == \"$short\" ]] || continue\n                \
+         [[ ${COMP_WORDS[at+1]} == = ]] && ((at++))\n                \
+         directory=(\"${COMP_WORDS[at+1]}\")\n            done\n            \
+         words=$(queuewatch generate words \"$1\" \"${directory[@]}\" 2>/dev/null) ;;\n    esac\n    \
          COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n}\n\n\
-         _queuewatch() {\n    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n    \
-         COMPREPLY=()\n",
+         _queuewatch() {\n    local short=-c\n",
     );
+    script.push_str(BASH_WORD);
     let commands: Vec<&str> = all.iter().filter_map(Described::command).collect();
     let _ = writeln!(
         script,
@@ -100,10 +110,8 @@ pub(super) fn bash(all: &[Described]) -> String {
             script.push_str("        ;;\n");
         }
     }
-    script.push_str("    esac\n}\n\n_check_postfix_queue() {\n    ");
-    script.push_str(
-        "local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n    COMPREPLY=()\n",
-    );
+    script.push_str("    esac\n}\n\n_check_postfix_queue() {\n    local short=-d\n");
+    script.push_str(BASH_WORD);
     for one in all
         .iter()
         .filter(|one| one.invocation.starts_with("check_"))
@@ -185,7 +193,10 @@ pub(super) fn zsh(all: &[Described]) -> String {
         );
     }
     script.push_str(
-        "_queuewatch_instances() { compadd -- ${(f)\"$(queuewatch generate words instances 2>/dev/null)\"} }\n\n\
+        "_queuewatch_instances() {\n    local short=-c directory\n    \
+         [[ $service == check_postfix_queue ]] && short=-d\n    \
+         directory=${opt_args[--config-directory]:-${opt_args[$short]}}\n    \
+         compadd -- ${(f)\"$(queuewatch generate words instances ${(Q)directory} 2>/dev/null)\"}\n}\n\n\
          _queuewatch_command() {\n    case $1 in\n",
     );
     for one in all {
@@ -233,15 +244,37 @@ fn fish_values(values: &Values) -> String {
         Values::Directories => " -x -a '(__fish_complete_directories)'".to_owned(),
         Values::One(words) => format!(" -x -a '{}'", words.join(" ")),
         // fish would read the bracket of `older(` as a command.
+        Values::Words("instances") => {
+            " -x -a '(queuewatch generate words instances (__queuewatch_configuration) 2>/dev/null)'"
+                .to_owned()
+        }
         Values::Words(kind) => format!(" -x -a '(queuewatch generate words {kind} 2>/dev/null)'"),
     }
 }
+
+/// The configuration directory that is typed, for the names of its instances.
+const FISH_CONFIGURATION: &str = "\
+function __queuewatch_configuration
+    set -l words (commandline -opc)
+    set -l short -c
+    string match -q -- '*check_postfix_queue' $words[1]; and set short -d
+    for at in (seq (count $words))
+        if contains -- $words[$at] --config-directory $short
+            echo $words[(math $at + 1)]
+        else
+            string replace -f -- --config-directory= '' $words[$at]
+        end
+    end | tail -n 1
+end
+
+";
 
 /// The script for fish.
 pub(super) fn fish(all: &[Described]) -> String {
     let mut script = String::from(
         "# fish completion for queuewatch and check_postfix_queue; made by `queuewatch generate fish`.\n\n",
     );
+    script.push_str(FISH_CONFIGURATION);
     script.push_str("complete -c queuewatch -f\n");
     for one in all {
         let (program, condition) = match one.command() {

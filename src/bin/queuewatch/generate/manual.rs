@@ -8,9 +8,11 @@ use crate::args::Flag;
 use queuewatch::cause::Cause;
 use queuewatch::measure::CATALOGUE;
 use queuewatch::options::Takes;
+use queuewatch::rules::{Known, defaults};
 
-/// The date of the release, in the heading of each page.
-const DATE: &str = "2026-11-27";
+/// The date of the release, in the heading of each page. A test compares it with `CHANGELOG.md`.
+pub(super) const DATE: &str = "2026-11-27";
+const PLUGIN: &str = "check_postfix_queue";
 const SECTION_7: &str = "Mail Queue Monitoring";
 const SEE_ALSO: [(&str, u8); 9] = [
     ("check_postfix_queue", 1),
@@ -93,6 +95,16 @@ fn program(one: &Described, all: &[Described]) -> String {
                 roman("(1)."),
             ]);
         }
+    } else if name == PLUGIN {
+        page.text([roman(
+            "check_postfix_queue reads the queues of Postfix itself, judges them by rules, and prints the state, what is \
+             wrong, and performance data, as the Monitoring Plugins do. It starts no program and changes nothing.",
+        )]);
+        page.control("PP", []);
+        page.text([roman(
+            "Without rules it has the defaults below, which fit any host. What it could not read is UNKNOWN or a lower \
+             bound (\u{201c}at least\u{201d}), and never 0.",
+        )]);
     } else {
         paragraphs(&mut page, text);
     }
@@ -100,15 +112,25 @@ fn program(one: &Described, all: &[Described]) -> String {
     for flag in &one.flags {
         option(&mut page, flag);
     }
-    if name == "check_postfix_queue" {
+    if name == PLUGIN {
         page.control("SH", ["RULES"]);
         page.text([
             roman("RULE is MEASURE=RANGE; "),
             bold("queuewatch-rules"),
             roman("(7) explains them, "),
             bold("queuewatch-measures"),
-            roman("(7) lists the measures."),
+            roman("(7) lists the measures. Without "),
+            bold("--warning"),
+            roman(" and "),
+            bold("--critical"),
+            roman(" these rules are in force:"),
         ]);
+        page.control("PP", []);
+        page.control("nf", []);
+        for rule in defaults(Known::ALL) {
+            page.text([roman(format!("--{} {rule}", rule.level.name()))]);
+        }
+        page.control("fi", []);
         page.control("SH", ["EXIT STATUS"]);
         page.text([roman("0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN; no other.")]);
     } else {
@@ -124,8 +146,45 @@ fn program(one: &Described, all: &[Described]) -> String {
     page.text([roman(
         "The configuration directory of the default instance, as Postfix's own programs take it.",
     )]);
+    if ["queuewatch", "queuewatch-doctor", PLUGIN].contains(&name.as_str()) {
+        files(&mut page);
+    }
     see_also(&mut page, &name);
     page.to_roff()
+}
+
+/// What the programs and the packages read on a host, and how the plugin gets its right.
+fn files(page: &mut Roff) {
+    page.control("SH", ["FILES"]);
+    let table = [
+        (
+            "/etc/postfix/main.cf",
+            "Where the spool is, and the settings that matter.",
+        ),
+        (
+            "/etc/queuewatch/directories",
+            "Further directories, one a line, that a program with a file capability or under sudo may be told to read. \
+             Without it that is those that Postfix's own configuration names.",
+        ),
+        (
+            "/etc/queuewatch/setcap",
+            "Names the group that may run the plugin. If it is there, each installation of the package sets owner \
+             root:GROUP, mode 0750 and the capability below on the plugin, so that upgrades keep the right to read.",
+        ),
+    ];
+    for (file, text) in table {
+        page.control("TP", []);
+        page.text([bold(file)]);
+        page.text([roman(text)]);
+    }
+    page.control("PP", []);
+    page.text([
+        roman("Postfix's queues are closed to other users. By hand the right is given by "),
+        bold("setcap cap_dac_read_search=ep"),
+        roman(" on the plugin, which only the group of the monitoring may run; an upgrade drops that. "),
+        bold("queuewatch doctor"),
+        roman(" says what is missing. Never change modes or owners below the queue directory."),
+    ]);
 }
 
 /// Plain text with empty lines between its paragraphs; lines that are indented stand as they are.

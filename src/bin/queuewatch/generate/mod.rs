@@ -24,7 +24,8 @@ use queuewatch::postfix::queue::Queue;
 pub(crate) const USAGE: &str = "\
 Usage: queuewatch generate man DIR
        queuewatch generate bash|zsh|fish
-       queuewatch generate words queues|measures|causes|topics|instances
+       queuewatch generate words queues|measures|causes|topics
+       queuewatch generate words instances [CONFIG_DIRECTORY]
 
 For packagers: writes the manual pages into DIR, prints the completions of a shell, or prints the words
 that completions offer, one a line.
@@ -91,8 +92,39 @@ fn values_of(flag: &Flag) -> Option<Values> {
         "CAUSE" => Values::Words("causes"),
         "NAME" if flag.name == "instance" => Values::Words("instances"),
         what if what.contains('|') => Values::One(what.split('|').collect()),
+        "FORMAT" | "ORDER" | "WHAT" => Values::One(words_in_help(flag)),
         _ => Values::Free,
     })
+}
+
+/// Words that `--format`, `--sort` and `--by` take; each help text names those of its flag.
+const CHOICES: [&str; 19] = [
+    "plugin",
+    "json",
+    "openmetrics",
+    "checkmk",
+    "arrival",
+    "size",
+    "retry",
+    "queue_id",
+    "domain",
+    "next-hop",
+    "cause",
+    "login",
+    "client",
+    "network",
+    "user",
+    "sender",
+    "sender-domain",
+    "helo",
+    "subject",
+];
+
+fn words_in_help(flag: &Flag) -> Vec<&'static str> {
+    let is_end = |letter: char| !letter.is_ascii_lowercase() && !"-_".contains(letter);
+    let named: Vec<&str> = flag.help.split(is_end).collect();
+    let choices = CHOICES.into_iter();
+    choices.filter(|choice| named.contains(choice)).collect()
 }
 
 /// The tool, its commands and the plugin.
@@ -145,6 +177,8 @@ pub(crate) fn run(words: Vec<OsString>) -> Result<ExitCode> {
         ["bash"] => print(&completion::bash(&all())),
         ["zsh"] => print(&completion::zsh(&all())),
         ["fish"] => print(&completion::fish(&all())),
+        ["words", "instances", _] => instances(Some(plain[2].as_encoded_bytes())),
+        ["words", "instances"] => instances(None),
         ["words", kind] => words_of(kind),
         _ => Err(args::usage(
             "generate takes man DIR, bash, zsh, fish, or words queues|measures|causes|topics|instances",
@@ -163,22 +197,25 @@ fn write_pages(directory: &Path) -> Result<ExitCode> {
 }
 
 fn words_of(kind: &str) -> Result<ExitCode> {
-    let words: Vec<String> = match kind {
-        "instances" => {
-            let mut options = Options::default();
-            options.set("all-instances", b"")?;
-            let instances = options.instances()?;
-            instances
-                .iter()
-                .filter_map(|one| one.as_ref().ok())
-                .map(|instance| instance.name.clone())
-                .collect()
-        }
-        _ => fixed(kind).ok_or_else(|| {
-            args::usage("generate words takes queues, measures, causes, topics or instances")
-        })?,
-    };
+    let words = fixed(kind).ok_or_else(|| {
+        args::usage("generate words takes queues, measures, causes, topics or instances")
+    })?;
     print(&(words.join("\n") + "\n"))
+}
+
+/// The names of the instances that `--all-instances` finds, from `configuration_directory` if one is given.
+fn instances(configuration_directory: Option<&[u8]>) -> Result<ExitCode> {
+    let mut options = Options::default();
+    if let Some(directory) = configuration_directory {
+        options.set("config-directory", directory)?;
+    }
+    options.set("all-instances", b"")?;
+    let names = options
+        .instances()?
+        .into_iter()
+        .filter_map(|one| Some(one.ok()?.name));
+    let names: Vec<String> = names.collect();
+    print(&(names.join("\n") + "\n"))
 }
 
 /// The kinds of words that are the same on each host.
@@ -249,20 +286,151 @@ mod tests {
                 .iter()
                 .find(|(name, _)| *name == page)
                 .expect("each has a page");
+            let offered = [
+                bash_words(&scripts[0], one),
+                zsh_words(&scripts[1], one),
+                fish_words(&scripts[2], one),
+            ];
             for flag in &one.flags {
-                let roff = flag.name.replace('-', "\\-");
-                assert!(
-                    text.contains(&format!("\\-\\-{roff}")),
-                    "{page}: --{}",
-                    flag.name
-                );
-                for script in &scripts {
-                    assert!(script.contains(flag.name), "{}", flag.name);
+                // At the head of its paragraph, and not only in the text of another flag.
+                let head = format!("\\fB\\-\\-{}\\fR", flag.name.replace('-', "\\-"));
+                assert!(text.contains(&head), "{page}: --{}", flag.name);
+                // The tool offers its commands, and before them only what ends at once.
+                if one.invocation != "queuewatch" {
+                    for (words, shell) in offered.iter().zip(["bash", "zsh", "fish"]) {
+                        let word = format!("--{}", flag.name);
+                        assert!(words.contains(&word), "{shell}, {}: {word}", one.invocation);
+                    }
                 }
                 flags += 1;
             }
         }
         assert!(flags > 60, "{flags}");
+    }
+
+    /// What is between `begin` and `end`.
+    fn between<'a>(text: &'a str, begin: &str, end: &str) -> &'a str {
+        let (_, rest) = text.split_once(begin).expect(begin);
+        rest.split_once(end).map_or(rest, |(part, _)| part)
+    }
+
+    /// The long flags in a part of a script that is only about `one`.
+    fn long_flags(part: &str) -> Vec<String> {
+        let is_end = |letter: char| !letter.is_ascii_lowercase() && letter != '-';
+        let words = part.split(is_end).filter(|word| word.starts_with("--"));
+        words.map(str::to_owned).collect()
+    }
+
+    fn bash_words(script: &str, one: &Described) -> Vec<String> {
+        let (function, end) = match one.command() {
+            Some(_) => ("\n_queuewatch() {", "\n        ;;\n"),
+            None => ("\n_check_postfix_queue() {", "\n}\n"),
+        };
+        let script = between(script, function, "\n}\n");
+        let begin = one.command().map(|name| format!("\n    {name})\n"));
+        long_flags(between(script, &begin.unwrap_or_default(), end))
+    }
+
+    fn zsh_words(script: &str, one: &Described) -> Vec<String> {
+        let function = match one.command() {
+            Some(_) => "\n_queuewatch_command() {",
+            None => "\n_check_postfix_queue() {",
+        };
+        let script = between(script, function, "\n}\n");
+        let begin = one.command().map(|name| format!("\n    {name})\n"));
+        let part = between(script, &begin.unwrap_or_default(), "\n        ;;\n");
+        // The word before its help, not one in the help of another.
+        let heads = part
+            .lines()
+            .map(|line| line.split('[').next().unwrap_or_default());
+        long_flags(&heads.collect::<Vec<_>>().join("\n"))
+    }
+
+    fn fish_words(script: &str, one: &Described) -> Vec<String> {
+        let begin = match one.command() {
+            Some(name) => {
+                format!("complete -c queuewatch -n '__fish_seen_subcommand_from {name}'")
+            }
+            None => "complete -c check_postfix_queue".to_owned(),
+        };
+        let lines = script.lines().filter(|line| line.starts_with(&begin));
+        let words = lines.filter_map(|line| line.split_once(" -l ")?.1.split(' ').next());
+        words.map(|word| format!("--{word}")).collect()
+    }
+
+    #[test]
+    fn flags_with_a_choice_offer_what_the_programs_take() {
+        let described = all();
+        let choices = |invocation: &str, name: &str| {
+            let one = described.iter().find(|one| one.invocation == invocation);
+            let flags = &one.expect("it is there").flags;
+            let flag = flags.iter().find(|flag| flag.name == name);
+            match values_of(flag.expect("it is there")) {
+                Some(Values::One(words)) => words,
+                _ => Vec::new(),
+            }
+        };
+        assert_eq!(
+            choices("check_postfix_queue", "format"),
+            ["plugin", "json", "openmetrics", "checkmk"]
+        );
+        assert_eq!(
+            choices("queuewatch list", "sort"),
+            ["arrival", "size", "retry", "queue_id"]
+        );
+        assert_eq!(
+            choices("queuewatch reasons", "by"),
+            ["domain", "next-hop", "cause"]
+        );
+        assert_eq!(choices("queuewatch origins", "by"), CHOICES[11..]);
+    }
+
+    #[test]
+    fn the_page_of_the_plugin_has_a_description_and_the_default_rules() {
+        let described = all();
+        let pages = manual::pages(&described);
+        for one in &described {
+            let name = format!("{}.1", one.page());
+            let (_, text) = pages
+                .iter()
+                .find(|(page, _)| *page == name)
+                .expect("it is there");
+            let (_, rest) = text.split_once(".SH DESCRIPTION\n").expect("it has one");
+            assert!(!rest.starts_with(".SH"), "{name} has an empty description");
+        }
+        let (_, plugin) = pages
+            .iter()
+            .find(|(name, _)| name == "check_postfix_queue.1")
+            .expect("it is there");
+        for rule in queuewatch::rules::defaults(queuewatch::rules::Known::ALL) {
+            let shown = format!("\\-\\-{} {}", rule.level.name(), rule);
+            let shown = shown.replace("\\-", "-").replace('-', "\\-");
+            assert!(plugin.contains(&shown), "{shown}");
+        }
+        for page in ["check_postfix_queue.1", "queuewatch-doctor.1"] {
+            let (_, text) = pages.iter().find(|(name, _)| name == page).expect(page);
+            for word in [
+                "/etc/queuewatch/directories",
+                "/etc/queuewatch/setcap",
+                "setcap cap_dac_read_search",
+            ] {
+                assert!(text.contains(word), "{page}: {word}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_date_of_the_pages_is_that_of_the_release() {
+        let log = include_str!("../../../../CHANGELOG.md");
+        let heading = log
+            .lines()
+            .find(|line| line.starts_with("## "))
+            .expect("it has one");
+        let day = between(heading, "(", ")");
+        assert!(
+            day == "unreleased" || day == manual::DATE,
+            "{day}: set DATE in manual.rs"
+        );
     }
 
     #[test]
