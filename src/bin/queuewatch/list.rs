@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use queuewatch::error::{Error, ErrorKind, Result};
 use queuewatch::escape::{self, counted};
 use queuewatch::instance::Instance;
-use queuewatch::listing::{ListRequest, Senderless, Sort, list};
+use queuewatch::listing::{ListOutcome, ListRequest, Senderless, Sort, list};
 use queuewatch::options::{Options, Takes};
 use queuewatch::postfix::address::MAILER_DAEMON;
 use queuewatch::postfix::queue::QueueSet;
@@ -235,7 +235,7 @@ fn print(arguments: Arguments) -> Result<ExitCode> {
     sys::widen_pipe(&out);
     let mut begun = false;
     let mut print = |piece: &[u8]| {
-        if text && !ids && !begun && !piece.is_empty() {
+        if text && !begun && !piece.is_empty() {
             begun = true;
             out.write_all(heading(long).as_bytes())?;
             // An empty line separates blocks.
@@ -248,7 +248,7 @@ fn print(arguments: Arguments) -> Result<ExitCode> {
             let mut out = io::stdout();
             // What could not be read may hold mail.
             let silent = outcome.messages == 0 && (outcome.unreadable > 0 || outcome.cut);
-            if text && !ids && !silent {
+            if text && !silent {
                 out.write_all(summary(outcome.messages, outcome.bytes).as_bytes())?;
             }
             out.flush()?;
@@ -260,6 +260,16 @@ fn print(arguments: Arguments) -> Result<ExitCode> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
         Err(error) => return Err(Error::io("write to", Path::new("standard output"), &error)),
     };
+    tell_unlisted(&outcome);
+    Ok(tell_unread(
+        outcome.gaps.iter(),
+        outcome.unreadable,
+        outcome.cut,
+    ))
+}
+
+/// Prints on standard error which messages the list does not have.
+fn tell_unlisted(outcome: &ListOutcome) {
     if outcome.senderless.count > 0 {
         eprintln!(
             "queuewatch: {} without a sender where postqueue looks for it, not listed: {}; \
@@ -274,11 +284,6 @@ fn print(arguments: Arguments) -> Result<ExitCode> {
             counted(outcome.vanished, "message")
         );
     }
-    Ok(tell_unread(
-        outcome.gaps.iter(),
-        outcome.unreadable,
-        outcome.cut,
-    ))
 }
 
 /// How many messages without a sender are named.
