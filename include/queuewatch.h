@@ -980,16 +980,16 @@ qw_status qw_options_spell(qw_options *options,
                            qw_error **err);
 
 /**
- * Stops qw_scan and qw_shape_scan with these options, the running call and later ones: they soon return
- * QW_ERR_CANCELLED. Another thread or a signal handler may call it; it only sets a flag. NULL is a no-op. The
- * options must not be freed during the call. Since 0.1.
+ * Stops qw_scan, qw_shape_scan and qw_watch_open with these options, and qw_messages_next on a snapshot of them,
+ * the running call and later ones: they soon return QW_ERR_CANCELLED. A watch that is open goes on. Another thread
+ * or a signal handler may call it; it only sets a flag. NULL is a no-op. The options must not be freed during the
+ * call. Since 0.1.
  */
 QW_API
 void qw_cancel(const qw_options *options);
 
 /**
- * Returns how many queue files and other entries qw_scan and qw_shape_scan with these options have reached
- * in all calls so far; 0 for NULL. Another thread may call it to show progress. Since 0.1.
+ * Returns how many queue files and other entries the calls that qw_cancel stops have reached so far; 0 for NULL. Another thread may call it to show progress. Since 0.1.
  */
 QW_API
 uint64_t qw_progress(const qw_options *options);
@@ -1136,7 +1136,8 @@ qw_status qw_messages_open(const qw_snapshot *snapshot,
 /**
  * Moves to the next message and fills `row`; QW_END after the last. `row_size` is sizeof *row. A message that
  * moves during the call may be listed twice or not at all, as with mailq.
- * Errors: QW_ERR_INVALID, and those of qw_scan for an instance whose spool has gone. Since 0.1.
+ * Errors: QW_ERR_INVALID, QW_ERR_CANCELLED (by qw_cancel), and those of qw_scan for an instance whose spool has gone.
+ * Since 0.1.
  */
 QW_API
 QW_WARN_UNUSED

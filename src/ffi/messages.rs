@@ -8,8 +8,10 @@ use super::failure::qw_error;
 use super::guard::{fallible, freed, infallible};
 use super::handle::{self, Life, Opaque};
 use super::input::first_release_ends;
+use super::options::controlled;
 use super::snapshot::qw_snapshot;
 use super::{QW_END, QW_OK, QW_QUEUE_NONE, qw_queue, qw_status};
+use crate::control::Control;
 use crate::error::{Error, ErrorKind};
 use crate::postfix::queue::Queue;
 use crate::scan::Depth;
@@ -18,6 +20,8 @@ use crate::snapshot::SnapshotMessages;
 /// A cursor over messages. One thread at a time.
 pub struct qw_messages {
     cursor: SnapshotMessages,
+    /// That of the options of its snapshot.
+    control: Arc<Control>,
     life: Life,
 }
 
@@ -106,9 +110,11 @@ pub unsafe extern "C" fn qw_messages_open(
         err,
         [out(out), shared(snapshot), queues(queue, queue_len)],
         {
+            let control = Arc::clone(&snapshot.control);
             let snapshot = Arc::clone(&snapshot.snapshot);
             *out = handle::give(qw_messages {
                 cursor: SnapshotMessages::new(snapshot, queue, Depth::Reasons),
+                control,
                 life: Life::of_descriptors(),
             });
             Ok(QW_OK)
@@ -118,7 +124,8 @@ pub unsafe extern "C" fn qw_messages_open(
 
 /// Moves to the next message and fills `row`; QW_END after the last. `row_size` is sizeof *row. A message that
 /// moves during the call may be listed twice or not at all, as with mailq.
-/// Errors: QW_ERR_INVALID, and those of qw_scan for an instance whose spool has gone. Since 0.1.
+/// Errors: QW_ERR_INVALID, QW_ERR_CANCELLED (by qw_cancel), and those of qw_scan for an instance whose spool has gone.
+/// Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
@@ -131,8 +138,9 @@ pub unsafe extern "C" fn qw_messages_next(
     err: *mut *mut qw_error,
 ) -> qw_status {
     fallible!(err, [exclusive(messages), row(row, row_size)], {
+        let messages = &mut *messages;
         let cursor = &mut messages.cursor;
-        if !cursor.advance()? {
+        if !controlled(&messages.control, || cursor.advance())? {
             return Ok(QW_END);
         }
         let Some(filled) = filled(cursor) else {

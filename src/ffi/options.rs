@@ -17,7 +17,7 @@ use crate::spelling::{SAMPLES, Spelling};
 pub struct qw_options {
     pub(super) options: Options,
     pub(super) spelling: Spelling,
-    control: Arc<Control>,
+    pub(super) control: Arc<Control>,
     life: Life,
 }
 
@@ -126,21 +126,27 @@ pub unsafe extern "C" fn qw_options_spell(
 impl qw_options {
     /// Runs `work` so that qw_cancel and qw_progress reach it.
     pub(super) fn controlled<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
-        let outcome = control::under(Some(Arc::clone(&self.control)), work);
-        if self.control.is_stopped() {
-            return Err(Error::new(
-                ErrorKind::Cancelled,
-                "qw_cancel stopped the call on these options",
-            )
-            .with_remedy("make new options for the next one"));
-        }
-        outcome
+        controlled(&self.control, work)
     }
 }
 
-/// Stops qw_scan and qw_shape_scan with these options, the running call and later ones: they soon return
-/// QW_ERR_CANCELLED. Another thread or a signal handler may call it; it only sets a flag. NULL is a no-op. The
-/// options must not be freed during the call. Since 0.1.
+/// Runs `work` so that qw_cancel and qw_progress of the options with `control` reach it.
+pub(super) fn controlled<T>(control: &Arc<Control>, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let outcome = control::under(Some(Arc::clone(control)), work);
+    if control.is_stopped() {
+        return Err(Error::new(
+            ErrorKind::Cancelled,
+            "qw_cancel stopped the call on these options",
+        )
+        .with_remedy("make new options for the next one"));
+    }
+    outcome
+}
+
+/// Stops qw_scan, qw_shape_scan and qw_watch_open with these options, and qw_messages_next on a snapshot of them,
+/// the running call and later ones: they soon return QW_ERR_CANCELLED. A watch that is open goes on. Another thread
+/// or a signal handler may call it; it only sets a flag. NULL is a no-op. The options must not be freed during the
+/// call. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.
@@ -152,8 +158,7 @@ pub unsafe extern "C" fn qw_cancel(options: *const qw_options) {
     }
 }
 
-/// Returns how many queue files and other entries qw_scan and qw_shape_scan with these options have reached
-/// in all calls so far; 0 for NULL. Another thread may call it to show progress. Since 0.1.
+/// Returns how many queue files and other entries the calls that qw_cancel stops have reached so far; 0 for NULL. Another thread may call it to show progress. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.

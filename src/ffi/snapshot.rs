@@ -15,6 +15,7 @@ use super::{
     QW_OK, QW_QUALITY_AT_LEAST, QW_QUALITY_EXACT, QW_QUALITY_UNKNOWN, QW_QUEUE_NONE, qw_quality,
     qw_queue, qw_status,
 };
+use crate::control::Control;
 use crate::error::{Error, ErrorKind};
 use crate::measure::{Measure, Quality};
 use crate::options::{Options, Purpose};
@@ -29,6 +30,8 @@ pub struct qw_snapshot {
     problems: Vec<Problem>,
     measures: Vec<Measure>,
     named_domains: NamedDomains,
+    /// Stops its cursors; of a watch's snapshot nobody holds another end of it.
+    pub(super) control: Arc<Control>,
     pub(super) spelling: Spelling,
 }
 
@@ -99,15 +102,21 @@ pub unsafe extern "C" fn qw_scan(
 ) -> qw_status {
     fallible!(err, [out(out), shared(options)], {
         let snapshot = options.controlled(|| options.options.scan(Purpose::Everything))?;
-        *out = give_snapshot(snapshot, &options.options, options.spelling);
+        *out = give_snapshot(
+            snapshot,
+            &options.options,
+            Some(&options.control),
+            options.spelling,
+        );
         Ok(QW_OK)
     })
 }
 
-/// Gives `snapshot`, taken with `options`, to the caller.
+/// Gives `snapshot`, taken with `options`, to the caller. `control` is that of the options.
 pub(super) fn give_snapshot(
     snapshot: Snapshot,
     options: &Options,
+    control: Option<&Arc<Control>>,
     spelling: Spelling,
 ) -> *mut qw_snapshot {
     handle::give(qw_snapshot {
@@ -115,6 +124,7 @@ pub(super) fn give_snapshot(
         measures: options.measures().to_vec(),
         named_domains: options.named_domains().clone(),
         snapshot: Arc::new(snapshot),
+        control: control.cloned().unwrap_or_default(),
         spelling,
     })
 }

@@ -106,8 +106,9 @@ pub unsafe extern "C" fn qw_watch_open(
     err: *mut *mut qw_error,
 ) -> qw_status {
     fallible!(err, [out(out), shared(options)], {
+        let open = || Watch::open(&options.options, Purpose::Everything);
         *out = handle::give(qw_watch {
-            watch: Watch::open(&options.options, Purpose::Everything)?,
+            watch: options.controlled(open)?,
             event: None,
             spelling: options.spelling,
             life: Life::of_descriptors(),
@@ -236,7 +237,7 @@ pub unsafe extern "C" fn qw_watch_snapshot(
 ) -> qw_status {
     fallible!(err, [out(out), exclusive(watch)], {
         let snapshot = watch.watch.snapshot()?;
-        *out = give_snapshot(snapshot, watch.watch.options(), watch.spelling);
+        *out = give_snapshot(snapshot, watch.watch.options(), None, watch.spelling);
         Ok(QW_OK)
     })
 }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::{InstanceSnapshot, Snapshot};
+use crate::control;
 use crate::error::Result;
 use crate::listing::pick::Context;
 use crate::postfix::queue::QueueSet;
@@ -49,6 +50,10 @@ impl SnapshotMessages {
                 while present.advance() {
                     if self.snapshot.pick.takes(present.row(), context) {
                         return Ok(true);
+                    }
+                    // A filter may pass over a whole queue. Who stops the call knows that this is no end.
+                    if control::is_stopped() {
+                        return Ok(false);
                     }
                 }
                 self.unreadable += present.unreadable();

@@ -455,7 +455,7 @@ static void every_option(const char *spool)
     static const struct { const char *name, *value; } all[] = {
         { "config-directory", "/etc/postfix" }, { "queue-directory", "" }, { "all-instances", "" },
         { "instance", "postfix-out" }, { "warning", "deferred.oldest=4h" }, { "critical", "hold.messages=900" },
-        { "defaults", "no" }, { "exclude", "corrupt" }, { "exclude-domain", "nowhere.example" }, { "exclude-sender", "nobody@nowhere.example" }, { "causes", "/dev/null" }, { "counts", "no" }, { "measure", "deferred.oldest" }, { "timeout", "60" },
+        { "defaults", "no" }, { "exclude", "corrupt" }, { "exclude-domain", "nowhere.example" }, { "exclude-sender", "nobody@nowhere.example" }, { "causes", NULL }, { "counts", "no" }, { "measure", "deferred.oldest" }, { "timeout", "60" },
         { "now", "1795461304" }, { "previous", "" }, { "readers", "2" }, { "gentle", "no" }, { "poll", "5" },
         { "metrics-domain", "none.example" }, { "metrics-top", "3" },
         { "bucket-count", "4" }, { "bucket-time", "5" }, { "linear", "yes" },
@@ -471,9 +471,15 @@ static void every_option(const char *spool)
     qw_error *err = NULL;
     const char *name;
     size_t index, length;
+    /* An empty table. */
+    char causes[] = "/tmp/queuewatch-conformance-XXXXXX";
+    int file = mkstemp(causes);
 
+    CHECK(file >= 0 && close(file) == 0);
     WORKS(qw_options_new(&options, &err));
     for (index = 0; index < sizeof all / sizeof *all; index++) {
+        const char *value = all[index].value == NULL ? causes : all[index].value;
+
         /* These name other spools than the one here. */
         if (strcmp(all[index].name, "config-directory") == 0 || strcmp(all[index].name, "all-instances") == 0
             || strcmp(all[index].name, "instance") == 0) {
@@ -483,9 +489,10 @@ static void every_option(const char *spool)
             set(other, all[index].name, all[index].value);
             qw_options_free(other);
         } else {
-            set(options, all[index].name, all[index].name[0] == 'q' ? spool : all[index].value);
+            set(options, all[index].name, all[index].name[0] == 'q' ? spool : value);
         }
     }
+    CHECK(unlink(causes) == 0);
     CHECK(qw_options_set(options, "no-such-option", QW_NUL, "", 0, &err) == QW_ERR_NOT_FOUND);
     /* The remedy lists them, separated by a comma and a blank. */
     name = strstr(qw_error_remedy(err), "are ");
@@ -591,6 +598,9 @@ static void cancels(const char *spool)
     qw_options *options = NULL;
     qw_snapshot *snapshot = NULL;
     qw_shape *shape = NULL;
+    qw_watch *watch = NULL;
+    qw_messages *messages = NULL;
+    qw_message row;
 
     CHECK(qw_progress(NULL) == 0);
     qw_cancel(NULL);
@@ -599,12 +609,17 @@ static void cancels(const char *spool)
     CHECK(qw_progress(options) == 0);
     WORKS(qw_scan(options, &snapshot, &err));
     CHECK((double)qw_progress(options) >= measure(snapshot, "total.messages"));
+    WORKS(qw_messages_open(snapshot, NULL, QW_NUL, &messages, &err));
+    WORKS(qw_messages_next(messages, &row, sizeof row, &err));
     qw_snapshot_free(snapshot);
     interrupted = options;
     CHECK(signal(SIGUSR1, on_signal) != SIG_ERR && raise(SIGUSR1) == 0);
     FAILS(qw_scan(options, &snapshot, &err), QW_ERR_CANCELLED);
     FAILS(qw_shape_scan(options, 0, &shape, &err), QW_ERR_CANCELLED);
-    CHECK(snapshot == NULL && shape == NULL);
+    FAILS(qw_watch_open(options, &watch, &err), QW_ERR_CANCELLED);
+    FAILS(qw_messages_next(messages, &row, sizeof row, &err), QW_ERR_CANCELLED);
+    qw_messages_free(messages);
+    CHECK(snapshot == NULL && shape == NULL && watch == NULL);
     qw_options_free(options);
 }
 

@@ -28,6 +28,20 @@ ok(!eval { Postfix::QueueWatch->scan(queue_directory => "/tmp\0x"); 1 }, 'a NUL 
 like($@, qr/must be the path of a directory/, 'is an error');
 ok(!eval { Postfix::QueueWatch->scan(%where, colour => 'red'); 1 }, 'an unknown option');
 like($@, qr/there is no option colour; options are /, 'is an error that lists the options');
+my %unused = (
+    scan  => { poll => '1m', 'bucket-count' => 3, linear => 0 },
+    check => { poll => 5 },
+    watch => { timeout => 5, previous => '', bucket_time => 7 },
+    shape => { poll => 5, warning => '5', sender => 'a@b', not_login => 'x', counts => 1, exclude_domain => 'a.example' },
+);
+for my $call (sort keys %unused) {
+    for my $keyword (sort keys %{ $unused{$call} }) {
+        (my $name = $keyword) =~ tr/-/_/;
+        ok(!eval { Postfix::QueueWatch->$call(%where, $keyword => $unused{$call}{$keyword}); 1 }, "$keyword of $call");
+        like($@, qr/ has no use for $name at \Q$0\E line/, 'is refused');
+        ok(eval { Postfix::QueueWatch->$call(%where, $keyword => undef); 1 }, 'undef sets nothing');
+    }
+}
 ok(!eval { Postfix::QueueWatch->scan(queue_directory => "/\x{263a}"); 1 }, 'a wide character');
 like($@, qr/wide character: encode/, 'is an error with its remedy');
 my $latin = "caf\x{e9}";

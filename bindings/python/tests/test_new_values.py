@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ import pytest
 from conftest import NOW
 
 import queuewatch
+from queuewatch import _watch
+from queuewatch._library import lib
 
 
 @pytest.fixture
@@ -61,8 +64,49 @@ def test_an_unknown_keyword_is_a_type_error(snap: queuewatch.Snapshot, spool: Pa
             call(**wrong)
         assert isinstance(caught.value, queuewatch.UnknownOption)
     other: Any = {"queue_directory": spool}
-    with pytest.raises(TypeError, match="takes warning, critical, and not queue_directory"):
+    with pytest.raises(TypeError, match="takes warning, critical, defaults, and not queue_directory"):
         snap.check(**other)
+
+
+def test_an_option_that_a_call_has_no_use_for_is_a_type_error(spool: Path) -> None:
+    unused: dict[Any, dict[str, Any]] = {
+        queuewatch.scan: {"poll": "1m", "bucket_count": 3, "linear": False},
+        queuewatch.check: {"poll": 5, "bucket-time": 7},
+        queuewatch.watch: {"timeout": 5, "previous": "", "linear": True},
+        queuewatch.shape: {"poll": 5, "warning": "5", "sender": "a@b", "not_login": "x", "counts": True},
+    }
+    for call, options in unused.items():
+        for keyword, value in options.items():
+            with pytest.raises(TypeError, match=f"has no use for {keyword.replace('-', '_')}$") as caught:
+                call(queue_directory=spool, **{keyword: value})
+            assert isinstance(caught.value, queuewatch.UnknownOption)
+            call(queue_directory=spool, **{keyword: None}).close()
+
+
+def test_defaults_are_kept_beside_rules(snap: queuewatch.Snapshot) -> None:
+    alone = snap.check(warning="deferred.messages=1000000")
+    both = snap.check(warning="deferred.messages=1000000", defaults=True)
+    assert (alone.state, both.state) == (queuewatch.State.OK, queuewatch.State.CRITICAL)
+
+
+def test_rows_have_moments_too(snap: queuewatch.Snapshot) -> None:
+    assert snap.now_time == datetime.fromtimestamp(NOW, timezone.utc)
+    (message, *_) = snap.messages("deferred")
+    assert message.arrival is not None
+    assert message.next_retry is not None
+    assert message.arrival_time == datetime.fromtimestamp(message.arrival, timezone.utc)
+    assert message.next_retry_time == datetime.fromtimestamp(message.next_retry, timezone.utc)
+    (held, *_) = snap.messages("hold")
+    assert held.next_retry_time is None
+    reason = snap.reasons("deferred")[0]
+    assert reason.oldest is not None
+    assert reason.oldest_time == datetime.fromtimestamp(reason.oldest, timezone.utc)
+    # Any second can be in a queue file.
+    for second in (2**63 - 1, -(2**63), 10**13):
+        assert replace(message, arrival=second).arrival_time is None
+    event = queuewatch.Event("left", "", "hold", None, "A", 1, 1, NOW, "")
+    assert event.arrival_time == snap.now_time
+    assert replace(event, arrival=None).arrival_time is None
 
 
 def test_a_file_on_the_way_is_no_directory(spool: Path) -> None:
@@ -119,6 +163,42 @@ def test_an_interrupt_ends_a_scan(spool: Path) -> None:
                 queuewatch.scan(queue_directory=spool, readers=1)
         timer.join()
     finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_an_interrupt_ends_the_first_scan_of_a_watch(spool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A spool that takes as long as it is left to: only qw_cancel ends the call.
+    reading, cancelled, opens = threading.Event(), threading.Event(), lib.qw_watch_open
+
+    def slow_open(*arguments: Any) -> int:
+        reading.set()
+        # Not for ever: on the main thread a signal has to wait for the end of it.
+        cancelled.wait(10)
+        status: int = opens(*arguments)
+        return status
+
+    def cancel(options: Any) -> None:
+        cancels(options)
+        cancelled.set()
+
+    cancels = lib.qw_cancel
+    monkeypatch.setattr(lib, "qw_watch_open", slow_open)
+    monkeypatch.setattr(lib, "qw_cancel", cancel)
+    monkeypatch.setattr(_watch, "lib", lib)
+
+    def interrupt() -> None:
+        reading.wait()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    helper = threading.Thread(target=interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):  # noqa: PT012 (the signal may come anywhere)
+            helper.start()
+            queuewatch.watch(queue_directory=spool)
+        assert cancelled.is_set()
+    finally:
+        helper.join()
         signal.signal(signal.SIGINT, before)
 
 

@@ -20,8 +20,33 @@ use Postfix::QueueWatch::Watch;
 # Levels of the log function, by number (queuewatch.h).
 my %LEVEL = (error => 1, warn => 2, info => 3, debug => 4, trace => 5);
 
+# Options that are of other calls, and would have no effect here.
+my @COLUMNS = qw(bucket_count bucket_time linear);
+my @FILTERS = qw(recipient sender domain reason cause next_hop login client subject older younger expiring larger);
+my %UNUSED = (
+    scan  => ['poll', @COLUMNS],
+    watch => [qw(timeout previous), @COLUMNS],
+    shape => [
+        qw(poll previous warning critical defaults exclude_domain exclude_sender causes counts measure metrics_domain metrics_top),
+        @FILTERS, map { "not_$_" } @FILTERS
+    ],
+);
+
+sub _refuse_unused {
+    my ($call, @options) = @_;
+    return if @options % 2;
+    my %options = @options;
+    my %unused  = map { $_ => 1 } @{ $UNUSED{$call} };
+    for my $keyword (sort keys %options) {
+        (my $name = $keyword) =~ tr/-/_/;
+        Postfix::QueueWatch::Error::_refuse("$call has no use for $name") if $unused{$name} && defined $options{$keyword};
+    }
+    return;
+}
+
 sub scan {
     my ($class, @options) = @_;
+    _refuse_unused('scan', @options);
     my $options  = Postfix::QueueWatch::Options->new(@options);
     my $snapshot = $options->_scan;
     $snapshot->_keep({@options});
@@ -35,6 +60,7 @@ sub check {
 
 sub watch {
     my ($class, @options) = @_;
+    _refuse_unused('watch', @options);
     my $options = Postfix::QueueWatch::Options->new(@options);
     my $watch   = $options->_watch;
     $watch->_keep({@options});
@@ -44,6 +70,7 @@ sub watch {
 sub shape {
     my ($class, %options) = @_;
     my $all = delete $options{all};
+    _refuse_unused('shape', %options);
     return Postfix::QueueWatch::Options->new(%options)->_shape($all ? 1 : 0);
 }
 
@@ -122,15 +149,15 @@ Scans and judges in one call: takes the options of both, and returns a L<Postfix
     print Postfix::QueueWatch->shape(queue_directory => '/var/spool/postfix')->text('deferred');
 
 Counts recipients and senders of every queue by domain and age, as qshape does, and returns a
-L<Postfix::QueueWatch::Shape>. In addition to the options of C<scan> it takes C<bucket_count>, C<bucket_time> and C<linear>, which
-make the columns, and C<all>, which counts what qshape leaves out.
+L<Postfix::QueueWatch::Shape>. It takes the options of C<scan> that say which spool and queues, as of when, and with how many
+threads; C<bucket_count>, C<bucket_time> and C<linear>, which make the columns; and C<all>, which counts what qshape leaves out.
 
 =head2 watch
 
     my $watch = Postfix::QueueWatch->watch(queue_directory => '/var/spool/postfix', warning => 'deferred.oldest=4h');
 
 Starts to watch the queues by inotify and returns a L<Postfix::QueueWatch::Watch>. It takes the options of C<scan> and
-C<check>.
+C<check> but C<timeout> and C<previous>, and C<poll>, the seconds between two looks without inotify.
 
 =head2 log_to
 
@@ -163,6 +190,8 @@ Something could not be read: the figure is a lower bound.
 The figure is not known.
 
 =head1 ERRORS
+
+An option that a call has no use for is refused: C<poll> of a scan, C<timeout> of a watch, rules and filters of a shape.
 
 Methods die with a L<Postfix::QueueWatch::Error>, which names the file and line of your call. A part of a spool that could
 not be read is not an error: see C<problems> of the snapshot and the quality of each figure.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from enum import IntEnum
 from typing import Union
 
@@ -10,6 +11,16 @@ from . import _abi
 
 Number = Union[int, float]
 Json = Union[None, bool, int, float, str, list["Json"], dict[str, "Json"]]
+
+
+def moment(second: int | None) -> datetime | None:
+    """Return a second of the epoch as a datetime in UTC; None if it is not known, or beyond the years of one."""
+    if second is None:
+        return None
+    try:
+        return datetime.fromtimestamp(second, timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 class State(IntEnum):
@@ -161,6 +172,11 @@ class Reason:
     """The server, socket or name that the reason is about; empty if it names none."""
 
     @property
+    def oldest_time(self) -> datetime | None:
+        """`oldest` in UTC."""
+        return moment(self.oldest)
+
+    @property
     def domain_text(self) -> str:
         """The domain as text; bytes that are not UTF-8 become surrogate escapes."""
         return self.domain.decode("utf-8", "surrogateescape")
@@ -220,6 +236,16 @@ class Message:
     """The local user who submitted it."""
 
     @property
+    def arrival_time(self) -> datetime | None:
+        """`arrival` in UTC; None, too, for a year that a queue file invents."""
+        return moment(self.arrival)
+
+    @property
+    def next_retry_time(self) -> datetime | None:
+        """`next_retry` in UTC."""
+        return moment(self.next_retry)
+
+    @property
     def sender_text(self) -> str:
         """The sender as text; bytes that are not UTF-8 become surrogate escapes."""
         return self.sender.decode("utf-8", "surrogateescape")
@@ -261,6 +287,11 @@ class Event:
     """That login, client address or user ID; empty if the queue file has none."""
     cause: str | None = None
     """Why its first recipient waits, if it is deferred with a reason."""
+
+    @property
+    def arrival_time(self) -> datetime | None:
+        """`arrival` in UTC."""
+        return moment(self.arrival)
 
     def __str__(self) -> str:
         place = f"{self.moved_from} to {self.queue}" if self.moved_from else self.queue

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterator
 from ctypes import byref, c_double, c_int32, sizeof
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable, NoReturn
 
@@ -31,6 +32,7 @@ from ._model import (
     ShapeRow,
     State,
     known,
+    moment,
 )
 from ._run import run
 
@@ -106,6 +108,11 @@ class Snapshot(_Closable):
     def now(self) -> int:
         """The time from which ages count, in seconds of the epoch."""
         return int(lib.qw_snapshot_now(self._handle))
+
+    @property
+    def now_time(self) -> datetime | None:
+        """The same as a datetime in UTC."""
+        return moment(self.now)
 
     def measure(self, name: str | bytes) -> Measure:
         """Return what is known of a measure, for example `deferred.older(4h)`."""
@@ -418,6 +425,7 @@ def shape(*, all: bool = False, **options: Unpack[ShapeOptions]) -> Shape:  # no
 
     The options bucket_count, bucket_time and linear define the columns; `all` counts what qshape leaves out.
     """
+    _options.refuse_unused("shape", options, _options.ShapeOptions)
     handle = _options.handle(_options.settings(options))
     flags = _abi.QW_SHAPE_ALL if all else 0
     return Shape(run(handle, lib.qw_shape_scan, _abi.shape_p, lib.qw_shape_free, handle, flags))
@@ -432,6 +440,7 @@ def scan(**options: Unpack[ScanOptions]) -> Snapshot:
 
     Other threads run during the scan. An exception of a signal handler, such as that of Ctrl-C, ends it.
     """
+    _options.refuse_unused("scan", options, _options.ScanOptions)
     settings = _options.settings(options)
     handle = _options.handle(settings)
     return Snapshot(run(handle, lib.qw_scan, _abi.snapshot_p, lib.qw_snapshot_free, handle), settings)

@@ -28,29 +28,33 @@ class RuleOptions(TypedDict, total=False):
 
     warning: Rules
     critical: Rules
+    defaults: bool | None
 
 
-class ScanOptions(RuleOptions, total=False):
-    """The options of a scan; `check_postfix_queue --help` explains each.
-
-    Those from `recipient` on are filters: they pick which rows `messages` gives. `not_sender=...` leaves out
-    what `sender=...` picks, and so on.
-    """
+class PlaceOptions(TypedDict, total=False):
+    """What to read, as of when, and with how much effort."""
 
     config_directory: Path | None
     queue_directory: Path | None
     all_instances: bool | None
     instance: Texts
     exclude: Texts
+    now: str | int | float | datetime | None
+    readers: int | None
+    gentle: bool | None
+
+
+class FigureOptions(RuleOptions, PlaceOptions, total=False):
+    """The options of scans and watches; `check_postfix_queue --help` explains each.
+
+    Those from `recipient` on are filters: they pick which rows `messages` gives. `not_sender=...` leaves out
+    what `sender=...` picks, and so on.
+    """
+
     exclude_domain: Texts
     exclude_sender: Texts
     counts: bool | None
     measure: Texts
-    timeout: Duration
-    now: str | int | float | datetime | None
-    previous: str | bytes | None
-    readers: int | None
-    gentle: bool | None
     causes: Path | None
     metrics_domain: Texts
     metrics_top: int | None
@@ -82,15 +86,23 @@ class ScanOptions(RuleOptions, total=False):
     not_larger: Rules
 
 
-class WatchOptions(ScanOptions, total=False):
+class ScanOptions(FigureOptions, total=False):
+    """The options of a scan."""
+
+    timeout: Duration
+    previous: str | bytes | None
+
+
+class WatchOptions(FigureOptions, total=False):
     """The options of a watch."""
 
     poll: Duration
 
 
-class ShapeOptions(ScanOptions, total=False):
-    """The options of a shape; these define its columns."""
+class ShapeOptions(PlaceOptions, total=False):
+    """The options of a shape; those from `bucket_count` on define its columns."""
 
+    timeout: Duration
     bucket_count: int | None
     bucket_time: float | None
     linear: bool | None
@@ -153,6 +165,16 @@ def refuse_others(what: str, options: Mapping[str, object], taken: type) -> None
         if keyword not in taken.__annotations__:
             known = ", ".join(taken.__annotations__)
             raise UnknownOption(f"{what} takes {known}, and not {keyword}")
+
+
+def refuse_unused(what: str, options: Mapping[str, object], taken: type) -> None:
+    """Raise TypeError for an option that is only of other calls; the library refuses those that are of none."""
+    others = (ScanOptions, WatchOptions, ShapeOptions)
+    for keyword, value in options.items():
+        name = keyword.replace("-", "_")
+        known = any(name in other.__annotations__ for other in others)
+        if value is not None and known and name not in taken.__annotations__:
+            raise UnknownOption(f"{what} has no use for {name}")
 
 
 def fsencoded(name: str, value: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> bytes:

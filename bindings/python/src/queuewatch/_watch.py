@@ -18,6 +18,7 @@ from ._handle import Handle
 from ._library import lib
 from ._model import EVENTS, QUEUES, Event
 from ._objects import Snapshot, Verdict, _Closable, _here, _words
+from ._run import run
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -150,7 +151,12 @@ def _milliseconds(timeout: float | timedelta | None) -> int:
 
 
 def watch(**options: Unpack[WatchOptions]) -> Watch:
-    """Read the spools once and start to watch them; takes the options of `scan` and `check`."""
+    """Read the spools once and start to watch them.
+
+    It takes the options of `scan` and `check` but `timeout` and `previous`, and `poll`. Other threads run
+    meanwhile. An exception of a signal handler, such as that of Ctrl-C, ends it.
+    """
+    _options.refuse_unused("watch", options, _options.WatchOptions)
     settings = _options.settings(options)
     handle = _options.handle(settings)
-    return Watch(Handle.made(lib.qw_watch_open, _abi.watch_p, lib.qw_watch_free, handle), settings)
+    return Watch(run(handle, lib.qw_watch_open, _abi.watch_p, lib.qw_watch_free, handle), settings)
