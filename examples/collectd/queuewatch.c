@@ -141,8 +141,8 @@ static int read_queues(void)
         if (qw_snapshot_measure(snapshot, measures[i], QW_NUL, &value, &quality, &err) != QW_OK) {
             failed(measures[i], err);
             err = NULL;
-        } else if (quality != QW_QUALITY_UNKNOWN) {
-            /* What is not known is left out, and never 0. */
+        } else if (quality == QW_QUALITY_EXACT) {
+            /* What is not known is left out, and never 0; so is a lower bound, which is 0 of an unreadable queue. */
             submit(measures[i], value);
         }
     }

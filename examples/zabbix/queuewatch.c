@@ -3,8 +3,8 @@
  *   gcc -shared -fPIC -O2 -o queuewatch.so queuewatch.c $(pkg-config --cflags --libs queuewatch)
  *   LoadModule=queuewatch.so              (in zabbix_agentd.conf; LoadModulePath= names the folder)
  *
- *   postfix.queue[MEASURE]                a figure, such as postfix.queue[deferred.oldest]; a text if it is a lower bound
- *   postfix.check[RULES]                  the line of check_postfix_queue; RULES as warning:deferred.oldest=4h, ...
+ *   postfix.queue[MEASURE]                a figure, such as postfix.queue[deferred.oldest]; an error if not all could be read
+ *   postfix.check[RULES]                  the line of check_postfix_queue; RULES as warning:deferred.oldest=4h, critical:...
  *   postfix.state[RULES]                  its state: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN
  *
  * /etc/zabbix/queuewatch.conf (or $QUEUEWATCH_CONF) holds options of the library, one a line: queue-directory /srv/spool
@@ -25,6 +25,8 @@ typedef struct { char *key; unsigned flags; int (*function)(request_head *, resu
 enum { API_VERSION = 2, HAS_PARAMETERS = 1, OK = 0, FAILED = 1, IS_NUMBER = 1, IS_FLOAT = 2, IS_TEXT = 8, IS_ERROR = 32 };
 
 enum { FRESH = 5, LINE = 4096 };
+
+#define NO_VERDICT "no verdict: give rules as warning:RULE or critical:RULE"
 
 static int seconds = 3;
 static qw_snapshot *shared;
@@ -102,9 +104,9 @@ static int queue(request_head *request, result_head *result)
     now = snapshot(&err);
     if (now == NULL || qw_snapshot_measure(now, request->params[0], QW_NUL, &value, &quality, &err) != QW_OK)
         return refuse(result, err, "no snapshot");
-    if (quality == QW_QUALITY_UNKNOWN)
-        return refuse(result, NULL, "the figure is not known: ask postfix.check why");
-    /* A lower bound is the value; postfix.check says that it is one. */
+    /* A lower bound is no figure: of a queue that cannot be read it is 0. */
+    if (quality != QW_QUALITY_EXACT)
+        return refuse(result, NULL, "the figure is not known, or a lower bound: ask postfix.check why");
     result->dbl = value;
     result->type |= IS_FLOAT;
     return OK;
@@ -123,7 +125,10 @@ static qw_verdict *judged(request_head *request, qw_error **err)
         const char *rule = request->params[index];
         size_t level = strcspn(rule, ":");
 
-        if (*rule != '\0')
+        /* Who asks the agent gives rules, and no other option, such as the name of a file. */
+        if (*rule != '\0' && strncmp(rule, "warning:", 8) != 0 && strncmp(rule, "critical:", 9) != 0)
+            status = QW_ERR_SYNTAX;
+        else if (*rule != '\0')
             status = qw_options_set(options, rule, level, rule + level + (rule[level] == ':'), QW_NUL, err);
     }
     if (status == QW_OK && qw_check(options, now, &verdict, err) != QW_OK)
@@ -140,7 +145,7 @@ static int check(request_head *request, result_head *result)
 
     if (verdict == NULL || qw_verdict_summary(verdict, &text, &err) != QW_OK) {
         qw_verdict_free(verdict);
-        return refuse(result, err, "no verdict");
+        return refuse(result, err, NO_VERDICT);
     }
     result->text = strdup((const char *)qw_text_bytes(text).data);
     result->type |= IS_TEXT;
@@ -155,7 +160,7 @@ static int state(request_head *request, result_head *result)
     qw_verdict *verdict = judged(request, &err);
 
     if (verdict == NULL)
-        return refuse(result, err, "no verdict");
+        return refuse(result, err, NO_VERDICT);
     result->ui64 = (uint64_t)qw_verdict_state(verdict);
     result->type |= IS_NUMBER;
     qw_verdict_free(verdict);
