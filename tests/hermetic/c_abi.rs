@@ -61,6 +61,34 @@ fn the_header_is_clean_in_every_dialect() {
     }
 }
 
+/// abidiff sees no constants. A number that a program was compiled with keeps its meaning: numbers are only added.
+#[test]
+fn numbers_keep_their_meaning() {
+    let header = fs::read_to_string(root("include/queuewatch.h")).unwrap();
+    let constants = header.lines().filter_map(|line| {
+        let (name, value) = line.strip_prefix("#define ")?.split_once(' ')?;
+        let is_number = value.parse::<i64>().is_ok();
+        let is_version = name.starts_with("QW_VERSION");
+        (is_number && !is_version).then(|| format!("{name} {value}"))
+    });
+    let causes = queuewatch::Cause::ALL.iter().enumerate();
+    let causes = causes.map(|(number, cause)| format!("qw_cause_name {number} {}", cause.name()));
+    let numbers: Vec<String> = constants.chain(causes).collect();
+    let listed = fs::read_to_string(root("tests/ffi/numbers.txt")).unwrap();
+    for line in listed.lines() {
+        assert!(
+            numbers.iter().any(|number| number == line),
+            "{line} stands in tests/ffi/numbers.txt and means something else now: that breaks the ABI"
+        );
+    }
+    for number in &numbers {
+        assert!(
+            listed.lines().any(|line| line == number),
+            "add {number} to tests/ffi/numbers.txt"
+        );
+    }
+}
+
 /// The program in the header's first comment is one.
 #[test]
 fn the_program_in_the_header_compiles() {
