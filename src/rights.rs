@@ -2,8 +2,9 @@
 //!
 //! A file capability, a set-id bit or sudo gives a program rights that its caller does not have. Then
 //! the caller must learn no more than the program is for. [`begin`] detects this and suspends the borrowed
-//! rights. [`raised`] puts them in force while the spool and main.cf are read. `as_caller` suspends them
-//! where a file is the caller's. [`give_up`] ends them for good, before anything is printed.
+//! rights. [`raised`] puts them in force while the spool and main.cf are read. [`as_caller`] suspends them
+//! where a file is the caller's, and where something is printed meanwhile. [`give_up`] ends them for good,
+//! before anything else is printed.
 //!
 //! Only the programs call [`begin`]. In a library's host nothing here changes the rights of a thread.
 //! Which directories a caller may name is in `instance`.
@@ -26,7 +27,8 @@ static LOAN: OnceBox<Loan> = OnceBox::new();
 static GIVEN_UP: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
-    /// Whether this thread has put the borrowed rights in force itself.
+    /// Whether the borrowed rights are in force on this thread. The kernel gives a new thread those of the thread
+    /// that starts it, so this is inherited, too.
     static RAISED: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -100,9 +102,24 @@ pub fn raised<T>(work: impl FnOnce() -> T) -> T {
 }
 
 /// Runs `work` with the rights of the caller. Without a loan, just runs it.
-pub(crate) fn as_caller<T>(work: impl FnOnce() -> T) -> T {
+pub fn as_caller<T>(work: impl FnOnce() -> T) -> T {
     let _change = Change::to(false);
     work()
+}
+
+/// The number of the user who calls a program with borrowed rights.
+pub(crate) fn caller() -> Option<u32> {
+    loan().map(|loan| loan.caller.user.as_raw())
+}
+
+/// Whether the borrowed rights are in force on this thread.
+pub(crate) fn are_raised() -> bool {
+    RAISED.get()
+}
+
+/// Tells a new thread what [`are_raised`] was on the thread that starts it, whose rights the kernel gave it.
+pub(crate) fn inherit(raised: bool) {
+    RAISED.set(raised);
 }
 
 /// Ends the borrowed rights of this thread for good, and [`raised`] for all threads. Another thread that

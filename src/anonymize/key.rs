@@ -2,10 +2,9 @@
 //!
 //! A person who has the key can try names until a token comes out. A key file that others may read is refused.
 
-use std::fs::OpenOptions;
 use std::hash::Hasher as _;
-use std::io::Read as _;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use siphasher::sip128::{Hasher128 as _, SipHasher24};
@@ -13,6 +12,7 @@ use siphasher::sip128::{Hasher128 as _, SipHasher24};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape;
 use crate::rights;
+use crate::sys;
 
 /// Bytes that a key file must have: as many as the key.
 const LEAST: usize = 16;
@@ -52,23 +52,24 @@ impl Key {
                 .with_path(path)
                 .with_remedy(remedy)
         };
-        let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
-        let mut options = OpenOptions::new();
         // The file is the caller's, whatever rights this program has beyond.
-        let opened = rights::as_caller(|| options.read(true).custom_flags(flags).open(path));
+        let opened = rights::as_caller(|| sys::open_regular(path, false));
         let file = opened.map_err(|cause| match cause.raw_os_error() {
             Some(libc::ELOOP) => refused("is a link", "name the file itself"),
+            _ if cause.kind() == io::ErrorKind::PermissionDenied => {
+                Error::io("open the key file", path, &cause).with_remedy("use a key of your own")
+            }
             _ => Error::io("open the key file", path, &cause),
         })?;
-        let metadata = file
-            .metadata()
-            .map_err(|cause| Error::io("stat the key file", path, &cause))?;
-        if !metadata.is_file() {
+        let Some(file) = file else {
             return Err(refused(
                 "is not a regular file",
                 "make one: head -c 32 /dev/urandom >FILE",
             ));
-        }
+        };
+        let metadata = file
+            .metadata()
+            .map_err(|cause| Error::io("stat the key file", path, &cause))?;
         if metadata.mode() & 0o077 != 0 {
             let why = format!(
                 "may be used by others (mode {:04o})",

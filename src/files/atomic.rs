@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::escape;
 use crate::files::safe_path;
 use crate::rights;
+use crate::sys;
 
 /// Reads the regular file at `path` with the rights of the caller; `None` if it does not exist. Reads at most `limit` + 1 bytes, so
 /// that the caller can detect a longer file.
@@ -24,19 +25,13 @@ pub(crate) fn read(path: &Path, limit: usize) -> Result<Option<Vec<u8>>> {
 }
 
 fn read_with_present_rights(path: &Path, limit: usize) -> Result<Option<Vec<u8>>> {
-    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
-    let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
-        Ok(file) => file,
+    let file = match sys::open_regular(path, false) {
+        Ok(Some(file)) => file,
+        Ok(None) => return Err(no_file(path)),
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(cause) if cause.raw_os_error() == Some(libc::ELOOP) => return Err(no_file(path)),
         Err(cause) => return Err(failed("open", path, &cause)),
     };
-    let metadata = file
-        .metadata()
-        .map_err(|cause| failed("stat", path, &cause))?;
-    if !metadata.is_file() {
-        return Err(no_file(path));
-    }
     let mut bytes = Vec::new();
     file.take(limit as u64 + 1)
         .read_to_end(&mut bytes)

@@ -8,6 +8,7 @@
 //! [`Selection::ConfigDirectory`].)
 
 mod configuration;
+mod disclosure;
 mod left_out;
 mod master;
 mod master_cf;
@@ -28,9 +29,11 @@ use crate::error::Result;
 use crate::rights;
 
 use configuration::Configuration;
+pub use disclosure::{check_listable, listable, refuse_content};
 pub(crate) use left_out::{LeftOut, LeftOutCount};
 pub(crate) use master::{Master, master};
 use multi_instance::{all, enable_lone, named};
+pub(crate) use permitted::check_places;
 pub(crate) use processes::Process;
 pub(crate) use qmgr::Missing;
 pub use qmgr::QueueManager;

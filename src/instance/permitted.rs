@@ -8,18 +8,19 @@ use std::ffi::OsStr;
 use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::configuration::{Configuration, open_unseen};
 use super::{DEFAULT_CONFIG_DIRECTORY, Selection};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape;
+use crate::rights;
 use crate::spelling::option;
 
 /// The administrator's list: an absolute path on each line; `#` begins a comment.
 pub(super) const LIST: &str = "/etc/queuewatch/directories";
 /// The largest list that is read, in bytes.
-const MAX_LIST_BYTES: u64 = 64 * 1024;
+const MAX_LIST_BYTES: usize = 64 * 1024;
 
 /// Refuses `selection` if it names a directory that the caller may not name. `default` is the
 /// configuration directory that holds when none is named, and `named_by` what has named it.
@@ -56,24 +57,59 @@ fn config(directory: &Path, named_by: &str) -> Result<()> {
 
 /// A spool is permitted if it is in the list, or if it is that of a permitted main.cf.
 fn spool(directory: &Path, config_directory: Option<&Path>) -> Result<()> {
-    let main_cf = config_directory.unwrap_or(Path::new(DEFAULT_CONFIG_DIRECTORY));
-    let of_main_cf = || {
-        let found = Configuration::read(main_cf).ok()?;
-        Some(found.queue_directory().ok()? == directory)
-    };
-    if plain(directory) && (of_main_cf() == Some(true) || listed(directory)?) {
+    let own = own_spool(config_directory);
+    if plain(directory) && (own.as_deref() == Some(directory) || listed(directory)?) {
         return Ok(());
     }
     Err(refusal(directory, &option("queue-directory")))
 }
 
+/// The spool of the main.cf in `config_directory`, which is permitted.
+fn own_spool(config_directory: Option<&Path>) -> Option<PathBuf> {
+    let main_cf = config_directory.unwrap_or(Path::new(DEFAULT_CONFIG_DIRECTORY));
+    Configuration::read(main_cf).ok()?.queue_directory().ok()
+}
+
+/// Refuses `places`, directories that the caller names beside an instance, unless each is a permitted spool or
+/// below one. A relative one is below the spool of its instance. Without borrowed rights, any is permitted.
+pub(crate) fn check_places<'p>(
+    places: impl IntoIterator<Item = &'p Path>,
+    config_directory: Option<&Path>,
+) -> Result<()> {
+    if !rights::are_borrowed() {
+        return Ok(());
+    }
+    if let Some(directory) = config_directory {
+        config(directory, &option("config-directory"))?;
+    }
+    let own = own_spool(config_directory);
+    let permitted = |place: &Path| -> Result<bool> {
+        if climbs(place) || !place.is_absolute() {
+            return Ok(!climbs(place));
+        }
+        for directory in place.ancestors() {
+            if own.as_deref() == Some(directory) || listed(directory)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    };
+    for place in places {
+        if !permitted(place)? {
+            return Err(refusal(place, "the command line"));
+        }
+    }
+    Ok(())
+}
+
 /// Absolute and without `..`, which would lead elsewhere than the comparison sees.
 fn plain(directory: &Path) -> bool {
-    use std::path::Component;
-    directory.is_absolute()
-        && directory
-            .components()
-            .all(|part| part != Component::ParentDir)
+    directory.is_absolute() && !climbs(directory)
+}
+
+/// Whether `path` has `..`.
+fn climbs(path: &Path) -> bool {
+    path.components().any(|part| part == Component::ParentDir)
 }
 
 fn named_by_postfix(directory: &Path) -> bool {
@@ -93,7 +129,7 @@ fn named_by_postfix(directory: &Path) -> bool {
 /// If there is a list that others than root could have written.
 fn listed(directory: &Path) -> Result<bool> {
     let list = Path::new(LIST);
-    let Ok(mut file) = open_unseen(list) else {
+    let Ok(file) = open_unseen(list) else {
         return Ok(false);
     };
     let unsafe_list = || {
@@ -116,13 +152,18 @@ fn listed(directory: &Path) -> Result<bool> {
         return Err(unsafe_list());
     }
     let mut text = Vec::new();
-    if file
-        .by_ref()
-        .take(MAX_LIST_BYTES)
-        .read_to_end(&mut text)
-        .is_err()
-    {
+    let limit = MAX_LIST_BYTES as u64 + 1;
+    if file.take(limit).read_to_end(&mut text).is_err() {
         return Ok(false);
+    }
+    // Half of a list is none: its last line might be cut.
+    if text.len() > MAX_LIST_BYTES {
+        return Err(Error::new(
+            ErrorKind::Denied,
+            format!("{LIST} is not used: it has more than {MAX_LIST_BYTES} bytes"),
+        )
+        .with_path(list)
+        .with_remedy("leave out comments and directories that are gone"));
     }
     Ok(has_line(&text, directory))
 }

@@ -31,6 +31,24 @@ pub(crate) fn local_user(name: &str) -> Option<u32> {
     number(USERS, |kept| &kept.users, name, 2)
 }
 
+/// The name of the local user with this number.
+pub(super) fn local_user_name(user: u32) -> Option<Vec<u8>> {
+    match KEPT.get() {
+        Some(kept) => name_of(kept.users.as_ref()?, user),
+        None => name_of(&std::fs::read(USERS).ok()?, user),
+    }
+}
+
+/// The first name with this number in a file like passwd(5).
+fn name_of(file: &[u8], number: u32) -> Option<Vec<u8>> {
+    file.split(|&byte| byte == b'\n').find_map(|line| {
+        let mut fields = line.split(|&byte| byte == b':');
+        let name = fields.next()?;
+        let text = std::str::from_utf8(fields.nth(1)?).ok()?;
+        (text.parse() == Ok(number)).then(|| name.to_vec())
+    })
+}
+
 /// The number of the primary group of the local user `name`.
 pub(crate) fn local_user_group(name: &str) -> Option<u32> {
     number(USERS, |kept| &kept.users, name, 3)
@@ -79,5 +97,7 @@ mod tests {
         for name in ["post", "odd", "x", ""] {
             assert_eq!(numeric_field(file, name, 2), None, "{name}");
         }
+        assert_eq!(name_of(file, 7).as_deref(), Some(&b"postfixer"[..]));
+        assert_eq!(name_of(file, 8), None);
     }
 }

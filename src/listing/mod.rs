@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 use crate::clock::Deadline;
 use crate::error::{Error, Result};
-use crate::instance::Instance;
+use crate::instance::{self, Instance};
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::scan::{Depth, Gap, GapKind, MessageRow, Plan, Spool};
 use crate::threads::Readers;
@@ -168,7 +168,7 @@ pub fn list(
     .map(|()| outcome))
 }
 
-/// Opens the spools of `instances`. One that cannot be opened is a gap in `outcome`.
+/// Opens the spools of `instances`. One that cannot be opened, or whose messages the caller may not list, is a gap in `outcome`.
 ///
 /// # Errors
 /// If none can be opened.
@@ -177,7 +177,7 @@ pub(crate) fn opened(
     outcome: &mut ListOutcome,
 ) -> Result<Vec<(Spool, Instance)>> {
     let mut spools = Vec::new();
-    for instance in instances {
+    for instance in instance::listable(instances) {
         let opened = instance.and_then(|instance| Ok((Spool::of(&instance)?, instance)));
         match opened {
             Ok(opened) => spools.push(opened),

@@ -25,7 +25,7 @@ use crate::measure::Measure;
 use crate::postfix::queue::QueueSet;
 use crate::rights;
 use crate::rules::{Rule, Verdict};
-use crate::scan::{Depth, Messages, Spool};
+use crate::scan::{Depth, Headers, Messages, Spool};
 use crate::shape::Buckets;
 use crate::snapshot::named_domains::NamedDomains;
 use crate::snapshot::{Previous, Snapshot};
@@ -106,8 +106,11 @@ impl Options {
     /// Which messages the filters pick, for lists and cursors.
     ///
     /// # Errors
-    /// If `not` stands before no filter.
+    /// If `not` stands before no filter, or a filter reads what the caller may not learn.
     pub fn pick(&self) -> Result<&Pick> {
+        if self.pick.needs_headers() == Headers::All {
+            instance::refuse_content("the subject")?;
+        }
         self.pick.checked()
     }
 

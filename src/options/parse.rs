@@ -1,8 +1,7 @@
 //! How the value of each option is read, and what is said of one that cannot be.
 
 use std::ffi::OsStr;
-use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,10 +14,12 @@ use crate::escape;
 use crate::listing::pick::Grammar;
 use crate::measure::{Measure, Unit, quantity, status_code};
 use crate::postfix::queue::Queue;
+use crate::rights;
 use crate::rules::{Level, Rule};
 use crate::snapshot::named_domains::{MAX_NAMED, MAX_TOP};
 use crate::snapshot::{Earlier, Previous};
 use crate::spelling::with_value;
+use crate::sys;
 use crate::threads::MAX_READERS;
 
 impl Options {
@@ -168,7 +169,17 @@ fn directory(name: &str, value: &[u8]) -> Result<PathBuf> {
 fn causes(name: &str, value: &[u8]) -> Result<UserTable> {
     let path = directory(name, value).map_err(|_| bad(name, value, "name a file"))?;
     let place = |error: Error| error.within(&escape::path(&path)).with_path(&path);
-    let file = File::open(&path).map_err(|cause| Error::io("open", &path, &cause))?;
+    let opened = rights::as_caller(|| sys::open_regular(&path, true));
+    let opened = opened.map_err(|cause| {
+        let error = Error::io("open", &path, &cause);
+        match cause.kind() {
+            io::ErrorKind::PermissionDenied => {
+                error.with_remedy("let the user who runs this read the file")
+            }
+            _ => error,
+        }
+    })?;
+    let file = opened.ok_or_else(|| bad(name, value, "must be a regular file"))?;
     let mut bytes = Vec::new();
     // One byte more than the parser takes, so that it can tell.
     let limit = MAX_BYTES as u64 + 1;
@@ -222,6 +233,7 @@ mod tests {
 
     #[test]
     fn every_option_of_the_table_can_be_set() {
+        let causes = tempfile::NamedTempFile::new().unwrap();
         for row in &OPTIONS {
             let value = match row.name {
                 "warning" | "critical" => "10",
@@ -229,7 +241,7 @@ mod tests {
                 "measure" => "deferred.messages",
                 "timeout" | "now" | "readers" | "poll" | "bucket-count" | "bucket-time"
                 | "metrics-top" => "5",
-                "causes" => "/dev/null",
+                "causes" => causes.path().to_str().unwrap(),
                 "all-instances" | "counts" | "defaults" | "gentle" | "linear" | "previous"
                 | "not" => "",
                 "reason" => "4.7",
@@ -242,6 +254,27 @@ mod tests {
             Options::default()
                 .set(row.name, value.as_bytes())
                 .unwrap_or_else(|error| panic!("{}: {error}", row.name));
+        }
+    }
+
+    #[test]
+    fn a_table_of_causes_is_a_regular_file_or_a_link_to_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name: &str| folder.path().join(name);
+        std::fs::write(place("file"), "busy 4.7.1 slow down\n").unwrap();
+        std::os::unix::fs::symlink("file", place("link")).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, place("fifo"), 0o600.into()).unwrap();
+        let set =
+            |path: &std::path::Path| Options::default().set("causes", path.as_os_str().as_bytes());
+        assert!(set(&place("file")).is_ok() && set(&place("link")).is_ok());
+        // Opening a FIFO to read waits for a writer, for ever.
+        for odd in [
+            &place("fifo"),
+            folder.path(),
+            std::path::Path::new("/dev/zero"),
+        ] {
+            let error = set(odd).expect_err("it is refused").to_string();
+            assert!(error.ends_with("must be a regular file"), "{error}");
         }
     }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::Options;
 use crate::error::{Error, Result};
+use crate::instance;
 use crate::postfix::queue::Queue;
 use crate::scan::Spool;
 use crate::shape::{self, Shape, ShapeRoot};
@@ -25,12 +26,15 @@ impl Options {
     /// them in part 0. An absolute path stands for itself. The second value has the broken instances.
     ///
     /// # Errors
-    /// If the options contradict each other, or no instance can be looked at.
+    /// If the options contradict each other, no instance can be looked at, or the caller of a program with
+    /// borrowed rights may not name a place.
     pub fn shape_of(
         &self,
         names: &[OsString],
         tables: ShapeTables,
     ) -> Result<(shape::ShapeRequest, Vec<Error>)> {
+        let places = names.iter().map(Path::new);
+        instance::check_places(places, self.config_directory.as_deref())?;
         let mut request = self.shape_request(tables);
         let mut broken = Vec::new();
         let absolute = |name: &&OsString| Path::new(name).is_absolute();

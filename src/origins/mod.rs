@@ -9,7 +9,7 @@ pub(crate) mod table;
 use std::sync::{Mutex, PoisonError};
 
 use crate::error::Result;
-use crate::instance::Instance;
+use crate::instance::{self, Instance};
 use crate::listing::pick::Context;
 use crate::listing::{ListOutcome, ListRequest, opened};
 use crate::postfix::address;
@@ -134,6 +134,9 @@ pub fn take(
     request: &ListRequest,
     by: Grouping,
 ) -> Result<(Table, ListOutcome)> {
+    if by.headers() == Headers::All {
+        instance::refuse_content("the subject")?;
+    }
     let mut outcome = ListOutcome::default();
     let spools: Vec<(Spool, Instance)> = opened(instances, &mut outcome)?;
     let table = Mutex::new(Table::default());

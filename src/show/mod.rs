@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use crate::clock::Deadline;
 use crate::error::Result;
-use crate::instance::Instance;
+use crate::instance::{self, Instance};
 use crate::listing::pick::Context;
 use crate::listing::{ListOutcome, opened};
 use crate::postfix::body::Body;
@@ -19,6 +19,7 @@ use crate::postfix::damage::Damage;
 use crate::postfix::header;
 use crate::postfix::origin::Origin;
 use crate::postfix::queue::Queue;
+use crate::rights;
 use crate::scan::{Finder, FoundMessage, MAX_OTHERS, OwnerFault};
 use crate::sys::Inode;
 
@@ -102,9 +103,9 @@ pub struct Story {
     pub(crate) done: u64,
     /// How many a milter deleted.
     pub(crate) deleted: u64,
-    /// Headers, in the order of the message.
+    /// Headers, in the order of the message. None with borrowed rights: they are content.
     pub(crate) headers: Vec<Header>,
-    /// Whether there are more headers than are read.
+    /// Whether there are more headers than are told.
     pub(crate) headers_cut: bool,
     /// A piece of its text.
     pub(crate) body: Option<Body>,
@@ -126,12 +127,15 @@ pub struct Stories {
 /// Tells all about the messages called `queue_ids` in `instances`.
 ///
 /// # Errors
-/// If no spool can be entered. A broken instance beside others is in the outcome.
+/// If no spool can be entered, or the request has content of messages that the caller may not read. A broken instance beside others is in the outcome.
 pub fn tell(
     instances: Vec<Result<Instance>>,
     queue_ids: &[Vec<u8>],
     request: &ShowRequest,
 ) -> Result<Stories> {
+    if request.all_headers || request.body.is_some() {
+        instance::refuse_content("what --headers and --body print")?;
+    }
     let mut stories = Stories::default();
     let spools = opened(instances, &mut stories.outcome)?;
     let mut finders: Vec<(Finder<'_>, Context, &Instance)> = spools
@@ -194,7 +198,7 @@ impl Story {
             done: envelope.done,
             deleted: envelope.canceled,
             headers: headers(found, all_headers),
-            headers_cut: found.headers_cut,
+            headers_cut: found.headers_cut || rights::are_borrowed(),
             body: found.body.clone(),
             fate: Fate::of(found, context),
         }
@@ -221,6 +225,9 @@ impl Story {
 }
 
 fn headers(found: &FoundMessage, all: bool) -> Vec<Header> {
+    if rights::are_borrowed() {
+        return Vec::new();
+    }
     let lines = found.row.headers();
     let split = lines.filter_map(|line| {
         let colon = memchr::memchr(b':', line)?;

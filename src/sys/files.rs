@@ -3,15 +3,28 @@
 //! Queue files are opened without following links and without blocking on a FIFO.
 
 use std::ffi::CStr;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
 use crate::source::Source;
+
+/// Opens a file that the caller of the program names, without waiting for a writer of a FIFO. `None` if it is not a
+/// regular file. With `links`, a link to one will do; without, a link is an error of `ELOOP`.
+pub(crate) fn open_regular(path: &Path, links: bool) -> io::Result<Option<File>> {
+    let follow = if links { 0 } else { libc::O_NOFOLLOW };
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(follow | libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path)?;
+    Ok(file.metadata()?.is_file().then_some(file))
+}
 
 /// The inode of a queue file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ mod thread;
 
 pub(crate) use files::{
     EntryKind, Identity, Inode, Noatime, OpenFile, exists_at, has_acl, identity_at, inode,
-    inode_at, kind_at, list, open_base, target_inode_at,
+    inode_at, kind_at, list, open_base, open_regular, target_inode_at,
 };
 pub use host::{Disk, local_time};
 pub(crate) use host::{SinceBoot, disk, network_file_system, since_boot};

@@ -1,7 +1,7 @@
 //! Starts threads; no other module does.
 //!
-//! A thread here has a name, a small stack, blocked signals and the [`control`] of its call, and belongs
-//! to a scope. It is always joined, so that it ends before the call that started it: the end of a scope
+//! A thread here has a name, a small stack, blocked signals and the [`control`] of its call, knows whether borrowed
+//! rights are in force, and belongs to a scope. It is always joined, so that it ends before the call that started it: the end of a scope
 //! waits only for the thread's closure, and a host that forks next must not have a thread that is still
 //! exiting. A panic is raised again on the joining thread. [`is_ours`] lets the C boundary keep the panic
 //! message off the host's standard error.
@@ -11,6 +11,7 @@ use std::thread::{Builder, Scope, ScopedJoinHandle};
 
 use super::records::{self, Kept};
 use crate::control;
+use crate::rights;
 use crate::sys;
 
 /// Stack size in bytes: several times what reading a queue file needs.
@@ -57,11 +58,13 @@ pub(crate) fn spawn<'t, T: Send + 't>(
 ) -> Option<Thread<'t, T>> {
     let control = control::in_force();
     let asked = records::asked();
+    let raised = rights::are_raised();
     let thread = Builder::new()
         .name(name.to_owned())
         .stack_size(STACK)
         .spawn_scoped(threads, move || {
             OURS.set(true);
+            rights::inherit(raised);
             sys::block_signals();
             control::under(control, || records::keeping(asked, work))
         });
@@ -86,6 +89,19 @@ mod tests {
             });
         });
         assert!(fallen.is_err());
+    }
+
+    #[test]
+    fn a_thread_knows_whether_borrowed_rights_are_in_force() {
+        let on_thread = |raised| {
+            rights::inherit(raised);
+            std::thread::scope(|threads| {
+                let thread = spawn(threads, "test", rights::are_raised).unwrap();
+                thread.join()
+            })
+        };
+        assert_eq!(on_thread(true), Some(true));
+        assert_eq!(on_thread(false), Some(false));
     }
 
     #[test]

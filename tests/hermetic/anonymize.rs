@@ -302,6 +302,9 @@ fn tokens_are_stable_within_a_run_and_with_a_key() {
         &["origins", "--by", "sender", "--anonymize-key", key],
     );
     assert!(origins.contains(&token), "{token}: {origins}");
+    // The key is opened before the program confines itself to the spool.
+    let reasons = || printed(&spool.path(), &["reasons", "--anonymize-key", key]);
+    assert_eq!(reasons(), reasons());
 }
 
 #[test]

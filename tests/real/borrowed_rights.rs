@@ -286,9 +286,56 @@ fn what_main_cf_or_the_administrator_names_is_permitted() {
         assert!(text.contains("is not used"), "{text}");
         set_mode(&path, before);
     }
+    // Of a list that is too long, no part is used.
+    let comments = "# a line of a comment\n".repeat(4000);
+    host.append("etc/queuewatch/directories", &comments);
+    let text = host.check(Loan::Capability, &["-d", &named("listed")]);
+    assert!(text.contains("has more than 65536 bytes"), "{text}");
+    fs::write(host.path("etc/queuewatch/directories"), &listed).expect("written");
     chown(host.path("etc/queuewatch/directories"), Some(NOBODY), None).expect("root may");
     let text = host.check(Loan::Capability, &["-d", &named("listed")]);
     assert!(text.contains("is not used"), "{text}");
+}
+
+#[test]
+fn a_shape_of_a_place_outside_the_permitted_spools_is_refused_whether_it_exists_or_not() {
+    let host = Host::new();
+    let named = |name: &str| host.path(name).display().to_string();
+    let outside = [
+        named("other-spool/deferred"),
+        named("absent/deferred"),
+        named("spool-two"),
+        named("spool/../other-spool/deferred"),
+        "/root".to_owned(),
+        "../other-spool/deferred".to_owned(),
+        "deferred/../../other-spool/deferred".to_owned(),
+        "..".to_owned(),
+    ];
+    let inside = [named("spool/deferred"), "deferred".to_owned()];
+    for loan in LOANS {
+        let mut answers = Vec::new();
+        for place in &outside {
+            for others in [&[][..], &["deferred"]] {
+                let mut arguments = vec!["shape", place];
+                arguments.extend(others);
+                let output = host.run(loan, "queuewatch", &arguments);
+                assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+                let answer = text(&output);
+                assert!(answer.contains("/etc/queuewatch/directories"), "{answer}");
+                answers.push(answer.replace(place.as_str(), "PLACE"));
+            }
+        }
+        answers.dedup();
+        assert_eq!(answers.len(), 1, "{answers:?}");
+        for place in &inside {
+            let output = host.run(loan, "queuewatch", &["shape", place]);
+            assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+            assert!(text(&output).contains("TOTAL"), "{}", text(&output));
+        }
+    }
+    host.append("etc/queuewatch/directories", &named("other-spool"));
+    let output = host.run(Loan::Capability, "queuewatch", &["shape", &outside[0]]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
 }
 
 #[test]
@@ -308,6 +355,18 @@ fn files_of_the_caller_are_opened_with_the_rights_of_the_caller() {
             let text = host.check(loan, arguments);
             assert!(text.contains("permission denied (EACCES)"), "{text}");
             assert!(!text.contains(SECRET), "{text}");
+        }
+        let of_tool: [&[&str]; 3] = [
+            &["report", "--since", closed],
+            &["list", "--anonymize-key", closed],
+            &["reasons", "--causes", closed],
+        ];
+        for arguments in of_tool {
+            let output = host.run(loan, "queuewatch", arguments);
+            let answer = text(&output);
+            assert_eq!(output.status.code(), Some(1), "{arguments:?}: {answer}");
+            assert!(answer.contains("permission denied (EACCES)"), "{answer}");
+            assert!(!answer.contains(SECRET), "{answer}");
         }
         let state = open.join("state.json");
         let path = state.to_str().expect("UTF-8");
@@ -332,6 +391,136 @@ fn files_of_the_caller_are_opened_with_the_rights_of_the_caller() {
             text(&refused)
         );
         assert!(!output.exists());
+    }
+}
+
+/// Both are written while the watch goes on, when the rights are only lowered.
+#[test]
+fn a_watch_writes_its_files_with_the_rights_of_the_caller() {
+    let host = Host::new();
+    let open = host.path("open");
+    fs::create_dir(&open).expect("a folder");
+    set_mode(&open, 0o777);
+    for loan in LOANS {
+        let (metrics, page) = (open.join("metrics.prom"), open.join("page.html"));
+        let refused = host.path("by-root.html");
+        let argument = |path: &Path| path.to_str().expect("UTF-8").to_owned();
+        let (of_metrics, of_page) = (argument(&metrics), argument(&page));
+        let arguments = ["watch", "--openmetrics", &of_metrics, "--report", &of_page];
+        let mut command = host.command(loan, &[], "queuewatch", &arguments);
+        let child = command.stdout(Stdio::null()).spawn().expect("it runs");
+        let running = Running(child);
+        for file in [&metrics, &page] {
+            for _ in 0..600 {
+                if file.exists() {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            let metadata = fs::metadata(file).expect("it was written");
+            assert_eq!(metadata.uid(), NOBODY, "{}", file.display());
+        }
+        drop(running);
+        for file in [&metrics, &page] {
+            fs::remove_file(file).expect("removed");
+        }
+        let arguments = ["watch", "--report", &argument(&refused)];
+        let mut command = host.command(loan, &[], "queuewatch", &arguments);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut running = Running(child.spawn().expect("it runs"));
+        let complaints = running.0.stderr.take().expect("piped");
+        let mut lines = std::io::BufRead::lines(std::io::BufReader::new(complaints));
+        let line = lines.find(|line| {
+            line.as_ref()
+                .is_ok_and(|line| line.contains("by-root.html"))
+        });
+        let line = line.expect("a complaint").expect("a line");
+        assert!(line.contains("permission denied (EACCES)"), "{line}");
+        assert!(!refused.exists());
+    }
+}
+
+#[test]
+fn content_of_messages_is_refused() {
+    let host = Host::new();
+    let listed = host.run(LOANS[0], "queuewatch", &["list", "--ids", "--limit", "1"]);
+    let queue_id = text(&listed).trim().to_owned();
+    for loan in LOANS {
+        let refused: [&[&str]; 6] = [
+            &["show", &queue_id, "--body", "100"],
+            &["show", &queue_id, "--headers"],
+            &["list", "--subject", "e"],
+            &["reasons", "--not", "--subject", "e"],
+            &["origins", "--subject", "e"],
+            &["origins", "--by", "subject"],
+        ];
+        for arguments in refused {
+            let output = host.run(loan, "queuewatch", arguments);
+            let answer = text(&output);
+            assert_eq!(output.status.code(), Some(1), "{arguments:?}: {answer}");
+            assert!(answer.contains("is content of a message"), "{answer}");
+            assert!(output.stdout.is_empty(), "{answer}");
+        }
+        for (arguments, mark) in [
+            (&["show", &queue_id][..], "  headers\n"),
+            (&["show", &queue_id, "--json"], "\"name\""),
+        ] {
+            let output = host.run(loan, "queuewatch", arguments);
+            let answer = text(&output);
+            assert_eq!(output.status.code(), Some(0), "{answer}");
+            assert!(answer.contains(&queue_id), "{answer}");
+            assert!(!answer.contains(mark), "{answer}");
+            assert!(answer.contains("headers are content"), "{answer}");
+        }
+    }
+}
+
+#[test]
+fn messages_are_listed_to_those_whom_postqueue_lists_them_to() {
+    let host = Host::new();
+    let listed = host.run(LOANS[0], "queuewatch", &["list", "--ids", "--limit", "1"]);
+    let queue_id = text(&listed).trim().to_owned();
+    let spool = host.path("spool").display().to_string();
+    let naming: [&[&str]; 9] = [
+        &["list"],
+        &["list", "--queue-directory", &spool],
+        &["show", &queue_id],
+        &["reasons"],
+        &["reasons", "--raw"],
+        &["origins"],
+        &["report"],
+        &["watch"],
+        &["watch", "--summary", "--report", "/nowhere/page.html"],
+    ];
+    for (users, permitted) in [
+        ("", false),
+        ("root", false),
+        ("!nobody static:anyone", false),
+        ("hash:/etc/postfix/users", false),
+        ("root, nobody", true),
+        ("static:anyone", true),
+    ] {
+        let main_cf = format!("queue_directory = {spool}\nauthorized_mailq_users = {users}\n");
+        host.configure("etc/postfix", &main_cf);
+        for loan in LOANS {
+            for arguments in naming {
+                if permitted && arguments[0] == "watch" {
+                    continue;
+                }
+                let output = host.run(loan, "queuewatch", arguments);
+                let answer = text(&output);
+                let refused = answer.contains("authorized_mailq_users in ");
+                assert_eq!(refused, !permitted, "{users}: {arguments:?}: {answer}");
+                let code = if permitted { 0 } else { 1 };
+                assert_eq!(output.status.code(), Some(code), "{arguments:?}: {answer}");
+                assert_eq!(output.stdout.is_empty(), refused, "{answer}");
+            }
+            // The figures are for everybody.
+            let output = host.run(loan, "queuewatch", &["status"]);
+            assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+            let answer = host.check(loan, &["-c", "deferred.messages=0"]);
+            assert!(answer.starts_with("POSTFIX QUEUE CRITICAL"), "{answer}");
+        }
     }
 }
 
@@ -445,27 +634,87 @@ fn a_watch_that_waits_has_no_rights_in_force_and_cannot_be_traced() {
     );
 }
 
-/// Replays a trace of the plugin: what each thread opens while the capability is in force.
+/// One line of a trace, with the rights of its thread at that moment.
+struct Traced {
+    line: String,
+    /// Whether the capability is in force.
+    in_force: bool,
+    /// Whether it is lost for good.
+    ended: bool,
+}
+
+/// Replays a trace of `strace -f`, thread by thread: a thread begins with the rights of the thread that starts it.
+fn replay(trace: &str) -> Vec<Traced> {
+    let thread_of = |line: &str| {
+        line.split_whitespace()
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    // A call that another thread interrupts has two lines; the result is on the second.
+    let started = |at: usize, thread: &str| {
+        let mut rest = trace.lines().skip(at);
+        let end = rest.find(|line| {
+            thread_of(line) == thread && line.contains("clone") && line.contains(" = ")
+        });
+        end.and_then(|line| line.rsplit(" = ").next().map(|id| id.trim().to_owned()))
+    };
+    let mut rights = std::collections::HashMap::from([(
+        thread_of(trace.lines().next().expect("a line")),
+        (true, false),
+    )]);
+    let mut lines = Vec::new();
+    for (at, line) in trace.lines().enumerate() {
+        let thread = thread_of(line);
+        let (mut in_force, mut ended) = *rights.get(&thread).expect("a thread that was started");
+        if line.contains("clone") && !line.contains("resumed>") {
+            if let Some(child) = started(at, &thread) {
+                rights.insert(child, (in_force, ended));
+            }
+        }
+        if line.contains("capset(") {
+            in_force = !line.contains("effective=0,");
+            ended |= line.contains("permitted=0,");
+            rights.insert(thread, (in_force, ended));
+        }
+        lines.push(Traced {
+            line: line.to_owned(),
+            in_force,
+            ended,
+        });
+    }
+    lines
+}
+
+impl Host {
+    /// Runs `program` with the capability under strace, and returns its output and its trace.
+    fn traced(&self, program: &str, arguments: &[&str]) -> (Output, Vec<Traced>) {
+        let trace = self.path("trace");
+        let tracer = [
+            "strace",
+            "-u",
+            "nobody",
+            "-f",
+            "-y",
+            "-o",
+            trace.to_str().expect("UTF-8"),
+            "-e",
+            "trace=openat,capset,write,rename,clone,clone3",
+        ];
+        let mut command = self.command(Loan::Capability, &tracer, program, arguments);
+        let output = command.output().expect("strace runs: package strace");
+        let trace = fs::read_to_string(trace).expect("a trace");
+        (output, replay(&trace))
+    }
+}
+
 #[test]
 fn the_capability_is_in_force_while_the_spool_is_read_and_at_no_other_time() {
     let host = Host::new();
     let open = host.path("open");
     fs::create_dir(&open).expect("a folder");
     set_mode(&open, 0o777);
-    let trace = host.path("trace");
-    let trace_text = trace.to_str().expect("UTF-8");
     let state = open.join("state.json");
-    let tracer = [
-        "strace",
-        "-u",
-        "nobody",
-        "-f",
-        "-y",
-        "-o",
-        trace_text,
-        "-e",
-        "trace=openat,capset,write,rename",
-    ];
     let arguments = [
         "--state",
         state.to_str().expect("UTF-8"),
@@ -473,34 +722,25 @@ fn the_capability_is_in_force_while_the_spool_is_read_and_at_no_other_time() {
         "-c",
         "deferred.messages=0",
     ];
-    let output = host
-        .command(Loan::Capability, &tracer, "check_postfix_queue", &arguments)
-        .output()
-        .expect("strace runs: package strace");
+    let (output, trace) = host.traced("check_postfix_queue", &arguments);
     assert!(
         text(&output).starts_with("POSTFIX QUEUE CRITICAL"),
         "{}",
         text(&output)
     );
-    let trace = fs::read_to_string(trace).expect("a trace");
-    let (mut lowered, mut raised, mut ended) = (0, 0, false);
-    let mut in_force = true;
+    let (mut lowered, mut raised) = (0, 0);
     let (mut spool, mut own, mut printed) = (0, 0, 0);
-    let main = trace
-        .split_whitespace()
-        .next()
-        .expect("a process")
-        .to_owned();
-    for line in trace.lines() {
-        // The threads of the scan begin with the rights of the thread that starts them.
-        let of_main = line.starts_with(&main);
-        if line.contains("capset(") && of_main {
-            in_force = !line.contains("effective=0,");
+    for Traced {
+        line,
+        in_force,
+        ended,
+    } in &trace
+    {
+        if line.contains("capset(") {
             match in_force {
                 true => raised += 1,
                 false => lowered += 1,
             }
-            ended |= line.contains("permitted=0,");
         }
         if line.contains("openat(") && line.contains("deferred") {
             assert!(in_force, "{line}");
@@ -555,5 +795,55 @@ fn a_security_module_that_refuses_a_change_of_rights_is_an_error_and_ends_no_pro
                 assert!(!said.contains("deferred"), "{said}");
             }
         }
+    }
+}
+
+/// What is written while the spool is read is written on any thread of the scan.
+#[test]
+fn the_tool_prints_with_the_capability_lowered_and_ends_it_before_the_last_word() {
+    let host = Host::new();
+    // Each prints on standard output, and complains on standard error of what is damaged.
+    let damaged = host.path("spool/deferred/A/A0000000001");
+    fs::create_dir_all(damaged.parent().expect("a folder")).expect("a folder");
+    fs::write(&damaged, "no queue file").expect("written");
+    set_mode(&damaged, 0o700);
+    let commands: [&[&str]; 12] = [
+        &["status"],
+        &["status", "--json"],
+        &["shape", "deferred"],
+        &["shape", "--senders", "deferred"],
+        &["list"],
+        &["list", "-p", "--readers", "4"],
+        &["list", "--sort", "size"],
+        &["reasons"],
+        &["reasons", "--raw"],
+        &["origins"],
+        &["report"],
+        &["doctor"],
+    ];
+    for arguments in commands {
+        let (output, trace) = host.traced("queuewatch", arguments);
+        assert!(
+            !output.stdout.is_empty(),
+            "{arguments:?}: {}",
+            text(&output)
+        );
+        let (mut printed, mut spool, mut last) = (0, 0, false);
+        for traced in &trace {
+            let line = &traced.line;
+            if line.contains("openat(") && line.contains("/spool/deferred") {
+                assert!(traced.in_force, "{arguments:?}: {line}");
+                spool += 1;
+            }
+            if line.contains(" write(1<") || line.contains(" write(2<") {
+                assert!(!traced.in_force, "{arguments:?}: {line}");
+                printed += 1;
+                last = traced.ended;
+            }
+        }
+        assert!(printed > 0 && spool > 0, "{arguments:?}");
+        // A list is written while it is read; nothing is read after anything else.
+        let streams = arguments[0] == "list" && output.stderr.is_empty();
+        assert!(last || streams, "{arguments:?} still has the capability");
     }
 }

@@ -234,26 +234,30 @@ fn print(arguments: Arguments) -> Result<ExitCode> {
     let mut out = io::stdout();
     sys::widen_pipe(&out);
     let mut begun = false;
+    // Any thread of the scan may print, while the spool is read.
     let mut print = |piece: &[u8]| {
-        if text && !begun && !piece.is_empty() {
-            begun = true;
-            out.write_all(heading(long).as_bytes())?;
-            // An empty line separates blocks.
-            return out.write_all(piece.get(1..).unwrap_or_default());
-        }
-        out.write_all(piece)
-    };
-    let listed =
-        rights::raised(|| list(instances, &request, &format, &mut print))?.and_then(|outcome| {
-            let mut out = io::stdout();
-            // What could not be read may hold mail.
-            let silent = outcome.messages == 0 && (outcome.unreadable > 0 || outcome.cut);
-            if text && !silent {
-                out.write_all(summary(outcome.messages, outcome.bytes).as_bytes())?;
+        rights::as_caller(|| {
+            if text && !begun && !piece.is_empty() {
+                begun = true;
+                out.write_all(heading(long).as_bytes())?;
+                // An empty line separates blocks.
+                return out.write_all(piece.get(1..).unwrap_or_default());
             }
-            out.flush()?;
-            Ok(outcome)
-        });
+            out.write_all(piece)
+        })
+    };
+    let listed = rights::raised(|| list(instances, &request, &format, &mut print));
+    rights::give_up();
+    let listed = listed?.and_then(|outcome| {
+        let mut out = io::stdout();
+        // What could not be read may hold mail.
+        let silent = outcome.messages == 0 && (outcome.unreadable > 0 || outcome.cut);
+        if text && !silent {
+            out.write_all(summary(outcome.messages, outcome.bytes).as_bytes())?;
+        }
+        out.flush()?;
+        Ok(outcome)
+    });
     let outcome = match listed {
         Ok(outcome) => outcome,
         // The reader has closed the pipe.

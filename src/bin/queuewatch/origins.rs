@@ -96,10 +96,12 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         readers: options.readers(),
         deadline: options.deadline(),
     };
-    let (table, outcome) = rights::raised(|| {
+    let read = rights::raised(|| {
         let instances = Confinement::new().instances(&options)?;
         take(instances, &request, by)
-    })?;
+    });
+    rights::give_up();
+    let (table, outcome) = read?;
     let name_of = |kind: u8, name: &[u8]| match &anonymizer {
         Some(anonymizer) => anonymizer.origin(by, kind, name),
         None => name.to_vec(),

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use queuewatch::anonymize::Anonymizer;
 use queuewatch::clock::Age;
 use queuewatch::error::Result;
 use queuewatch::escape;
@@ -105,14 +106,17 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     if asked.queues.is_empty() {
         asked.queues = QueueSet::TOTAL.without(Queue::Maildrop);
     }
+    // The key file is opened before the program confines itself.
+    let anonymizer = asked.anonymize.anonymizer()?;
+    let anonymizer = anonymizer.as_ref();
     match asked.raw || !asked.options.pick()?.is_empty() {
-        true => picked(&asked),
-        false => counted(asked),
+        true => picked(&asked, anonymizer),
+        false => counted(asked, anonymizer),
     }
 }
 
 /// All of the queues, from the tables of a scan.
-fn counted(asked: Asked) -> Result<ExitCode> {
+fn counted(asked: Asked, anonymizer: Option<&Anonymizer>) -> Result<ExitCode> {
     let Asked {
         mut options,
         queues,
@@ -129,15 +133,19 @@ fn counted(asked: Asked) -> Result<ExitCode> {
         causes: true,
         ..TableSet::default()
     };
-    let snapshot = rights::raised(|| Confinement::new().scan(&options, Purpose::Check(tables)))?;
+    let scanned =
+        rights::raised(|| Confinement::new().scan_listable(&options, Purpose::Check(tables)));
+    rights::give_up();
+    let snapshot = scanned?;
     let reasons = snapshot.reasons_by_next_hop(queues);
     let asked = Asked { options, ..asked };
-    tell(&asked, reasons, snapshot.now, snapshot.is_whole())?;
+    let whole = snapshot.is_whole();
+    tell(&asked, anonymizer, reasons, (snapshot.now, whole))?;
     Ok(tell_unread_of(&snapshot))
 }
 
 /// The messages that are picked, one by one.
-fn picked(asked: &Asked) -> Result<ExitCode> {
+fn picked(asked: &Asked, anonymizer: Option<&Anonymizer>) -> Result<ExitCode> {
     let options = &asked.options;
     let request = ListRequest {
         queues: asked.queues,
@@ -151,12 +159,14 @@ fn picked(asked: &Asked) -> Result<ExitCode> {
         readers: options.readers(),
         deadline: options.deadline(),
     };
-    let (reasons, outcome) = rights::raised(|| {
+    let read = rights::raised(|| {
         let instances = Confinement::new().instances(options)?;
         reasons_picked(instances, &request, asked.raw)
-    })?;
+    });
+    rights::give_up();
+    let (reasons, outcome) = read?;
     let whole = outcome.unreadable == 0 && !outcome.cut;
-    tell(asked, reasons, request.now, whole)?;
+    tell(asked, anonymizer, reasons, (request.now, whole))?;
     Ok(tell_unread(
         outcome.gaps.iter(),
         outcome.unreadable,
@@ -164,13 +174,19 @@ fn picked(asked: &Asked) -> Result<ExitCode> {
     ))
 }
 
-fn tell(asked: &Asked, reasons: Reasons, now: i64, whole: bool) -> Result<ExitCode> {
+/// Prints `reasons` as of `now`; `whole` says whether all was read.
+fn tell(
+    asked: &Asked,
+    anonymizer: Option<&Anonymizer>,
+    reasons: Reasons,
+    (now, whole): (i64, bool),
+) -> Result<ExitCode> {
     let mut reasons = reasons.by(asked.by);
     let rest = match asked.limit {
         Some(limit) => reasons.cut(limit),
         None => 0,
     };
-    if let Some(anonymizer) = asked.anonymize.anonymizer()? {
+    if let Some(anonymizer) = anonymizer {
         for row in &mut reasons.rows {
             row.domain = anonymizer.destination(&row.domain);
             row.code = anonymizer.code(&row.code);

@@ -75,7 +75,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     let anonymizer = anonymize.anonymizer()?;
     let confinement = Confinement::new().replaces(&output);
     let read: Result<_> = rights::raised(|| {
-        let snapshot = confinement.scan(&options, Purpose::Everything)?;
+        let snapshot = confinement.scan_listable(&options, Purpose::Everything)?;
         let verdict = options.check(&snapshot)?;
         let oldest = oldest(&options, anonymizer.as_ref())?;
         Ok((snapshot, verdict, oldest))

@@ -210,7 +210,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
             let mut text = CLEAR.to_vec();
             text.extend(table(&request.buckets, part, &layout));
             let mut out = std::io::stdout().lock();
-            let _ = out.write_all(&text).and_then(|()| out.flush());
+            let _ = rights::as_caller(|| out.write_all(&text).and_then(|()| out.flush()));
         }
     };
     let interim = (!json && every >= 1.0).then_some(Interim {
@@ -218,6 +218,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         show: &show,
     });
     let shape = rights::raised(|| Shape::take(&request, interim));
+    rights::give_up();
     let Some(part) = shape.parts.first() else {
         return Ok(ExitCode::SUCCESS);
     };

@@ -96,9 +96,12 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     let anonymizer = anonymize.anonymizer()?;
     request.now = options.now();
     request.deadline = options.deadline();
+    let withheld = rights::are_borrowed();
     let instances = rights::raised(|| Confinement::new().instances(&options))?;
     let several = instances.len() > 1;
-    let mut stories = rights::raised(|| tell(instances, &queue_ids, &request))?;
+    let stories = rights::raised(|| tell(instances, &queue_ids, &request));
+    rights::give_up();
+    let mut stories = stories?;
     if let Some(anonymizer) = &anonymizer {
         for story in &mut stories.found {
             anonymizer.story(story);
@@ -113,6 +116,11 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
             .map(|story| text(story, several))
             .collect();
         print(&screens.join("\n"))?;
+    }
+    if withheld && !stories.found.is_empty() {
+        eprintln!(
+            "queuewatch: headers are content of the message, and are not shown with rights that you do not have"
+        );
     }
     let outcome = &stories.outcome;
     let whole = outcome.unreadable == 0 && !outcome.cut;

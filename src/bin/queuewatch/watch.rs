@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use queuewatch::error::{Error, ErrorKind, Result};
+use queuewatch::instance;
 use queuewatch::options::{Options, Purpose, Takes};
 use queuewatch::rights;
 use queuewatch::snapshot::TableSet;
@@ -163,10 +164,14 @@ fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<
         (None, None) => TableSet::default(),
     };
     let confinement = outputs.confinement();
+    // An event names sender and recipients, and a page more.
+    let names = !outputs.states_only && outputs.summary.is_none() || outputs.page.is_some();
     let mut watch = rights::raised(|| {
         if let Some(confinement) = confinement {
             // Without instances there is nothing to confine, and the next line says why.
-            let _ = confinement.instances(options);
+            if let (Ok(found), true) = (confinement.instances(options), names) {
+                instance::check_listable(&found)?;
+            }
         }
         Watch::open(options, Purpose::Check(tables))
     })?;

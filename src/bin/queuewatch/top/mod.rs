@@ -40,8 +40,8 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use queuewatch::error::Result;
-use queuewatch::instance::Instance;
+use queuewatch::error::{Error, Result};
+use queuewatch::instance::{self, Instance};
 use queuewatch::options::{Options, Takes};
 use queuewatch::rights;
 use queuewatch::sys;
@@ -146,7 +146,12 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
 /// The instances, in words for other commands, where `given` says which.
 fn instances(options: &Options, given: &[Given]) -> Result<Vec<Target>> {
     use std::os::unix::ffi::OsStrExt as _;
-    let found = rights::raised(|| options.instances())?;
+    let found = rights::raised(|| {
+        let found = options.instances()?;
+        // The screen names the people of every instance.
+        instance::check_listable(&found)?;
+        Ok::<_, Error>(found)
+    })?;
     let names_config = given
         .iter()
         .any(|(name, _)| matches!(*name, "config-directory" | "instance" | "all-instances"));
