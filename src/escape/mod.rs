@@ -166,10 +166,17 @@ pub fn json_mailq_text(text: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Whether a terminal could interpret `character` or use it to hide text: controls (C0, DEL, C1) and
-/// bidirectional formatting characters.
+/// bidirectional formatting characters (Unicode's `Bidi_Control`).
 pub fn obeyed(character: char) -> bool {
     character.is_control()
-        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(
+            character,
+            '\u{61c}'
+                | '\u{200e}'
+                | '\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2066}'..='\u{2069}'
+        )
 }
 
 fn needs_escape(character: char) -> bool {
@@ -221,6 +228,7 @@ mod tests {
             (b"\xff\\\xfe", "\\xff\\x5c\\xfe"),
             (b"\x1b[2J\xc2\x9b", "\\x1b[2J\\xc2\\x9b"),
             ("a\u{202e}b".as_bytes(), "a\\xe2\\x80\\xaeb"),
+            ("a\u{61c}b".as_bytes(), "a\\xd8\\x9cb"),
         ] {
             assert_eq!(json_text(bytes), text);
         }

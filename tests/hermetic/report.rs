@@ -38,6 +38,13 @@ fn a_page_says_what_is_in_the_queues() {
         verdict.contains("deferred.messages is 194 (critical 100)"),
         "{verdict}"
     );
+    // What to run is a command as it is typed, without the words around it.
+    assert!(
+        verdict.contains(
+            "<br><code>queuewatch status; queuewatch shape deferred; queuewatch explain deferred.messages</code>"
+        ),
+        "{verdict}"
+    );
     let queues = between(&page, "<section aria-labelledby=\"queues\">", "</section>");
     assert!(
         queues.contains(">deferred</th><td class=\"n\" data-key=\"194\">194</td>"),
@@ -56,7 +63,7 @@ fn a_page_says_what_is_in_the_queues() {
         "</section>",
     );
     assert_eq!(
-        messages.matches("<tr><th scope=\"row\">").count(),
+        messages.matches("<tr><th scope=\"row\"").count(),
         50,
         "{messages}"
     );

@@ -673,6 +673,7 @@ fn a_page_that_cannot_be_written_is_reported_and_stops_nothing() {
         "sh",
         PROGRAM,
     ]);
+    fs::write(&page, "the old page").unwrap();
     let words = ["--report", name, "--report-interval", "1"];
     let mut running = Running::with(limited, &spool, &words);
     assert!(running.told().starts_with("state "));
@@ -687,7 +688,8 @@ fn a_page_that_cannot_be_written_is_reported_and_stops_nothing() {
         matches!(lines[..], [line] if line.starts_with(&expected)),
         "{said}"
     );
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    assert_eq!(fs::read_to_string(&page).unwrap(), "the old page");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
 /// /dev/full stands for a disk that is full (full(4)).

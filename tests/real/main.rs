@@ -19,6 +19,8 @@ mod causes;
 mod check_mailq;
 /// Postfix accepts every message that a drill makes.
 mod drill_postfix;
+/// The page of a watch on a file system that is full.
+mod full_disk;
 /// Instances as the real postmulti(1) lists them.
 mod instances_postmulti;
 /// `queuewatch list` against `postqueue -j` and `postqueue -p`, byte for byte.

@@ -106,10 +106,10 @@ fn at_rest_the_figures_of_a_watch_are_those_of_a_scan() {
 }
 
 /// A file system in memory, unmounted at the end.
-struct Mounted(PathBuf);
+pub(crate) struct Mounted(PathBuf);
 
 impl Mounted {
-    fn tmpfs(on: &Path, size: &str) -> Mounted {
+    pub(crate) fn tmpfs(on: &Path, size: &str) -> Mounted {
         let option = format!("mode=755,size={size}");
         run("mount", &["-t", "tmpfs", "-o", &option, "tmpfs", path(on)]);
         Mounted(on.to_owned())

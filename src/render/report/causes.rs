@@ -13,7 +13,7 @@ use crate::snapshot::reasons::ReasonGrouping;
 use crate::snapshot::sample::CausesKnown;
 
 pub(super) fn causes(snapshot: &Snapshot) -> String {
-    use Column::{Number, Text, Word};
+    use Column::{Long, Number, Text, Word};
     let mut out = String::new();
     let mut rows = Vec::new();
     let mut sampled = Vec::new();
@@ -49,7 +49,7 @@ pub(super) fn causes(snapshot: &Snapshot) -> String {
         Word("Cause"),
         Number("Recipients"),
         Word("Who acts"),
-        Text("A reason says that"),
+        Long("A reason says that"),
     ];
     out.push_str(&html::table("Recipients by cause", &columns, &rows));
     out.push_str(&html::list(&sampled));
@@ -88,8 +88,8 @@ pub(super) fn causes(snapshot: &Snapshot) -> String {
         Number("Oldest"),
         Word("Cause"),
         Word("Who acts"),
-        Text("Code"),
-        Text("Commonest reason"),
+        Word("Code"),
+        Long("Commonest reason"),
     ];
     out.push_str(&html::table("Recipients by next hop", &columns, &rows));
     if rest > 0 {

@@ -7,7 +7,7 @@ use super::html::text;
 /// The height of the bars, in units of the picture.
 const HEIGHT: f64 = 120.0;
 /// The width of a bar with its gap.
-const STEP: f64 = 84.0;
+const STEP: f64 = 62.0;
 
 /// A bar for each part: its label and its count. Empty if all counts are 0.
 pub(super) fn bars(title: &str, parts: &[(String, u64)]) -> String {
@@ -22,7 +22,7 @@ pub(super) fn bars(title: &str, parts: &[(String, u64)]) -> String {
         .map(|(label, count)| format!("{count} {label}"))
         .collect();
     let mut out = format!(
-        "<figure><svg viewBox=\"0 0 {width} {}\" role=\"img\" aria-label=\"{}\">\n",
+        "<figure><svg viewBox=\"0 0 {width} {0}\" width=\"{width}\" height=\"{0}\" role=\"img\" aria-label=\"{1}\">\n",
         HEIGHT + 44.0,
         text(&format!("{title}: {}", sentence.join(", ")))
     );
@@ -40,8 +40,8 @@ pub(super) fn bars(title: &str, parts: &[(String, u64)]) -> String {
             "<rect x=\"{:.1}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{height:.1}\"/>\
              <text x=\"{middle:.1}\" y=\"{:.1}\">{count}</text>\
              <text x=\"{middle:.1}\" y=\"{:.1}\" class=\"label\">{}</text>",
-            left + 8.0,
-            STEP - 16.0,
+            left + 6.0,
+            STEP - 12.0,
             top - 5.0,
             HEIGHT + 36.0,
             text(label)

@@ -1,7 +1,7 @@
 //! What the figures rest on: the settings of each instance, and what could not be read.
 
 use super::html::{self, Cell, Column};
-use super::{cut, of_each};
+use super::{caption, cut, of_each};
 use crate::clock::Age;
 use crate::escape;
 use crate::measure::Unit;
@@ -40,7 +40,7 @@ pub(super) fn settings(snapshot: &Snapshot) -> String {
             .map(|(name, value)| vec![Cell::text(name), Cell::text(value)])
             .collect();
         html::table(
-            "What decides the figures",
+            &caption(snapshot, taken, "What decides the figures"),
             &[Column::Text("Parameter"), Column::Text("Value")],
             &rows,
         )

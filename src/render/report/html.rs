@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::escape::obeyed;
 
-/// `text` for HTML: no character of it is markup, a control, or changes the direction of the text.
+/// `text` for HTML: no character of it is markup, a control, changes the direction of the text, or is one that HTML forbids.
 pub(super) fn text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
@@ -14,19 +14,29 @@ pub(super) fn text(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            character if obeyed(character) => out.push('\u{fffd}'),
+            character if obeyed(character) || is_no_character(character) => {
+                out.push('\u{fffd}');
+            }
             character => out.push(character),
         }
     }
     out
 }
 
+/// One of the 66 noncharacters of Unicode: a document that has one is no valid HTML.
+fn is_no_character(character: char) -> bool {
+    let code = u32::from(character);
+    matches!(code, 0xfdd0..=0xfdef) || code & 0xfffe == 0xfffe
+}
+
 /// A column of a table.
 #[derive(Clone, Copy)]
 pub(super) enum Column<'a> {
     Text(&'a str),
-    /// Words of ours, which stay in one line.
+    /// Words that stay in one line: ours, and queue IDs.
     Word(&'a str),
+    /// Sentences.
+    Long(&'a str),
     Number(&'a str),
 }
 
@@ -103,7 +113,7 @@ pub(super) fn table(caption: &str, columns: &[Column<'_>], rows: &[Vec<Cell>]) -
     );
     for column in columns {
         let _ = match column {
-            Column::Text(name) | Column::Word(name) => {
+            Column::Text(name) | Column::Word(name) | Column::Long(name) => {
                 write!(out, "<th scope=\"col\">{}</th>", text(name))
             }
             Column::Number(name) => {
@@ -123,6 +133,7 @@ pub(super) fn table(caption: &str, columns: &[Column<'_>], rows: &[Vec<Cell>]) -
             match columns.get(place) {
                 Some(Column::Number(_)) => class.insert_str(0, "n "),
                 Some(Column::Word(_)) => class.insert_str(0, "w "),
+                Some(Column::Long(_)) => class.insert_str(0, "l "),
                 _ => {}
             }
             let class = match class.trim() {
@@ -167,6 +178,10 @@ mod tests {
             "&lt;img src=x onerror=&#39;a(&quot;b&quot;)&#39;&gt;&amp;\u{fffd}\u{fffd}\u{fffd}"
         );
         assert_eq!(text("grüße@例え.jp"), "grüße@例え.jp");
+        assert_eq!(
+            text("\u{fdcf}\u{fdd0}\u{fdef}\u{fdf0}\u{fffd}\u{fffe}\u{1ffff}\u{10fffe}"),
+            "\u{fdcf}\u{fffd}\u{fffd}\u{fdf0}\u{fffd}\u{fffd}\u{fffd}\u{fffd}"
+        );
         let rows = [vec![
             Cell::text("</table><script>"),
             Cell::sorted("<1d>", -5),

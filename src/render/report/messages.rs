@@ -75,19 +75,19 @@ pub fn oldest_message(
 }
 
 pub(super) fn messages(snapshot: &Snapshot, oldest: &[OldMessage]) -> String {
-    use Column::{Number, Text, Word};
+    use Column::{Long, Number, Text, Word};
     if oldest.is_empty() {
         return "<p>No messages.</p>\n".to_owned();
     }
     let columns = [
-        Text("Queue ID"),
+        Word("Queue ID"),
         Number("Age"),
         Word("Queue"),
         Number("Size"),
         Text("Sender"),
         Text("Recipients"),
         Word("Cause"),
-        Text("Last delay reason"),
+        Long("Last delay reason"),
     ];
     let rows: Vec<Vec<Cell>> = oldest
         .iter()

@@ -31,7 +31,7 @@ use crate::sys;
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 /// The SHA-256 of [`SCRIPT`] in base64, for the content security policy; a test computes it.
-const SCRIPT_HASH: &str = "L+sGJ+RnY7LOS/mMnYKyBIfW/9VRzVezmaY9xAPEtwY=";
+const SCRIPT_HASH: &str = "ocq/LPdd8f4zUeBXf64RY9W+ISIXqR7EkuMd+s8pLLs=";
 /// Rows of a table of names.
 const ROWS: usize = 30;
 /// The longest text of a cell, in bytes.
@@ -103,7 +103,11 @@ fn verdict_body(snapshot: &Snapshot, verdict: &Verdict) -> String {
         let mut item = format!("<li>{}: {}", finding.state, text(&cut(&finding.text())));
         if finding.state != State::Unknown {
             let step = steps.line(finding);
-            let _ = write!(item, "<br><code>{}</code>", text(&cut(&step)));
+            // What is above it names the measure; this is to be copied.
+            let measure = &finding.rule.parts.first().measure;
+            let command = step.strip_prefix(&format!("do: {measure}: "));
+            let command = cut(command.unwrap_or(&step));
+            let _ = write!(item, "<br><code>{}</code>", text(&command));
         }
         items.push(item + "</li>\n");
     }
@@ -120,12 +124,23 @@ fn verdict_body(snapshot: &Snapshot, verdict: &Verdict) -> String {
     out
 }
 
+fn has_several(snapshot: &Snapshot) -> bool {
+    snapshot.instances.len() + snapshot.broken.len() > 1
+}
+
+/// The caption of a table about `taken`. No two tables have the same one: a screen reader lists them.
+fn caption(snapshot: &Snapshot, taken: &InstanceSnapshot, title: &str) -> String {
+    match has_several(snapshot) {
+        true => format!("{title}, {}", cut(&taken.instance.name)),
+        false => title.to_owned(),
+    }
+}
+
 /// A heading for each instance where there are several.
 fn of_each(snapshot: &Snapshot, body: impl Fn(&InstanceSnapshot) -> String) -> String {
-    let several = snapshot.instances.len() + snapshot.broken.len() > 1;
     let mut out = String::new();
     for taken in &snapshot.instances {
-        if several {
+        if has_several(snapshot) {
             let _ = writeln!(out, "<h3>{}</h3>", text(&cut(&taken.instance.name)));
         }
         out.push_str(&body(taken));

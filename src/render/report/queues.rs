@@ -71,7 +71,6 @@ fn queue_row(name: &str, tally: &Tally, now: i64) -> Vec<Cell> {
 pub(super) fn times(snapshot: &Snapshot) -> String {
     let out = of_each(snapshot, |taken| {
         let deferred = taken.tally(Queue::Deferred);
-        let mut from = 0;
         let parts: Vec<(String, u64)> = deferred
             .retries
             .iter()
@@ -80,9 +79,8 @@ pub(super) fn times(snapshot: &Snapshot) -> String {
                 let label = match RETRY_EDGES.get(place) {
                     Some(0) => "due".to_owned(),
                     Some(to) => format!("<{}", Age(*to)),
-                    None => format!("later than {}", Age(from)),
+                    None => "later".to_owned(),
                 };
-                from = RETRY_EDGES.get(place).copied().unwrap_or_default();
                 (label, *count)
             })
             .collect();

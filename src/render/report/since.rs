@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::html::{self, Cell, Column, text};
-use super::{moment, of_each};
+use super::{caption, moment, of_each};
 use crate::cause::Cause;
 use crate::clock::Age;
 use crate::escape::counted;
@@ -77,7 +77,8 @@ fn queues(earlier: &Earlier, snapshot: &Snapshot, taken: &InstanceSnapshot) -> S
         taken,
         read.and(QueueSet::TOTAL),
     ));
-    let mut out = html::table("Messages then and now", &columns, &rows);
+    let caption = caption(snapshot, taken, "Messages then and now");
+    let mut out = html::table(&caption, &columns, &rows);
     if let Err(why) = snapshot.change(&[taken], QueueSet::NONE) {
         out.push_str(&html::list(&[format!("Growth is not known: {why}.")]));
     }
