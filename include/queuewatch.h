@@ -1206,7 +1206,7 @@ qw_status qw_reasons_next(qw_reasons *reasons,
 
 /**
  * Recipients without a delay reason on record (not tried yet, being tried now, or on hold), and those of
- * reasons beyond the most that are held; 0 for NULL. Since 0.1.
+ * reasons beyond the limit of the table; 0 for NULL. Since 0.1.
  */
 QW_API
 uint64_t qw_reasons_others(const qw_reasons *reasons);

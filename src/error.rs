@@ -32,8 +32,8 @@ pub enum ErrorKind {
     State,
     /// Not available in this build, on this system or in this snapshot.
     Unsupported,
-    /// A bug in queuewatch, caught at the C boundary.
-    Panic,
+    /// A bug in queuewatch.
+    Internal,
 }
 
 /// A failure: what, where, why, and the remedy.

@@ -35,7 +35,7 @@
 //! # Example
 //!
 //! ```
-//! use queuewatch::drill::{Plan, make};
+//! # use queuewatch::drill::{Plan, make};
 //! use queuewatch::{Options, Purpose};
 //!
 //! # fn main() -> queuewatch::Result<()> {

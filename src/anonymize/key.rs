@@ -34,10 +34,8 @@ impl Key {
                 Ok(bytes) => filled += bytes,
                 Err(rustix::io::Errno::INTR) => {}
                 Err(errno) => {
-                    let text = "the system gives no random bytes for --anonymize";
-                    return Err(Error::new(ErrorKind::Io, text)
-                        .with_errno(errno.raw_os_error())
-                        .with_remedy("give a key with --anonymize-key FILE"));
+                    let text = "getrandom(2) gives no random bytes";
+                    return Err(Error::new(ErrorKind::Io, text).with_errno(errno.raw_os_error()));
                 }
             }
         }

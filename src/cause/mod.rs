@@ -33,6 +33,12 @@ pub mod user_table;
 mod words;
 
 /// Why mail waits. The order is that of the documentation: our own causes come first.
+///
+/// ```
+/// use queuewatch::{Acts, Cause};
+///
+/// assert_eq!((Cause::Filter.name(), Cause::Filter.acts()), ("filter", Acts::Us));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Cause {
@@ -214,7 +220,7 @@ impl Cause {
             Cause::Busy => "their server fails for now, hangs up, or is full",
             Cause::Mailbox => "that mailbox is full, or receives too fast",
             Cause::Recipient => "that recipient is unknown or not verified for now",
-            Cause::Tls => "encryption cannot be had as it is required",
+            Cause::Tls => "TLS is required and not available",
             Cause::Other => "no known text or code says why",
         }
     }

@@ -163,7 +163,7 @@ fn files(spool: &Spool, options: &Options, rights: &Rights, report: &mut Report)
     }
     if all.cut {
         report.wrong(
-            "the time was up before all was read",
+            "the deadline passed before all was read",
             Some(format!("raise {}", option("timeout"))),
         );
     }

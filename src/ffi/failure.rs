@@ -37,7 +37,7 @@ pub(super) fn status_of(kind: ErrorKind) -> qw_status {
         ErrorKind::Cancelled => QW_ERR_CANCELLED,
         ErrorKind::State => QW_ERR_STATE,
         ErrorKind::Unsupported => QW_ERR_UNSUPPORTED,
-        ErrorKind::Panic => QW_ERR_PANIC,
+        ErrorKind::Internal => QW_ERR_PANIC,
     }
 }
 

@@ -122,7 +122,8 @@ fn bug(payload: &(dyn std::any::Any + Send)) -> Error {
         .or_else(|| payload.downcast_ref::<&str>().copied())
         .unwrap_or("no text");
     let what = crate::escape::printable(what.as_bytes(), 300);
-    Error::new(ErrorKind::Panic, format!("internal error: {what}")).with_remedy("please report it")
+    Error::new(ErrorKind::Internal, format!("internal error: {what}"))
+        .with_remedy("please report it")
 }
 
 /// Runs `body` for a function that cannot fail. Returns `fallback` if it fails nevertheless.

@@ -112,7 +112,7 @@ pub unsafe extern "C" fn qw_reasons_next(
 }
 
 /// Recipients without a delay reason on record (not tried yet, being tried now, or on hold), and those of
-/// reasons beyond the most that are held; 0 for NULL. Since 0.1.
+/// reasons beyond the limit of the table; 0 for NULL. Since 0.1.
 ///
 /// # Safety
 /// The header's rules for pointers.

@@ -78,15 +78,15 @@ impl StateFile {
     pub fn keep(self, snapshot: &Snapshot, verdict: &mut Verdict) {
         let shown = escape::path(&self.path);
         if let Some(error) = self.unreadable {
-            verdict.note(format!("--state: {error}"), true);
+            verdict.note(format!("state file: {error}"), true);
             return;
         }
         if let Some(error) = self.refused {
-            verdict.note(format!("--state {shown}: {error}; started again"), false);
+            verdict.note(format!("state file {shown}: {error}; started again"), false);
         } else if let Some(earlier) = snapshot.previous.earlier() {
             if !earlier.knows_any(snapshot) {
                 verdict.note(
-                    format!("--state {shown}: it is of other spools; started again"),
+                    format!("state file {shown}: it belongs to other spools; started again"),
                     false,
                 );
             }
@@ -101,7 +101,7 @@ impl StateFile {
         document["state_code"] = verdict.state.code().into();
         let document = format!("{document}\n");
         if let Err(error) = atomic::replace(&self.path, document.as_bytes(), MODE) {
-            verdict.note(format!("--state: {error}"), true);
+            verdict.note(format!("state file: {error}"), true);
         }
     }
 }

@@ -97,14 +97,14 @@ impl Status {
             return Ok(self);
         }
         let text = match age > 0 {
-            true => format!("the status is {age} s old, and may be {max_age} (--max-age)"),
+            true => format!("the status is {age} s old; the limit is {max_age} s"),
             false => format!(
                 "the status is from {} s in the future",
                 age.saturating_neg()
             ),
         };
         let error = Error::new(ErrorKind::Timeout, text);
-        Err(error.with_remedy("look whether queuewatch watch runs"))
+        Err(error.with_remedy("check that queuewatch watch runs"))
     }
 }
 
@@ -141,7 +141,7 @@ mod tests {
             (
                 document.as_slice(),
                 161,
-                "the status is 61 s old, and may be 60 (--max-age); look whether queuewatch watch runs",
+                "the status is 61 s old; the limit is 60 s; check that queuewatch watch runs",
             ),
             (document.as_slice(), 39, "from 61 s in the future"),
             (b"{}", 0, "not a status file: unexpected schema"),

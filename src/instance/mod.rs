@@ -64,12 +64,14 @@ pub struct Instance {
     /// Whether the spool was named in place of the one in its main.cf, as that of a container is.
     pub(crate) relocated: bool,
     /// The settings of its main.cf, or Postfix's defaults.
+    #[doc(hidden)]
     pub settings: Settings,
     /// Whether its daemons should run. False for an instance with `multi_instance_enable = no` that was
     /// found through `multi_instance_directories`, because `postfix start` skips it (postmulti(1)); and
     /// for a spool that the caller named and no main.cf, because it may be a copy.
     pub expected: bool,
     /// What judges its delay reasons: it knows the next hops of its main.cf.
+    #[doc(hidden)]
     pub classifier: Arc<Classifier>,
     /// Known trouble that sums leave out.
     pub(crate) left_out: Arc<LeftOut>,

@@ -108,9 +108,8 @@ impl Measure {
             Kind::Recipients | Kind::TopDomain | Kind::Domain | Kind::Reason | Kind::Cause => {
                 tally.torn
             }
-            // Where reading stops before the last recipient, a sender or a login may follow as well.
-            Kind::TopSender | Kind::Sender | Kind::TopLogin | Kind::Login => tally.torn,
-            Kind::TopClient | Kind::Client => tally.torn,
+            Kind::TopSender | Kind::Sender | Kind::TopLogin | Kind::Login => tally.senderless,
+            Kind::TopClient | Kind::Client => tally.clientless,
             _ => 0,
         }
     }

@@ -1,6 +1,12 @@
 //! The value of a measure on a snapshot, and how reliable it is.
 
 /// How reliable a figure is.
+///
+/// ```
+/// use queuewatch::Quality;
+///
+/// assert!(Quality::Exact < Quality::AtLeast && Quality::AtLeast < Quality::Unknown);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Quality {
     /// The figure is exact.
@@ -13,6 +19,7 @@ pub enum Quality {
 
 /// The value of a measure.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Figure {
     /// In the measure's unit; 0 if it is unknown.
     pub value: f64,

@@ -52,10 +52,13 @@ pub struct Measure {
     /// The instance that it is limited to.
     pub instance: Option<String>,
     /// What it is about.
+    #[doc(hidden)]
     pub subject: Subject,
     /// The quantity.
+    #[doc(hidden)]
     pub kind: Kind,
     /// The argument in its brackets.
+    #[doc(hidden)]
     pub argument: Argument,
 }
 

@@ -39,7 +39,18 @@ pub use table::{HOST_OPTIONS, OPTIONS, OptionRow, SHAPE_OPTIONS, Takes, is_filte
 /// Threads of a gentle scan: few reads in flight, for a disk that mail waits for.
 const GENTLE_READERS: usize = 2;
 
-/// Options of a scan and a check.
+/// Options of a scan and a check, by the long names that the programs have for them.
+///
+/// ```
+/// use queuewatch::Options;
+///
+/// let mut options = Options::default();
+/// options.set("queue-directory", b"/var/spool/postfix")?;
+/// options.set("warning", b"deferred.oldest=4h")?;
+/// let error = options.set("warning", b"deferred.oldest=4x").unwrap_err();
+/// assert!(error.to_string().contains("deferred.oldest=4x"), "{error}");
+/// # Ok::<(), queuewatch::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     config_directory: Option<PathBuf>,

@@ -142,7 +142,7 @@ const GRAMMAR: Grammar = Grammar {
 fn quantity_of(text: &str, unit: Unit) -> std::result::Result<f64, String> {
     match quantity::parse(text, unit) {
         Ok(number) if number >= 0.0 => Ok(number),
-        Ok(_) => Err("a number below 0 says nothing here".to_owned()),
+        Ok(_) => Err("the number must be 0 or more".to_owned()),
         Err((at, what)) => Err(format!("character {}: {what}", at + 1)),
     }
 }

@@ -7,6 +7,13 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// A queue directory that holds messages (postfix.md, "Queue directories"), in the order in which
 /// perfdata names them.
+///
+/// ```
+/// use queuewatch::Queue;
+///
+/// assert_eq!("hold".parse::<Queue>()?, Queue::Hold);
+/// # Ok::<(), queuewatch::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Queue {

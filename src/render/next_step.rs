@@ -88,7 +88,11 @@ fn line(steps: &NextSteps<'_>, finding: &Finding) -> String {
             format!("df {}", directory.unwrap_or_default())
         }
         Kind::Fill => "queuewatch shape active".to_owned(),
-        Kind::Unreadable | Kind::Altered | Kind::Damaged => "queuewatch doctor".to_owned(),
+        Kind::Unreadable | Kind::Altered | Kind::Damaged | Kind::Misowned | Kind::Misplaced => {
+            "queuewatch doctor".to_owned()
+        }
+        Kind::QmgrRunning => "queuewatch doctor; the log of postfix/qmgr and master".to_owned(),
+        _ if queue == "corrupt" => "queuewatch list corrupt; queuewatch doctor".to_owned(),
         _ => format!("queuewatch status; queuewatch shape {queue}"),
     };
     let explained = quoted(&measure.to_string());

@@ -162,7 +162,7 @@ fn summary(snapshot: &Snapshot, verdict: &Verdict) -> String {
     // Omits delay reasons that were read for display only.
     let of_reasons = |finding: &&Finding| {
         let mut measures = finding.rule.measures();
-        measures.any(|measure| measure.kind == Kind::Reason)
+        measures.any(|measure| matches!(measure.kind, Kind::Reason | Kind::Cause))
     };
     let logs = unknown.iter().any(of_reasons);
     if let Some(problem) = incomplete(snapshot, logs) {
@@ -258,7 +258,7 @@ fn incomplete(snapshot: &Snapshot, logs: bool) -> Option<String> {
         .collect();
     (!cut.is_empty()).then(|| {
         format!(
-            "the time was up before all of {} was read; raise {} or use {}",
+            "the deadline passed before all of {} was read; raise {} or use {}",
             cut.join(", "),
             option("timeout"),
             option("counts")
@@ -370,7 +370,9 @@ fn growth(snapshot: &Snapshot, verdict: &Verdict, lines: &mut Vec<String>) {
 
 /// Recipients by domain and age, over all queues except corrupt, laid out like qshape.
 fn table((domains, all): &(Cow<'_, Names<Ages>>, Ages), lines: &mut Vec<String>) {
-    if all.total == 0 {
+    // A watch that judges rules has the sums alone.
+    let aged: u64 = all.columns.iter().map(|count| u64::from(*count)).sum();
+    if aged == 0 {
         return;
     }
     let mut rows = vec![("TOTAL".to_owned(), *all)];

@@ -6,23 +6,13 @@
 
 use once_cell::race::OnceBox;
 
+use super::condition::Condition;
 use super::joined::Joined;
 use super::rule::{Level, Rule};
 use crate::cause::Cause;
 use crate::measure::{Figure, Kind, Measure, Subject};
 use crate::postfix::queue::Queue;
 use crate::snapshot::Snapshot;
-
-/// What a default leaves out of its figure, or what else must be so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Condition {
-    /// Nothing more.
-    None,
-    /// Recipients that wait for one of these causes do not count.
-    Without(&'static [Cause]),
-    /// It alerts only while qmgr has room for more mail in active.
-    ActiveHasRoom,
-}
 
 /// One default.
 #[derive(Clone, Copy, Debug)]

@@ -1,5 +1,6 @@
 //! Thresholds: ranges, rules, and the verdict that they lead to.
 
+mod condition;
 mod defaults;
 mod joined;
 pub(crate) mod range;
@@ -7,10 +8,11 @@ mod rule;
 mod state;
 mod verdict;
 
+pub(crate) use condition::Condition;
 #[cfg(test)]
 pub(crate) use defaults::DEFAULTS;
-pub(crate) use defaults::{Condition, defaults_with_rules, figure};
 pub use defaults::{Known, defaults};
+pub(crate) use defaults::{defaults_with_rules, figure};
 pub use range::Range;
 pub use rule::{Level, Part, Rule};
 pub use state::State;

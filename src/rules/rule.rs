@@ -7,7 +7,7 @@ use crate::escape;
 use crate::measure::{Kind, Measure, Subject};
 use crate::spelling::with_value;
 
-use super::defaults::Condition;
+use super::condition::Condition;
 use super::joined::Joined;
 use super::range::Range;
 use super::state::State;

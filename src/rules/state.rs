@@ -3,6 +3,12 @@
 use std::fmt;
 
 /// The service state of a monitoring system; the values are exit codes.
+///
+/// ```
+/// use queuewatch::State;
+///
+/// assert_eq!((State::Critical.code(), State::Critical.to_string()), (2, "CRITICAL".to_owned()));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(i32)]
 pub enum State {

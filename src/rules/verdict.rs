@@ -10,12 +10,15 @@ use crate::snapshot::{InstanceSnapshot, Snapshot};
 
 /// The result of one rule, or of two rules on the same measure.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Finding {
     /// The service state.
     pub state: State,
     /// The rule; if a value breaches two, the more severe one.
+    #[doc(hidden)]
     pub rule: Rule,
     /// The measured figures, one for each part of the rule.
+    #[doc(hidden)]
     pub figures: Joined<Figure>,
 }
 
@@ -178,8 +181,13 @@ impl Verdict {
 
 /// Why a given rule is silent, if a figure of it is not known yet.
 fn not_judged(rule: &Rule, figures: &Joined<Figure>) -> Option<String> {
-    let mut parts = rule.parts.iter().zip(figures.iter());
-    let (part, figure) = parts.find(|(_, figure)| figure.pending && !rule.default)?;
+    let parts = || rule.parts.iter().zip(figures.iter());
+    let (part, figure) = parts().find(|(_, figure)| figure.pending && !rule.default)?;
+    let mut others = parts().filter(|(_, figure)| !figure.pending);
+    if others.any(|(part, figure)| judge_part(rule, &part.range, figure).is_none()) {
+        // It would not alert whatever that figure is.
+        return None;
+    }
     let why = figure.detail.as_deref().unwrap_or_default();
     Some(format!("{} is not judged yet: {why}", part.measure))
 }

@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use rustix::io::Errno;
 
-use super::expected::{Expected, Misowned};
 use super::gap::{Gap, GapKind};
 use crate::postfix::queue::Queue;
 use crate::postfix::{qshape, queue_id};
@@ -112,17 +111,6 @@ impl Directory {
     /// Returns the descriptor.
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
-    }
-
-    /// Returns why its owner or mode stops Postfix, if daemons use it.
-    pub(crate) fn misowned(&self, expected: &Expected) -> Option<Misowned> {
-        let inode = sys::inode(self.fd()).ok().filter(|_| self.listed)?;
-        let fault = expected.directory_fault(inode)?;
-        Some(Misowned {
-            queue: Some(self.queue),
-            path: self.path.clone(),
-            fault,
-        })
     }
 
     /// Returns the names of the hash directories above it, one character each, if it is listed.

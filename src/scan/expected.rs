@@ -7,11 +7,11 @@
 //! Permission denied`). So does a queue_directory that the mail owner cannot search: `scan_dir_push: open
 //! directory maildrop: Permission denied`.
 
-use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::directory::Directory;
+use super::owner_fault::{Misowned, OwnerFault, mode_fault, owner_fault};
 use crate::instance::{Instance, local_group, local_user, local_user_group};
 use crate::postfix::defer_log::Log;
 use crate::postfix::queue::{Queue, QueueSet};
@@ -39,72 +39,6 @@ pub(crate) struct Expected {
     owner_group: Option<u32>,
     /// The group of maildrop and public, if it is known.
     setgid_group: Option<u32>,
-}
-
-/// Why the owner, group or mode of a file or directory stops Postfix.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum OwnerFault {
-    /// It has another owner.
-    Owner {
-        /// The present owner.
-        found: u32,
-        /// The expected owner.
-        expected: u32,
-    },
-    /// It has another group.
-    Group {
-        /// The present group.
-        found: u32,
-        /// The expected group.
-        expected: u32,
-    },
-    /// Its mode denies access to a daemon that needs it.
-    Mode {
-        /// The present mode.
-        found: u32,
-        /// The bits that the daemon needs.
-        needed: u32,
-    },
-}
-
-impl fmt::Display for OwnerFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            OwnerFault::Owner { found, expected } => {
-                write!(
-                    f,
-                    "its owner is user {found}, not the mail owner {expected}"
-                )
-            }
-            OwnerFault::Group { found, expected } => {
-                write!(f, "its group is {found}, not the setgid_group {expected}")
-            }
-            OwnerFault::Mode { found, needed } => {
-                write!(
-                    f,
-                    "its mode is {found:04o} and lacks {:04o}",
-                    needed & !found
-                )
-            }
-        }
-    }
-}
-
-/// A queue file or directory whose owner or mode stops Postfix.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Misowned {
-    /// Its queue, if it belongs to one.
-    pub(crate) queue: Option<Queue>,
-    /// Its full path.
-    pub path: PathBuf,
-    /// The fault.
-    pub(crate) fault: OwnerFault,
-}
-
-impl Misowned {
-    /// The remedy.
-    pub(crate) const REMEDY: &str = "find what changed it, then run postfix set-permissions and postfix check; of a file, give it \
-         back to the mail owner (chown)";
 }
 
 impl Expected {
@@ -172,6 +106,18 @@ impl Expected {
     /// Returns why the owner or mode of a directory of a queue stops Postfix.
     pub(crate) fn directory_fault(&self, inode: Inode) -> Option<OwnerFault> {
         owner_fault(self.owner, inode).or_else(|| mode_fault(inode, 0o700))
+    }
+
+    /// Returns why the owner or mode of `directory` stops Postfix, if daemons use it.
+    pub(crate) fn misowned_directory(&self, directory: &Directory) -> Option<Misowned> {
+        let inode = sys::inode(directory.fd()).ok();
+        let inode = inode.filter(|_| directory.listed)?;
+        let fault = self.directory_fault(inode)?;
+        Some(Misowned {
+            queue: Some(directory.queue),
+            path: directory.path.clone(),
+            fault,
+        })
     }
 
     /// Returns the queue directory, the directories of `queues`, of logs with their hash directories, and of
@@ -277,21 +223,6 @@ impl Expected {
             }
         })
     }
-}
-
-pub(super) fn owner_fault(expected: Option<u32>, inode: Inode) -> Option<OwnerFault> {
-    let expected = expected.filter(|owner| *owner != inode.owner)?;
-    Some(OwnerFault::Owner {
-        found: inode.owner,
-        expected,
-    })
-}
-
-fn mode_fault(inode: Inode, needed: u32) -> Option<OwnerFault> {
-    (inode.mode & needed != needed).then_some(OwnerFault::Mode {
-        found: inode.mode,
-        needed,
-    })
 }
 
 /// Returns the owners of the queue directories.

@@ -17,16 +17,18 @@ use std::sync::{Arc, OnceLock};
 use rustix::io::Errno;
 
 use super::directory::Directory;
-use super::expected::{Expected, OwnerFault, owner_fault};
+use super::expected::Expected;
+use super::found_message::{EnvelopeCollector, FoundMessage};
 use super::gap::{Gap, GapKind};
 use super::log_dir::{LogReader, Logs, MAX_LEVELS};
-use super::row::{MessageRow, RowBuilder};
+use super::owner_fault::owner_fault;
+use super::row::RowBuilder;
 use super::walker::{self, SerialWalk, Work};
 use super::{Message, Observer, Spool, is_ready};
 use crate::clock::Deadline;
-use crate::postfix::body::{self, Body};
+use crate::postfix::body;
 use crate::postfix::defer_log::Log;
-use crate::postfix::envelope::{self, Visitor, Writer};
+use crate::postfix::envelope::{self, Writer};
 use crate::postfix::header::MAX_HEADERS;
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::postfix::queue_id;
@@ -45,47 +47,6 @@ const LIFE: [Queue; 6] = [
     Queue::Hold,
     Queue::Corrupt,
 ];
-/// How many records of one message are held in addition to those of waiting recipients; the rest are counted.
-pub(crate) const MAX_OTHERS: usize = 10_000;
-/// Bytes that those may have.
-const MAX_OTHER_BYTES: usize = 1 << 20;
-
-/// A record of the envelope that is not one of a waiting recipient.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Other {
-    /// The type of the record.
-    pub(crate) kind: u8,
-    /// Its data.
-    pub(crate) data: Vec<u8>,
-    /// Where it stands in the file, in bytes.
-    pub(crate) offset: u64,
-    /// The address before expansion, where it is a recipient and has one.
-    pub(crate) original: Option<Vec<u8>>,
-}
-
-/// A message that was found.
-#[derive(Clone, Debug)]
-pub(crate) struct FoundMessage {
-    /// What its queue file and its logs say.
-    pub(crate) row: MessageRow,
-    /// True if it is a message. A file that Postfix still writes is not a message yet.
-    pub(crate) ready: bool,
-    /// Whether Postfix looks for it in another directory.
-    pub(crate) misplaced: bool,
-    /// Why its owner stops Postfix, if it does.
-    pub(crate) fault: Option<OwnerFault>,
-    /// The first `MAX_OTHERS` other records of its envelope.
-    pub(crate) others: Vec<Other>,
-    /// The address that a REDIRECT action sends it to.
-    pub(crate) redirect: Option<Vec<u8>>,
-    /// When its defer log was written last, in seconds of the epoch.
-    pub(crate) logged_at: Option<i64>,
-    /// Whether there are more headers than were read.
-    pub(crate) headers_cut: bool,
-    /// A piece of its text, if it was asked for.
-    pub(crate) body: Option<Body>,
-}
-
 /// Finds messages of one spool.
 #[derive(Debug)]
 pub(crate) struct Finder<'s> {
@@ -103,7 +64,7 @@ pub(crate) struct Finder<'s> {
 }
 
 /// An open queue file and where it was found.
-struct Place {
+struct FoundFile {
     queue: Queue,
     directory: PathBuf,
     misplaced: bool,
@@ -158,36 +119,36 @@ impl<'s> Finder<'s> {
     /// All messages called `queue_id`, in the order of queues; with `walk` every directory is listed if it
     /// is not where Postfix looks for it. A short queue ID may name more than one.
     pub(crate) fn find(&mut self, queue_id: &[u8], walk: bool) -> Vec<FoundMessage> {
-        let mut places = Vec::new();
+        let mut found = Vec::new();
         for _ in 0..PASSES {
-            places = self.pass(queue_id, |expected| expected..=expected);
-            if !places.is_empty() {
+            found = self.pass(queue_id, |expected| expected..=expected);
+            if !found.is_empty() {
                 break;
             }
         }
-        if places.is_empty() {
-            places = self.pass(queue_id, |_| 0..=MAX_LEVELS);
+        if found.is_empty() {
+            found = self.pass(queue_id, |_| 0..=MAX_LEVELS);
         }
-        if places.is_empty() && walk {
-            places = self.walk(queue_id);
+        if found.is_empty() && walk {
+            found = self.walk(queue_id);
         }
-        let mut found = Vec::new();
-        for place in places {
-            match self.read(queue_id, &place) {
-                Ok(message) => found.push(message),
+        let mut messages = Vec::new();
+        for file in found {
+            match self.read(queue_id, &file) {
+                Ok(message) => messages.push(message),
                 Err(Errno::TIMEDOUT) => self.cut = true,
                 Err(errno) => self.gaps.push(Gap {
-                    queue: place.queue,
+                    queue: file.queue,
                     kind: GapKind::File,
-                    path: place.directory.join(name_of(queue_id)),
+                    path: file.directory.join(name_of(queue_id)),
                     errno: errno.raw_os_error(),
                 }),
             }
         }
-        found
+        messages
     }
 
-    /// What could not be looked at, and whether the time was up.
+    /// What could not be read, and whether the deadline passed.
     pub(crate) fn finish(self) -> (Vec<Gap>, bool) {
         (self.gaps, self.cut)
     }
@@ -197,15 +158,15 @@ impl<'s> Finder<'s> {
         &mut self,
         queue_id: &[u8],
         levels: impl Fn(usize) -> std::ops::RangeInclusive<usize>,
-    ) -> Vec<Place> {
-        let mut places: Vec<Place> = Vec::new();
+    ) -> Vec<FoundFile> {
+        let mut found: Vec<FoundFile> = Vec::new();
         for at in 0..self.queues.len() {
             let directory = Arc::clone(&self.queues[at]);
             let expected = self.spool.expected.levels(directory.queue);
             for level in levels(expected) {
                 let below = queue_id::hash_path(queue_id, level);
                 let Ok(path) = CString::new([below.as_bytes(), queue_id].concat()) else {
-                    return places;
+                    return found;
                 };
                 let folder = match below.strip_suffix('/') {
                     Some(below) => directory.path.join(below),
@@ -217,13 +178,13 @@ impl<'s> Finder<'s> {
                     misplaced: level != expected && directory.queue != Queue::Corrupt,
                     file: self.noatime.open_below(directory.fd(), &path),
                 };
-                self.take(queue_id, opened, &mut places);
+                self.take(queue_id, opened, &mut found);
             }
         }
-        places
+        found
     }
 
-    fn take(&mut self, queue_id: &[u8], opened: Opened, places: &mut Vec<Place>) {
+    fn take(&mut self, queue_id: &[u8], opened: Opened, found: &mut Vec<FoundFile>) {
         let Opened {
             queue,
             directory,
@@ -234,8 +195,8 @@ impl<'s> Finder<'s> {
         match opened {
             Ok((inode, file)) if inode.regular => {
                 // It moved on to this queue while it was looked for.
-                places.retain(|place| place.inode.number != inode.number);
-                places.push(Place {
+                found.retain(|file| file.inode.number != inode.number);
+                found.push(FoundFile {
                     queue,
                     directory,
                     misplaced,
@@ -260,40 +221,40 @@ impl<'s> Finder<'s> {
     }
 
     /// Lists every directory of every queue.
-    fn walk(&mut self, queue_id: &[u8]) -> Vec<Place> {
+    fn walk(&mut self, queue_id: &[u8]) -> Vec<FoundFile> {
         let first = self.queues.iter().rev().map(Arc::clone);
         let mut walk = SerialWalk::new(first.map(|queue| Work::List(queue, ())).collect());
-        let mut looking = Looking {
+        let mut search = NameSearch {
             queue_id,
             expected: &self.spool.expected,
             noatime: Noatime::default(),
             opened: Vec::new(),
             gaps: Vec::new(),
         };
-        while let Some((directory, (), bundle)) = walk.next_files(&mut looking) {
+        while let Some((directory, (), bundle)) = walk.next_files(&mut search) {
             if self.deadline.passed() {
                 self.cut = true;
                 break;
             }
             for name in bundle.names() {
-                looking.open(&directory, name);
+                search.open(&directory, name);
             }
         }
-        self.gaps.append(&mut looking.gaps);
-        let mut places = Vec::new();
-        for opened in looking.opened {
-            self.take(queue_id, opened, &mut places);
+        self.gaps.append(&mut search.gaps);
+        let mut found = Vec::new();
+        for opened in search.opened {
+            self.take(queue_id, opened, &mut found);
         }
-        places
+        found
     }
 
-    fn read(&mut self, queue_id: &[u8], place: &Place) -> Result<FoundMessage, Errno> {
-        let Place {
+    fn read(&mut self, queue_id: &[u8], found: &FoundFile) -> Result<FoundMessage, Errno> {
+        let FoundFile {
             queue, inode, file, ..
-        } = place;
+        } = found;
         let errno = |error: std::io::Error| Errno::from_io_error(&error).unwrap_or(Errno::IO);
-        let mut hearing = Hearing {
-            heard: RowBuilder::of_all_headers(),
+        let mut collector = EnvelopeCollector {
+            row: RowBuilder::of_all_headers(),
             others: Vec::new(),
             other_bytes: 0,
             header_bytes: 0,
@@ -301,8 +262,8 @@ impl<'s> Finder<'s> {
         };
         let mut logged_at = None;
         for logs in &self.logs {
-            let heard = &mut hearing.heard;
-            let each = |log, entry: &_| heard.logged(log, entry);
+            let row = &mut collector.row;
+            let each = |log, entry: &_| row.logged(log, entry);
             let (reader, noatime) = (&mut self.log_reader, &mut self.noatime);
             if logs.is_of(Log::Defer) {
                 logged_at = logs.written(queue_id, reader);
@@ -313,13 +274,10 @@ impl<'s> Finder<'s> {
                 Err(gap) => self.gaps.push(gap),
             }
         }
-        let writer = match queue {
-            Queue::Maildrop => Writer::Postdrop,
-            _ => Writer::Cleanup,
-        };
+        let writer = Writer::of(*queue);
         let source = || Until::new(OpenFile(file.as_fd()), self.deadline);
         let mut records = RecordReader::new(source(), inode.size, &mut self.buffer);
-        let envelope = envelope::read(&mut records, writer, &mut hearing).map_err(errno)?;
+        let envelope = envelope::read(&mut records, writer, &mut collector).map_err(errno)?;
         let body = match self.body {
             Some(limit) => {
                 let mut records = RecordReader::new(source(), inode.size, &mut self.buffer);
@@ -330,24 +288,24 @@ impl<'s> Finder<'s> {
         let owner = self.spool.expected.owner_of_files(*queue);
         let message = Message {
             queue: *queue,
-            directory: &place.directory,
+            directory: &found.directory,
             queue_id,
             inode: *inode,
             envelope: Some(envelope),
-            misplaced: place.misplaced,
+            misplaced: found.misplaced,
             fault: owner_fault(owner, *inode),
         };
-        hearing.heard.message(&message);
+        collector.row.message(&message);
         Ok(FoundMessage {
             ready: is_ready(*queue, *inode),
             misplaced: message.misplaced,
             fault: message.fault,
-            others: hearing.others,
-            redirect: hearing.redirect,
+            others: collector.others,
+            redirect: collector.redirect,
             logged_at,
-            headers_cut: hearing.header_bytes >= MAX_HEADERS,
+            headers_cut: collector.header_bytes >= MAX_HEADERS,
             body,
-            row: hearing.heard.into_row(),
+            row: collector.row.into_row(),
         })
     }
 }
@@ -358,7 +316,7 @@ fn name_of(queue_id: &[u8]) -> &Path {
 }
 
 /// Looks for one name in a walk.
-struct Looking<'q> {
+struct NameSearch<'q> {
     queue_id: &'q [u8],
     expected: &'q Expected,
     noatime: Noatime,
@@ -366,7 +324,7 @@ struct Looking<'q> {
     gaps: Vec<Gap>,
 }
 
-impl Looking<'_> {
+impl NameSearch<'_> {
     fn open(&mut self, directory: &Directory, name: &CStr) {
         if name.to_bytes() == self.queue_id {
             self.opened.push(Opened {
@@ -379,7 +337,7 @@ impl Looking<'_> {
     }
 }
 
-impl walker::Visitor for Looking<'_> {
+impl walker::Visitor for NameSearch<'_> {
     type Tag = ();
 
     fn enter(&mut self, _directory: &Arc<Directory>, _parent: (), _name: CString) {}
@@ -390,62 +348,5 @@ impl walker::Visitor for Looking<'_> {
 
     fn gap(&mut self, gap: Gap, _listed: Option<()>) {
         self.gaps.push(gap);
-    }
-}
-
-/// Hears all that an envelope says.
-struct Hearing {
-    heard: RowBuilder,
-    others: Vec<Other>,
-    other_bytes: usize,
-    header_bytes: usize,
-    redirect: Option<Vec<u8>>,
-}
-
-impl Visitor for Hearing {
-    fn attribute(&mut self, record: &[u8]) {
-        self.heard.attribute(record);
-    }
-
-    fn wants_headers(&self) -> bool {
-        true
-    }
-
-    fn header(&mut self, line: &[u8], begins: bool) {
-        self.header_bytes = self.header_bytes.saturating_add(line.len() + 2);
-        self.heard.header(line, begins);
-    }
-
-    fn sender(&mut self, address: &[u8]) {
-        self.heard.sender(address);
-    }
-
-    fn original_recipient(&mut self, address: &[u8]) {
-        self.heard.original_recipient(address);
-    }
-
-    fn recipient(&mut self, address: &[u8], offset: u64) {
-        self.heard.recipient(address, offset);
-    }
-
-    fn redirect(&mut self, address: &[u8]) {
-        self.redirect = Some(address.to_vec());
-    }
-
-    fn other(&mut self, kind: u8, data: &[u8], offset: u64) {
-        let original = match kind {
-            b'D' | b'/' => self.heard.take_original(),
-            _ => None,
-        };
-        let bytes = data.len() + original.as_ref().map_or(0, Vec::len);
-        if self.others.len() < MAX_OTHERS && self.other_bytes + bytes <= MAX_OTHER_BYTES {
-            self.other_bytes += bytes;
-            self.others.push(Other {
-                kind,
-                data: data.to_vec(),
-                offset,
-                original,
-            });
-        }
     }
 }

@@ -40,6 +40,7 @@ impl GapKind {
 
 /// One directory or file that could not be read. A file that vanished is not a gap: mail moves.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct Gap {
     /// The queue that is therefore incomplete.
     pub queue: Queue,
@@ -59,9 +60,13 @@ impl Gap {
                 "find what removed it, then run postfix check, which makes it again; if it is meant to be \
                  absent, exclude that queue",
             ),
-            (GapKind::Directory | GapKind::LogDirectory, libc::ENOENT) => {
+            (GapKind::Directory, libc::ENOENT) => {
                 Some("the link leads nowhere: mount the file system that it leads to")
             }
+            (GapKind::LogDirectory, libc::ENOENT) => Some(
+                "if it is a link, mount the file system that it leads to; else find what removed it, then run \
+                 postfix check, which makes it again",
+            ),
             (GapKind::Directory | GapKind::LogDirectory, libc::ELOOP | libc::ENOTDIR) => {
                 Some("a link or file is in the place of a directory of Postfix: move the mail back")
             }

@@ -67,6 +67,13 @@ pub(super) struct LogReader {
     name: Vec<u8>,
 }
 
+/// Whether the directory of `log` is a link that leads nowhere, or is absent from a spool that Postfix has set up: one
+/// with sockets. A spool of queues alone has no logs, and only deferred mail has one in any case.
+fn is_removed(spool: BorrowedFd<'_>, log: Log) -> bool {
+    let is_there = |name| sys::exists_at(spool, name);
+    is_there(log.directory()) || log == Log::Defer && is_there("private") && is_there("public")
+}
+
 impl Logs {
     /// Opens the logs of the spool. `levels` is the depth of its hash directories, if known. Otherwise the
     /// greatest depth is taken from `seen`, or searched for and stored there.
@@ -83,7 +90,7 @@ impl Logs {
         let name = CStr::from_bytes_with_nul(&name).unwrap_or_default();
         let fd = match noatime.open_directory(spool, name, true) {
             Ok(fd) => Some(fd),
-            Err(Errno::NOENT) if !sys::exists_at(spool, log.directory()) => None,
+            Err(Errno::NOENT) if !is_removed(spool, log) => None,
             Err(errno) => return Err(errno),
         };
         let levels = match (levels, &fd, seen.get()) {

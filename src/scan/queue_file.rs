@@ -7,9 +7,10 @@ use std::sync::Arc;
 use rustix::io::Errno;
 
 use super::directory::Directory;
-use super::expected::{Expected, owner_fault};
+use super::expected::Expected;
 use super::gap::{Gap, GapKind};
 use super::log_dir::{LogReader, Logs};
+use super::owner_fault::owner_fault;
 use super::redirect::{Hold, Recipients, RecipientsOnly};
 use super::{Depth, Message, Observer, skipped};
 use crate::clock::Deadline;
@@ -157,10 +158,7 @@ impl FileReader {
         }
         let source = Until::new(OpenFile(file.as_fd()), self.deadline);
         let mut records = RecordReader::new(source, inode.size, &mut self.buffer);
-        let writer = match queue {
-            Queue::Maildrop => Writer::Postdrop,
-            _ => Writer::Cleanup,
-        };
+        let writer = Writer::of(queue);
         let envelope = if self.as_showq {
             showq::read(&mut records, queue, observer)
         } else {

@@ -27,8 +27,10 @@ pub struct MessageRow {
     /// Its queue ID.
     pub queue_id: Vec<u8>,
     /// Its inode.
+    #[doc(hidden)]
     pub inode: Option<Inode>,
     /// Its envelope.
+    #[doc(hidden)]
     pub envelope: Envelope,
     /// The size that mailq prints, in bytes.
     pub size: u64,

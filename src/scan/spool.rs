@@ -137,11 +137,22 @@ impl Spool {
     /// and none of those that only the first start creates.
     ///
     /// Debian's package leaves out `hold` and `trace`, which `postfix check` creates at each start; and
-    /// master(8) leaves `pid/master.pid` behind. A spool that lacks more directories is not new.
+    /// master(8) leaves `pid/master.pid` behind. A spool that lacks more directories is not new, nor one with mail
+    /// that the queue manager has taken: only sendmail(1) puts mail into a spool before the first start.
     pub(crate) fn never_started(&self) -> bool {
         let is_there = |name: &str| sys::exists_at(self.fd.as_fd(), name);
+        let is_empty = |name: &str| {
+            let (mut noatime, mut memory) = (Noatime::default(), Vec::new());
+            let name = CString::new(name).unwrap_or_default();
+            let mut empty = true;
+            match noatime.open_directory(self.fd.as_fd(), &name, true) {
+                Ok(fd) => sys::list(fd.as_fd(), &mut memory, |_, _| empty = false).is_ok() && empty,
+                Err(_) => true,
+            }
+        };
         let made_by_start = ["hold", "trace", "pid/master.pid"];
         !made_by_start.into_iter().any(is_there)
+            && ["active", "deferred", "defer"].into_iter().all(is_empty)
             && Queue::ALL
                 .into_iter()
                 .all(|queue| queue == Queue::Hold || is_there(queue.name()))
@@ -291,7 +302,7 @@ impl<O: Observer> ScanReader<'_, O> {
             let first = !self.late.swap(true, Ordering::Relaxed);
             if first && self.deadline.passed() {
                 record(Level::Debug, TARGET, || {
-                    "the time is up; what is not read yet is left out".to_owned()
+                    "the deadline passed; what is not read yet is left out".to_owned()
                 });
             }
         }
@@ -303,7 +314,7 @@ impl<O: Observer> walker::Visitor for ScanReader<'_, O> {
     type Tag = ();
 
     fn enter(&mut self, directory: &Arc<Directory>, _parent: (), _name: CString) {
-        if let Some(one) = directory.misowned(self.expected) {
+        if let Some(one) = self.expected.misowned_directory(directory) {
             self.observer.misowned(one);
         }
     }

@@ -270,6 +270,8 @@ impl walker::Visitor for ShapeReader<'_> {
                         .map_err(|errno| ("list", errno))?;
                     Ok(Some(Work::List(root(fd, path), place)))
                 }
+                // qshape reads a file in the place of a queue as one more message.
+                EntryKind::File if queue.is_some() => Err(("list", Errno::NOTDIR)),
                 EntryKind::File => {
                     let (Some(parent), Some(base)) = (path.parent(), path.file_name()) else {
                         return Ok(None);

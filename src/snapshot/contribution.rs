@@ -67,6 +67,8 @@ pub(crate) struct EnvelopeFacts {
     pub(crate) damaged: bool,
     /// Whether there may be more recipients.
     pub(crate) torn: bool,
+    /// Whether there may be a sender that was not read.
+    pub(crate) senderless: bool,
     /// Whether the message is left out of the sums.
     pub(crate) left_out: bool,
 }
@@ -83,6 +85,8 @@ pub(crate) struct Sums<T> {
     damaged: u64,
     altered: u64,
     torn: u64,
+    senderless: u64,
+    clientless: u64,
     not_ready: u64,
     strays: u64,
     unreadable: u64,
@@ -147,6 +151,9 @@ impl Contribution {
                     one.undated = u64::from(envelope.arrival.is_none());
                     one.damaged = u64::from(envelope.damaged && reports_damage(queue));
                     one.torn = u64::from(envelope.torn);
+                    one.senderless = u64::from(envelope.senderless);
+                    // cleanup(8) writes where a message comes from before its recipients.
+                    one.clientless = u64::from(envelope.torn && envelope.recipients == 0);
                 }
                 one
             }
@@ -173,6 +180,8 @@ impl Sums<Seconds> {
             (&mut self.damaged, one.damaged),
             (&mut self.altered, one.altered),
             (&mut self.torn, one.torn),
+            (&mut self.senderless, one.senderless),
+            (&mut self.clientless, one.clientless),
             (&mut self.not_ready, one.not_ready),
             (&mut self.strays, one.strays),
             (&mut self.unreadable, one.unreadable),
@@ -226,6 +235,8 @@ impl<T: Instants> Sums<T> {
             altered: self.altered,
             ageless: self.undated + self.arrivals.total() - dated,
             torn: self.torn,
+            senderless: self.senderless,
+            clientless: self.clientless,
             not_ready: self.not_ready,
             strays: self.strays,
             unreadable: self.unreadable,
@@ -340,6 +351,7 @@ mod tests {
                 arrival,
                 damaged: true,
                 torn: true,
+                senderless: false,
                 left_out: mode == 0o711,
             }),
         }

@@ -11,7 +11,7 @@ use super::contribution::{
 };
 use super::delayed_mail::DelayedMail;
 use super::destination::{DestinationReader, Lookup};
-use super::lifetime::{expiry, last_try};
+use super::lifetime::{expiry, tried_at};
 use super::origins::make_key;
 use super::{Damaged, Earliest, MAX_EXAMPLES, Misplaced, TableSet, Tables, Tally, Why};
 use crate::cause::Cause;
@@ -204,11 +204,8 @@ impl Visitor for Counter<'_> {
         self.cause = self.cause.or(mark.map(|mark| mark.cause));
         if let (true, Some(why)) = (wanted.reasons, one.why) {
             let arrival = (self.arrival != i64::MAX).then_some(self.arrival);
-            // Only of deferred mail the time of modification is a next retry.
-            let tried = match self.queue {
-                Queue::Deferred => last_try(self.next_retry, arrival, self.common.settings),
-                _ => None,
-            };
+            let settings = self.common.settings;
+            let tried = tried_at(self.queue, self.next_retry, arrival, settings);
             let count = Why::of(1, arrival, tried);
             table.reasons.add(why.reason, &count);
             self.impatient |=
@@ -267,6 +264,7 @@ impl Observer for Counter<'_> {
                 arrival: envelope.arrival,
                 damaged: envelope.damage.is_some(),
                 torn: envelope.torn,
+                senderless: envelope.torn && !envelope.has_sender,
                 left_out,
             }),
         };

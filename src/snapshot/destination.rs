@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::judged::JudgedReasons;
+use super::reason_cache::ReasonCache;
 use super::reason_key::{Mark, make_key};
 use crate::cause::classify::Classifier;
 use crate::postfix::address;
@@ -49,7 +49,7 @@ pub(crate) enum Lookup {
 #[derive(Debug, Default)]
 pub(crate) struct DestinationReader {
     classifier: Arc<Classifier>,
-    judged: JudgedReasons,
+    judged: ReasonCache,
     logged: LogEntries,
     domain: Vec<u8>,
     reason: Vec<u8>,

@@ -21,10 +21,24 @@ pub(crate) fn expiry(
     Some(born?.saturating_add(lifetime))
 }
 
+/// When a message of `queue` was last tried, if that is known. Only of deferred mail the time of modification is
+/// a next retry.
+pub(crate) fn tried_at(
+    queue: Queue,
+    mtime: i64,
+    arrival: Option<i64>,
+    settings: &Settings,
+) -> Option<i64> {
+    match queue {
+        Queue::Deferred => last_try(mtime, arrival, settings),
+        _ => None,
+    }
+}
+
 /// When a message that arrived at `arrival` was last tried, if its next retry is `next`. qmgr(8) sets the
 /// next retry to the age of the message after the try, within `minimal_backoff_time` and
 /// `maximal_backoff_time` (qmgr_active.c).
-pub(crate) fn last_try(next: i64, arrival: Option<i64>, settings: &Settings) -> Option<i64> {
+fn last_try(next: i64, arrival: Option<i64>, settings: &Settings) -> Option<i64> {
     let least = settings.minimal_backoff_time;
     let most = settings.maximal_backoff_time;
     let arrival = arrival?;

@@ -11,16 +11,16 @@ mod daemons;
 pub(crate) mod delayed_mail;
 pub(crate) mod destination;
 mod examples;
+pub mod filtered_reasons;
 pub(crate) mod histogram;
-mod judged;
 pub(crate) mod lifetime;
 pub(crate) mod logins;
 mod messages;
 pub(crate) mod name_counts;
 pub mod named_domains;
 pub mod origins;
-pub mod picked;
 mod problem;
+mod reason_cache;
 mod reason_key;
 pub mod reasons;
 pub(crate) mod sample;
@@ -68,25 +68,31 @@ pub struct InstanceSnapshot {
     /// Which instance.
     pub instance: Instance,
     /// What was read of which queue.
+    #[doc(hidden)]
     pub plan: Plan,
     /// Which tables were made.
+    #[doc(hidden)]
     pub wanted: TableSet,
     pub(crate) tallies: [Tally; Queue::ALL.len()],
     /// The tables.
+    #[doc(hidden)]
     pub tables: Arc<Tables>,
     /// The first `MAX_EXAMPLES` gaps, by queue and path.
     pub gaps: Vec<Gap>,
     /// The first `MAX_EXAMPLES` damaged files, by queue and path.
     pub damaged: Vec<Damaged>,
     /// Free space of the file system that holds the spool, if it is known.
+    #[doc(hidden)]
     pub disk: Option<Disk>,
     /// Whether master(8) runs.
     pub(crate) master: Master,
     /// Whether the queue manager lives.
+    #[doc(hidden)]
     pub qmgr: QueueManager,
     /// The different queue managers that were seen lately.
     pub(crate) qmgr_starts: Starts,
     /// The first `MAX_EXAMPLES` files and directories whose owner or mode stops Postfix, by path.
+    #[doc(hidden)]
     pub misowned: Vec<Misowned>,
     /// How many directories of queues, logs and sockets are among them.
     pub(crate) misowned_directories: u64,

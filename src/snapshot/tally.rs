@@ -31,6 +31,10 @@ pub struct Tally {
     pub(crate) ageless: u64,
     /// Messages whose recipients could not all be read, because the file is damaged.
     pub(crate) torn: u64,
+    /// Messages whose sender and login may not have been read, because the file is damaged before its sender.
+    pub(crate) senderless: u64,
+    /// Messages whose client may not have been read, because the file is damaged before its first recipient.
+    pub(crate) clientless: u64,
     /// Files that are not ready (being written, or marked damaged); not in `messages`.
     pub(crate) not_ready: u64,
     /// Files in directories that Postfix does not look at; not in `messages`.
@@ -95,6 +99,8 @@ impl AddAssign<&Tally> for Tally {
         self.altered += other.altered;
         self.ageless += other.ageless;
         self.torn += other.torn;
+        self.senderless += other.senderless;
+        self.clientless += other.clientless;
         self.not_ready += other.not_ready;
         self.strays += other.strays;
         self.misplaced += other.misplaced;

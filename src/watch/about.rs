@@ -21,6 +21,7 @@ const MAX_TEXT: usize = 512;
 
 /// What an event says of its message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct About {
     /// The envelope sender; empty for the null sender.
     pub sender: Vec<u8>,

@@ -22,6 +22,8 @@ pub(super) const DATED: u16 = 16;
 pub(super) const DAMAGED: u16 = 32;
 /// There may be more recipients.
 pub(super) const TORN: u16 = 64;
+/// There may be a sender that was not read.
+pub(super) const SENDERLESS: u16 = 16384;
 /// The sender is the null sender.
 pub(super) const NULL_SENDER: u16 = 128;
 /// The log of delay reasons could not be read.

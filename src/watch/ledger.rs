@@ -10,7 +10,7 @@ use hashbrown::HashTable;
 
 use super::entry::{
     COUNTED, DAMAGED, DATED, ENVELOPE, Entry, LEFT_OUT, LOG_UNREAD, MISOWNED, MISPLACED,
-    NULL_SENDER, READY, REMADE, STRAY, TORN, UNREADABLE,
+    NULL_SENDER, READY, REMADE, SENDERLESS, STRAY, TORN, UNREADABLE,
 };
 use super::interner::UNNAMED;
 use super::observer::{Facts, File};
@@ -134,6 +134,7 @@ impl Ledger {
             arrival: entry.arrival(),
             damaged: entry.is(DAMAGED),
             torn: entry.is(TORN),
+            senderless: entry.is(SENDERLESS),
             left_out: entry.is(LEFT_OUT),
         });
         FileFacts::Message {
@@ -255,6 +256,9 @@ impl Ledger {
             }
             if envelope.torn {
                 flags |= TORN;
+                if !envelope.has_sender {
+                    flags |= SENDERLESS;
+                }
             }
             if file.left_out {
                 flags |= LEFT_OUT;

@@ -19,6 +19,7 @@
 
 mod about;
 mod access;
+mod daemons;
 mod entry;
 mod event;
 mod hold_down;
@@ -26,7 +27,6 @@ mod inotify;
 mod interner;
 mod ledger;
 mod loader;
-mod lookout;
 mod observer;
 mod pending;
 mod reconcile;
@@ -59,7 +59,7 @@ use crate::options::{Options, Purpose};
 use crate::rules::{State, Verdict};
 use crate::snapshot::{ScanRequest, Snapshot};
 use crate::sys::{self, SinceBoot};
-use lookout::Lookout;
+use daemons::DaemonWatch;
 use pending::Pending;
 use reconcile::Reconciliation;
 use snapshot::{Extent, History};
@@ -113,12 +113,12 @@ pub struct Watch {
     /// The reason for a full rescan, if one is necessary.
     reload: Option<String>,
     /// The time of the last full read or rescan.
-    looked: Moment,
+    last_full_read: Moment,
     /// True if the reason for having no events was reported.
     blindness_reported: bool,
     history: History,
-    lookout: Lookout,
-    looks: u64,
+    daemons: DaemonWatch,
+    files_checked: u64,
 }
 
 impl Watch {
@@ -142,11 +142,11 @@ impl Watch {
             events: event::Events::default(),
             abouts: about::Abouts::default(),
             reload: None,
-            looked: Moment::now(),
+            last_full_read: Moment::now(),
             blindness_reported: false,
             history: History::default(),
-            lookout: Lookout::default(),
-            looks: 0,
+            daemons: DaemonWatch::default(),
+            files_checked: 0,
         };
         watch.load()?;
         if watch.spools.is_empty() && !watch.broken.is_empty() {
@@ -181,7 +181,7 @@ impl Watch {
 
     /// Returns how many files were checked since the start, without those that rescans read.
     pub fn files_checked(&self) -> u64 {
-        self.looks
+        self.files_checked
     }
 
     /// Returns how many known files had not changed at the last rescan, and were not read again. A rescan
@@ -195,7 +195,7 @@ impl Watch {
     /// # Errors
     /// As [`Watch::open`]; the next call of [`Watch::dispatch`] tries again.
     pub fn read_again(&mut self) -> Result<()> {
-        self.load_again("the caller asked for it".to_owned())
+        self.rescan("the caller asked for it".to_owned())
     }
 
     /// Waits until the descriptor is readable, at most `within`. Returns true if it is. A signal ends the wait.
@@ -216,7 +216,7 @@ impl Watch {
             self.catch_up()?;
         }
         if woken.ticked {
-            self.look_around()?;
+            self.check_without_events()?;
         }
         Ok(())
     }
@@ -224,10 +224,11 @@ impl Watch {
     /// Processes all pending events, and checks the files that they are about.
     fn catch_up(&mut self) -> Result<()> {
         let busy = self.translate();
-        let look = Reconciliation::new(&mut self.spools, &mut self.tracked, &mut self.events);
-        self.looks += look.run(&mut self.pending);
+        let reconciliation =
+            Reconciliation::new(&mut self.spools, &mut self.tracked, &mut self.events);
+        self.files_checked += reconciliation.run(&mut self.pending);
         if let Some(reason) = self.reload.take() {
-            self.load_again(reason)?;
+            self.rescan(reason)?;
         }
         self.go_blind();
         if let Some(inotify) = &self.inotify {

@@ -52,7 +52,7 @@ pub(super) struct MovedFrom {
 /// Changes that have not been processed yet.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
-    looks: HashMap<Key, Recheck>,
+    checks: HashMap<Key, Recheck>,
     /// The keys in the order of their events. A key that is no longer in `looks` needs no check.
     order: Vec<Key>,
     halves: VecDeque<MovedFrom>,
@@ -60,23 +60,23 @@ pub(super) struct Pending {
 
 impl Pending {
     /// Adds a file that an event was about.
-    pub(super) fn add(&mut self, key: Key, look: Recheck) {
-        if let Some(pending) = self.looks.get_mut(&key) {
-            *pending = pending.and(look);
+    pub(super) fn add(&mut self, key: Key, check: Recheck) {
+        if let Some(pending) = self.checks.get_mut(&key) {
+            *pending = pending.and(check);
             return;
         }
         self.order.push(key.clone());
-        self.looks.insert(key, look);
+        self.checks.insert(key, check);
     }
 
     /// Returns true if a file waits for its check.
     pub(super) fn contains(&self, key: &Key) -> bool {
-        self.looks.contains_key(key)
+        self.checks.contains_key(key)
     }
 
     /// Removes a file that needs no check any more.
     pub(super) fn remove(&mut self, key: &Key) {
-        self.looks.remove(key);
+        self.checks.remove(key);
     }
 
     /// Stores the first half of a rename. The oldest half without a second one is dropped.
@@ -101,7 +101,7 @@ impl Pending {
     pub(super) fn forget(&mut self, directories: &[DirectoryId]) {
         let stays = |key: &Key| !directories.contains(&key.0);
         self.order.retain(stays);
-        self.looks.retain(|key, _| stays(key));
+        self.checks.retain(|key, _| stays(key));
     }
 
     /// Removes everything.
@@ -113,12 +113,12 @@ impl Pending {
     /// source of a rename is known when its new name is checked.
     pub(super) fn take(&mut self) -> (Changes, Changes) {
         let order = std::mem::take(&mut self.order);
-        let mut looks = std::mem::take(&mut self.looks);
+        let mut looks = std::mem::take(&mut self.checks);
         let (mut gone, mut there) = (Vec::new(), Vec::with_capacity(order.len()));
         for key in order {
             match looks.remove(&key) {
-                Some(look @ (Recheck::Gone | Recheck::Away)) => gone.push((key, look)),
-                Some(look) => there.push((key, look)),
+                Some(check @ (Recheck::Gone | Recheck::Away)) => gone.push((key, check)),
+                Some(check) => there.push((key, check)),
                 None => {}
             }
         }
@@ -145,8 +145,8 @@ mod tests {
             (&[Recheck::Gone, Recheck::Away], Recheck::Away),
         ] {
             let mut pending = Pending::default();
-            for look in looks {
-                pending.add(key(1, "A"), *look);
+            for check in looks {
+                pending.add(key(1, "A"), *check);
             }
             let (gone, there) = pending.take();
             let all: Vec<(Key, Recheck)> = gone.into_iter().chain(there).collect();

@@ -24,11 +24,11 @@ pub(super) enum Rescanned {
 
 impl Watch {
     /// Checks what has no events: a spool that was replaced, one that is back, a rescan that is due.
-    pub(super) fn look_around(&mut self) -> Result<()> {
+    pub(super) fn check_without_events(&mut self) -> Result<()> {
         let replaced = self.spools.iter().find(|spool| spool.is_replaced());
         if let Some(spool) = replaced {
             let path = crate::escape::path(&spool.instance.queue_directory);
-            return self.load_again(format!("{path} is another directory now"));
+            return self.rescan(format!("{path} was replaced"));
         }
         if !self.broken.is_empty() {
             let found = self.options.instances();
@@ -39,20 +39,20 @@ impl Watch {
                 usable.count() > self.spools.len()
             });
             if usable {
-                return self.load_again("an instance can be read again".to_owned());
+                return self.rescan("an instance can be read again".to_owned());
             }
         }
         // A timer may fire a little early.
         let due = self.options.poll().unwrap_or(RESCAN).mul_f64(0.99);
-        if self.tracked.blind.is_some() && self.looked.at.elapsed() >= due {
-            return self.load_again("there are no events".to_owned());
+        if self.tracked.blind.is_some() && self.last_full_read.at.elapsed() >= due {
+            return self.rescan("there are no events".to_owned());
         }
         Ok(())
     }
 
     /// Reads everything once more because of `reason`, and reports that.
-    pub(super) fn load_again(&mut self, reason: String) -> Result<()> {
-        log::info!("all queues are looked at again: {reason}");
+    pub(super) fn rescan(&mut self, reason: String) -> Result<()> {
+        log::info!("rescanning all queues: {reason}");
         let outcome = self.load();
         if outcome.is_err() {
             self.reload = Some(reason.clone());
@@ -87,7 +87,7 @@ impl Watch {
         let found = self.options.instances()?;
         self.pending.clear();
         self.broken.clear();
-        self.looked = Moment::now();
+        self.last_full_read = Moment::now();
         let mut opened = Vec::new();
         for instance in found {
             match instance.and_then(|instance| Ok((Spool::of(&instance)?, instance))) {

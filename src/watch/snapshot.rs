@@ -7,8 +7,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use super::daemons::DaemonStates;
 use super::ledger::{DirectoryId, EntryId};
-use super::lookout::Seen;
 use super::tracked::{Tracked, TrackedSpool};
 use super::watch_set::DirectoryKind;
 use super::{GROWTH_SPAN, Watch};
@@ -71,7 +71,9 @@ impl Watch {
         let request = self.options.request(self.purpose).unwrap_or(self.request);
         // Without events the state is as old as the last rescan, and the snapshot says so.
         let (now, since_boot) = match self.blind() {
-            Some(_) if !self.options.is_now_given() => (self.looked.now, self.looked.since_boot),
+            Some(_) if !self.options.is_now_given() => {
+                (self.last_full_read.now, self.last_full_read.since_boot)
+            }
             _ => (request.now, request.since_boot),
         };
         let is_old = |earlier: &Earlier| self.blind().is_none() || earlier.now < now;
@@ -80,11 +82,11 @@ impl Watch {
             given => given.clone(),
         };
         let since = previous.earlier().map(|earlier| earlier.now);
-        let lookout = &mut self.lookout;
-        let seen: Vec<Seen> = self
+        let daemons = &mut self.daemons;
+        let seen: Vec<DaemonStates> = self
             .spools
             .iter()
-            .map(|spool| lookout.look(&spool.instance, since_boot))
+            .map(|spool| daemons.check(&spool.instance, since_boot))
             .collect();
         let spools = self.spools.iter().zip(seen).enumerate();
         let instances = spools
@@ -114,7 +116,7 @@ fn instance(
     tracked: &Tracked,
     number: usize,
     spool: &TrackedSpool,
-    seen: Seen,
+    seen: DaemonStates,
     now: i64,
     bounds: &Bounds,
     taken: Extent,
@@ -178,7 +180,7 @@ fn instance(
         if let (DirectoryKind::Queue(directory), true, Some(_)) =
             (&row.what, row.instance == number, &row.parent)
         {
-            let found = directory.misowned(expected);
+            let found = expected.misowned_directory(directory);
             tallies[directory.queue.index()].misowned += u64::from(found.is_some());
             misowned.extend(found);
         }

@@ -14,7 +14,7 @@ use crate::postfix::queue::Queue;
 use crate::scan::Plan;
 use crate::snapshot::ages::Ages;
 use crate::snapshot::contribution::{Bounds, Contribution, Sign, Sums, explains};
-use crate::snapshot::lifetime::{expiry, last_try};
+use crate::snapshot::lifetime::{expiry, tried_at};
 use crate::snapshot::reasons::Mark;
 use crate::snapshot::{Earliest, QueueTables, Room, Seconds, TableSet, Tables, Tally, Why};
 
@@ -187,10 +187,7 @@ impl Totals {
                     table.oldest.add_within(domain, &Earliest(at), room);
                 }
                 if let (true, Some((_, reason))) = (explains, destination.why) {
-                    let tried = match queue {
-                        Queue::Deferred => last_try(i64::from(entry.mtime), arrival, settings),
-                        _ => None,
-                    };
+                    let tried = tried_at(queue, i64::from(entry.mtime), arrival, settings);
                     let why = Why::of(destination.recipients, arrival, tried);
                     table.reasons.add_within(reason, &why, room);
                 }

@@ -36,7 +36,7 @@ impl Translator<'_> {
                 Batch::Empty => break,
                 Batch::Read => any = true,
                 Batch::Unknown => {
-                    self.reload_for("there was an event of an unknown kind");
+                    self.reload_for("inotify reported an event of an unknown kind");
                     return true;
                 }
             }
@@ -68,7 +68,7 @@ impl Translator<'_> {
             name.as_deref().unwrap_or_default().escape_ascii()
         );
         if mask.contains(EventMask::Q_OVERFLOW) {
-            self.reload_for("more happened than the kernel keeps events of");
+            self.reload_for("the event queue of the kernel overflowed");
             return;
         }
         let Some(directory_id) = self.tracked.directories.of_watch(&watch) else {
@@ -95,10 +95,10 @@ impl Translator<'_> {
                     DirectoryKind::Spool | DirectoryKind::Gone(_) => true,
                 };
                 if !can_still_be_read {
-                    self.reload_for("a directory of the spool got another mode");
+                    self.reload_for("the mode of a spool directory changed");
                 }
             } else if mask.contains(EventMask::IGNORED) && is_root {
-                self.reload_for("a directory of the spool is not watched any more");
+                self.reload_for("a spool directory is no longer watched");
             }
             return;
         };
@@ -112,11 +112,11 @@ impl Translator<'_> {
                         | EventMask::MOVED_TO,
                 );
                 if entry && loader::matters(&name) {
-                    self.reload_for("a directory of the spool came or went");
+                    self.reload_for("a spool directory was created or removed");
                 } else if mask.contains(EventMask::ATTRIB)
                     && access::could_not_open(self.tracked, self.spools, directory_id, &name)
                 {
-                    self.reload_for("a directory of the spool got another mode");
+                    self.reload_for("the mode of a spool directory changed");
                 }
             }
             (DirectoryKind::Queue(_), true) => self.directory_event(directory_id, mask, &name),
@@ -193,7 +193,7 @@ impl Translator<'_> {
         if mask.contains(EventMask::ATTRIB) {
             // The depth of the logs is found by listing, and each message has a log.
             if !old.is_some_and(|old| access::logs_are_as_before(self.tracked, self.spools, old)) {
-                self.reload_for("a directory of delay logs got another mode");
+                self.reload_for("the mode of a log directory changed");
             }
             return;
         }

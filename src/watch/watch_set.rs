@@ -317,12 +317,12 @@ pub(super) fn why_not(error: &io::Error, path: &Path, needed: usize) -> String {
     };
     match error.raw_os_error() {
         Some(libc::ENOSPC) => format!(
-            "no more watches may be had: {}, and {needed} or more are needed here; raise it by \
+            "cannot add inotify watches: {}, and {needed} or more are needed here; raise it by \
              sysctl",
             limit("fs.inotify.max_user_watches", "user.max_inotify_watches")
         ),
         Some(libc::EMFILE) => format!(
-            "no inotify may be had: {}, or too many files are open",
+            "cannot create an inotify instance: {}, or too many files are open",
             limit(
                 "fs.inotify.max_user_instances",
                 "user.max_inotify_instances"

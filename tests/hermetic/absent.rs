@@ -268,3 +268,67 @@ fn a_directory_without_any_queue_and_an_absent_one_are_errors() {
         assert_eq!(code, 1, "{error}");
     }
 }
+
+/// Every deferred message has a log of delay reasons, and Postfix makes their directory.
+#[test]
+fn delay_reasons_are_not_none_where_their_directory_is_absent() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let spool = folder.path().join("spool");
+    let plan = queuewatch::drill::Plan {
+        messages: 50,
+        ..Default::default()
+    };
+    queuewatch::drill::make(&spool, &plan, &mut |_, _| {}).expect("a spool");
+    fs::remove_dir_all(spool.join("defer")).expect("its logs");
+    let shown = format!("cannot list {}", spool.join("defer").display());
+    for rule in [
+        "deferred.cause(unreachable)=100000",
+        "deferred.reason(4)=100000",
+    ] {
+        let (code, text, _) = run(PLUGIN, &["-c", rule], &spool, &[]);
+        assert_eq!(code, 3, "{text}");
+        assert!(text.contains(&shown), "{text}");
+    }
+    for command in ["reasons", "list"] {
+        let (code, _, error) = run(TOOL, &[command], &spool, &[]);
+        assert_eq!(code, 4, "{command}: {error}");
+        assert!(error.contains(&shown), "{command}: {error}");
+    }
+    let (code, text, _) = run(TOOL, &["doctor"], &spool, &[]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains(&format!("WRONG  {shown}")), "{text}");
+    assert!(!text.contains("Nothing is in the way"), "{text}");
+}
+
+#[test]
+fn a_spool_whose_mail_was_tried_has_been_started() {
+    let spool = Spool::empty();
+    let file = QueueFile::cleanup(NOW - 60, 0)
+        .sender(b"a@client.example")
+        .todo(b"b@one.example")
+        .content(b"Subject: x\n\nHello\n")
+        .build();
+    fs::remove_dir(spool.path().join("hold")).expect("an empty directory");
+    let (code, text, _) = run(TOOL, &["doctor"], &spool.path(), &[]);
+    assert_eq!(code, 0, "{text}");
+    assert!(
+        text.contains("Postfix was never started on this spool"),
+        "{text}"
+    );
+    spool.write("deferred/A/A00001", &file.bytes, 0o700);
+    let (code, text, _) = run(TOOL, &["doctor"], &spool.path(), &[]);
+    assert_eq!(code, 1, "{text}");
+    let (code, text, _) = run(PLUGIN, &["-c", "hold.messages=0"], &spool.path(), &[]);
+    assert_eq!(code, 3, "{text}");
+    assert!(text.contains("cannot find "), "{text}");
+}
+
+#[test]
+fn shape_says_that_a_queue_is_a_file() {
+    let spool = Spool::empty();
+    fs::remove_dir(spool.path().join("hold")).expect("an empty directory");
+    fs::write(spool.path().join("hold"), "").expect("a file");
+    let (code, text, error) = run(TOOL, &["shape", "hold"], &spool.path(), &[]);
+    assert_eq!(code, 4, "{text}{error}");
+    assert!(error.contains("ENOTDIR"), "{error}");
+}

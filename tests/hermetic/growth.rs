@@ -238,7 +238,7 @@ fn a_state_that_is_damaged_foreign_or_of_another_spool_is_reported_and_started_a
         (b"{\"schema\":\"other/1\"}", "its schema is another"),
         (
             br#"{"schema":"queuewatch/1","kind":"state","now":1,"instances":[{"queue_directory":"/b"}]}"#,
-            "it is of other spools",
+            "it belongs to other spools",
         ),
     ] {
         fs::write(host.state(), bytes).expect("written");
@@ -247,7 +247,7 @@ fn a_state_that_is_damaged_foreign_or_of_another_spool_is_reported_and_started_a
         assert!(line.contains(why) && line.contains("; started again"), "{line}");
         // And the next one is as any other.
         let (code, line) = host.check(120, &RULES);
-        assert!(code == 0 && !line.contains("--state"), "{line}");
+        assert!(code == 0 && !line.contains("state file"), "{line}");
         assert!(line.contains("deferred_growth=0;"), "{line}");
     }
 }

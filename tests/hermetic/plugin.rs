@@ -709,7 +709,10 @@ fn a_deadline_is_kept_and_reported() {
         .unwrap();
     let (code, text) = told(&output);
     assert_eq!(code, 3, "{text}");
-    assert!(text.contains("the time was up before all of "), "{text}");
+    assert!(
+        text.contains("the deadline passed before all of "),
+        "{text}"
+    );
     assert!(text.contains("deferred"), "{text}");
     assert!(!text.contains("deferred=0"), "{text}");
 }
@@ -901,6 +904,30 @@ fn a_damaged_file_that_makes_a_measure_unknown_is_named_on_the_first_line() {
         text.contains("deferred.oldest is at least 1d (warning 4h)"),
         "{text}"
     );
+}
+
+/// Damage behind the sender leaves what was read before it exact.
+#[test]
+fn damage_hides_only_what_may_stand_behind_it() {
+    let spool = Spool::empty();
+    let whole = message(NOW - 60, "anna@client.example", &["x@three.example"]);
+    // It ends within the recipient.
+    let end = whole.windows(7).position(|bytes| bytes == b"x@three");
+    spool.write(
+        "deferred/A/A00001",
+        &whole[..end.expect("a recipient") + 3],
+        0o700,
+    );
+    for (rule, code) in [
+        ("deferred.sender(anna@client.example)=1", 0),
+        ("deferred.top_sender=1", 0),
+        ("deferred.top_login=1", 0),
+        ("deferred.client(192.0.2.1)=1", 3),
+        ("deferred.recipients=1", 3),
+    ] {
+        let (found, text) = check(&spool, &["-w", rule]);
+        assert_eq!(found, code, "{rule}: {text}");
+    }
 }
 
 /// A message that a REDIRECT action sends to `target`, with its defer log.

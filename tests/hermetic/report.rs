@@ -248,7 +248,7 @@ fn a_state_that_says_nothing_about_the_spool_is_refused() {
         (
             Some(&foreign),
             2,
-            "is of other spools; name the state of a check of this spool",
+            "belongs to other spools; name the state of a check of this spool",
         ),
     ] {
         if let Some(content) = content {

@@ -724,7 +724,9 @@ fn an_overflow_is_reported_and_repaired_by_a_rescan() {
     let told: Vec<Event> = std::iter::from_fn(|| watch.next_event()).collect();
     assert!(
         told.iter().any(|event| event.kind == EventKind::Rescanned
-            && event.reason.contains("more happened than the kernel keeps")),
+            && event
+                .reason
+                .contains("the event queue of the kernel overflowed")),
         "{told:?}"
     );
     let scanned = options.scan(Purpose::Everything).unwrap();

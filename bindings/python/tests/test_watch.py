@@ -74,7 +74,7 @@ def test_a_lost_directory_is_reported_and_read_again(own: Path) -> None:
         (own / "hold").rename(own / "elsewhere")
         (event,) = quiet(watch)
         assert (event.kind, event.queue, event.queue_id) == ("rescanned", None, "")
-        assert "came or went" in str(event)
+        assert "was created or removed" in str(event)
         with pytest.raises(queuewatch.Incomplete):
             watch.snapshot()["hold.messages"]
 

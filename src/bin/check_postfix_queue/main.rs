@@ -69,7 +69,7 @@ fn main() {
     };
     let outcome = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
         Err(Error::new(
-            ErrorKind::Panic,
+            ErrorKind::Internal,
             "internal error: this is a bug of check_postfix_queue; please report it",
         ))
     });
@@ -155,7 +155,15 @@ fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
                 "--status answers as queuewatch watch judged: rules and instances are given there",
             ));
         }
-        let status = Status::read(&path, options.now(), max_age.unwrap_or(MAX_AGE))?;
+        let status =
+            Status::read(&path, options.now(), max_age.unwrap_or(MAX_AGE)).map_err(|error| {
+                match error.kind() {
+                    ErrorKind::Timeout => {
+                        error.with_remedy("check that queuewatch watch runs, or raise --max-age")
+                    }
+                    _ => error,
+                }
+            })?;
         let text = match verbosity {
             0 => status.output,
             _ => status.long_output,

@@ -46,7 +46,10 @@ impl Asked {
     pub(crate) fn anonymizer(&self) -> Result<Option<Anonymizer>> {
         match &self.key {
             Some(path) => Anonymizer::of_file(path).map(Some),
-            None if self.asked => Anonymizer::random().map(Some),
+            None if self.asked => match Anonymizer::random() {
+                Ok(anonymizer) => Ok(Some(anonymizer)),
+                Err(error) => Err(error.with_remedy("give a key with --anonymize-key FILE")),
+            },
             None => Ok(None),
         }
     }

@@ -24,7 +24,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     }
     if names.is_empty() {
         return Err(args::usage(
-            "explain wants the name of a measure, a cause or a rule",
+            "the name of a measure, a cause or a rule is missing",
         ));
     }
     // A rule with blanks may come as several words.

@@ -53,7 +53,7 @@ impl Journal {
         });
         let explained = |cause: io::Error| {
             Error::io("write to", &self.path, &cause)
-                .with_remedy("look whether systemd-journald runs, or leave --journal out")
+                .with_remedy("check that systemd-journald runs, or leave --journal out")
         };
         self.socket = Some(sent.map_err(explained)?);
         Ok(())

@@ -338,7 +338,7 @@ fn tell_unread<'e>(told: impl Iterator<Item = &'e Error>, unread: u64, cut: bool
         eprintln!("queuewatch: and {} more could not be read", unread - lines);
     }
     if cut {
-        eprintln!("queuewatch: the time was up before all was read; raise --timeout");
+        eprintln!("queuewatch: the deadline passed before all was read; raise --timeout");
     }
     if unread > 0 || cut {
         ExitCode::from(INCOMPLETE)

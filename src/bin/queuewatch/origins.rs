@@ -212,7 +212,7 @@ fn text(table: &Table, by: Grouping, name_of: NameOf<'_>, now: i64, limit: usize
     if table.unlisted > 0 {
         let _ = writeln!(
             text,
-            "{:>8}  come from origins beyond the most that are held",
+            "{:>8}  come from origins beyond the limit of the table",
             table.unlisted
         );
     }

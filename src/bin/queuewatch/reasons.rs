@@ -13,7 +13,7 @@ use queuewatch::postfix::queue::{Queue, QueueSet};
 use queuewatch::render::{json, moment};
 use queuewatch::rights;
 use queuewatch::snapshot::TableSet;
-use queuewatch::snapshot::picked::reasons_picked;
+use queuewatch::snapshot::filtered_reasons::filtered_reasons;
 use queuewatch::snapshot::reasons::{Reason, ReasonGrouping, Reasons};
 
 use crate::anonymize;
@@ -84,7 +84,7 @@ impl Asked {
                 let number = number.and_then(|text| text.parse().ok());
                 let number = number.filter(|number| *number > 0);
                 self.limit =
-                    Some(number.ok_or_else(|| args::usage("--limit wants a number above 0"))?);
+                    Some(number.ok_or_else(|| args::usage("--limit takes a number above 0"))?);
             }
             _ if self.anonymize.take(name, value)? => {}
             _ => self.options.set(name, value)?,
@@ -161,7 +161,7 @@ fn picked(asked: &Asked, anonymizer: Option<&Anonymizer>) -> Result<ExitCode> {
     };
     let read = rights::raised(|| {
         let instances = Confinement::new().instances(options)?;
-        reasons_picked(instances, &request, asked.raw)
+        filtered_reasons(instances, &request, asked.raw)
     });
     rights::give_up();
     let (reasons, outcome) = read?;
@@ -272,7 +272,7 @@ fn table(reasons: &Reasons, rest: u64, now: i64) -> String {
         (rest, "of these in rows beyond the limit"),
         (
             reasons.unlisted,
-            "wait for reasons beyond the most that are held",
+            "wait for reasons beyond the limit of the table",
         ),
         (
             reasons.unexplained,

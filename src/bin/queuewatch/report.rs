@@ -84,7 +84,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     let (mut snapshot, mut verdict, (oldest, outcome)) = read?;
     if let (Some(path), Some(earlier)) = (&since, snapshot.previous.earlier()) {
         if !earlier.knows_any(&snapshot) {
-            let text = format!("--since {} is of other spools", escape::path(path));
+            let text = format!("--since {} belongs to other spools", escape::path(path));
             let error = Error::new(ErrorKind::Invalid, text);
             return Err(error.with_remedy("name the state of a check of this spool"));
         }

@@ -238,7 +238,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     let unlisted = part.recipients.unlisted + part.senders.unlisted;
     if unlisted > 0 {
         eprintln!(
-            "queuewatch: {unlisted} addresses are of domains beyond the most that are held; they are in TOTAL alone"
+            "queuewatch: {unlisted} addresses are of domains beyond the limit of the table; they are in TOTAL alone"
         );
     }
     let unread = shape.unreadable + broken.len() as u64;

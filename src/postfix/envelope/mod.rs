@@ -14,6 +14,7 @@ use std::io;
 
 use super::damage::{Damage, DamageKind};
 use super::header::MAX_HEADERS;
+use super::queue::Queue;
 use super::record::{Fault, Record, RecordReader, decimal};
 use crate::source::Source;
 
@@ -113,6 +114,16 @@ pub enum Writer {
     Cleanup,
     /// postdrop(1), or cleanup after `postsuper -r`: the size record may be missing.
     Postdrop,
+}
+
+impl Writer {
+    /// The program that wrote the files of `queue`.
+    pub fn of(queue: Queue) -> Self {
+        match queue {
+            Queue::Maildrop => Writer::Postdrop,
+            _ => Writer::Cleanup,
+        }
+    }
 }
 
 /// How many misplaced records are skipped before the reader gives up. Postfix gives up at the first,

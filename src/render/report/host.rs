@@ -74,7 +74,7 @@ pub(super) fn gaps(snapshot: &Snapshot) -> String {
             ));
         }
         if taken.is_cut() {
-            lines.push("the time was up before all was read".to_owned());
+            lines.push("the deadline passed before all was read".to_owned());
         }
     }
     match lines.is_empty() {

@@ -3,7 +3,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::lifetime::last_try;
+use super::lifetime::tried_at;
 use super::name_counts::Names;
 use super::reason_key::{Spelling, make_key_as};
 use super::reasons::{Reasons, Why};
@@ -12,7 +12,6 @@ use crate::instance::Instance;
 use crate::listing::recipients::in_order;
 use crate::listing::{ListOutcome, ListRequest, list};
 use crate::postfix::address::destination_domain;
-use crate::postfix::queue::Queue;
 use crate::scan::{Logged, MessageRow};
 
 /// Why the messages that `request` picks wait, and how the reading went; a row for each next hop. With `raw`
@@ -20,7 +19,7 @@ use crate::scan::{Logged, MessageRow};
 ///
 /// # Errors
 /// If no spool can be entered.
-pub fn reasons_picked(
+pub fn filtered_reasons(
     instances: Vec<Result<Instance>>,
     request: &ListRequest,
     raw: bool,
@@ -33,10 +32,9 @@ pub fn reasons_picked(
     let count = |instance: &Instance, row: &MessageRow, _: &mut Vec<u8>| {
         let arrival = Some(row.arrival()).filter(|at| *at > 0);
         let next = row.inode.map_or(i64::MIN, |inode| inode.mtime);
-        let tried = match row.queue {
-            Some(Queue::Deferred) => last_try(next, arrival, &instance.settings),
-            _ => None,
-        };
+        let tried = row
+            .queue
+            .and_then(|queue| tried_at(queue, next, arrival, &instance.settings));
         let (mut domain, mut key) = (Vec::new(), Vec::new());
         let entries: Vec<Logged<'_>> = row.logged().collect();
         for listed in in_order(row, &entries, false) {

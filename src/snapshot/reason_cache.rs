@@ -1,23 +1,23 @@
 //! The marks of the delay reasons that were judged last.
 //!
 //! All mail that waits for one server has one reason, and to find a reason again takes less time than to judge it.
-//! A reason of its own for each message costs its comparison more, and no memory: there is a fixed number of places.
+//! A reason of its own for each message costs its comparison more, and no memory: there is a fixed number of slots.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
 
 use super::reasons::Mark;
 
-/// Places of one reader. Mail of a sick host waits for tens of servers.
-const PLACES: usize = 64;
+/// Slots of one reader. Mail of a sick host waits for tens of servers.
+const SLOTS: usize = 64;
 /// Bytes of status and reason that are kept at most. A longer reason is judged each time.
 const LONGEST: usize = 512;
 
-/// One reason for each place of a hash.
+/// One reason for each slot of a hash.
 #[derive(Debug, Default)]
-pub(crate) struct JudgedReasons {
+pub(crate) struct ReasonCache {
     hasher: RandomState,
-    places: Vec<Option<Judged>>,
+    slots: Vec<Option<Judged>>,
 }
 
 #[derive(Debug)]
@@ -27,7 +27,7 @@ struct Judged {
     mark: Mark,
 }
 
-impl JudgedReasons {
+impl ReasonCache {
     /// The mark of `reason` with `status`, which `judge` finds if it is not among the last.
     pub(crate) fn mark(
         &mut self,
@@ -38,12 +38,12 @@ impl JudgedReasons {
         if status.len() + reason.len() > LONGEST {
             return judge();
         }
-        if self.places.is_empty() {
-            self.places.resize_with(PLACES, || None);
+        if self.slots.is_empty() {
+            self.slots.resize_with(SLOTS, || None);
         }
         let hash = self.hasher.hash_one((status, reason));
-        let place = &mut self.places[hash as usize % PLACES];
-        match place {
+        let slot = &mut self.slots[hash as usize % SLOTS];
+        match slot {
             Some(known) if known.status == status && known.reason == reason => known.mark,
             Some(other) => {
                 other.mark = judge();
@@ -55,7 +55,7 @@ impl JudgedReasons {
             }
             None => {
                 let mark = judge();
-                *place = Some(Judged {
+                *slot = Some(Judged {
                     status: status.to_vec(),
                     reason: reason.to_vec(),
                     mark,
@@ -74,8 +74,8 @@ mod tests {
     #[test]
     fn each_reason_has_its_own_mark_whatever_was_judged_before() {
         let classifier = Classifier::default();
-        let mut judged = JudgedReasons::default();
-        let reasons: Vec<(&[u8], Vec<u8>)> = (0..PLACES * 3)
+        let mut judged = ReasonCache::default();
+        let reasons: Vec<(&[u8], Vec<u8>)> = (0..SLOTS * 3)
             .map(|number| match number % 3 {
                 0 => (
                     &b"4.4.1"[..],
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn a_reason_that_comes_again_is_judged_once() {
         let classifier = Classifier::default();
-        let mut judged = JudgedReasons::default();
+        let mut judged = ReasonCache::default();
         let mut times = 0;
         for status in [&b"4.4.1"[..], b"4.4.1", b"4.4.2"] {
             judged.mark(status, b"timed out", || {
