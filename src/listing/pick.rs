@@ -413,13 +413,11 @@ fn is_empty_address(given: &[u8], settings: &Settings) -> bool {
 }
 
 fn is_sender(given: &[u8], sender: &[u8], name: &mut Vec<u8>) -> bool {
-    match memchr::memchr(b'@', given) {
-        Some(_) => is_address(given, sender),
-        None => {
-            address::destination_domain(sender, name);
-            domain::is_same(given, name)
-        }
+    if memchr::memchr(b'@', given).is_some() {
+        return is_address(given, sender);
     }
+    address::destination_domain(sender, name);
+    domain::is_same(given, name)
 }
 
 /// Returns true if `given` is the raw `address`: as in the queue file, or quoted and printed as in a list.
