@@ -511,7 +511,7 @@ fn messages_are_listed_to_those_whom_postqueue_lists_them_to() {
                 let answer = text(&output);
                 let refused = answer.contains("authorized_mailq_users in ");
                 assert_eq!(refused, !permitted, "{users}: {arguments:?}: {answer}");
-                let code = if permitted { 0 } else { 1 };
+                let code = i32::from(!permitted);
                 assert_eq!(output.status.code(), Some(code), "{arguments:?}: {answer}");
                 assert_eq!(output.stdout.is_empty(), refused, "{answer}");
             }
