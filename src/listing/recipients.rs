@@ -1,7 +1,8 @@
 //! The listed recipients of a message, each with the log entry that says why it waits.
 //!
 //! A recipient is a record of the queue file. An entry of the defer log refers to its record by the offset.
-//! Entries of old logs, which have no offset, refer to it by the quoted address; so do those of redirected mail. Of several entries for one record the last counts. Postfix writes no entry without a
+//! Entries of old logs, which have no offset, and entries whose offset matches no record, refer to it by the
+//! quoted address, as postqueue(1) takes them. Of several entries for one record the last counts. Postfix writes no entry without a
 //! record, with one exception: redirected mail is delivered once, to an address that is only in the redirect
 //! record of the file, and showq(8) lists that address as well.
 
@@ -94,9 +95,7 @@ fn reasons_of(row: &MessageRow, entries: &[Logged<'_>]) -> (Vec<Option<usize>>, 
         return (chosen, left);
     }
     let mut last: HashMap<&[u8], usize> = HashMap::new();
-    // An entry with an offset is about that record alone, and not about another one of the same address.
-    let by_address = |place: &&usize| entries[**place].offset.is_none() || row.envelope.redirected;
-    for place in left.iter().filter(by_address) {
+    for place in &left {
         last.insert(entries[*place].address, *place);
     }
     let mut used: Vec<&[u8]> = Vec::new();

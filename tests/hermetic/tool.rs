@@ -951,30 +951,3 @@ fn nothing_is_empty_or_delivered_where_a_queue_is_absent() {
     let missing = "there is no message A000001 in any queue that could be read\n";
     assert!(error.contains(missing), "{error}");
 }
-
-/// The reason of a recipient that is done is not that of another one with the same address.
-#[test]
-fn an_entry_with_an_offset_is_about_that_record_alone() {
-    let spool = Spool::empty();
-    let file = QueueFile::cleanup(NOW - 60, 0)
-        .sender(b"anna@send.example")
-        .todo(b"one@a.example")
-        .done(b"one@a.example")
-        .content(b"Subject: x\n\nHello\n")
-        .build();
-    spool.write("deferred/A/A000001", &file.bytes, 0o700);
-    let place = file
-        .bytes
-        .windows(13)
-        .rposition(|bytes| bytes == b"one@a.example");
-    let offset = place.expect("a recipient") - 2;
-    let log = format!(
-        "recipient=one@a.example\noffset={offset}\ndsn_orig_rcpt=\nstatus=4.7.1\naction=delayed\nreason=greylisted, of the done one\n\n"
-    );
-    spool.write("defer/A/A000001", log.as_bytes(), 0o600);
-    for words in [&["list"][..], &["show", "A000001"], &["reasons", "--json"]] {
-        let (code, text, error) = told(&mut command(&spool, words));
-        assert_eq!(code, 0, "{error}");
-        assert!(!text.contains("of the done one"), "{words:?}: {text}");
-    }
-}
