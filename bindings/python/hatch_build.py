@@ -22,7 +22,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 VARIABLE = "QUEUEWATCH_LIBRARY"
 BUNDLED = "queuewatch/_lib/libqueuewatch.so.1"
-# The notices of the crates in the library, for a wheel that others get: a file, beside the library in the wheel.
+# The notices of the crates in the library, for a wheel that others get: a file beside the library.
 NOTICES = "QUEUEWATCH_NOTICES"
 
 

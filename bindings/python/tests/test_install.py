@@ -185,7 +185,14 @@ def test_an_sdist_holds_the_core(tmp_path: Path) -> None:
     needed |= {f"core/tests/{binary}/main.rs" for binary in ("hermetic", "real")}
     assert core | needed <= names
     own = {path.relative_to(PROJECT).as_posix() for path in (PROJECT / "src").rglob("*.py")}
-    own |= {"src/queuewatch/py.typed", "pyproject.toml", "hatch_build.py", "README.md", "LICENSE-MIT", "LICENSE-APACHE"}
+    own |= {
+        "src/queuewatch/py.typed",
+        "pyproject.toml",
+        "hatch_build.py",
+        "README.md",
+        "LICENSE-MIT",
+        "LICENSE-APACHE",
+    }
     # Nothing is missing, and nothing else is in it.
     core |= needed | {f"core/{name}" for name in ("README.md", "LICENSE-MIT", "LICENSE-APACHE")}
     core |= {f"core/{path.relative_to(ROOT)}" for path in (ROOT / "include").iterdir()}

@@ -60,8 +60,9 @@ def test_it_sees_what_happens_and_says_what_a_scan_says(own: Path) -> None:
         live, scanned = watch.snapshot(), queuewatch.scan(queue_directory=own, now=NOW)
         ours, theirs = live.json(), scanned.json()
         assert steady(ours) == steady(theirs)
-        rules = {"critical": "hold.messages=5", "warning": "deferred.oldest=4h"}
-        assert watch.check(**rules).summary == scanned.check(**rules).summary
+        live_check = watch.check(critical="hold.messages=5", warning="deferred.oldest=4h")
+        check = scanned.check(critical="hold.messages=5", warning="deferred.oldest=4h")
+        assert live_check.summary == check.summary
         watch_check = watch.check(critical="hold.messages=100")
         assert watch_check.state is queuewatch.State.OK
     with pytest.raises(queuewatch.Closed):

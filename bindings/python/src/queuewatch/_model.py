@@ -14,7 +14,7 @@ Json = Union[None, bool, int, float, str, list["Json"], dict[str, "Json"]]
 
 
 def moment(second: int | None) -> datetime | None:
-    """Return a second of the epoch as a datetime in UTC; None if it is not known, or beyond the years of one."""
+    """Return a second of the epoch as a datetime in UTC; None if it is unknown or beyond the years of one."""
     if second is None:
         return None
     try:

@@ -168,7 +168,7 @@ def refuse_others(what: str, options: Mapping[str, object], taken: type) -> None
 
 
 def refuse_unused(what: str, options: Mapping[str, object], taken: type) -> None:
-    """Raise TypeError for an option that is only of other calls; the library refuses those that are of none."""
+    """Raise TypeError for an option of other calls alone; the library refuses those that are of none."""
     others = (ScanOptions, WatchOptions, ShapeOptions)
     for keyword, value in options.items():
         name = keyword.replace("-", "_")
