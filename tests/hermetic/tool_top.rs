@@ -69,6 +69,8 @@ impl Screen {
     fn step(&mut self, bytes: &[u8]) -> usize {
         match bytes {
             [] | [0x1b] => 0,
+            // A screen that is forgotten may end in the first byte of a sequence, and the next one begins again.
+            [0x1b, 0x1b, ..] => 1,
             [0x1b, b'[', rest @ ..] => {
                 let ends = |byte: &u8| byte.is_ascii_alphabetic() || *byte == 0x1b;
                 let Some(end) = rest.iter().position(ends) else {
