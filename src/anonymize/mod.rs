@@ -20,7 +20,7 @@ use crate::postfix::address;
 use crate::postfix::defer_log::NO_ADDRESS;
 use crate::postfix::origin::{Kind, Origin, address_of};
 use crate::postfix::status_code::is_status_code;
-use crate::scan::{MessageRow, Rewrite};
+use crate::scan::{MessageRow, OwnerFault, Rewrite};
 use crate::show::{Header, Story};
 
 use key::Key;
@@ -329,6 +329,17 @@ impl Anonymizer {
         })
     }
 
+    /// A fault with the number of a person replaced.
+    pub(crate) fn owner_fault(&self, fault: OwnerFault) -> OwnerFault {
+        match fault {
+            OwnerFault::Owner { found, expected } => OwnerFault::Owner {
+                found: self.uid(found),
+                expected,
+            },
+            fault => fault,
+        }
+    }
+
     /// Replaces every name of a person in `story`. Its text has no safe form and must not be asked for.
     pub fn story(&self, story: &mut Story) {
         let mut names = Names::new();
@@ -347,6 +358,7 @@ impl Anonymizer {
         story.filter = story.filter.as_ref().map(|filter| self.text(filter));
         self.in_origin(&mut story.origin);
         story.inode.owner = self.uid(story.inode.owner);
+        story.fault = story.fault.map(|fault| self.owner_fault(fault));
         story.body = None;
         for recipient in &mut story.recipients {
             recipient.address = self.address(&recipient.address);

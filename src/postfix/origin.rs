@@ -30,8 +30,10 @@ pub(crate) struct Origin {
     pub(crate) user: Option<u32>,
     /// Which of client, name, HELO and protocol are as logged.
     logged: [bool; 4],
-    /// True if a Received header was seen.
-    received: bool,
+    /// How many Received headers were seen; more than two do not count.
+    received: u8,
+    /// The user of the second Received header, if the first is one of pickup, too.
+    user_before: Option<u32>,
 }
 
 /// What identifies an origin, the best first.
@@ -81,7 +83,8 @@ impl Origin {
         }
         self.user = None;
         self.logged = [false; 4];
-        self.received = false;
+        self.received = 0;
+        self.user_before = None;
     }
 
     /// Reads an attribute record, `name=value`. smtpd writes `unknown` for a value that it does not know.
@@ -169,11 +172,24 @@ impl Origin {
     /// Reads a header line. The first Received header of pickup gives the user, unless the message has a
     /// client.
     pub(crate) fn header(&mut self, line: &[u8]) {
-        if super::header::value(line, "received").is_some()
-            && !std::mem::replace(&mut self.received, true)
-            && self.client.is_empty()
-        {
-            self.user = user_of(line);
+        if self.received > 1 || super::header::value(line, "received").is_none() {
+            return;
+        }
+        self.received = self.received.saturating_add(1);
+        if self.client.is_empty() {
+            match self.received {
+                1 => self.user = user_of(line),
+                _ if self.user.is_some() => self.user_before = user_of(line),
+                _ => {}
+            }
+        }
+    }
+
+    /// Takes in the owner of the queue file, who is the mail owner. pickup names that user for mail which
+    /// `postsuper -r` moved to maildrop; the user who submitted it stands in the Received header below.
+    pub(crate) fn owner(&mut self, owner: u32) {
+        if self.user == Some(owner) && self.user_before.is_some() {
+            self.user = self.user_before;
         }
     }
 
@@ -380,6 +396,31 @@ mod tests {
                 identity.identity(record.as_bytes());
             }
             prop_assert_eq!((all.login, all.client), (identity.login, identity.client));
+        }
+    }
+
+    #[test]
+    fn requeued_mail_is_that_of_its_submitter() {
+        let read = |lines: &[&str], owner| {
+            let mut origin = Origin::default();
+            for line in lines {
+                origin.header(line.as_bytes());
+            }
+            origin.owner(owner);
+            origin.user
+        };
+        let pickup = "Received: by h (Postfix, from userid 107)";
+        let web = "Received: by h (Postfix, from userid 33)";
+        let forged = "Received: by h (Postfix, from userid 1)";
+        for (lines, user) in [
+            (&[pickup, web, forged][..], Some(33)),
+            (&[web, forged], Some(33)),
+            (&[pickup, "Subject: x", web], Some(33)),
+            (&[pickup, "Received: from x by h"], Some(107)),
+            (&[pickup], Some(107)),
+            (&["Received: from x by h", web], None),
+        ] {
+            assert_eq!(read(lines, 107), user, "{lines:?}");
         }
     }
 

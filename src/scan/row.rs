@@ -47,6 +47,8 @@ pub struct MessageRow {
     text: Vec<u8>,
     recipients: Vec<RecipientSpan>,
     logged: LogEntries,
+    /// Whether its delay reasons could not be read.
+    pub(crate) reasons_unread: bool,
     /// The original address of the next recipient, before expansion.
     original: Vec<u8>,
     has_original: bool,
@@ -69,6 +71,7 @@ impl MessageRow {
         self.text.clear();
         self.recipients.clear();
         self.logged.clear();
+        self.reasons_unread = false;
         self.has_original = false;
         self.origin.clear();
         self.headers.clear();
@@ -115,6 +118,8 @@ impl MessageRow {
         let submitted = message.queue == Queue::Maildrop && !self.envelope.has_size_record;
         if submitted && self.origin.client.is_empty() {
             self.origin.user = Some(message.inode.owner);
+        } else {
+            self.origin.owner(message.inode.owner);
         }
     }
 
@@ -383,6 +388,10 @@ impl Observer for RowBuilder {
     }
 
     fn name(&mut self, _queue: Queue) {}
+
+    fn reasons_unread(&mut self) {
+        self.row.reasons_unread = true;
+    }
 
     fn gap(&mut self, gap: Gap) {
         self.unreadable += 1;

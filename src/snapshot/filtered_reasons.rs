@@ -15,7 +15,8 @@ use crate::postfix::address::destination_domain;
 use crate::scan::{Logged, MessageRow};
 
 /// Why the messages that `request` picks wait, and how the reading went; a row for each next hop. With `raw`
-/// reasons keep what changes from message to message.
+/// reasons keep what changes from message to message. `renamed` makes the message whose texts are shown, if names are
+/// replaced; the reason is judged as it was written.
 ///
 /// # Errors
 /// If no spool can be entered.
@@ -23,6 +24,7 @@ pub fn filtered_reasons(
     instances: Vec<Result<Instance>>,
     request: &ListRequest,
     raw: bool,
+    renamed: Option<&(dyn Fn(&MessageRow) -> MessageRow + Sync)>,
 ) -> Result<(Reasons, ListOutcome)> {
     let spelling = match raw {
         true => Spelling::Raw,
@@ -37,13 +39,18 @@ pub fn filtered_reasons(
             .and_then(|queue| tried_at(queue, next, arrival, &instance.settings));
         let (mut domain, mut key) = (Vec::new(), Vec::new());
         let entries: Vec<Logged<'_>> = row.logged().collect();
+        let shown = renamed.map(|renamed| renamed(row));
+        let shown = shown.as_ref().unwrap_or(row);
+        let texts: Vec<Logged<'_>> = shown.logged().collect();
         for listed in in_order(row, &entries, false) {
             let Some(recipient) = listed.record.and_then(|place| row.recipient(place)) else {
                 continue;
             };
-            let delay = listed.entry.and_then(|place| entries.get(place));
+            let delay = listed
+                .entry
+                .and_then(|place| entries.get(place).zip(texts.get(place)));
             let mut sums = sums.lock().unwrap_or_else(PoisonError::into_inner);
-            let Some(entry) = delay else {
+            let Some((entry, text)) = delay else {
                 sums.1 += 1;
                 continue;
             };
@@ -54,7 +61,7 @@ pub fn filtered_reasons(
                 &domain,
                 entry.status,
                 &judgement,
-                entry.reason,
+                text.reason,
                 &mut key,
             );
             sums.0.add(&key, &Why::of(1, arrival, tried));

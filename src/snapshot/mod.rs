@@ -271,6 +271,19 @@ pub struct Snapshot {
     pub instances: Vec<InstanceSnapshot>,
     /// Why others could not.
     pub broken: Vec<Error>,
+    /// Figures that were taken before names were replaced.
+    pub(crate) pinned: Vec<PinnedFigure>,
+}
+
+/// A figure about a name, which cannot be found again once a token has replaced that name.
+#[derive(Clone, Debug)]
+pub(crate) struct PinnedFigure {
+    /// The measure as it is written, with the token.
+    pub(crate) measure: String,
+    /// Its value.
+    pub(crate) value: f64,
+    /// Whether that is the whole value, and no lower bound.
+    pub(crate) whole: bool,
 }
 
 impl Snapshot {
@@ -285,6 +298,7 @@ impl Snapshot {
             pick: Pick::default(),
             instances: Vec::new(),
             broken: Vec::new(),
+            pinned: Vec::new(),
         }
     }
 
@@ -303,6 +317,7 @@ impl Snapshot {
             pick: Pick::default(),
             instances: Vec::new(),
             broken: Vec::new(),
+            pinned: Vec::new(),
         };
         for outcome in side_by_side(instances, request) {
             match outcome {

@@ -104,6 +104,7 @@ impl Watch {
             excluded: self.options.excluded(),
             instances,
             broken: self.broken.clone(),
+            pinned: Vec::new(),
         };
         self.history.keep(&snapshot);
         snapshot

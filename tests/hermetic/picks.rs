@@ -338,3 +338,62 @@ fn bare_queue_ids_of_several_instances_are_refused() {
     assert_eq!((code, text.lines().count()), (Some(0), 3), "{error}");
     drop(second);
 }
+
+/// What an inverted filter is about may be in what could not be read: nothing is done to such mail by mistake.
+#[test]
+fn an_inverted_filter_picks_no_message_that_is_not_read_whole() {
+    let spool = Spool::empty();
+    let file = QueueFile::cleanup(NOW - 60, 0)
+        .sender(b"anna@send.example")
+        .todo(b"one@a.example")
+        .todo(b"boss@keep.example")
+        .content(b"Subject: test\n\nHello\n")
+        .build();
+    spool.write("hold/A000001", &file.bytes, 0o700);
+    let lost = file.bytes.windows(4).rposition(|bytes| bytes == b"boss");
+    spool.write(
+        "hold/B000001",
+        &file.bytes[..lost.expect("it is there") - 40],
+        0o700,
+    );
+    let run = |words: &[&str]| {
+        let output = Command::new(PROGRAM)
+            .args(["list", "--ids", "--queue-directory"])
+            .arg(spool.path())
+            .args(["--now", &NOW.to_string()])
+            .args(words)
+            .output()
+            .expect("it runs");
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+        (
+            output.status.code(),
+            text(output.stdout),
+            text(output.stderr),
+        )
+    };
+    for words in [
+        ["--not", "--domain", "keep.example"],
+        ["--not", "--recipient", "boss@keep.example"],
+    ] {
+        let (code, text, error) = run(&words);
+        assert_eq!((code, text.as_str()), (Some(4), ""), "{words:?}: {error}");
+        assert!(
+            error.contains("1 message not listed, because what --not rules out"),
+            "{error}"
+        );
+    }
+    let (code, text, _) = run(&["--not", "--sender", "anna@send.example"]);
+    assert_eq!((code, text.as_str()), (Some(0), ""));
+    let (code, text, _) = run(&["--not", "--sender", "bob@send.example"]);
+    assert_eq!((code, text.lines().count()), (Some(0), 2));
+
+    // A log that is a directory cannot be read.
+    let file = QueueFile::cleanup(NOW - 60, 0).sender(b"anna@send.example");
+    spool.defer("C000001", file, "one@a.example", "4.2.2", "mailbox full");
+    let log = spool.path().join("defer/C/C000001");
+    std::fs::remove_file(&log).expect("a log");
+    std::fs::create_dir(&log).expect("a directory");
+    let (code, text, error) = run(&["--not", "--cause", "mailbox", "deferred"]);
+    assert_eq!((code, text.as_str()), (Some(4), ""), "{error}");
+    assert!(error.contains("1 message not listed"), "{error}");
+}

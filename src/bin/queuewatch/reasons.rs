@@ -12,6 +12,7 @@ use queuewatch::options::{Options, Purpose, Takes};
 use queuewatch::postfix::queue::{Queue, QueueSet};
 use queuewatch::render::{json, moment};
 use queuewatch::rights;
+use queuewatch::scan::MessageRow;
 use queuewatch::snapshot::TableSet;
 use queuewatch::snapshot::filtered_reasons::filtered_reasons;
 use queuewatch::snapshot::reasons::{Reason, ReasonGrouping, Reasons};
@@ -109,14 +110,15 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     // The key file is opened before the program confines itself.
     let anonymizer = asked.anonymize.anonymizer()?;
     let anonymizer = anonymizer.as_ref();
-    match asked.raw || !asked.options.pick()?.is_empty() {
+    // A message says which words of its reasons are names.
+    match asked.raw || anonymizer.is_some() || !asked.options.pick()?.is_empty() {
         true => picked(&asked, anonymizer),
-        false => counted(asked, anonymizer),
+        false => counted(asked),
     }
 }
 
 /// All of the queues, from the tables of a scan.
-fn counted(asked: Asked, anonymizer: Option<&Anonymizer>) -> Result<ExitCode> {
+fn counted(asked: Asked) -> Result<ExitCode> {
     let Asked {
         mut options,
         queues,
@@ -140,7 +142,7 @@ fn counted(asked: Asked, anonymizer: Option<&Anonymizer>) -> Result<ExitCode> {
     let reasons = snapshot.reasons_by_next_hop(queues);
     let asked = Asked { options, ..asked };
     let whole = snapshot.is_whole();
-    tell(&asked, anonymizer, reasons, (snapshot.now, whole))?;
+    tell(&asked, None, reasons, (snapshot.now, whole))?;
     Ok(tell_unread_of(&snapshot))
 }
 
@@ -161,7 +163,9 @@ fn picked(asked: &Asked, anonymizer: Option<&Anonymizer>) -> Result<ExitCode> {
     };
     let read = rights::raised(|| {
         let instances = Confinement::new().instances(options)?;
-        filtered_reasons(instances, &request, asked.raw)
+        let rename = anonymizer.map(|anonymizer| |row: &MessageRow| anonymizer.row(row));
+        let renamed = rename.as_ref().map(|rename| rename as _);
+        filtered_reasons(instances, &request, asked.raw, renamed)
     });
     rights::give_up();
     let (reasons, outcome) = read?;
@@ -187,10 +191,10 @@ fn tell(
         None => 0,
     };
     if let Some(anonymizer) = anonymizer {
+        // The reasons have tokens since the messages were read.
         for row in &mut reasons.rows {
             row.domain = anonymizer.destination(&row.domain);
             row.code = anonymizer.code(&row.code);
-            row.reason = anonymizer.text(&row.reason);
             row.next_hop = anonymizer.text(&row.next_hop);
         }
     }

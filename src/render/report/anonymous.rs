@@ -7,13 +7,14 @@
 use std::sync::Arc;
 
 use crate::anonymize::Anonymizer;
-use crate::measure::{Argument, Kind, Measure};
+use crate::measure::{Argument, Kind, Measure, Quality};
 use crate::postfix::queue::Queue;
 use crate::rules::{Rule, Verdict, figure};
-use crate::snapshot::{Snapshot, Tables, origins, reasons};
+use crate::snapshot::{PinnedFigure, Snapshot, Tables, origins, reasons};
 
 /// Replaces the names in `snapshot`, and in `verdict`, which judged it before.
 pub fn anonymized(anonymizer: &Anonymizer, snapshot: &mut Snapshot, verdict: &mut Verdict) {
+    snapshot.pinned = pinned(anonymizer, snapshot, verdict);
     for taken in &mut snapshot.instances {
         let mut tables = Tables::default();
         for queue in Queue::ALL {
@@ -27,6 +28,9 @@ pub fn anonymized(anonymizer: &Anonymizer, snapshot: &mut Snapshot, verdict: &mu
             table.reasons = table.reasons.renamed(|key| reason(anonymizer, key));
         }
         taken.tables = Arc::new(tables);
+        for one in &mut taken.misowned {
+            one.fault = anonymizer.owner_fault(one.fault);
+        }
         let sender = |name: &[u8]| anonymizer.address(name);
         let login = |login: &[u8]| token(anonymizer, Kind::Login, login);
         taken.delayed_mail = taken.delayed_mail.renamed(sender, login);
@@ -49,11 +53,39 @@ pub fn anonymized(anonymizer: &Anonymizer, snapshot: &mut Snapshot, verdict: &mu
     }
 }
 
-/// Returns true if the detail of such a figure is a name.
+/// The figures of rules on clients, of all instances and of each. A token matches no network.
+fn pinned(anonymizer: &Anonymizer, snapshot: &Snapshot, verdict: &Verdict) -> Vec<PinnedFigure> {
+    let parts = verdict.rules.iter().flat_map(|rule| rule.parts.iter());
+    let of_clients = parts.filter(|part| part.measure.kind == Kind::Client);
+    let mut pinned = Vec::new();
+    for part in of_clients {
+        let instances = snapshot.instances.iter().map(|taken| &taken.instance.name);
+        let own = part.measure.instance.clone();
+        for instance in std::iter::once(own).chain(instances.cloned().map(Some)) {
+            let mut measure = Measure {
+                instance,
+                ..part.measure.clone()
+            };
+            let figure = measure.evaluate(snapshot);
+            if figure.quality == Quality::Unknown {
+                continue;
+            }
+            rename(anonymizer, &mut measure);
+            pinned.push(PinnedFigure {
+                measure: measure.to_string(),
+                value: figure.value,
+                whole: figure.quality == Quality::Exact,
+            });
+        }
+    }
+    pinned
+}
+
+/// Returns true if the detail of such a figure has a name.
 fn names_top(kind: Kind) -> bool {
     matches!(
         kind,
-        Kind::TopSender | Kind::TopLogin | Kind::TopClient | Kind::TopDomain
+        Kind::TopSender | Kind::TopLogin | Kind::TopClient | Kind::TopDomain | Kind::Misowned
     )
 }
 
