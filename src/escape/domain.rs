@@ -61,6 +61,12 @@ fn split(address: &[u8]) -> (&[u8], &[u8]) {
     address.split_at(memchr::memrchr(b'@', address).map_or(0, |at| at + 1))
 }
 
+/// An address or a domain with A-labels after the last `@`.
+fn address_to_ascii(address: &[u8]) -> Vec<u8> {
+    let (local, domain) = split(address);
+    [local, &to_ascii(domain)].concat()
+}
+
 /// [`super::printable`] for a domain.
 pub fn printable(domain: &[u8], max: usize) -> String {
     super::printable(&to_ascii(domain), max)
@@ -68,10 +74,7 @@ pub fn printable(domain: &[u8], max: usize) -> String {
 
 /// [`super::printable`] for an address or a domain; A-labels are used only after the last `@`.
 pub fn printable_address(address: &[u8], max: usize) -> String {
-    let (local, domain) = split(address);
-    let mut ascii = local.to_vec();
-    ascii.extend_from_slice(&to_ascii(domain));
-    super::printable(&ascii, max)
+    super::printable(&address_to_ascii(address), max)
 }
 
 /// [`super::shown`] for a domain, for the terminal of a person.
@@ -81,10 +84,7 @@ pub fn shown(domain: &[u8], max: usize) -> String {
 
 /// [`super::shown`] for an address or a domain; A-labels are used only after the last `@`.
 pub fn shown_address(address: &[u8], max: usize) -> String {
-    let (local, domain) = split(address);
-    let mut ascii = local.to_vec();
-    ascii.extend_from_slice(&to_ascii(domain));
-    super::shown(&ascii, max)
+    super::shown(&address_to_ascii(address), max)
 }
 
 /// The A-label of `label`; `None` if the label is ASCII or has no A-label.

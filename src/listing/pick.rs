@@ -231,9 +231,11 @@ impl Pick {
         self.takes_if(row, context, |test| !test.may_be_unread(row))
     }
 
-    /// Returns true if it depends on what could not be read of `row` whether it is picked.
+    /// Returns true if `row`, which is not picked, might be if more of it could be read.
     pub(crate) fn is_undecided(&self, row: &MessageRow, context: &Context) -> bool {
-        self.takes_if(row, context, |_| true) && !self.takes(row, context)
+        let mut tests = self.tests.iter();
+        tests.any(|(turned, test)| *turned && test.may_be_unread(row))
+            && self.takes_if(row, context, |_| true)
     }
 
     /// The same as [`Pick::takes`], where `is_certain` says whether a filter that does not hold would not hold with all that was not read.

@@ -2,9 +2,9 @@
 //!
 //! A recipient is a record of the queue file. An entry of the defer log refers to its record by the offset.
 //! Entries of old logs, which have no offset, and entries whose offset matches no record, refer to it by the
-//! quoted address, as postqueue(1) takes them. Of several entries for one record the last counts. Postfix writes no entry without a
-//! record, with one exception: redirected mail is delivered once, to an address that is only in the redirect
-//! record of the file, and showq(8) lists that address as well.
+//! quoted address, as postqueue(1) takes them. Of several entries for one record the last counts. Postfix writes no
+//! entry without a record, with one exception: redirected mail is delivered once, to an address that is only in the
+//! redirect record of the file, and showq(8) lists that address as well.
 
 use std::collections::HashMap;
 

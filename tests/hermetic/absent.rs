@@ -35,15 +35,18 @@ fn run(program: &str, first: &[&str], spool: &Path, more: &[&str]) -> (i32, Stri
     )
 }
 
+/// A queue file with one recipient.
+fn message() -> Vec<u8> {
+    let file = QueueFile::cleanup(NOW - 60, 0)
+        .sender(b"a@client.example")
+        .todo(b"b@one.example");
+    file.content(b"Subject: x\n\nHello\n").build().bytes
+}
+
 /// A started spool with one message in active, and without deferred.
 fn without_deferred() -> Spool {
     let spool = Spool::empty();
-    let file = QueueFile::cleanup(NOW - 60, 0)
-        .sender(b"a@client.example")
-        .todo(b"b@one.example")
-        .content(b"Subject: x\n\nHello\n")
-        .build();
-    spool.write("active/A00001", &file.bytes, 0o700);
+    spool.write("active/A00001", &message(), 0o700);
     fs::remove_dir(spool.path().join("deferred")).expect("an empty directory");
     spool
 }
@@ -303,11 +306,6 @@ fn delay_reasons_are_not_none_where_their_directory_is_absent() {
 #[test]
 fn a_spool_whose_mail_was_tried_has_been_started() {
     let spool = Spool::empty();
-    let file = QueueFile::cleanup(NOW - 60, 0)
-        .sender(b"a@client.example")
-        .todo(b"b@one.example")
-        .content(b"Subject: x\n\nHello\n")
-        .build();
     fs::remove_dir(spool.path().join("hold")).expect("an empty directory");
     let (code, text, _) = run(TOOL, &["doctor"], &spool.path(), &[]);
     assert_eq!(code, 0, "{text}");
@@ -315,7 +313,7 @@ fn a_spool_whose_mail_was_tried_has_been_started() {
         text.contains("Postfix was never started on this spool"),
         "{text}"
     );
-    spool.write("deferred/A/A00001", &file.bytes, 0o700);
+    spool.write("deferred/A/A00001", &message(), 0o700);
     let (code, text, _) = run(TOOL, &["doctor"], &spool.path(), &[]);
     assert_eq!(code, 1, "{text}");
     let (code, text, _) = run(PLUGIN, &["-c", "hold.messages=0"], &spool.path(), &[]);

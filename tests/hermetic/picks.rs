@@ -70,21 +70,31 @@ pub(crate) fn mixed() -> Spool {
     spool
 }
 
-/// The letters of the messages that `words` pick, in the order of the list.
-pub(crate) fn picked(spool: &Spool, words: &[&str]) -> String {
-    let output = Command::new(PROGRAM)
+/// `list --ids` on this spool.
+fn ids(spool: &Spool) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command
         .args(["list", "--ids", "--queue-directory"])
         .arg(spool.path())
-        .args(["--now", &NOW.to_string()])
-        .args(words)
-        .output()
-        .expect("it runs");
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success() && error.is_empty(),
-        "{words:?}: {error}"
-    );
-    let text = String::from_utf8(output.stdout).expect("queue IDs");
+        .args(["--now", &NOW.to_string()]);
+    command
+}
+
+/// Exit code, standard output, standard error.
+fn told(command: &mut Command) -> (Option<i32>, String, String) {
+    let output = command.output().expect("it runs");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    (
+        output.status.code(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+/// The letters of the messages that `words` pick, in the order of the list.
+pub(crate) fn picked(spool: &Spool, words: &[&str]) -> String {
+    let (code, text, error) = told(ids(spool).args(words));
+    assert!(code == Some(0) && error.is_empty(), "{words:?}: {error}");
     let mut letters: Vec<&str> = text
         .lines()
         .map(|line| {
@@ -302,39 +312,22 @@ fn bare_queue_ids_of_several_instances_are_refused() {
         (config, spool)
     });
     let run = |words: &[&str]| {
-        let output = Command::new(PROGRAM)
-            .args(["list", "--ids", "--instance"])
-            .args(words)
-            .env("MAIL_CONFIG", &first.0)
-            .output()
-            .expect("it runs");
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let error = String::from_utf8_lossy(&output.stderr).into_owned();
-        (output.status.code(), text, error)
+        let mut command = Command::new(PROGRAM);
+        command.args(["list", "--ids"]).args(words);
+        told(command.env("MAIL_CONFIG", &first.0))
     };
-    let (code, text, error) = run(&["postfix-second"]);
+    let (code, text, error) = run(&["--instance", "postfix-second"]);
     assert_eq!((code, text.lines().count()), (Some(0), 3), "{error}");
-    let (code, text, error) = run(&["postfix-second", "--instance", "postfix"]);
+    let (code, text, error) = run(&["--instance", "postfix-second", "--instance", "postfix"]);
     assert_eq!((code, text.as_str()), (Some(2), ""), "{error}");
     assert!(error.contains("--ids is for postsuper"), "{error}");
     // --all-instances is refused unless one is picked.
-    let all = |words: &[&str]| {
-        let output = Command::new(PROGRAM)
-            .args(["list", "--ids", "--all-instances"])
-            .args(words)
-            .env("MAIL_CONFIG", &first.0)
-            .output()
-            .expect("it runs");
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let error = String::from_utf8_lossy(&output.stderr).into_owned();
-        (output.status.code(), text, error)
-    };
-    let (code, text, error) = all(&[]);
+    let (code, text, error) = run(&["--all-instances"]);
     assert_eq!((code, text.as_str()), (Some(2), ""), "{error}");
     for part in ["--ids", "--instance NAME", "-c DIR"] {
         assert!(error.contains(part), "{error}");
     }
-    let (code, text, error) = all(&["--instance", "postfix-second"]);
+    let (code, text, error) = run(&["--all-instances", "--instance", "postfix-second"]);
     assert_eq!((code, text.lines().count()), (Some(0), 3), "{error}");
     drop(second);
 }
@@ -356,21 +349,7 @@ fn an_inverted_filter_picks_no_message_that_is_not_read_whole() {
         &file.bytes[..lost.expect("it is there") - 40],
         0o700,
     );
-    let run = |words: &[&str]| {
-        let output = Command::new(PROGRAM)
-            .args(["list", "--ids", "--queue-directory"])
-            .arg(spool.path())
-            .args(["--now", &NOW.to_string()])
-            .args(words)
-            .output()
-            .expect("it runs");
-        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-        (
-            output.status.code(),
-            text(output.stdout),
-            text(output.stderr),
-        )
-    };
+    let run = |words: &[&str]| told(ids(&spool).args(words));
     for words in [
         ["--not", "--domain", "keep.example"],
         ["--not", "--recipient", "boss@keep.example"],
