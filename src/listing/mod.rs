@@ -114,8 +114,6 @@ pub struct ListOutcome {
     pub bytes: u64,
     /// Messages without a sender. They are skipped, as in postqueue.
     pub senderless: Senderless,
-    /// Messages of which it is not known whether an inverted filter rules them out. They are skipped.
-    pub undecided: u64,
     /// Messages that left the queues between the two passes of a sorted listing.
     pub vanished: u64,
     /// The first gaps.

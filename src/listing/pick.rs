@@ -225,26 +225,8 @@ impl Pick {
         self.tests.iter().any(|(_, test)| is(test))
     }
 
-    /// Returns true if `row`, a message of the instance of `context`, is picked. What could not be read of it may
-    /// be what an inverted filter rules out, and then it is not picked.
+    /// Returns true if `row`, a message of the instance of `context`, is picked.
     pub(crate) fn takes(&self, row: &MessageRow, context: &Context) -> bool {
-        self.takes_if(row, context, |test| !test.may_be_unread(row))
-    }
-
-    /// Returns true if `row`, which is not picked, might be if more of it could be read.
-    pub(crate) fn is_undecided(&self, row: &MessageRow, context: &Context) -> bool {
-        let mut tests = self.tests.iter();
-        tests.any(|(turned, test)| *turned && test.may_be_unread(row))
-            && self.takes_if(row, context, |_| true)
-    }
-
-    /// The same as [`Pick::takes`], where `is_certain` says whether a filter that does not hold would not hold with all that was not read.
-    fn takes_if(
-        &self,
-        row: &MessageRow,
-        context: &Context,
-        is_certain: impl Fn(&Test) -> bool,
-    ) -> bool {
         if context.left_out.is_message(&row.sender, row.recipients()) {
             return false;
         }
@@ -254,7 +236,7 @@ impl Pick {
             .enumerate()
             .all(|(place, (turned, test))| {
                 if *turned {
-                    return !test.holds(row, context, &mut name) && is_certain(test);
+                    return !test.holds(row, context, &mut name);
                 }
                 // The first filter of a kind decides for all of that kind.
                 let is_like = |other: &&(bool, Test)| !other.0 && other.1.option() == test.option();
@@ -284,20 +266,6 @@ impl Test {
             Test::Expiring(_) => 10,
             Test::Larger(_) => 11,
             Test::NextHop(_) => 12,
-        }
-    }
-
-    /// Returns true if it may hold for a part of `row` that could not be read.
-    fn may_be_unread(&self, row: &MessageRow) -> bool {
-        let envelope = &row.envelope;
-        match self {
-            Test::Recipient(_) | Test::Domain(_) | Test::Subject(_) => envelope.torn,
-            Test::Sender(_) | Test::Login(_) => envelope.torn && !envelope.has_sender,
-            Test::Client(..) => envelope.torn && row.recipient_count() == 0,
-            Test::Reason(_) | Test::Cause(_) | Test::Ours | Test::Theirs | Test::NextHop(_) => {
-                row.reasons_unread || envelope.torn
-            }
-            Test::Older(_) | Test::Younger(_) | Test::Expiring(_) | Test::Larger(_) => false,
         }
     }
 

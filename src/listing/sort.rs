@@ -86,7 +86,6 @@ struct EntryCollector<'l> {
     last: Option<(PathBuf, u32)>,
     found: Vec<SortEntry>,
     senderless: Senderless,
-    undecided: u64,
 }
 
 impl EntryCollector<'_> {
@@ -124,8 +123,6 @@ impl RowReceiver for EntryCollector<'_> {
             } else {
                 self.senderless.add(row);
             }
-        } else {
-            self.undecided += u64::from(self.request.pick.is_undecided(row, self.context));
         }
         true
     }
@@ -159,7 +156,6 @@ pub(super) fn sorted(
                 last: None,
                 found: Vec::new(),
                 senderless: Senderless::default(),
-                undecided: 0,
             })
             .with_plan(&plan)
         };
@@ -167,7 +163,6 @@ pub(super) fn sorted(
             let (gaps, unreadable, cut, mut finds) = rows.finish();
             outcome.take_in(gaps, unreadable, cut);
             outcome.senderless.take_in(finds.senderless);
-            outcome.undecided += finds.undecided;
             found.append(&mut finds.found);
         }
     }

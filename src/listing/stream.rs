@@ -101,7 +101,6 @@ struct ThreadOutput<'l, 'o> {
     number: u64,
     text: Text,
     senderless: Senderless,
-    undecided: u64,
 }
 
 impl ThreadOutput<'_, '_> {
@@ -132,7 +131,6 @@ impl RowReceiver for ThreadOutput<'_, '_> {
     fn receive(&mut self, row: &MessageRow) -> bool {
         let request = self.request;
         if !request.pick.takes(row, self.context) {
-            self.undecided += u64::from(request.pick.is_undecided(row, self.context));
             return true;
         }
         if !row.envelope.has_sender {
@@ -219,13 +217,11 @@ pub(super) fn in_order(
             number: 0,
             text: Text::default(),
             senderless: Senderless::default(),
-            undecided: 0,
         };
         let (readers, deadline) = (request.readers, request.deadline);
         for rows in spool.scan_in_order(&plan, &queues, readers, deadline, piece) {
             let (gaps, unreadable, cut, mut piece) = rows.finish();
             outcome.take_in(gaps, unreadable, cut);
-            outcome.undecided += piece.undecided;
             outcome
                 .senderless
                 .take_in(std::mem::take(&mut piece.senderless));

@@ -208,10 +208,6 @@ impl<T: RowReceiver> Observer for RowObserver<T> {
 
     fn name(&mut self, _queue: Queue) {}
 
-    fn reasons_unread(&mut self) {
-        self.builder.reasons_unread();
-    }
-
     fn gap(&mut self, gap: Gap) {
         self.builder.gap(gap);
     }

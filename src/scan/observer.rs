@@ -94,9 +94,6 @@ pub(crate) trait Observer: Visitor + Send {
     /// A part of a queue that could not be read.
     fn gap(&mut self, gap: Gap);
 
-    /// The delay reasons of the message that follows could not be read.
-    fn reasons_unread(&mut self) {}
-
     /// The deadline passed before all of `queue` was read.
     fn cut(&mut self, queue: Queue);
 

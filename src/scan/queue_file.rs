@@ -14,7 +14,6 @@ use super::owner_fault::owner_fault;
 use super::redirect::{Hold, Recipients, RecipientsOnly};
 use super::{Depth, Message, Observer, skipped};
 use crate::clock::Deadline;
-use crate::postfix::defer_log::Log;
 use crate::postfix::envelope::{self, Envelope, Writer};
 use crate::postfix::queue::Queue;
 use crate::postfix::record::{Buffer, RecordReader};
@@ -153,9 +152,6 @@ impl FileReader {
         observer.envelope_begins(queue, &inode);
         if depth == Depth::Reasons && queue != Queue::Corrupt {
             let logs = Arc::clone(&self.logs);
-            if !logs.iter().any(|logs| logs.is_of(Log::Defer)) {
-                observer.reasons_unread();
-            }
             for logs in logs.iter() {
                 self.read_log(logs, queue, name, observer);
             }
@@ -237,19 +233,17 @@ impl FileReader {
     fn read_log(&mut self, logs: &Logs, queue: Queue, name: &CStr, observer: &mut impl Observer) {
         let (reader, noatime) = (&mut self.log_reader, &mut self.noatime);
         let each = |log, entry: &_| observer.logged(log, entry);
-        let read = logs.read(
+        match logs.read(
             queue,
             name.to_bytes(),
             reader,
             noatime,
             self.logs_until,
             each,
-        );
-        let Err(gap) = read else { return };
-        observer.reasons_unread();
-        match gap.errno {
-            libc::ETIMEDOUT => observer.logs_cut(queue),
-            _ => observer.gap(gap),
+        ) {
+            Ok(()) => {}
+            Err(gap) if gap.errno == libc::ETIMEDOUT => observer.logs_cut(queue),
+            Err(gap) => observer.gap(gap),
         }
     }
 }

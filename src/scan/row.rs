@@ -47,8 +47,6 @@ pub struct MessageRow {
     text: Vec<u8>,
     recipients: Vec<RecipientSpan>,
     logged: LogEntries,
-    /// Whether its delay reasons could not be read.
-    pub(crate) reasons_unread: bool,
     /// The original address of the next recipient, before expansion.
     original: Vec<u8>,
     has_original: bool,
@@ -71,7 +69,6 @@ impl MessageRow {
         self.text.clear();
         self.recipients.clear();
         self.logged.clear();
-        self.reasons_unread = false;
         self.has_original = false;
         self.origin.clear();
         self.headers.clear();
@@ -388,10 +385,6 @@ impl Observer for RowBuilder {
     }
 
     fn name(&mut self, _queue: Queue) {}
-
-    fn reasons_unread(&mut self) {
-        self.row.reasons_unread = true;
-    }
 
     fn gap(&mut self, gap: Gap) {
         self.unreadable += 1;

@@ -51,7 +51,7 @@ impl SnapshotMessages {
                     if self.snapshot.pick.takes(present.row(), context) {
                         return Ok(true);
                     }
-                    // A filter may skip a whole queue. A call that was stopped returns here; its caller sees that it was stopped.
+                    // A filter may skip a whole queue. The caller sees that the call was stopped.
                     if control::is_stopped() {
                         return Ok(false);
                     }

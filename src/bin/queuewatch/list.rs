@@ -19,7 +19,7 @@ use queuewatch::sys;
 use crate::anonymize;
 use crate::args::{self, Flag, Word};
 use crate::confinement::Confinement;
-use crate::{EXCLUDES, INCOMPLETE, WHICH, filters, of_library, queues_named, tell_unread};
+use crate::{EXCLUDES, WHICH, filters, of_library, queues_named, tell_unread};
 
 pub(crate) const HELP: &str = "\
 Usage: queuewatch list [OPTIONS] [QUEUE ...]
@@ -265,11 +265,11 @@ fn print(arguments: Arguments) -> Result<ExitCode> {
         Err(error) => return Err(Error::io("write to", Path::new("standard output"), &error)),
     };
     tell_unlisted(&outcome);
-    let code = tell_unread(outcome.gaps.iter(), outcome.unreadable, outcome.cut);
-    match outcome.undecided {
-        0 => Ok(code),
-        _ => Ok(ExitCode::from(INCOMPLETE)),
-    }
+    Ok(tell_unread(
+        outcome.gaps.iter(),
+        outcome.unreadable,
+        outcome.cut,
+    ))
 }
 
 /// Prints on standard error which messages the list does not have.
@@ -280,12 +280,6 @@ fn tell_unlisted(outcome: &ListOutcome) {
              queuewatch show QUEUE_ID tells what is wrong",
             counted(outcome.senderless.count, "message"),
             named(&outcome.senderless)
-        );
-    }
-    if outcome.undecided > 0 {
-        eprintln!(
-            "queuewatch: {} not listed, because what --not rules out may be in what could not be read",
-            counted(outcome.undecided, "message")
         );
     }
     if outcome.vanished > 0 {
