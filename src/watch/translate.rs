@@ -3,6 +3,7 @@
 use std::ffi::{CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use inotify::{EventMask, Inotify};
 
@@ -16,6 +17,10 @@ use super::{access, loader};
 use crate::postfix::queue::Queue;
 use crate::postfix::queue_id;
 use crate::scan::GapKind;
+
+/// How long to wait for the second half of a rename. The kernel queues the halves one after the other (inotify(7)), and
+/// a reader may come between them.
+const SECOND_HALF: Duration = Duration::from_millis(1);
 
 /// Translates events to pending changes. It borrows what they change.
 pub(super) struct Translator<'w> {
@@ -31,8 +36,14 @@ impl Translator<'_> {
     /// Processes the pending events. Returns true if there were any.
     pub(super) fn drain(&mut self, reader: &mut EventReader, inotify: &mut Inotify) -> bool {
         let mut any = false;
+        let mut ends_in_half = false;
         loop {
             match reader.read(inotify) {
+                Batch::Empty if ends_in_half => {
+                    ends_in_half = false;
+                    std::thread::sleep(SECOND_HALF);
+                    continue;
+                }
                 Batch::Empty => break,
                 Batch::Read => any = true,
                 Batch::Unknown => {
@@ -41,6 +52,7 @@ impl Translator<'_> {
                 }
             }
             for event in reader.drain() {
+                ends_in_half = event.mask.contains(EventMask::MOVED_FROM);
                 self.handle(event);
             }
             if self.reload.is_some() {
