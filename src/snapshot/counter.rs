@@ -13,7 +13,7 @@ use super::delayed_mail::DelayedMail;
 use super::destination::{DestinationReader, Lookup};
 use super::lifetime::{expiry, tried_at};
 use super::origins::make_key;
-use super::{Damaged, Earliest, MAX_EXAMPLES, Misplaced, TableSet, Tables, Tally, Why};
+use super::{Damaged, MAX_EXAMPLES, Misplaced, Recipients, TableSet, Tables, Tally};
 use crate::cause::Cause;
 use crate::cause::classify::Classifier;
 use crate::instance::{LeftOut, LeftOutCount, Settings};
@@ -195,27 +195,23 @@ impl Visitor for Counter<'_> {
         }
         let one = self.destinations.read(address, offset, lookup);
         let length = one.domain.len();
+        let arrival = (self.arrival != i64::MAX).then_some(self.arrival);
+        let settings = self.common.settings;
+        let recipients = Recipients {
+            domain: Some(one.domain),
+            ages: self.one,
+            arrival,
+            why: one.why,
+            tried: tried_at(self.queue, self.next_retry, arrival, settings),
+        };
+        let explains = lookup != Lookup::Nothing;
         let table = &mut self.tables[self.queue];
-        if lookup != Lookup::Nothing {
-            let why = one.why.map(|why| (why.code, why.mark));
-            table.change_why(why, 1, wanted, Sign::Add, usize::MAX);
-        }
+        table.change_recipients(&recipients, wanted, explains, Sign::Add, usize::MAX);
         let mark = one.why.and_then(|why| why.mark);
         self.cause = self.cause.or(mark.map(|mark| mark.cause));
-        if let (true, Some(why)) = (wanted.reasons, one.why) {
-            let arrival = (self.arrival != i64::MAX).then_some(self.arrival);
-            let settings = self.common.settings;
-            let tried = tried_at(self.queue, self.next_retry, arrival, settings);
-            let count = Why::of(1, arrival, tried);
-            table.reasons.add(why.reason, &count);
+        if wanted.reasons && one.why.is_some() {
             self.impatient |=
                 mark.is_none_or(|mark| !matches!(mark.cause, Cause::Throttled | Cause::Greylisted));
-        }
-        if wanted.domains {
-            table.domains.add(one.domain, &self.one);
-        }
-        if wanted.oldest {
-            table.oldest.add(one.domain, &Earliest(self.arrival));
         }
         let explained = one.why.is_some();
         if explained {

@@ -45,7 +45,7 @@ pub(crate) use reasons::{Reason, Why};
 use sample::Sampled;
 pub(crate) use sample::{Sample, Sampling};
 pub use tables::TableSet;
-pub(crate) use tables::{CauseCounts, Earliest, QueueTables, Room, Tables};
+pub(crate) use tables::{CauseCounts, QueueTables, Recipients, Room, Tables};
 pub(crate) use tally::RETRY_EDGES;
 pub use tally::Tally;
 

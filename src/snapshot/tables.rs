@@ -6,9 +6,11 @@ use std::ops::{AddAssign, Index, IndexMut};
 use super::Snapshot;
 use super::ages::Ages;
 use super::contribution::Sign;
+use super::destination::WhyKey;
 use super::histogram::Seconds;
 use super::name_counts::{Count, Names};
-use super::reasons::{Mark, Why};
+use super::reason_key::Mark;
+use super::reasons::Why;
 use super::spread::Spread;
 use crate::cause::{Acts, CAUSES, Cause};
 use crate::postfix::queue::{Queue, QueueSet};
@@ -136,6 +138,21 @@ pub struct QueueTables {
     pub unexplained: u64,
 }
 
+/// Recipients of one message that the tables count alike.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Recipients<'r> {
+    /// Their destination domain; `None` counts among the others.
+    pub(crate) domain: Option<&'r [u8]>,
+    /// How many they are, by age.
+    pub(crate) ages: Ages,
+    /// When the message arrived.
+    pub(crate) arrival: Option<i64>,
+    /// Why they wait; `None` if no delay reason is on record.
+    pub(crate) why: Option<WhyKey<'r>>,
+    /// When they were tried last.
+    pub(crate) tried: Option<i64>,
+}
+
 impl QueueTables {
     /// Returns the bytes of memory that the names take.
     fn memory(&self) -> usize {
@@ -147,29 +164,44 @@ impl QueueTables {
             + self.oldest.memory()
     }
 
-    /// Counts recipients by the status code and the cause of their delay reason; `None` if none is on record.
-    /// `room` is the limit of [`Names::change`].
-    pub(crate) fn change_why(
+    /// Counts recipients in those of the `wanted` tables that have a row for them. `explains` says whether their
+    /// delay reasons are counted. `room` is the limit of [`Names::change`].
+    pub(crate) fn change_recipients(
         &mut self,
-        why: Option<(&[u8], Option<Mark>)>,
-        recipients: u64,
+        one: &Recipients<'_>,
         wanted: TableSet,
+        explains: bool,
         sign: Sign,
         room: usize,
     ) {
-        match why {
-            Some((code, mark)) => {
-                if wanted.codes {
-                    self.codes.change(Some(code), &recipients, sign, room);
-                }
-                if let (true, Some(mark)) = (wanted.causes, mark) {
-                    self.causes.change(mark, recipients, sign);
+        let total = one.ages.total;
+        if wanted.domains {
+            self.domains.change(one.domain, &one.ages, sign, room);
+        }
+        // A minimum cannot be taken out again.
+        let adds = sign == Sign::Add;
+        if let (true, Some(domain)) = (wanted.oldest && adds, one.domain) {
+            let arrival = Earliest(one.arrival.unwrap_or(i64::MAX));
+            self.oldest.add_within(domain, &arrival, room);
+        }
+        match (explains, one.why) {
+            (false, _) => {}
+            (true, None) => {
+                self.unexplained = match sign {
+                    Sign::Add => self.unexplained.saturating_add(total),
+                    Sign::Remove => self.unexplained.saturating_sub(total),
                 }
             }
-            None => {
-                self.unexplained = match sign {
-                    Sign::Add => self.unexplained.saturating_add(recipients),
-                    Sign::Remove => self.unexplained.saturating_sub(recipients),
+            (true, Some(why)) => {
+                if wanted.codes {
+                    self.codes.change(Some(why.code), &total, sign, room);
+                }
+                if let (true, Some(mark)) = (wanted.causes, why.mark) {
+                    self.causes.change(mark, total, sign);
+                }
+                if wanted.reasons && adds {
+                    let count = Why::of(total, one.arrival, one.tried);
+                    self.reasons.add_within(why.reason, &count, room);
                 }
             }
         }

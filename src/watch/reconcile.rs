@@ -206,8 +206,8 @@ impl Outline {
         let entry = ledger.entry(id);
         let mut reasons = Vec::new();
         ledger.destinations(id, |one| {
-            if let Some((_, reason)) = one.why {
-                reasons.push(reason.to_vec());
+            if let Some(why) = one.why {
+                reasons.push(why.reason.to_vec());
             }
         });
         Outline {

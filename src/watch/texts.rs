@@ -6,6 +6,8 @@
 
 use super::interner::{Id, Interner, NONE, UNNAMED};
 use super::observer::Part;
+use crate::snapshot::destination::WhyKey;
+use crate::snapshot::reasons::Mark;
 
 /// The sender of a message.
 pub(super) enum Sender<'l> {
@@ -16,12 +18,12 @@ pub(super) enum Sender<'l> {
     Named(&'l [u8]),
 }
 
-/// One destination of a message: domain, code and key of the table of reasons, and the number of recipients.
+/// One destination of a message, and the number of recipients.
 pub(super) struct Destination<'l> {
     /// `None`: the name is not kept.
     pub(super) domain: Option<&'l [u8]>,
     /// `None`: no delay reason on record.
-    pub(super) why: Option<(&'l [u8], &'l [u8])>,
+    pub(super) why: Option<WhyKey<'l>>,
     pub(super) recipients: u64,
 }
 
@@ -71,7 +73,11 @@ impl SharedTexts {
             let named = |id: Id| self.names.text(id);
             each(Destination {
                 domain: (domain != UNNAMED).then(|| named(domain)),
-                why: (code != NONE && code != UNNAMED).then(|| (named(code), named(reason))),
+                why: (code != NONE && code != UNNAMED).then(|| WhyKey {
+                    code: named(code),
+                    mark: Mark::of_key(named(reason)),
+                    reason: named(reason),
+                }),
                 recipients: u64::from(recipients),
             });
         }

@@ -15,8 +15,7 @@ use crate::scan::Plan;
 use crate::snapshot::ages::Ages;
 use crate::snapshot::contribution::{Bounds, Contribution, Sign, Sums, explains};
 use crate::snapshot::lifetime::{expiry, tried_at};
-use crate::snapshot::reasons::Mark;
-use crate::snapshot::{Earliest, QueueTables, Room, Seconds, TableSet, Tables, Tally, Why};
+use crate::snapshot::{QueueTables, Recipients, Room, Seconds, TableSet, Tables, Tally};
 
 /// The sums of the queues of an instance.
 #[derive(Debug)]
@@ -31,7 +30,7 @@ pub(super) struct Totals {
 }
 
 /// Recipients of any age. Only a whole snapshot counts ages.
-fn recipients(total: u64) -> Ages {
+fn of_any_age(total: u64) -> Ages {
     Ages {
         total,
         ..Ages::default()
@@ -105,15 +104,21 @@ impl Totals {
         if !explains && !wanted.domains {
             return;
         }
+        // Ages, minima and reasons depend on the present time or cannot be taken out again.
+        let wanted = TableSet {
+            oldest: false,
+            reasons: false,
+            ..wanted
+        };
         ledger.destinations(id, |one| {
-            if wanted.domains {
-                let count = recipients(one.recipients);
-                table.domains.change(one.domain, &count, sign, room);
-            }
-            if explains {
-                let why = one.why.map(|(code, key)| (code, Mark::of_key(key)));
-                table.change_why(why, one.recipients, wanted, sign, room);
-            }
+            let recipients = Recipients {
+                domain: one.domain,
+                ages: of_any_age(one.recipients),
+                arrival: None,
+                why: one.why,
+                tried: None,
+            };
+            table.change_recipients(&recipients, wanted, explains, sign, room);
         });
     }
 
@@ -146,6 +151,7 @@ impl Totals {
         queue_of: impl Fn(&Entry) -> Option<Queue>,
     ) -> Arc<Tables> {
         let mut tables = Tables::default();
+        let wanted = self.wanted;
         for queue in Queue::ALL {
             let (from, to) = (&self.tables[queue], &mut tables[queue]);
             *to = QueueTables {
@@ -153,13 +159,15 @@ impl Totals {
                 origins: from.origins.clone(),
                 arrivals: from.arrivals.clone(),
                 expiries: from.expiries.clone(),
-                codes: from.codes.clone(),
-                unexplained: from.unexplained,
-                causes: from.causes,
                 ..QueueTables::default()
             };
+            // The ledger has them with the reasons.
+            if !wanted.reasons {
+                to.codes = from.codes.clone();
+                to.causes = from.causes;
+                to.unexplained = from.unexplained;
+            }
         }
-        let wanted = self.wanted;
         if !wanted.domains && !wanted.reasons && !wanted.oldest {
             return Arc::new(tables);
         }
@@ -175,22 +183,16 @@ impl Totals {
             let one = Ages::one(arrival.map_or(0, |at| now.saturating_sub(at)));
             let room = room_left.of(&tables);
             let table = &mut tables[queue];
+            let tried = tried_at(queue, i64::from(entry.mtime), arrival, settings);
             ledger.destinations(id, |destination| {
-                if wanted.domains {
-                    let count = one.times(destination.recipients);
-                    table
-                        .domains
-                        .change(destination.domain, &count, Sign::Add, room);
-                }
-                if let (true, Some(domain)) = (wanted.oldest, destination.domain) {
-                    let at = arrival.unwrap_or(i64::MAX);
-                    table.oldest.add_within(domain, &Earliest(at), room);
-                }
-                if let (true, Some((_, reason))) = (explains, destination.why) {
-                    let tried = tried_at(queue, i64::from(entry.mtime), arrival, settings);
-                    let why = Why::of(destination.recipients, arrival, tried);
-                    table.reasons.add_within(reason, &why, room);
-                }
+                let recipients = Recipients {
+                    domain: destination.domain,
+                    ages: one.times(destination.recipients),
+                    arrival,
+                    why: destination.why,
+                    tried,
+                };
+                table.change_recipients(&recipients, wanted, explains, Sign::Add, room);
             });
         }
         Arc::new(tables)
