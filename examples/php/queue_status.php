@@ -4,13 +4,19 @@
 //
 //   php -d ffi.enable=1 queue_status.php [--library FILE] [QUEUE_DIRECTORY [EPOCH]]
 //
-// Its exit code is the state of the check. In a web server FFI is allowed to preloaded files only (ffi.enable=preload); a panel
-// runs this as a command of cron or a timer, as a user that may read the queues, and shows the file.
+// Its exit code is the state of the check, and 3 with a message if nothing could be asked. `figures` holds exact values alone: one
+// that is not known or only a lower bound is null there, and `at_least` has the lower bounds.
+//
+// In a web server FFI is allowed to preloaded files only (ffi.enable=preload); a panel runs this as a command of cron or a timer,
+// as a user that may read the queues, and shows the file.
 declare(strict_types=1);
 
 const HEADER = __DIR__ . '/../../include/queuewatch.h';
 const FIGURES = ['deferred.messages', 'deferred.oldest', 'active.messages', 'incoming.oldest', 'hold.messages', 'total.recipients'];
 const SHOWN = 20;
+// QW_QUALITY_EXACT and QW_QUALITY_AT_LEAST of the header.
+const EXACT = 0;
+const AT_LEAST = 1;
 
 final class QueueWatch
 {
@@ -67,6 +73,7 @@ final class QueueWatch
                 'state' => $this->library->qw_verdict_state($verdict),
                 'output' => rtrim(self::bytes($this->library->qw_text_bytes($text))),
                 'figures' => [],
+                'at_least' => [],
                 'messages' => [],
             ];
             $value = $this->library->new('double');
@@ -74,9 +81,13 @@ final class QueueWatch
             foreach (FIGURES as $measure) {
                 $where = [FFI::addr($value), FFI::addr($quality)];
                 $this->call('qw_snapshot_measure', $snapshot, $measure, strlen($measure), ...$where);
-                // 2 is unknown, which is not 0; 1 is a lower bound.
-                $result['figures'][$measure] = $quality->cdata === 2 ? null : $value->cdata;
+                // The value of an unknown figure has no meaning, and a lower bound may be 0 beside thousands of messages.
+                $result['figures'][$measure] = $quality->cdata === EXACT ? $value->cdata : null;
+                if ($quality->cdata === AT_LEAST) {
+                    $result['at_least'][$measure] = $value->cdata;
+                }
             }
+            $result['at_least'] = (object) $result['at_least'];
             $messages = $this->made('qw_messages', 'qw_messages_open', $snapshot, 'deferred', strlen('deferred'));
             $row = $this->library->new('qw_message');
             $address = $this->library->new('qw_bytes');
@@ -125,7 +136,8 @@ if (isset($words[1])) {
 try {
     $header = getenv('QUEUEWATCH_HEADER') ?: (is_file(HEADER) ? HEADER : '/usr/include/queuewatch.h');
     $result = (new QueueWatch($library, $header))->look($settings);
-} catch (RuntimeException $error) {
+} catch (Throwable $error) {
+    // FFI\Exception, for a library that is not there, and TypeError are no RuntimeException.
     fwrite(STDERR, 'queue_status: ' . $error->getMessage() . "\n");
     exit(3);
 }
