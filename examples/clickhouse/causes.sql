@@ -6,7 +6,7 @@ SELECT
     uniqExact(host) AS hosts,
     max(oldest) AS oldest_seconds,
     topKWeighted(1)(domain, recipients)[1] AS domain
-FROM postfix_reasons
+FROM postfix_reasons FINAL
 WHERE taken = toDateTime({at:UInt32}, 'UTC')
 GROUP BY cause
 ORDER BY waiting DESC, cause

@@ -1,5 +1,6 @@
 -- The queues of a fleet, minute by minute: what `queuewatch list`, `reasons` and `origins` tell, with the host and the minute.
--- `lines` prints the rows and vector.toml ships them. 7 days are kept.
+-- `lines` prints the rows and vector.toml ships them. 7 days are kept. A row that comes again, because a timer ran twice in a
+-- minute or Vector sent twice, takes the place of the first: the queries read with FINAL.
 CREATE TABLE IF NOT EXISTS postfix_messages
 (
     host LowCardinality(String),
@@ -12,7 +13,8 @@ CREATE TABLE IF NOT EXISTS postfix_messages
     sender String,
     recipients Array(Tuple(address String, delay_reason String))
 )
-ENGINE = MergeTree PARTITION BY toDate(taken) ORDER BY (taken, queue_name, host) TTL toDate(taken) + INTERVAL 7 DAY;
+ENGINE = ReplacingMergeTree PARTITION BY toDate(taken) TTL toDate(taken) + INTERVAL 7 DAY
+ORDER BY (taken, host, queue_id);
 
 CREATE TABLE IF NOT EXISTS postfix_reasons
 (
@@ -27,7 +29,8 @@ CREATE TABLE IF NOT EXISTS postfix_reasons
     recipients UInt64,
     oldest UInt64
 )
-ENGINE = MergeTree PARTITION BY toDate(taken) ORDER BY (taken, cause, domain) TTL toDate(taken) + INTERVAL 7 DAY;
+ENGINE = ReplacingMergeTree PARTITION BY toDate(taken) TTL toDate(taken) + INTERVAL 7 DAY
+ORDER BY (taken, host, cause, domain, code, reason, ifNull(next_hop, ''));
 
 CREATE TABLE IF NOT EXISTS postfix_origins
 (
@@ -41,4 +44,17 @@ CREATE TABLE IF NOT EXISTS postfix_origins
     domains UInt64,
     oldest Nullable(UInt64)
 )
-ENGINE = MergeTree PARTITION BY toDate(taken) ORDER BY (taken, by) TTL toDate(taken) + INTERVAL 7 DAY;
+ENGINE = ReplacingMergeTree PARTITION BY toDate(taken) TTL toDate(taken) + INTERVAL 7 DAY
+ORDER BY (taken, host, by, ifNull(name, ''));
+
+-- A row for each run of `lines`, also where the queues are empty. Of a host that is not complete rows may be missing. Without a row
+-- it does not report. `rows_of` is messages, reasons or origins.
+CREATE TABLE IF NOT EXISTS postfix_hosts
+(
+    host LowCardinality(String),
+    taken DateTime('UTC'),
+    rows_of LowCardinality(String),
+    complete Bool
+)
+ENGINE = ReplacingMergeTree PARTITION BY toDate(taken) TTL toDate(taken) + INTERVAL 7 DAY
+ORDER BY (taken, host, rows_of);

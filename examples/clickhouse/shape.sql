@@ -1,4 +1,5 @@
 -- qshape of the whole fleet: recipients by destination domain and age, in qshape's columns.
+-- As in qshape, mail that postsuper -e marked for expiry does not count. Ask hosts.sql which hosts are missing.
 -- Parameters: the minute, and the queue (clickhouse-client --param_at=1795461300 --param_queue=deferred).
 SELECT
     lower(substringIndex(address, '@', -1)) AS domain,
@@ -13,8 +14,8 @@ FROM
 (
     -- Of the recipients only the addresses are read, and not the reasons.
     SELECT toInt64({at:UInt32}) - toInt64(toUnixTimestamp(arrival_time)) AS age, arrayJoin(recipients.address) AS address
-    FROM postfix_messages
-    WHERE taken = toDateTime({at:UInt32}, 'UTC') AND queue_name = {queue:String}
+    FROM postfix_messages FINAL
+    WHERE taken = toDateTime({at:UInt32}, 'UTC') AND queue_name = {queue:String} AND NOT forced_expire
 )
 GROUP BY domain
 ORDER BY total DESC, domain
