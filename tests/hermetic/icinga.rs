@@ -11,6 +11,19 @@ use crate::support::spool::Spool;
 
 const PLUGIN: &str = env!("CARGO_BIN_EXE_check_postfix_queue");
 
+/// The options of the plugin that are no argument, because Icinga has no use for them.
+const LEFT_OUT: [&str; 6] = [
+    // Printed for a person.
+    "--help",
+    "--version",
+    // Another second than now is for reproducing a report.
+    "--now",
+    // Icinga reads the plugin's own format, and these two are about OpenMetrics.
+    "--format",
+    "--metrics-domain",
+    "--metrics-top",
+];
+
 fn example(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/icinga2");
     fs::read_to_string(path.join(name)).expect("the example")
@@ -83,18 +96,42 @@ fn the_basket_of_the_director_has_the_arguments_of_the_check_command() {
 }
 
 #[test]
-fn every_argument_is_an_option_of_the_plugin() {
+fn every_argument_is_an_option_and_every_option_an_argument() {
     let output = Command::new(PLUGIN)
         .arg("--help")
         .output()
         .expect("it runs");
     let help = String::from_utf8(output.stdout).expect("UTF-8");
-    for flag in arguments().keys() {
-        let shown = match flag.strip_prefix("--") {
-            Some(_) => help.contains(&format!("{flag} ")),
-            None => help.contains(&format!("  {flag}, ")),
+    let mut options = BTreeSet::new();
+    for line in help.lines() {
+        let Some(start) = line.find("--") else {
+            continue;
         };
-        assert!(shown, "{flag}");
+        let (short, option) = line.split_at(start);
+        // The other lines with an option in them are rules and text.
+        let short = match short {
+            "      " => None,
+            _ if short.starts_with("  -") => short.trim().strip_suffix(','),
+            _ => continue,
+        };
+        let long = option.split(' ').next().expect("an option");
+        options.insert((long.to_owned(), short.map(str::to_owned)));
+    }
+    assert!(options.len() > 20, "{options:?}");
+
+    let arguments = arguments();
+    let mut seen = BTreeSet::new();
+    for (long, short) in &options {
+        let names = [Some(long), short.as_ref()].into_iter().flatten();
+        let flags: Vec<&String> = names.filter(|name| arguments.contains_key(*name)).collect();
+        let expected = usize::from(!LEFT_OUT.contains(&long.as_str()));
+        assert_eq!(flags.len(), expected, "{long}");
+        seen.extend(flags);
+    }
+    let known: BTreeSet<&String> = arguments.keys().collect();
+    assert_eq!(seen, known);
+    for name in LEFT_OUT {
+        assert!(options.iter().any(|(long, _)| long == name), "{name}");
     }
 }
 
