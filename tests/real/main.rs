@@ -47,6 +47,8 @@ mod show_postcat;
 mod soak;
 /// What each command asks the kernel for. Needs strace.
 mod system_calls;
+/// `queuewatch top` in the real tmux, against the golden screens.
+mod top_tmux;
 /// A watch on a Postfix under load.
 mod watch_postfix;
 /// Kernels without Landlock. Needs strace.
