@@ -81,7 +81,7 @@ pub struct Instance {
 
 impl Instance {
     /// Whether the caller named the spool and no main.cf did, so that it may be a copy.
-    pub(crate) fn may_be_a_copy(&self) -> bool {
+    pub fn may_be_a_copy(&self) -> bool {
         self.relocated || self.config_directory.is_none()
     }
 }

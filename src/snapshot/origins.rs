@@ -5,8 +5,9 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use super::QueueTables;
+use super::{InstanceSnapshot, QueueTables, Snapshot};
 use crate::postfix::origin::{Network, Origin, address_of};
+use crate::postfix::queue::QueueSet;
 
 /// Writes the key of `origin` to `key`, which is cleared first. Returns false if it has neither a login nor a
 /// client.
@@ -73,6 +74,25 @@ fn sum<'t>(
         }
     }
     sums
+}
+
+impl Snapshot {
+    /// Returns the number of messages of `total` that have neither a login nor a client on record, as mail of local
+    /// users. Those whose file is damaged before it says so are not among them.
+    pub fn without_origin(&self) -> u64 {
+        let of = |taken: &InstanceSnapshot, queue| {
+            let tally = taken.tally(queue);
+            let origins = &taken.tables[queue].origins;
+            let known: u64 = origins.iter().map(|(_, count)| count).sum();
+            let known = known + origins.others;
+            let damaged = tally.senderless.max(tally.clientless);
+            tally.messages.saturating_sub(known + damaged)
+        };
+        let instances = self.instances.iter().filter(|taken| taken.wanted.origins);
+        instances
+            .flat_map(|taken| QueueSet::TOTAL.iter().map(move |queue| of(taken, queue)))
+            .sum()
+    }
 }
 
 /// Returns the number of messages in `table` that the login `name` submitted.

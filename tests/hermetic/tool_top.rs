@@ -5,6 +5,7 @@ use std::fs;
 use std::io::Read as _;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -174,24 +175,25 @@ fn size(columns: u16, rows: u16) -> Winsize {
 }
 
 impl Top {
-    fn on(spool: &Path, (columns, rows): (u16, u16), change: impl FnOnce(&mut Command)) -> Top {
+    /// On this spool, as a copy that no configuration has for its own.
+    fn on(spool: &Path, size: (u16, u16), change: impl FnOnce(&mut Command)) -> Top {
+        Top::start(size, |command| {
+            command.arg("--queue-directory").arg(spool);
+            change(command);
+        })
+    }
+
+    fn start((columns, rows): (u16, u16), change: impl FnOnce(&mut Command)) -> Top {
         let terminal = PseudoTerminal::open();
         let device = terminal.device();
         tcsetwinsize(&device, size(columns, rows)).unwrap();
         let mut command = Command::new("setsid");
         command
-            .args([
-                "--ctty",
-                PROGRAM,
-                "top",
-                "--interval",
-                "0.1",
-                "--queue-directory",
-            ])
-            .arg(spool)
+            .args(["--ctty", PROGRAM, "top", "--interval", "0.1"])
             .env("TERM", "xterm")
             .env("LC_ALL", "C.UTF-8")
             .env_remove("NO_COLOR")
+            .env_remove("MAIL_CONFIG")
             .stdin(Stdio::from(terminal.device()))
             .stdout(Stdio::from(terminal.device()))
             .stderr(Stdio::piped());
@@ -377,7 +379,7 @@ fn from_the_first_screen_to_a_message_and_back() {
     top.press("s", "by size");
     top.press("\r", "in deferred");
     top.shows("sender");
-    top.press("y", "postsuper -h ");
+    top.press("y", "queuewatch show ");
     top.send("y");
     top.until(|screen| !screen.clipboard.is_empty(), "clipboard");
     top.press("\x1b", "by size");
@@ -402,7 +404,126 @@ fn from_the_first_screen_to_a_message_and_back() {
     top.screen.cursor = false;
     top.is_given_back();
     let joined = |screen: &Screen| screen.text().replace('\n', "");
-    top.until(|screen| joined(screen).contains("postsuper -h "), "command");
+    top.until(
+        |screen| joined(screen).contains("queuewatch show "),
+        "command",
+    );
+}
+
+/// Two instances without names: a configuration directory alone says which is meant.
+struct Instances {
+    _folder: tempfile::TempDir,
+    config: [PathBuf; 2],
+}
+
+impl Instances {
+    /// Both have messages with the same queue IDs, and no login or client.
+    fn new() -> Instances {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let config = [root.join("etc-1"), root.join("etc-2")];
+        let now = queuewatch::clock::now();
+        for (place, directory) in config.iter().enumerate() {
+            let spool = root.join(format!("spool-{place}"));
+            for queue in [
+                "active", "deferred", "incoming", "hold", "maildrop", "corrupt", "defer",
+            ] {
+                fs::create_dir_all(spool.join(queue)).unwrap();
+            }
+            for number in 0..3 {
+                let file = QueueFile::cleanup(now - 7200, 0)
+                    .sender(format!("from-{place}@send.example").as_bytes())
+                    .todo(b"to@dest.example")
+                    .content(b"Subject: x\n\nx\n")
+                    .build();
+                let path = spool.join(format!("active/4B{number:08X}"));
+                fs::write(&path, &file.bytes).unwrap();
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+            }
+            let others = match place {
+                0 => format!("multi_instance_directories = {}\n", config[1].display()),
+                _ => String::new(),
+            };
+            let main_cf = format!("queue_directory = {}\n{others}", spool.display());
+            fs::create_dir_all(directory).unwrap();
+            fs::write(directory.join("main.cf"), main_cf).unwrap();
+        }
+        Instances {
+            _folder: folder,
+            config,
+        }
+    }
+}
+
+/// The command is pasted where MAIL_CONFIG is another one.
+#[test]
+fn a_command_names_the_instance_that_the_environment_chose() {
+    let instances = Instances::new();
+    let config = &instances.config[1];
+    let mut top = Top::start((200, 40), |command| {
+        command.env("MAIL_CONFIG", config);
+    });
+    top.shows("3 without login or client: queuewatch origins names local users");
+    let shown = config.display();
+    top.press("y", &format!("| postsuper -c {shown} -h -"));
+    top.shows(&format!(
+        "queuewatch list --config-directory {shown} active --ids"
+    ));
+    top.shows("The command for 3 messages");
+    // What the notice promises holds also when a signal ends it.
+    top.press("y", "Copied");
+    top.signal(Signal::TERM);
+    top.is_given_back();
+    top.shows(&format!("| postsuper -c {shown} -h -"));
+    assert_eq!(top.ended().0.code(), Some(128 + 15));
+}
+
+/// A path is relative to where top was started.
+#[test]
+fn a_command_has_no_relative_path_and_no_postsuper_for_a_copy() {
+    let (folder, _spool) = drilled();
+    let mut top = Top::start((200, 40), |command| {
+        command
+            .args(["--queue-directory", "spool"])
+            .current_dir(&folder);
+    });
+    top.shows("Destination");
+    let spool = folder.path().join("spool");
+    top.press(
+        "y",
+        &format!("queuewatch list --queue-directory {} ", spool.display()),
+    );
+    top.shows("Without postsuper: no configuration has this spool for its own");
+    assert!(!top.screen.text().contains("| postsuper"));
+}
+
+#[test]
+fn of_several_instances_each_message_is_of_its_own() {
+    let instances = Instances::new();
+    let [first, second] = &instances.config;
+    let mut top = Top::start((200, 40), |command| {
+        command.arg("-c").arg(first).arg("--all-instances");
+    });
+    top.shows("2 instances");
+    top.shows("6 without login or client");
+    top.press("y", &format!("| postsuper -c {} -h -", second.display()));
+    assert!(!top.screen.text().contains("--instance"));
+    let list = format!("--config-directory {} active --ids", second.display());
+    top.shows(&list);
+    // An Escape would take the next key for the rest of a sequence.
+    top.press("x", "q quit");
+    top.press("\r", "by arrival");
+    top.shows(" instance ");
+    // Whatever comes first, the same queue ID is there for the other instance.
+    top.press("\x1b[F\r", " in active");
+    let shown = top.screen.text();
+    let place = usize::from(shown.contains("from-1@send.example"));
+    assert!(!shown.contains(&format!("from-{}@send.example", 1 - place)));
+    let own = instances.config[place].display();
+    top.press("y", &format!("postsuper -c {own} -h 4B0000000"));
+    top.shows(&format!(
+        "queuewatch show --config-directory {own} 4B0000000"
+    ));
 }
 
 #[test]
@@ -519,7 +640,7 @@ fn nothing_hostile_reaches_the_terminal() {
     top.shows("domain?]0;owned");
     for pane in ["2", "3", "4", "1\x1b[F"] {
         top.send(pane);
-        top.press("y", "The command for what");
+        top.press("y", "The command for ");
         top.press("y", "Copied");
         top.press("\r", "by arrival");
         top.press("\x1b", "Destination");
@@ -532,7 +653,7 @@ fn nothing_hostile_reaches_the_terminal() {
     top.send("q");
     // What is printed after the end passes the same checks.
     top.is_given_back();
-    top.shows("postsuper");
+    top.shows("--ids");
     let (status, _) = top.ended();
     assert!(matches!(status.code(), Some(0 | 4)), "{status:?}");
 }
@@ -541,26 +662,29 @@ fn nothing_hostile_reaches_the_terminal() {
 #[test]
 fn colours_and_characters_are_those_that_the_environment_allows() {
     let (_folder, spool) = drilled();
-    let mut plain = Top::on(&spool, (80, 24), |command| {
-        command.env("NO_COLOR", "1").env("LC_ALL", "C");
-    });
-    let line = plain.line.take().unwrap();
-    let mut bytes = Vec::new();
-    let begun = Instant::now();
-    while !bytes.windows(6).any(|part| part == b"Origin") && begun.elapsed() < PATIENCE {
-        let mut piece = [0; 4096];
-        let length = rustix::io::read(&line, &mut piece).unwrap();
-        bytes.extend_from_slice(&piece[..length]);
-    }
-    assert!(bytes.is_ascii());
-    let text = String::from_utf8(bytes).unwrap();
-    for rendition in text.split("\x1b[0").skip(1) {
-        let codes = rendition.split('m').next().unwrap();
-        assert!(
-            codes
-                .split(';')
-                .all(|code| matches!(code, "" | "1" | "2" | "4" | "7")),
-            "{codes}"
-        );
+    // The second terminal has no colours, whatever the environment says.
+    for (name, value) in [("NO_COLOR", "1"), ("TERM", "vt220")] {
+        let mut plain = Top::on(&spool, (80, 24), |command| {
+            command.env(name, value).env("LC_ALL", "C");
+        });
+        let line = plain.line.take().unwrap();
+        let mut bytes = Vec::new();
+        let begun = Instant::now();
+        while !bytes.windows(6).any(|part| part == b"Origin") && begun.elapsed() < PATIENCE {
+            let mut piece = [0; 4096];
+            let length = rustix::io::read(&line, &mut piece).unwrap();
+            bytes.extend_from_slice(&piece[..length]);
+        }
+        assert!(bytes.is_ascii());
+        let text = String::from_utf8(bytes).unwrap();
+        for rendition in text.split("\x1b[0").skip(1) {
+            let codes = rendition.split('m').next().unwrap();
+            assert!(
+                codes
+                    .split(';')
+                    .all(|code| matches!(code, "" | "1" | "2" | "4" | "7")),
+                "{codes}"
+            );
+        }
     }
 }

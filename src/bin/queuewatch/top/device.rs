@@ -69,6 +69,21 @@ pub(super) fn speaks_utf8() -> bool {
     })
 }
 
+/// Whether the terminal that TERM names has colours.
+pub(super) fn has_colors() -> bool {
+    std::env::var("TERM").is_ok_and(|term| colors(&term))
+}
+
+/// Whether a terminal of the type `term` has colours. A name that ends in -m is of one without (term(7)), and of DEC's
+/// terminals the VT525 alone has some.
+fn colors(term: &str) -> bool {
+    let digits = term.strip_prefix("vt").unwrap_or_default();
+    let is_plain = digits.starts_with(|first: char| first.is_ascii_digit())
+        && !digits.starts_with("525")
+        && !term.contains("color");
+    !is_plain && !term.ends_with("-m") && !term.ends_with("-mono")
+}
+
 impl Device {
     /// Opens the terminal of standard output a second time: O_NONBLOCK belongs to the open file, which the
     /// shell shares.
@@ -111,7 +126,7 @@ impl Device {
     }
 
     /// Writes all of `bytes`, within [`LAST`].
-    fn write_all(&self, mut bytes: &[u8]) -> rustix::io::Result<()> {
+    pub(super) fn write_all(&self, mut bytes: &[u8]) -> rustix::io::Result<()> {
         let until = Instant::now() + LAST;
         while !bytes.is_empty() {
             match rustix::io::write(&self.fd, bytes) {
@@ -159,6 +174,32 @@ pub(super) fn give_back_after_a_panic(device: Arc<Device>) {
 mod tests {
     use super::*;
     use crate::top::terminal::Terminal;
+
+    #[test]
+    fn terminals_without_colours_are_known_by_their_names() {
+        for term in [
+            "xterm",
+            "xterm-256color",
+            "linux",
+            "vt525",
+            "vte",
+            "vte-256color",
+            "vt100-color",
+        ] {
+            assert!(colors(term), "{term}");
+        }
+        for term in [
+            "vt100",
+            "vt220",
+            "vt420",
+            "xterm-m",
+            "linux-m",
+            "xterm-mono",
+            "vt320-k3",
+        ] {
+            assert!(!colors(term), "{term}");
+        }
+    }
 
     /// The test runs itself in a pseudo-terminal, where it panics.
     #[test]

@@ -1,15 +1,11 @@
-//! Which messages a list shows, in the words of `queuewatch list`, and the command that does the same.
-
-use std::fmt::Write as _;
+//! Which messages a list shows, in the words of `queuewatch list`.
 
 use queuewatch::error::Result;
-use queuewatch::escape::obeyed;
-use queuewatch::listing::Sort;
 use queuewatch::options::{Options, Takes};
 use queuewatch::postfix::queue::QueueSet;
 
+use super::command::shell_word;
 use crate::args::{self, Word};
-use crate::show::NOT_OF_SHOW;
 use crate::{filters, queues_named};
 
 /// The words of a command line that pick messages: filters, and names of queues.
@@ -42,17 +38,20 @@ impl Filter {
         let mut words: Vec<Vec<u8>> = Vec::new();
         let mut is_value = false;
         for word in split(text)? {
-            let name = word.strip_prefix("--").unwrap_or(&word);
-            let name = name.split('=').next().unwrap_or(name);
-            let flag = flags.iter().find(|flag| flag.name == name);
+            let name = word.strip_prefix(b"--").unwrap_or(&word);
+            let name = name.split(|byte| *byte == b'=').next().unwrap_or(name);
+            let flag = flags.iter().find(|flag| flag.name.as_bytes() == name);
             let Some(flag) = flag.filter(|_| !is_value) else {
                 is_value = false;
-                words.push(word.into_bytes());
+                words.push(word);
                 continue;
             };
-            let dashes = if word.starts_with("--") { "" } else { "--" };
-            is_value = flag.takes != Takes::Nothing && !word.contains('=');
-            words.push(format!("{dashes}{word}").into_bytes());
+            let dashes = match word.starts_with(b"--") {
+                true => &b""[..],
+                false => b"--",
+            };
+            is_value = flag.takes != Takes::Nothing && !word.contains(&b'=');
+            words.push([dashes, &word].concat());
         }
         let filter = Filter { words };
         filter.apply(&Options::default())?;
@@ -91,133 +90,90 @@ impl Filter {
     }
 }
 
-/// An option by name, with its value; empty if it takes none.
-pub(super) type Given = (&'static str, Vec<u8>);
+/// How [`shell_word`] begins a word that it spells for printf(1), and how it ends.
+const SPELT: [&str; 2] = ["\"$(printf '", "')\""];
 
-/// The options for one instance alone, and the configuration directory that postsuper needs unless it is the default.
-pub(super) type Target = (Vec<Given>, Option<Vec<u8>>);
-
-/// Which spools are shown, in the words of a command line.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Where {
-    /// The options that say which, as they were given.
-    pub(super) flags: Vec<Given>,
-    /// The options that filters of a list depend on.
-    pub(super) filters: Vec<Given>,
-    /// Each instance.
-    pub(super) instances: Vec<Target>,
-}
-
-/// The most instances that have a command of their own.
-const MAX_INSTANCES: usize = 5;
-
-/// Options as words, each with a space before it.
-fn words(flags: &[Given]) -> String {
-    let mut text = String::new();
-    for (name, value) in flags {
-        let _ = write!(text, " --{name}");
-        if !value.is_empty() {
-            let _ = write!(text, " {}", shell_word(value));
-        }
-    }
-    text
-}
-
-fn postsuper(config_directory: Option<&[u8]>) -> String {
-    match config_directory {
-        Some(directory) => format!("postsuper -c {} -h", shell_word(directory)),
-        None => "postsuper -h".to_owned(),
-    }
-}
-
-impl Where {
-    /// The commands for the messages of `filter`: on hold with them, one for each instance; and a list of them.
-    pub(super) fn of_list(&self, filter: &Filter, sort: Sort) -> Vec<String> {
-        let mut picked = filter.text();
-        if !picked.is_empty() {
-            picked.insert(0, ' ');
-        }
-        picked.insert_str(0, &words(&self.filters));
-        let hold = |(flags, config): &Target| {
-            let (flags, postsuper) = (words(flags), postsuper(config.as_deref()));
-            format!("queuewatch list{flags}{picked} --ids | {postsuper} -")
-        };
-        let instances = self.instances.iter().take(MAX_INSTANCES);
-        let mut commands: Vec<String> = instances.map(hold).collect();
-        let (flags, sort) = (words(&self.flags), sort.name());
-        commands.push(format!("queuewatch list{flags}{picked} --sort {sort} -p"));
-        commands
-    }
-
-    /// The command that puts one message on hold, if there is one instance.
-    pub(super) fn of_hold(&self, queue_id: &[u8]) -> Option<String> {
-        match self.instances.as_slice() {
-            [(_, config)] => {
-                let postsuper = postsuper(config.as_deref());
-                Some(format!("{postsuper} {}", shell_word(queue_id)))
-            }
-            _ => None,
-        }
-    }
-
-    /// The commands for one message.
-    pub(super) fn of_message(&self, queue_id: &[u8]) -> Vec<String> {
-        let mut flags = self.flags.clone();
-        flags.retain(|(name, _)| !NOT_OF_SHOW.contains(name));
-        let (flags, id) = (words(&flags), shell_word(queue_id));
-        let show = format!("queuewatch show{flags} {id}");
-        self.of_hold(queue_id).into_iter().chain([show]).collect()
-    }
-}
-
-/// Splits as a shell does, as far as spaces and quotes go.
-fn split(text: &str) -> Result<Vec<String>> {
+/// Splits as a shell does, as far as spaces, quotes, backslashes and the words of [`shell_word`] go.
+fn split(text: &str) -> Result<Vec<Vec<u8>>> {
     let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut quote = None;
-    for character in text.chars() {
-        match (quote, character) {
-            (Some(open), _) if character == open => quote = None,
-            (None, '\'' | '"') => {
-                quote = Some(character);
-                word.get_or_insert_default();
-            }
-            (None, ' ') => words.extend(word.take()),
-            _ => word.get_or_insert_default().push(character),
+    let mut word: Option<Vec<u8>> = None;
+    let mut rest = text;
+    let mut buffer = [0; 4];
+    loop {
+        if let Some(spelt) = rest.strip_prefix(SPELT[0]) {
+            rest = unspelt(spelt, word.get_or_insert_default())?;
+            continue;
         }
-    }
-    if let Some(quote) = quote {
-        return Err(args::usage(&format!("the quote {quote} has no end")));
+        let mut characters = rest.chars();
+        let Some(character) = characters.next() else {
+            break;
+        };
+        rest = characters.as_str();
+        match character {
+            ' ' => words.extend(word.take()),
+            '\'' | '"' => rest = unquoted(character, rest, word.get_or_insert_default())?,
+            '\\' => {
+                let next = characters.next().ok_or_else(|| {
+                    args::usage("the backslash at the end has no character after it")
+                })?;
+                rest = characters.as_str();
+                let next = next.encode_utf8(&mut buffer).as_bytes();
+                word.get_or_insert_default().extend_from_slice(next);
+            }
+            character => {
+                let character = character.encode_utf8(&mut buffer).as_bytes();
+                word.get_or_insert_default().extend_from_slice(character);
+            }
+        }
     }
     words.extend(word);
     Ok(words)
 }
 
-/// `word` as one word of a POSIX shell that means exactly these bytes. Strangers choose names, and an operator pastes
-/// the command: what a terminal could interpret is spelt for printf(1).
-pub(super) fn shell_word(word: &[u8]) -> String {
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b".-_@:/,+%=".contains(byte);
-    // Some shells take a word that begins with = for a command.
-    if !word.is_empty() && word.iter().all(plain) && word.first() != Some(&b'=') {
-        return String::from_utf8_lossy(word).into_owned();
-    }
-    if let Ok(text) = std::str::from_utf8(word) {
-        if !text.chars().any(obeyed) {
-            return format!("'{}'", text.replace('\'', r"'\''"));
+/// Adds to `word` what stands in `text` before the next `quote`, and returns what stands after it.
+fn unquoted<'t>(quote: char, text: &'t str, word: &mut Vec<u8>) -> Result<&'t str> {
+    let mut characters = text.chars();
+    let mut buffer = [0; 4];
+    while let Some(mut character) = characters.next() {
+        if character == quote {
+            return Ok(characters.as_str());
         }
-    }
-    let mut text = String::from("\"$(printf '");
-    for byte in word {
-        match byte {
-            // A dash is left out: it would begin an option.
-            b'.' | b'_' | b'@' | b':' | b'/' => text.push(*byte as char),
-            byte if byte.is_ascii_alphanumeric() => text.push(*byte as char),
-            byte => {
-                let _ = write!(text, "\\{byte:03o}");
+        if (quote, character) == ('"', '\\') {
+            // Between these quotes a backslash stands for itself before all others.
+            let next = characters.as_str().chars().next();
+            if let Some(next) = next.filter(|next| "\"\\$`".contains(*next)) {
+                characters.next();
+                character = next;
             }
         }
+        word.extend_from_slice(character.encode_utf8(&mut buffer).as_bytes());
     }
-    text + "')\""
+    Err(args::usage(&format!("the quote {quote} has no end")))
+}
+
+/// Adds to `word` the bytes that `text` spells for printf(1), and returns what stands after them.
+fn unspelt<'t>(text: &'t str, word: &mut Vec<u8>) -> Result<&'t str> {
+    let [begin, end] = SPELT;
+    let Some((spelt, rest)) = text.split_once(end) else {
+        return Err(args::usage(&format!("{begin} has no end, which is {end}")));
+    };
+    let mut bytes = spelt.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte != b'\\' {
+            word.push(byte);
+            continue;
+        }
+        let digits = [bytes.next(), bytes.next(), bytes.next()];
+        let value = digits.into_iter().try_fold(0, |value, digit| match digit {
+            Some(digit @ b'0'..=b'7') => Some(value * 8 + u32::from(digit - b'0')),
+            _ => None,
+        });
+        let value = value.and_then(|value| u8::try_from(value).ok());
+        word.push(value.ok_or_else(|| {
+            args::usage("in a word for printf three octal digits follow each backslash")
+        })?);
+    }
+    Ok(rest)
 }
 
 #[cfg(test)]
@@ -277,71 +233,38 @@ mod tests {
     }
 
     #[test]
-    fn commands_are_complete() {
-        let directory = vec![("queue-directory", b"/srv/a b".to_vec())];
-        let place = Where {
-            flags: directory.clone(),
-            filters: vec![("causes", b"ours".to_vec())],
-            instances: vec![(directory, Some(b"/etc/postfix-out".to_vec()))],
-        };
-        let filter = Filter::of(&[b"--domain", b"x';reboot;'"]);
-        assert_eq!(
-            place.of_list(&filter, Sort::Size),
-            [
-                r"queuewatch list --queue-directory '/srv/a b' --causes ours --domain 'x'\'';reboot;'\''' --ids | postsuper -c /etc/postfix-out -h -",
-                r"queuewatch list --queue-directory '/srv/a b' --causes ours --domain 'x'\'';reboot;'\''' --sort size -p",
-            ]
-        );
-        let plain = Where {
-            flags: Vec::new(),
-            filters: Vec::new(),
-            instances: vec![(Vec::new(), None)],
-        };
-        let all = plain.of_list(&Filter::default(), Sort::Arrival);
-        assert_eq!(all[0], "queuewatch list --ids | postsuper -h -");
-        assert_eq!(
-            plain.of_message(b"4jYFx90B5Nz1SjH2"),
-            [
-                "postsuper -h 4jYFx90B5Nz1SjH2",
-                "queuewatch show 4jYFx90B5Nz1SjH2"
-            ]
-        );
-        // postsuper acts on one instance.
-        let several = Where {
-            flags: vec![("all-instances", Vec::new())],
-            filters: Vec::new(),
-            instances: ["a", "b"]
-                .map(|name| {
-                    let config = format!("/etc/{name}").into();
-                    (vec![("instance", name.into())], Some(config))
-                })
-                .into(),
-        };
-        let all = several.of_list(&Filter::default(), Sort::Arrival);
-        assert_eq!(
-            all[1],
-            "queuewatch list --instance b --ids | postsuper -c /etc/b -h -"
-        );
-        assert_eq!(
-            several.of_message(b"A"),
-            ["queuewatch show --all-instances A"]
-        );
+    fn words_are_split_as_by_a_shell() {
+        for (text, words) in [
+            (r"a\ b 'c d'\''e'", &[&b"a b"[..], b"c d'e"][..]),
+            (r#""a\"b\\c\d" ''"#, &[br#"a"b\c\d"#, b""]),
+            (r#"x"$(printf '\377a\047')"y z"#, &[b"x\xffa'y", b"z"]),
+        ] {
+            assert_eq!(split(text).unwrap(), words, "{text}");
+        }
+        for (text, why) in [
+            (r"a 'b", "the quote ' has no end"),
+            (r#""a\""#, "the quote \" has no end"),
+            (r"a\", "the backslash at the end"),
+            (r#""$(printf '\377"#, "has no end"),
+            (r#""$(printf '\9')""#, "three octal digits"),
+            (r#""$(printf '\777')""#, "three octal digits"),
+        ] {
+            let error = split(text).unwrap_err().to_string();
+            assert!(error.contains(why), "{text}: {error}");
+        }
     }
 
     proptest! {
+        /// What the prompt begins with is read as the filter that it was.
         #[test]
-        fn a_shell_reads_the_same_word(word in proptest::collection::vec(1u8..=255, 1..20)) {
-            let shown = shell_word(&word);
-            prop_assert!(!shown.chars().any(obeyed));
-            // Command substitution drops newlines at the end.
-            prop_assume!(word.last() != Some(&b'\n'));
-            let script = format!("printf %s {shown} | od -An -v -tx1");
-            let read = std::process::Command::new("sh").arg("-c").arg(script).output().unwrap();
-            let bytes: Vec<u8> = String::from_utf8_lossy(&read.stdout)
-                .split_whitespace()
-                .map(|hex| u8::from_str_radix(hex, 16).unwrap())
-                .collect();
-            prop_assert_eq!(bytes, word);
+        fn a_filter_is_typed_again_as_it_is_shown(
+            name in proptest::collection::vec(
+                prop_oneof![1u8..=255, Just(b'\''), Just(b'\\')],
+                1..20,
+            )
+        ) {
+            let filter = Filter::of(&[b"--login", &name]);
+            prop_assert_eq!(Filter::parse(&filter.text()).unwrap(), filter);
         }
     }
 }

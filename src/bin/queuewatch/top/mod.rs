@@ -8,6 +8,7 @@
 //! and nothing here changes a queue.
 
 mod canvas;
+mod command;
 mod device;
 mod encode;
 mod filter;
@@ -36,7 +37,9 @@ mod pseudo_terminal;
 #[path = "../../../../tests/support/terminal_svg.rs"]
 mod terminal_svg;
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -49,7 +52,7 @@ use queuewatch::sys;
 use crate::args::{self, Flag, Word};
 use crate::confinement::Confinement;
 use crate::{EXCLUDES, INCOMPLETE, VERDICT, WHICH, of_library, print, which_live};
-use filter::{Given, Target, Where};
+use command::{Postsuper, Target, Where};
 use model::{Ask, Model};
 use reader::{Reader, Report};
 use style::Look;
@@ -102,9 +105,9 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
                 options.set(name, &value)?;
                 // What list and show take, too, and what list does.
                 if WHICH.contains(&name) {
-                    place.flags.push((name, value));
+                    place.flags.push((name, anywhere(name, value)));
                 } else if name == "causes" || EXCLUDES.contains(&name) {
-                    place.filters.push((name, value));
+                    place.filters.push((name, anywhere(name, value)));
                 }
             }
             Word::Plain(word) => {
@@ -114,9 +117,9 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         }
     }
     device::check()?;
-    place.instances = instances(&options, &place.flags)?;
+    aim(&mut place, &options)?;
     let look = Look {
-        color: crate::allows_color(),
+        color: crate::allows_color() && device::has_colors(),
         utf8: device::speaks_utf8(),
         clock,
     };
@@ -126,47 +129,86 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     let mut reader = Reader::start(&options, interval, terminal.bell())?;
     let mut model = Model::new(place);
     let ended = follow(&mut terminal, &mut reader, &mut model, look);
-    drop(terminal);
-    let ended = ended?;
     let mut copied = String::new();
     for command in &model.copied {
         let _ = writeln!(copied, "{command}");
     }
     match ended {
-        Ended::Quit => print(&copied)?,
-        // Nobody may be there to read, and a shell says it in the same way (POSIX, "Exit Status for Commands").
-        Ended::Signal(signal) => return Ok(ExitCode::from(128 + signal as u8)),
-    };
+        Ok(Ended::Quit) => {
+            drop(terminal);
+            print(&copied)?;
+        }
+        Ok(Ended::Signal(signal)) => {
+            terminal.leave(&copied);
+            // A shell says it in the same way (POSIX, "Exit Status for Commands").
+            return Ok(ExitCode::from(128 + signal as u8));
+        }
+        Err(error) => {
+            terminal.leave(&copied);
+            return Err(error);
+        }
+    }
     Ok(match model.sums.is_some_and(|sums| sums.incomplete) {
         true => ExitCode::from(INCOMPLETE),
         false => ExitCode::SUCCESS,
     })
 }
 
-/// The instances, in words for other commands, where `given` says which.
-fn instances(options: &Options, given: &[Given]) -> Result<Vec<Target>> {
-    use std::os::unix::ffi::OsStrExt as _;
+/// The value of an option that means the same in any working directory.
+fn anywhere(name: &str, value: Vec<u8>) -> Vec<u8> {
+    match name {
+        "config-directory" | "queue-directory" | "causes" => {
+            let path = std::path::absolute(OsStr::from_bytes(&value));
+            path.map_or(value, |path| path.into_os_string().into_vec())
+        }
+        _ => value,
+    }
+}
+
+/// Completes `place` so that its commands act on the spools of `options` wherever they are pasted.
+fn aim(place: &mut Where, options: &Options) -> Result<()> {
+    let has = |place: &Where, names: &[&str]| {
+        let mut flags = place.flags.iter();
+        flags.any(|(name, _)| names.contains(name))
+    };
+    let mail_config = std::env::var_os("MAIL_CONFIG").filter(|directory| !directory.is_empty());
+    if let (Some(directory), false) = (
+        mail_config,
+        has(place, &["config-directory", "queue-directory"]),
+    ) {
+        let directory = anywhere("config-directory", directory.into_vec());
+        place.flags.insert(0, ("config-directory", directory));
+    }
     let found = rights::raised(|| {
         let found = options.instances()?;
         // The screen names the people of every instance.
         instance::check_listable(&found)?;
         Ok::<_, Error>(found)
     })?;
-    let names_config = given
-        .iter()
-        .any(|(name, _)| matches!(*name, "config-directory" | "instance" | "all-instances"));
-    let several = found.len() > 1;
+    let names_config = has(place, &["config-directory", "instance", "all-instances"]);
     let of = |instance: &Instance| {
-        let config = instance.config_directory.as_ref();
-        let config = config.map(|path| path.as_os_str().as_bytes().to_vec());
-        let mut flags = given.to_vec();
-        if several {
-            flags.retain(|(name, _)| !matches!(*name, "all-instances" | "instance"));
-            flags.push(("instance", instance.name.clone().into_bytes()));
+        let mut flags = place.flags.clone();
+        let config = instance.config_directory.clone();
+        if let (Some(directory), true) = (&config, names_config) {
+            // An instance may have no name, and several the same.
+            let which = ["all-instances", "instance", "config-directory"];
+            flags.retain(|(name, _)| !which.contains(name));
+            let directory = directory.as_os_str().as_bytes().to_vec();
+            flags.insert(0, ("config-directory", directory));
         }
-        (flags, config.filter(|_| names_config))
+        let postsuper = match (instance.may_be_a_copy(), names_config) {
+            (true, _) => Postsuper::Never,
+            (false, true) => Postsuper::Config,
+            (false, false) => Postsuper::Plain,
+        };
+        Target {
+            config,
+            flags,
+            postsuper,
+        }
     };
-    Ok(found.iter().flatten().map(of).collect())
+    place.instances = found.iter().flatten().map(of).collect();
+    Ok(())
 }
 
 /// The time of day of the second `at` of the epoch.
@@ -240,7 +282,7 @@ fn carry_out(ask: Ask, terminal: &mut Terminal, reader: &mut Reader) -> Result<O
         Ask::Redraw => terminal.forget(),
         Ask::Forget => reader.stop_job(),
         Ask::List(filter, sort) => reader.list(&filter, sort)?,
-        Ask::Show(queue_id) => reader.show(&queue_id)?,
+        Ask::Show(message) => reader.show(message)?,
         Ask::Copy(command) => terminal.copy(&command)?,
     }
     Ok(None)

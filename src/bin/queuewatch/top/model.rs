@@ -6,10 +6,11 @@
 
 use queuewatch::listing::Sort;
 
-use super::filter::{Filter, Where};
-use super::messages::Messages;
+use super::command::{Commands, Where};
+use super::filter::Filter;
+use super::messages::{Message, Messages};
 use super::page::{Page, Prompt, Table};
-use super::sight::{Sums, Tables};
+use super::sight::{Sums, Tables, older};
 
 /// A pane of the first screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +44,7 @@ pub(super) enum Ask {
     /// Write the screen as a whole.
     Redraw,
     List(Filter, Sort),
-    Show(Vec<u8>),
+    Show(Message),
     /// The answer is no longer needed.
     Forget,
     /// Put this into the clipboard of the terminal.
@@ -73,7 +74,7 @@ pub(super) struct Model {
     pub(super) reads: Option<usize>,
     pub(super) prompt: Option<Prompt>,
     /// The commands of the window that is open.
-    pub(super) commands: Option<Vec<String>>,
+    pub(super) commands: Option<Commands>,
     /// The commands that were copied.
     pub(super) copied: Vec<String>,
     pub(super) help: bool,
@@ -196,8 +197,7 @@ impl Model {
             Order::Count => b.cells[0]
                 .cmp(&a.cells[0])
                 .then_with(|| a.name.cmp(&b.name)),
-            // From the oldest column on.
-            Order::Age => b.cells.iter().rev().cmp(a.cells.iter().rev()),
+            Order::Age => older(&a.cells, &b.cells),
             Order::Name => a.text.cmp(&b.text),
         });
         tables.causes.sort_by(|a, b| match causes {

@@ -4,7 +4,7 @@ use queuewatch::listing::Sort;
 
 use super::filter::Filter;
 use super::keys::Key;
-use super::messages::{MessageLine, Messages};
+use super::messages::{Message, MessageLine, Messages};
 
 /// A table that can be scrolled.
 #[derive(Clone, Debug)]
@@ -98,8 +98,8 @@ impl List {
 #[derive(Clone, Debug)]
 pub(super) struct Text {
     pub(super) title: String,
-    /// The queue ID, if the text is about a message.
-    pub(super) message: Option<Vec<u8>>,
+    /// The message, if the text is about one.
+    pub(super) message: Option<Message>,
     /// `None` while they are read.
     pub(super) lines: Option<Vec<String>>,
     pub(super) first: usize,
@@ -109,7 +109,7 @@ pub(super) struct Text {
 }
 
 impl Text {
-    pub(super) fn new(title: String, message: Option<Vec<u8>>, lines: Option<Vec<String>>) -> Text {
+    pub(super) fn new(title: String, message: Option<Message>, lines: Option<Vec<String>>) -> Text {
         Text {
             title,
             message,

@@ -3,10 +3,14 @@
 use ratatui::layout::Rect;
 
 use super::canvas::{Canvas, Side, wrapped};
+use super::command::Commands;
 use super::messages::MessageLine;
 use super::page::{List, Text};
 use super::reader::MOST;
-use super::style::{Look, PLAIN, REVERSED, STRONG};
+use super::style::{FAINT, Look, PLAIN, REVERSED, STRONG};
+
+/// The widest column of an instance.
+const MAX_LABEL: usize = 16;
 
 /// A list of messages. `reached` says how many files were read, while it is read.
 pub(super) fn list(list: &mut List, reached: u64, look: Look, canvas: &mut Canvas<'_>) {
@@ -48,7 +52,15 @@ pub(super) fn list(list: &mut List, reached: u64, look: Look, canvas: &mut Canva
     let first = list.table.first;
     let lines = list.lines();
     let part = &lines[first..(first + shown).min(rows)];
-    let columns = columns(part, width);
+    // The instance stands before all others.
+    let label = |line: &MessageLine| line.source.as_ref().map(|source| source.label.len());
+    let labels = part.iter().filter_map(label).max();
+    let instance = labels.map_or(0, |longest| longest.clamp(8, MAX_LABEL) + 2);
+    let columns = columns(part, width - instance)
+        .map(|(column, width, side)| (column + instance, width, side));
+    if instance > 0 {
+        canvas.put(1, 1, instance - 2, "instance", look.head(true));
+    }
     let heads = [
         "queue ID",
         "queue",
@@ -64,6 +76,9 @@ pub(super) fn list(list: &mut List, reached: u64, look: Look, canvas: &mut Canva
     }
     for (place, line) in part.iter().enumerate() {
         let row = place + 2;
+        if let Some(source) = &line.source {
+            canvas.put(row, 1, instance - 2, &source.label, PLAIN);
+        }
         for (column, cell) in columns.into_iter().zip(&line.cells) {
             canvas.cell(row, column, cell, PLAIN);
         }
@@ -79,7 +94,7 @@ pub(super) fn list(list: &mut List, reached: u64, look: Look, canvas: &mut Canva
         let who = format!("{sender} {} {recipient}", look.arrow());
         let place = format!("{} of {rows}", list.table.chosen + 1);
         let side = (0, width - 1, Side::Right);
-        canvas.cell(height - 3, side, &place, look.faint());
+        canvas.cell(height - 3, side, &place, FAINT);
         canvas.put(
             height - 3,
             1,
@@ -138,7 +153,7 @@ fn columns(lines: &[MessageLine], width: usize) -> [(usize, usize, Side); 8] {
 }
 
 /// Lines of text.
-pub(super) fn text(text: &mut Text, look: Look, canvas: &mut Canvas<'_>) {
+pub(super) fn text(text: &mut Text, canvas: &mut Canvas<'_>) {
     let (width, height) = (canvas.width(), canvas.height());
     canvas.put(0, 1, width - 2, &text.title, STRONG);
     let Some(lines) = &text.lines else {
@@ -158,15 +173,15 @@ pub(super) fn text(text: &mut Text, look: Look, canvas: &mut Canvas<'_>) {
     if lines.len() > shown {
         let last = (text.first + shown).min(lines.len());
         let place = format!("lines {} to {last} of {}", text.first + 1, lines.len());
-        canvas.cell(0, (0, width - 1, Side::Right), &place, look.faint());
+        canvas.cell(0, (0, width - 1, Side::Right), &place, FAINT);
     }
 }
 
 /// The window with commands.
-pub(super) fn commands(commands: &[String], look: Look, canvas: &mut Canvas<'_>) {
+pub(super) fn commands(commands: &Commands, look: Look, canvas: &mut Canvas<'_>) {
     let width = canvas.width();
     let mut lines: Vec<(String, bool)> = Vec::new();
-    for (place, command) in commands.iter().enumerate() {
+    for (place, command) in commands.lines.iter().enumerate() {
         for (row, line) in broken(command, width - 6).into_iter().enumerate() {
             let number = if row == 0 {
                 format!("{} ", place + 1)
@@ -177,11 +192,7 @@ pub(super) fn commands(commands: &[String], look: Look, canvas: &mut Canvas<'_>)
         }
     }
     lines.push((String::new(), false));
-    let notes = [
-        "postsuper -h puts on hold, -H releases, -r requeues, -d deletes; top itself changes nothing.",
-        "It acts on the instance of its -c DIR, without one on the default instance. Run it as root.",
-    ];
-    for note in notes {
+    for note in &commands.notes {
         lines.extend(
             wrapped(note, width - 4)
                 .into_iter()
@@ -189,6 +200,11 @@ pub(super) fn commands(commands: &[String], look: Look, canvas: &mut Canvas<'_>)
         );
     }
     let rows = (lines.len() + 2).min(canvas.height());
+    // Under the head.
+    if lines.len() > rows - 1 {
+        lines.truncate(rows - 2);
+        lines.push(("(a larger terminal shows the rest)".to_owned(), false));
+    }
     let area = Rect {
         y: canvas.area.y + canvas.area.height - rows as u16,
         height: rows as u16,
@@ -200,14 +216,9 @@ pub(super) fn commands(commands: &[String], look: Look, canvas: &mut Canvas<'_>)
         window.line(row, ratatui::style::Style::reset());
     }
     window.line(0, look.head(true));
-    window.put(
-        0,
-        1,
-        width,
-        "The command for what is chosen",
-        look.head(true),
-    );
-    for (row, (line, is_command)) in lines.iter().enumerate().take(rows - 1) {
+    let head = format!("The command for {}", commands.reach);
+    window.put(0, 1, width, &head, look.head(true));
+    for (row, (line, is_command)) in lines.iter().enumerate() {
         let style = if *is_command { STRONG } else { PLAIN };
         window.put(row + 1, 2, width - 3, line, style);
     }
@@ -273,7 +284,7 @@ pub(super) fn help(look: Look, canvas: &mut Canvas<'_>) {
     ];
     for note in notes {
         for line in wrapped(note, width - 4) {
-            canvas.put(row, 2, width - 3, &line, look.faint());
+            canvas.put(row, 2, width - 3, &line, FAINT);
             row += 1;
         }
     }

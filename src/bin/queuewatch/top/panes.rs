@@ -7,7 +7,7 @@ use super::canvas::{Canvas, Side};
 use super::history::{MINUTES, Point};
 use super::model::{Model, Order, Pane};
 use super::sight::{CauseRow, DomainRow, OriginRow, QueueRow, Tables};
-use super::style::{Look, PLAIN, REVERSED, STRONG};
+use super::style::{FAINT, Look, PLAIN, REVERSED, STRONG};
 
 /// Draws `pane`. How many rows fit is noted in the model, for keys that move by screens.
 pub(super) fn draw(model: &mut Model, pane: Pane, look: Look, canvas: &mut Canvas<'_>) {
@@ -16,7 +16,11 @@ pub(super) fn draw(model: &mut Model, pane: Pane, look: Look, canvas: &mut Canva
     let rows = model.rows(pane);
     // Under the head; of domains, also under the sums.
     let above = if pane == Pane::Domains { 2 } else { 1 };
-    let height = canvas.height().saturating_sub(above);
+    let mut height = canvas.height().saturating_sub(above);
+    let beyond = beyond(model, pane);
+    if !beyond.is_empty() && height > 1 {
+        height -= 1;
+    }
     model.panes[place].fit(rows, height);
     let table = &model.panes[place];
     let chosen = in_focus.then_some(table.chosen);
@@ -48,21 +52,24 @@ pub(super) fn draw(model: &mut Model, pane: Pane, look: Look, canvas: &mut Canva
         }
         _ => {}
     }
-    if let (Some(tables), 1..) = (&model.tables, place) {
-        let beyond = &tables.beyond[place - 1];
-        let row = above + shown.len();
-        let empty = match pane {
-            Pane::Causes => "no delay reason on record",
-            Pane::Origins => "no login and no client on record",
-            _ => "no recipients",
-        };
-        let text = match (rows, beyond.as_str()) {
-            (0, "") => empty,
-            (_, beyond) => beyond,
-        };
-        if shown.end == rows {
-            canvas.put(row, 2, canvas.width() - 2, text, look.faint());
-        }
+    let row = above + shown.len();
+    canvas.put(row, 2, canvas.width() - 2, &beyond, FAINT);
+}
+
+/// What stands under the rows of `pane`: what is beyond them, or that there are none.
+fn beyond(model: &Model, pane: Pane) -> String {
+    let beyond = match (&model.tables, pane) {
+        (None, _) | (_, Pane::Queues) => return String::new(),
+        (Some(tables), pane) => &tables.beyond[pane as usize - 1],
+    };
+    let empty = match pane {
+        Pane::Causes => "no delay reason on record",
+        Pane::Origins => "no login and no client on record",
+        _ => "no recipients",
+    };
+    match (model.rows(pane), beyond.as_str()) {
+        (0, "") => empty.to_owned(),
+        (_, beyond) => beyond.to_owned(),
     }
 }
 
@@ -118,7 +125,7 @@ fn queues(
         let line = place + 1;
         let style = match row.queue {
             None => STRONG,
-            Some(_) if row.messages == 0 => look.faint(),
+            Some(_) if row.messages == 0 => FAINT,
             Some(_) => PLAIN,
         };
         canvas.cell(line, QUEUE_COLUMNS[0], row.name(), style);
@@ -176,12 +183,8 @@ fn domains(
         skipped += 1;
     }
     let name = (canvas.width() - needed(skipped)).min(60);
-    let title = match order {
-        Order::Count => "Destination, age in minutes",
-        Order::Age => "Destination, age in minutes*",
-        Order::Name => "Destination*, age in minutes",
-    };
-    canvas.put(0, 1, name, title, look.head(in_focus));
+    let title = title(order, heads.get(skipped).filter(|_| skipped > 0), name);
+    canvas.put(0, 1, name, &title, look.head(in_focus));
     let kept = |place: usize| place == 0 || place > skipped;
     let mut column = name;
     for (place, head) in heads.iter().enumerate().filter(|(place, _)| kept(*place)) {
@@ -230,6 +233,30 @@ fn domains(
             chosen == Some(first + place),
         );
     }
+}
+
+/// The head of the names: the longest that fits in `width`. It says of which ages there are columns, unless there are
+/// all.
+fn title(order: Order, above: Option<&String>, width: usize) -> String {
+    let destination = |name: &str| marked(name, order, Order::Name);
+    let age = |text: String| marked(&text, order, Order::Age);
+    let Some(above) = above else {
+        let name = destination("Destination");
+        return format!("{name}, {}", age("age in minutes".to_owned()));
+    };
+    let long = format!(
+        "{}, {}",
+        destination("Destination"),
+        age(format!("age over {above} minutes"))
+    );
+    let short = format!(
+        "{}, {}",
+        destination("Destination"),
+        age(format!(">{above} min"))
+    );
+    let least = format!("{}, {}", destination("Dest."), age(format!(">{above} min")));
+    let fits = |text: &String| text.len() <= width;
+    [long, short].into_iter().find(fits).unwrap_or(least)
 }
 
 /// The narrowest column of a reason: less of it says nothing.

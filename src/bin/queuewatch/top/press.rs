@@ -1,14 +1,34 @@
 //! What a key does to the model.
 
+use queuewatch::escape::counted;
 use queuewatch::listing::Sort;
 
+use super::command::Commands;
 use super::filter::Filter;
 use super::keys::Key;
+use super::messages::MessageLine;
 use super::model::{Ask, Model, Order, Pane};
 use super::page::{List, Page, Prompt, Table, Text};
+use super::reader::MOST;
 
 /// The longest filter that can be typed, in bytes.
 const MAX_TYPED: usize = 1000;
+
+/// What a command is for whose reach is not known.
+const CHOSEN: &str = "what is chosen";
+
+/// How much mail `list` has, once it is read.
+fn of_list(list: &List) -> Option<String> {
+    let Some(Ok(found)) = &list.found else {
+        return None;
+    };
+    let count = found.lines.len() as u64;
+    let bound = match count == MOST || found.unread > 0 || found.cut {
+        true => "at least ",
+        false => "",
+    };
+    Some(format!("{bound}{}", counted(count, "message")))
+}
 
 impl Model {
     /// Does what `key` asks for.
@@ -134,12 +154,12 @@ impl Model {
                 }
                 match key {
                     Key::Enter | Key::Right | Key::Char('l') => {
-                        let id = list.chosen()?.queue_id().as_bytes().to_vec();
-                        let title = String::from_utf8_lossy(&id).into_owned();
-                        let page = Text::new(title, Some(id.clone()), None);
+                        let line = list.chosen()?;
+                        let (title, message) = (line.queue_id().to_owned(), line.message());
+                        let page = Text::new(title, Some(message.clone()), None);
                         self.pages.push(Page::Text(page));
                         self.begin();
-                        Some(Ask::Show(id))
+                        Some(Ask::Show(message))
                     }
                     Key::Char('s') => {
                         list.sort = match list.sort {
@@ -179,9 +199,9 @@ impl Model {
                 Ask::List(list.filter.clone(), list.sort)
             }
             Page::Text(text) => {
-                let id = text.message.clone()?;
+                let message = text.message.clone()?;
                 text.lines = None;
-                Ask::Show(id)
+                Ask::Show(message)
             }
         };
         self.begin();
@@ -251,16 +271,22 @@ impl Model {
     /// Opens the window with the commands for what is chosen.
     fn open_commands(&mut self) {
         let commands = match self.pages.last() {
-            None => self
-                .filter()
-                .map(|filter| self.place.of_list(&filter, Sort::Arrival)),
+            None => self.filter().map(|filter| {
+                let reach = self.reach().unwrap_or_else(|| CHOSEN.to_owned());
+                self.place.of_list(&filter, Sort::Arrival, reach)
+            }),
             Some(Page::List(list)) => {
-                let mut commands = self.place.of_list(&list.filter, list.sort);
-                let chosen = list.chosen().map(|line| line.queue_id().as_bytes());
-                commands.extend(chosen.and_then(|id| self.place.of_hold(id)));
+                let reach = of_list(list).unwrap_or_else(|| CHOSEN.to_owned());
+                let mut commands = self.place.of_list(&list.filter, list.sort, reach);
+                let chosen = list.chosen().map(MessageLine::message);
+                let hold = chosen.and_then(|message| self.place.of_hold(&message));
+                commands.lines.extend(hold);
                 Some(commands)
             }
-            Some(Page::Text(text)) => text.message.as_ref().map(|id| self.place.of_message(id)),
+            Some(Page::Text(text)) => {
+                let message = text.message.as_ref();
+                message.map(|message| self.place.of_message(message))
+            }
         };
         match commands {
             Some(commands) => self.commands = Some(commands),
@@ -268,15 +294,35 @@ impl Model {
         }
     }
 
+    /// How much mail the row is that is chosen on the first screen.
+    fn reach(&self) -> Option<String> {
+        let row = self.panes[self.pane as usize].chosen;
+        let tables = self.tables.as_ref();
+        let of_recipients = |count| format!("the mail of {}", counted(count, "recipient"));
+        Some(match self.pane {
+            Pane::Queues => {
+                let row = self.sums.as_ref()?.queues.get(row)?;
+                let bound = match row.cells[0].ends_with('+') {
+                    true => "at least ",
+                    false => "",
+                };
+                format!("{bound}{}", counted(row.messages, "message"))
+            }
+            Pane::Domains => of_recipients(tables?.domains.get(row)?.cells[0]),
+            Pane::Causes => of_recipients(tables?.causes.get(row)?.recipients),
+            Pane::Origins => counted(tables?.origins.get(row)?.messages, "message"),
+        })
+    }
+
     /// A key while the window with commands is open: y copies the first, a digit any of them.
     fn press_in_commands(&mut self, key: Key) -> Option<Ask> {
-        let commands = self.commands.take()?;
+        let Commands { lines, .. } = self.commands.take()?;
         let place = match key {
             Key::Char('y') => 0,
             Key::Char(digit @ '1'..='9') => digit as usize - '1' as usize,
             _ => return None,
         };
-        let command = commands.get(place)?.clone();
+        let command = lines.get(place)?.clone();
         "Copied, if the terminal has a clipboard (OSC 52); printed when top ends."
             .clone_into(&mut self.notice);
         if !self.copied.contains(&command) {

@@ -26,7 +26,7 @@ use queuewatch::watch::{TICK, Watch};
 
 use super::filter::Filter;
 use super::history::History;
-use super::messages::{MessageLine, Messages};
+use super::messages::{Message, MessageLine, Messages, Source};
 use super::sight::{Sums, Tables};
 use super::terminal::Bell;
 
@@ -168,10 +168,9 @@ impl Reader {
         self.begin(move |number, options| Report::Listed(number, messages(options, &filter, sort)))
     }
 
-    /// Reads all about the message `queue_id`.
-    pub(super) fn show(&mut self, queue_id: &[u8]) -> Result<()> {
-        let queue_id = queue_id.to_vec();
-        self.begin(move |number, options| Report::Shown(number, story(options, &queue_id)))
+    /// Reads all about `message`.
+    pub(super) fn show(&mut self, message: Message) -> Result<()> {
+        self.begin(move |number, options| Report::Shown(number, story(options, &message)))
     }
 }
 
@@ -191,16 +190,18 @@ pub(super) fn messages(options: &Options, filter: &Filter, sort: Sort) -> Result
         readers: options.readers(),
         deadline: options.deadline(),
     };
+    let instances = options.instances()?;
+    let sources = Source::of(&instances);
     // A sorted list is put together by one thread, in order.
     let lines = Mutex::new(Vec::new());
     let take = |instance: &Instance, row: &MessageRow, _: &mut Vec<u8>| {
-        let line = MessageLine::of(instance, row, request.now, &request.pick);
+        let line = MessageLine::of((instance, &sources), row, request.now, &request.pick);
         lines
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(line);
     };
-    let outcome = list(options.instances()?, &request, &take, &mut |_| Ok(()))?;
+    let outcome = list(instances, &request, &take, &mut |_| Ok(()))?;
     let outcome = outcome.map_err(|cause| Error::new(ErrorKind::Io, cause.to_string()))?;
     Ok(Messages {
         lines: lines.into_inner().unwrap_or_else(PoisonError::into_inner),
@@ -210,16 +211,22 @@ pub(super) fn messages(options: &Options, filter: &Filter, sort: Sort) -> Result
     })
 }
 
-/// What `queuewatch show` prints of a message, in lines.
-pub(super) fn story(options: &Options, queue_id: &[u8]) -> Result<Vec<String>> {
-    let instances = options.instances()?;
+/// What `queuewatch show` prints of `message`, in lines.
+pub(super) fn story(options: &Options, message: &Message) -> Result<Vec<String>> {
+    let mut instances = options.instances()?;
     let several = instances.len() > 1;
+    if message.instance.is_some() {
+        instances.retain(|found| match found {
+            Ok(instance) => instance.config_directory == message.instance,
+            Err(_) => false,
+        });
+    }
     let request = show::ShowRequest {
         now: options.now(),
         deadline: options.deadline(),
         ..show::ShowRequest::default()
     };
-    let stories = tell(instances, &[queue_id.to_vec()], &request)?;
+    let stories = tell(instances, std::slice::from_ref(&message.queue_id), &request)?;
     let screens: Vec<String> = stories
         .found
         .iter()

@@ -37,7 +37,7 @@ pub(super) fn draw(model: &mut Model, look: Look, buffer: &mut Buffer) {
         let reached = model.reached;
         match page {
             Page::List(list) => pages::list(list, reached, look, &mut canvas.part(body)),
-            Page::Text(text) => pages::text(text, look, &mut canvas.part(body)),
+            Page::Text(text) => pages::text(text, &mut canvas.part(body)),
         }
     } else {
         first(model, look, &mut canvas.part(body));

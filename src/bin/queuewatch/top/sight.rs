@@ -1,10 +1,12 @@
 //! What one look at the queues shows: a snapshot and its verdict as rows of a screen.
 //!
-//! Everything is judged, counted and explained elsewhere; here it is put into rows, at most [`ROWS`] of a kind,
-//! and text of the spool becomes printable. A value shares nothing with the snapshot, which is dropped at once.
+//! Everything is judged, counted and explained elsewhere; here it is put into rows, of a kind at most [`ROWS`] with the
+//! highest counts and as many of the oldest, and text of the spool becomes printable. A value shares nothing with the snapshot, which is dropped at once.
 //!
 //! A watch counts cheaply; the tables by name cost time in proportion to the number of messages. So a look
 //! is [`Sums`], and from time to time also [`Tables`].
+
+use std::cmp::Ordering;
 
 use queuewatch::cause::{Acts, Cause};
 use queuewatch::clock::Age;
@@ -21,7 +23,7 @@ use queuewatch::snapshot::{InstanceSnapshot, Snapshot, Tally};
 
 use super::history::{History, MINUTES, Point};
 
-/// The most rows of a table that are kept.
+/// The most rows of a table that are kept for one order.
 pub(super) const ROWS: usize = 500;
 /// The longest name, in bytes.
 const NAME: usize = 128;
@@ -173,8 +175,11 @@ impl Tables {
     pub(super) fn of(snapshot: &Snapshot, verdict: &Verdict) -> Tables {
         let ages = snapshot.ages_by_domain();
         let (names, all) = &ages;
-        let domains: Vec<DomainRow> = names
-            .top(ROWS)
+        let by_count = |a: &(&[u8], &Ages), b: &(&[u8], &Ages)| {
+            b.1.total.cmp(&a.1.total).then_with(|| a.0.cmp(b.0))
+        };
+        let by_age = |a: &(&[u8], &Ages), b: &(&[u8], &Ages)| older(&cells(a.1), &cells(b.1));
+        let domains: Vec<DomainRow> = first_of_both(names.iter().collect(), by_count, by_age)
             .into_iter()
             .map(|(name, ages)| DomainRow {
                 name: name.to_vec(),
@@ -214,6 +219,30 @@ fn beyond(all: usize, shown: usize, bound: &str, what: &str) -> String {
     }
 }
 
+/// Those of `rows` that are among the first [`ROWS`] by either order, by the first order.
+fn first_of_both<T>(
+    mut rows: Vec<T>,
+    one: impl Fn(&T, &T) -> Ordering,
+    other: impl Fn(&T, &T) -> Ordering,
+) -> Vec<T> {
+    if rows.len() > ROWS {
+        rows.select_nth_unstable_by(ROWS, &one);
+        let mut rest = rows.split_off(ROWS);
+        if rest.len() > ROWS {
+            rest.select_nth_unstable_by(ROWS, other);
+            rest.truncate(ROWS);
+        }
+        rows.append(&mut rest);
+    }
+    rows.sort_by(one);
+    rows
+}
+
+/// The order of rows with these cells, the oldest first: from the oldest column on.
+pub(super) fn older(a: &[u64], b: &[u64]) -> Ordering {
+    b.iter().rev().cmp(a.iter().rev())
+}
+
 fn cells(ages: &Ages) -> [u64; COLUMNS + 1] {
     std::array::from_fn(|place| match place {
         0 => ages.total,
@@ -226,8 +255,14 @@ fn causes(snapshot: &Snapshot) -> (Vec<CauseRow>, String) {
     let mut reasons = snapshot
         .reasons_by_next_hop(QueueSet::TOTAL)
         .by(Some(ReasonGrouping::CauseAndNextHop));
-    let rest = beyond(reasons.rows.len(), ROWS, "", "row");
-    reasons.cut(ROWS);
+    let all = reasons.rows.len();
+    let by_count = |a: &Reason, b: &Reason| b.recipients.cmp(&a.recipients);
+    let by_age = |a: &Reason, b: &Reason| {
+        let oldest = |reason: &Reason| reason.oldest.unwrap_or(i64::MAX);
+        oldest(a).cmp(&oldest(b))
+    };
+    reasons.rows = first_of_both(reasons.rows, by_count, by_age);
+    let rest = beyond(all, reasons.rows.len(), "", "row");
     let mut more: Vec<String> = Vec::new();
     if !rest.is_empty() {
         more.push(rest);
@@ -279,11 +314,47 @@ fn origins(snapshot: &Snapshot) -> (Vec<OriginRow>, String) {
     rows.sort_by(|a, b| b.2.cmp(&a.2).then_with(|| (b.0, a.1).cmp(&(a.0, b.1))));
     let rest = beyond(rows.len(), ROWS, "", "origin");
     rows.truncate(ROWS);
+    let mut more: Vec<String> = Vec::new();
+    // The local user is the owner of a file or stands in a header, which a watch does not read.
+    let without = snapshot.without_origin();
+    if without > 0 {
+        more.push(format!(
+            "{without} without login or client: queuewatch origins names local users"
+        ));
+    }
+    if !rest.is_empty() {
+        more.push(rest);
+    }
     let row = |(filter, name, messages): (&'static str, &[u8], u64)| OriginRow {
         filter,
         name: name.to_vec(),
         text: printable(name, NAME),
         messages,
     };
-    (rows.into_iter().map(row).collect(), rest)
+    (rows.into_iter().map(row).collect(), more.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_rows_of_either_order_are_kept() {
+        let both = |count: usize| {
+            // The less, the older.
+            let rows: Vec<usize> = (0..count).rev().collect();
+            first_of_both(rows, |a, b| b.cmp(a), Ord::cmp)
+        };
+        assert!(both(0).is_empty());
+        assert_eq!(both(ROWS + 1).len(), ROWS + 1);
+        let kept = both(3 * ROWS);
+        assert_eq!(kept.len(), 2 * ROWS);
+        assert!(kept.iter().rev().take(ROWS).copied().eq(0..ROWS));
+        assert!(
+            kept.iter()
+                .take(ROWS)
+                .copied()
+                .eq((2 * ROWS..3 * ROWS).rev())
+        );
+    }
 }

@@ -10,6 +10,8 @@ use super::history::Point;
 
 /// Text.
 pub(super) const PLAIN: Style = Style::new();
+/// What is less important. No colour says it: the bright black of some themes is their background.
+pub(super) const FAINT: Style = Style::new().add_modifier(Modifier::DIM);
 /// What is more important.
 pub(super) const STRONG: Style = Style::new().add_modifier(Modifier::BOLD);
 /// The first line, and the row that is chosen.
@@ -29,14 +31,6 @@ impl Look {
         match self.color {
             true => style.fg(color),
             false => style,
-        }
-    }
-
-    /// What is less important.
-    pub(super) fn faint(self) -> Style {
-        match self.color {
-            true => Style::new().fg(Color::DarkGray),
-            false => Style::new().add_modifier(Modifier::DIM),
         }
     }
 
@@ -81,7 +75,7 @@ impl Look {
             Color::Red,
         ];
         if count == 0 {
-            return self.faint();
+            return FAINT;
         }
         let style = match count == most {
             true => STRONG,
@@ -101,7 +95,7 @@ impl Look {
         let bars = if self.utf8 { BLOCKS } else { ASCII };
         let style = match point.seen {
             true => self.with(Color::Cyan, PLAIN),
-            false => self.faint(),
+            false => FAINT,
         };
         if point.messages == 0 || most == 0 {
             return (' ', style);

@@ -119,6 +119,13 @@ impl Terminal {
         self.forgotten = true;
     }
 
+    /// Gives the terminal back, and writes `text` after the screen as far as the line takes it: who ended us by a signal
+    /// does not wait for a reader.
+    pub(super) fn leave(self, text: &str) {
+        self.device.give_back();
+        let _ = self.device.write_all(text.as_bytes());
+    }
+
     fn area(&self) -> Rect {
         let (columns, rows) = match tcgetwinsize(&self.device.fd) {
             Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col, size.ws_row),

@@ -22,7 +22,8 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
 
-use super::filter::{Filter, Where};
+use super::command::{Postsuper, Target, Where};
+use super::filter::Filter;
 use super::history::History;
 use super::keys::Key;
 use super::messages::{MessageLine, Messages};
@@ -101,11 +102,13 @@ impl Seen {
     }
 
     fn model(&self) -> Model {
-        let directory = vec![("queue-directory", b"/var/spool/postfix".to_vec())];
         let mut model = Model::new(Where {
-            flags: directory.clone(),
-            filters: Vec::new(),
-            instances: vec![(directory, None)],
+            instances: vec![Target {
+                config: Some("/etc/postfix".into()),
+                flags: Vec::new(),
+                postsuper: Postsuper::Plain,
+            }],
+            ..Where::default()
         });
         model.look(self.sums.clone(), Some(self.tables.clone()));
         model
@@ -127,8 +130,8 @@ impl Seen {
                     });
                     model.listed(Ok(found.clone()));
                 }
-                Some(Ask::Show(id)) => {
-                    let id = String::from_utf8(id).unwrap();
+                Some(Ask::Show(message)) => {
+                    let id = String::from_utf8(message.queue_id).unwrap();
                     model.lines(vec![
                         format!("{id} in deferred"),
                         "  sender  a@b".to_owned(),

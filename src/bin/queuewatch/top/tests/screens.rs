@@ -144,10 +144,12 @@ fn a_list_has_the_messages_that_the_row_counts() {
         queuewatch::listing::Sort::Size,
     )
     .unwrap();
+    let mut message = id.lines[0].message();
     let id = id.lines[0].queue_id().to_owned();
-    let story = reader::story(&seen.options, id.as_bytes()).unwrap();
+    let story = reader::story(&seen.options, &message).unwrap();
     assert_eq!(story[0], format!("{id} in deferred"));
-    let gone = reader::story(&seen.options, b"0000000000").unwrap();
+    message.queue_id = b"0000000000".to_vec();
+    let gone = reader::story(&seen.options, &message).unwrap();
     assert!(gone[0].contains("in no queue any more"), "{gone:?}");
 }
 
@@ -238,9 +240,7 @@ fn commands_are_copied_and_kept() {
     let mut model = seen.model();
     seen.press(&mut model, &[Key::Char('2'), Key::Char('y')]);
     let domain = &seen.tables.domains[0].text;
-    let expected = format!(
-        "queuewatch list --queue-directory /var/spool/postfix --domain {domain} --ids | postsuper -h -"
-    );
+    let expected = format!("queuewatch list --domain {domain} --ids | postsuper -h -");
     assert_eq!(
         model.press(Key::Char('y')),
         Some(Ask::Copy(expected.clone()))
@@ -250,6 +250,151 @@ fn commands_are_copied_and_kept() {
     seen.press(&mut model, &[Key::Char('y')]);
     assert_eq!(model.press(Key::Char('9')), None);
     assert_eq!(model.copied.len(), 1);
+}
+
+/// What a command does is known before it is pasted: how much mail it is for.
+#[test]
+fn commands_say_how_far_they_reach() {
+    let seen = Seen::sick();
+    let mut model = seen.model();
+    let mut head = |keys: &[Key]| {
+        seen.press(&mut model, keys);
+        seen.press(&mut model, &[Key::Char('y')]);
+        let shown = text(&drawn(&mut model, LOOK, 80, 24));
+        seen.press(&mut model, &[Key::Escape]);
+        let head = shown.lines().find(|line| line.contains("The command for "));
+        head.unwrap().trim().to_owned()
+    };
+    let messages = seen.sums.queues[1].messages;
+    let expected = format!("The command for {messages} messages");
+    assert_eq!(head(&[Key::Down]), expected);
+    // The list of the same row has as many; a message is one.
+    assert_eq!(head(&[Key::Enter]), expected);
+    assert_eq!(head(&[Key::Enter]), "The command for this message");
+    let recipients = seen.tables.domains[0].cells[0];
+    assert_eq!(
+        head(&[Key::Escape, Key::Escape, Key::Char('2')]),
+        format!("The command for the mail of {recipients} recipients")
+    );
+    let recipients = seen.tables.causes[0].recipients;
+    assert_eq!(
+        head(&[Key::Char('3')]),
+        format!("The command for the mail of {recipients} recipients")
+    );
+    let messages = seen.tables.origins[0].messages;
+    assert_eq!(
+        head(&[Key::Char('4')]),
+        format!("The command for {messages} messages")
+    );
+    // A list with an end that was not reached has at least so many.
+    let mut found = Messages {
+        unread: 1,
+        ..Messages::default()
+    };
+    model.press(Key::Enter);
+    found.lines = Vec::new();
+    model.listed(Ok(found));
+    model.press(Key::Char('y'));
+    let shown = text(&drawn(&mut model, LOOK, 80, 24));
+    assert!(shown.contains("for at least 0 messages"), "{shown}");
+}
+
+/// Of several instances each line names its own, also where both have one name.
+#[test]
+fn a_message_is_one_of_its_instance() {
+    use crate::top::messages::Source;
+    use queuewatch::instance::{Selection, find};
+    let folder = tempfile::tempdir().unwrap();
+    let [one, two] = ["etc-1", "etc-2"].map(|name| folder.path().join(name));
+    for (directory, more) in [
+        (
+            &one,
+            format!("multi_instance_directories = {}\n", two.display()),
+        ),
+        (&two, String::new()),
+    ] {
+        let spool = folder.path().join(directory.with_extension("spool"));
+        std::fs::create_dir_all(directory).unwrap();
+        let main_cf = format!("queue_directory = {}\n{more}", spool.display());
+        std::fs::write(directory.join("main.cf"), main_cf).unwrap();
+    }
+    let found = find(&Selection::All(Some(one.clone())), None).unwrap();
+    let sources = Source::of(&found);
+    assert_eq!(sources.len(), 2);
+    assert!(sources[1].label.ends_with("etc-2"), "{sources:?}");
+    assert!(Source::of(&found[..1]).is_empty());
+
+    let seen = Seen::sick();
+    let mut model = seen.model();
+    model.place.instances = [&one, &two]
+        .map(|directory| Target {
+            config: Some(directory.clone()),
+            flags: Vec::new(),
+            postsuper: Postsuper::Config,
+        })
+        .into();
+    model.press(Key::Enter);
+    let sort = queuewatch::listing::Sort::Arrival;
+    let mut found = reader::messages(&seen.options, &Filter::default(), sort).unwrap();
+    for line in &mut found.lines {
+        line.source = Some(Arc::clone(&sources[1]));
+    }
+    let id = found.lines[0].queue_id().to_owned();
+    model.listed(Ok(found));
+    let shown = text(&drawn(&mut model, LOOK, 100, 24));
+    assert!(shown.contains(" instance "), "{shown}");
+    model.press(Key::Char('y'));
+    let lines = &model.commands.as_ref().unwrap().lines;
+    let expected = format!("postsuper -c {} -h {id}", two.display());
+    assert_eq!(lines.last(), Some(&expected));
+    model.press(Key::Escape);
+    let Some(Ask::Show(message)) = model.press(Key::Enter) else {
+        panic!("no message");
+    };
+    assert_eq!(message.instance, Some(two));
+}
+
+/// What is not among the rows is told also while they fill the pane.
+#[test]
+fn what_is_beyond_a_full_pane_is_told() {
+    let seen = Seen::sick();
+    let mut model = seen.model();
+    let tables = model.tables.as_mut().unwrap();
+    let row = tables.domains[0].clone();
+    tables.domains.resize(60, row);
+    tables.beyond = [
+        "and 200 more domains".to_owned(),
+        "12 without a reason on record".to_owned(),
+        "7 without login or client".to_owned(),
+    ];
+    for (width, height) in [(80, 24), (60, 20), (200, 60)] {
+        let shown = text(&drawn(&mut model, LOOK, width, height));
+        for told in [
+            "and 200 more domains",
+            "12 without a reason",
+            "7 without login",
+        ] {
+            assert!(shown.contains(told), "{told}: {shown}");
+        }
+    }
+}
+
+/// Nothing is left out of a narrow screen without a word.
+#[test]
+fn what_a_narrow_screen_leaves_out_is_told() {
+    let seen = Seen::sick();
+    let mut model = seen.model();
+    let (width, height) = LEAST;
+    let shown = text(&drawn(&mut model, LOOK, width, height));
+    assert!(shown.contains(">10 min"), "{shown}");
+    let wide = text(&drawn(&mut model, LOOK, 80, 24));
+    assert!(wide.contains("Destination, age in minutes"), "{wide}");
+    model.place.filters = vec![("exclude-domain", vec![b'x'; 700])];
+    model.press(Key::Char('y'));
+    let shown = text(&drawn(&mut model, LOOK, width, height));
+    assert!(shown.contains("larger terminal shows the rest"), "{shown}");
+    let whole = text(&drawn(&mut model, LOOK, 200, 60));
+    assert!(!whole.contains("larger terminal"), "{whole}");
 }
 
 #[test]
