@@ -17,6 +17,14 @@ const KIND: &str = "watch";
 /// The maximum length of a status file, in bytes.
 const MAX_BYTES: usize = 1 << 20;
 
+/// What a monitoring system discovers in a status file: lists of rows that each name their instance.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Figures {
+    pub(crate) instances: Vec<Value>,
+    pub(crate) queues: Vec<Value>,
+    pub(crate) causes: Vec<Value>,
+}
+
 /// The content of a status file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
@@ -30,6 +38,8 @@ pub struct Status {
     pub output: String,
     /// The same with long output.
     pub long_output: String,
+    /// For other readers than the plugin.
+    pub(crate) figures: Figures,
 }
 
 impl Status {
@@ -44,6 +54,9 @@ impl Status {
             "state_code": self.state.code(),
             "output": self.output,
             "long_output": self.long_output,
+            "instances": self.figures.instances,
+            "queues": self.figures.queues,
+            "causes": self.figures.causes,
         })
     }
 
@@ -66,12 +79,19 @@ impl Status {
             let text = value[name].as_str().map(str::to_owned);
             text.ok_or_else(|| refused(&format!("no {name}")))
         };
+        // A file of an earlier version has no figures.
+        let rows = |name: &str| value[name].as_array().cloned().unwrap_or_default();
         Ok(Status {
             now: value["now"].as_i64().ok_or_else(|| refused("no time"))?,
             complete: value["complete"].as_bool().unwrap_or(false),
             state: state.ok_or_else(|| refused("no state"))?,
             output: text("output")?,
             long_output: text("long_output")?,
+            figures: Figures {
+                instances: rows("instances"),
+                queues: rows("queues"),
+                causes: rows("causes"),
+            },
         })
     }
 
@@ -119,6 +139,10 @@ mod tests {
             state: State::Warning,
             output: "POSTFIX QUEUE WARNING: x | y=1\n".to_owned(),
             long_output: "long\n".to_owned(),
+            figures: Figures {
+                queues: vec![json!({"instance": "postfix", "queue": "hold", "messages": 1})],
+                ..Figures::default()
+            },
         }
     }
 
@@ -126,6 +150,17 @@ mod tests {
     fn a_document_reads_back() {
         let document = status(100).document().to_string();
         assert_eq!(Status::parse(document.as_bytes()).unwrap(), status(100));
+    }
+
+    #[test]
+    fn a_document_of_an_earlier_version_has_no_figures() {
+        let mut document = status(100).document();
+        for name in ["instances", "queues", "causes"] {
+            assert!(document.as_object_mut().unwrap().remove(name).is_some());
+        }
+        let read = Status::parse(document.to_string().as_bytes()).unwrap();
+        assert_eq!(read.figures, Figures::default());
+        assert_eq!(read.output, status(100).output);
     }
 
     #[test]

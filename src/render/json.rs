@@ -136,7 +136,7 @@ fn path(path: &Path) -> String {
 }
 
 /// Prints a whole number without a fraction.
-fn number(value: f64) -> Value {
+pub(super) fn number(value: f64) -> Value {
     if value.fract() == 0.0 && value.abs() < 9e15 {
         (value as i64).into()
     } else {

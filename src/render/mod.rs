@@ -17,6 +17,7 @@ pub mod report;
 pub mod shape;
 pub mod show;
 pub mod status;
+mod status_figures;
 pub mod watch;
 
 pub use moment::moment;

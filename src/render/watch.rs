@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::plugin;
+use super::{plugin, status_figures};
 use crate::cause::Cause;
 use crate::escape;
 use crate::escape::domain::printable_address;
@@ -135,5 +135,6 @@ pub fn status(snapshot: &Snapshot, verdict: &Verdict) -> Status {
         state: verdict.state,
         output: plugin::output(snapshot, verdict, 0, false),
         long_output: plugin::output(snapshot, verdict, 1, false),
+        figures: status_figures::figures(snapshot, verdict),
     }
 }

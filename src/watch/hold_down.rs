@@ -1,19 +1,17 @@
-//! Reports a new state once it has lasted, so that a flapping state makes no noise.
+//! Reports a new state, or what else is followed, once it has lasted, so that flapping makes no noise.
 
 use std::time::{Duration, Instant};
 
-use crate::rules::State;
-
 /// Follows a state; see [`HoldDown::follow`].
 #[derive(Debug)]
-pub struct HoldDown {
+pub struct HoldDown<T> {
     lasting: Duration,
-    reported: Option<State>,
+    reported: Option<T>,
     /// The state that differs from the reported one, and since when.
-    other: Option<(State, Instant)>,
+    other: Option<(T, Instant)>,
 }
 
-impl HoldDown {
+impl<T: Clone + PartialEq> HoldDown<T> {
     /// Reports a new state once it has lasted for `lasting`. The first state is reported at once.
     pub fn new(lasting: Duration) -> Self {
         HoldDown {
@@ -25,45 +23,48 @@ impl HoldDown {
 
     /// The state is `state` at `now`. Returns the state before if this is a change to report; for the very first
     /// state, that state itself.
-    pub fn follow(&mut self, state: State, now: Instant) -> Option<State> {
-        let Some(reported) = self.reported else {
-            self.reported = Some(state);
+    pub fn follow(&mut self, state: T, now: Instant) -> Option<T> {
+        let Some(reported) = &self.reported else {
+            self.reported = Some(state.clone());
             return Some(state);
         };
-        if state == reported {
+        if state == *reported {
             self.other = None;
             return None;
         }
-        let since = match self.other {
-            // A third state: the state has differed from the reported one since the second.
-            Some((_, since)) => since,
-            None => now,
-        };
-        self.other = Some((state, since));
+        // A third state: the state has differed from the reported one since the second.
+        let since = self.other.as_ref().map_or(now, |(_, since)| *since);
         if now.saturating_duration_since(since) < self.lasting {
+            self.other = Some((state, since));
             return None;
         }
+        self.other = None;
+        self.reported.replace(state)
+    }
+
+    /// Takes `state` as reported, however long it has lasted.
+    pub fn settle(&mut self, state: T) {
         self.reported = Some(state);
         self.other = None;
-        Some(reported)
     }
 
     /// Returns when a change that has not lasted long enough will be reported.
     pub fn due(&self) -> Option<Instant> {
-        let (_, since) = self.other?;
+        let (_, since) = self.other.as_ref()?;
         since.checked_add(self.lasting)
     }
 
     /// Returns the state that was reported last.
     #[cfg(test)]
-    pub(crate) fn reported(&self) -> Option<State> {
-        self.reported
+    pub(crate) fn reported(&self) -> Option<&T> {
+        self.reported.as_ref()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::State;
 
     #[test]
     fn a_flicker_is_not_a_change() {
@@ -88,7 +89,7 @@ mod tests {
                 "second {second}"
             );
         }
-        assert_eq!(changes.reported(), Some(State::Ok));
+        assert_eq!(changes.reported(), Some(&State::Ok));
         changes.follow(State::Warning, at(200));
         assert_eq!(changes.due(), Some(at(260)));
         changes.follow(State::Ok, at(210));
@@ -96,5 +97,7 @@ mod tests {
         let mut at_once = HoldDown::new(Duration::ZERO);
         at_once.follow(State::Ok, begun);
         assert_eq!(at_once.follow(State::Warning, begun), Some(State::Ok));
+        at_once.settle(State::Critical);
+        assert_eq!(at_once.follow(State::Critical, begun), None);
     }
 }

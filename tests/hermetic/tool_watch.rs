@@ -330,6 +330,7 @@ fn the_journal_is_told_of_each_change_with_fields() {
         ("SYSLOG_IDENTIFIER", "queuewatch"),
         ("MESSAGE_ID", "5d1f0b6c0c0e4a0db9b1f4f7a3c2e815"),
         ("QUEUEWATCH_STATE", "CRITICAL"),
+        ("QUEUEWATCH_FIRST", "1"),
     ] {
         assert_eq!(of(&first, name), [value], "{first:?}");
     }
@@ -349,6 +350,56 @@ fn the_journal_is_told_of_each_change_with_fields() {
     assert_eq!(of(&second, "QUEUEWATCH_STATE"), ["WARNING"]);
     assert_eq!(of(&second, "PRIORITY"), ["4"]);
     assert_eq!(of(&second, "QUEUEWATCH_MEASURE"), ["deferred.messages"]);
+    assert_eq!(of(&second, "QUEUEWATCH_FIRST"), ["0"]);
+}
+
+#[test]
+fn the_journal_is_told_of_what_else_is_breached_in_the_same_state() {
+    let spool = Spool::of_corpus("short-mixed");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let journal = UnixDatagram::bind(&path).unwrap();
+    journal.set_read_timeout(Some(PATIENCE)).unwrap();
+    let socket = path.to_str().unwrap();
+    let files = |queue: &str| -> Vec<PathBuf> {
+        let entries = fs::read_dir(spool.path().join(queue)).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        paths.filter(|path| path.is_file()).collect()
+    };
+    let corrupt = format!("corrupt.messages={}", files("corrupt").len());
+    let words = [
+        "--states",
+        "--journal",
+        "--journal-socket",
+        socket,
+        "--warning",
+        "hold.messages=3",
+        "--warning",
+        &corrupt,
+    ];
+    let running = Running::on(&spool, &words);
+    let measures = || -> Vec<String> {
+        let mut buffer = vec![0; 65_536];
+        let length = journal.recv(&mut buffer).expect("a datagram");
+        let told = fields(&buffer[..length]);
+        let states = told.iter().filter(|(name, _)| name == "QUEUEWATCH_STATE");
+        assert!(
+            states.clone().all(|(_, state)| state == "WARNING"),
+            "{told:?}"
+        );
+        let measures = told.iter().filter(|(name, _)| name == "QUEUEWATCH_MEASURE");
+        measures.map(|(_, measure)| measure.clone()).collect()
+    };
+    assert_eq!(measures(), ["hold.messages"]);
+    let held = files("hold").remove(0);
+    let moved = spool.path().join("corrupt").join(held.file_name().unwrap());
+    fs::rename(&held, &moved).unwrap();
+    let mut both = measures();
+    both.sort();
+    assert_eq!(both, ["corrupt.messages", "hold.messages"]);
+    fs::remove_file(&moved).unwrap();
+    assert_eq!(measures(), ["hold.messages"]);
+    assert_eq!(running.end(), "");
 }
 
 #[test]
@@ -451,6 +502,69 @@ fn the_plugin_answers_from_the_status_file_without_a_right_on_the_spool() {
         assert_eq!(code, 3, "{words:?}");
         assert!(text.contains(told), "{words:?}: {text}");
     }
+}
+
+#[test]
+fn the_status_file_has_exact_figures_of_each_instance_queue_and_cause_and_no_other() {
+    let spool = Spool::of_corpus("short-mixed");
+    fs::remove_dir_all(spool.path().join("incoming")).unwrap();
+    fs::write(spool.path().join("incoming"), "").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("status.json");
+    let metrics = folder.path().join("metrics.prom");
+    let words = [
+        "--states",
+        "--status",
+        file.to_str().unwrap(),
+        // For the causes of all mail.
+        "--openmetrics",
+        metrics.to_str().unwrap(),
+    ];
+    let mut running = Running::on(&spool, &words);
+    assert!(running.told().starts_with("state "));
+    wait_for("status file", PATIENCE, || file.exists());
+    let status: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    let rows = |list: &str| status[list].as_array().unwrap().clone();
+
+    let [instance] = &rows("instances")[..] else {
+        panic!("{status}");
+    };
+    let name = &instance["instance"];
+    assert_eq!(instance["complete"], false);
+    // There is mail in corrupt.
+    assert_eq!(instance["state"], "CRITICAL");
+    assert_eq!(instance["state_code"], 2);
+    assert_eq!(instance["unreadable"], 1);
+    // With a queue that cannot be read these are lower bounds.
+    for absent in ["damaged", "altered", "misowned"] {
+        assert_eq!(instance.get(absent), None, "{instance}");
+    }
+
+    let queues = rows("queues");
+    assert_eq!(queues.len(), 6, "{queues:?}");
+    for row in &queues {
+        assert_eq!(&row["instance"], name);
+        for figure in ["messages", "recipients", "bytes", "oldest"] {
+            let known = row.get(figure).is_some_and(Value::is_u64);
+            // A damaged file in corrupt hides recipients.
+            let hidden = row["queue"] == "corrupt" && figure == "recipients";
+            assert_eq!(known, row["queue"] != "incoming" && !hidden, "{row}");
+        }
+    }
+    let hold = queues.iter().find(|row| row["queue"] == "hold").unwrap();
+    assert_eq!(hold["messages"], 7);
+
+    let causes = rows("causes");
+    assert_eq!(causes.len(), 17, "{causes:?}");
+    let waiting: u64 = causes
+        .iter()
+        .filter_map(|row| row["recipients"].as_u64())
+        .sum();
+    let deferred = queues
+        .iter()
+        .find(|row| row["queue"] == "deferred")
+        .unwrap();
+    assert!((1..=deferred["recipients"].as_u64().unwrap()).contains(&waiting));
 }
 
 #[test]

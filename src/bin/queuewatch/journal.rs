@@ -1,21 +1,24 @@
-//! Writes changes of the state to systemd-journald, with fields, by its native protocol.
+//! Writes changes of the state, and of what is breached, to systemd-journald, with fields, by its native protocol.
 //!
 //! A datagram is a list of fields: `NAME=VALUE` and a newline, or, for a value with newlines, `NAME`, a newline, the length
 //! as 64 bits little endian, the value and a newline (systemd, "Native Journal Protocol"). A field may stand several
 //! times.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use queuewatch::error::{Error, Result};
 use queuewatch::render::plugin;
 use queuewatch::rules::{State, Verdict};
 use queuewatch::snapshot::Snapshot;
+use queuewatch::watch::HoldDown;
 
 /// Where journald listens.
 pub(crate) const SOCKET: &str = "/run/systemd/journal/socket";
-/// Marks every change of the state: `journalctl MESSAGE_ID=...`.
+/// Marks every entry: `journalctl MESSAGE_ID=...`.
 pub(crate) const MESSAGE_ID: &str = "5d1f0b6c0c0e4a0db9b1f4f7a3c2e815";
 
 /// The journal of this host.
@@ -23,24 +26,50 @@ pub(crate) struct Journal {
     path: PathBuf,
     /// Connected at the first change, and again after a failure: journald may restart.
     socket: Option<UnixDatagram>,
+    /// The state of the last change; `None` before the first.
+    state: Option<State>,
+    /// What is breached, and how badly.
+    breaches: HoldDown<BTreeSet<String>>,
 }
 
 impl Journal {
-    /// The journal that listens at `path`.
-    pub(crate) fn at(path: PathBuf) -> Journal {
-        Journal { path, socket: None }
+    /// The journal that listens at `path`. What is breached counts as changed after it has lasted.
+    pub(crate) fn at(path: PathBuf, lasting: Duration) -> Journal {
+        Journal {
+            path,
+            socket: None,
+            state: None,
+            breaches: HoldDown::new(lasting),
+        }
     }
 
-    /// Writes a change of the state.
-    pub(crate) fn write(
+    /// Writes an entry if the state changes, as `change` says with the state before, or what is breached.
+    pub(crate) fn follow(
         &mut self,
-        before: State,
+        change: Option<State>,
         snapshot: &Snapshot,
         verdict: &Verdict,
-    ) -> Result<()> {
-        let datagram = fields(before, snapshot, verdict);
+    ) -> Option<Result<()>> {
+        let breaches = breaches(verdict);
+        let before = match change {
+            Some(before) => {
+                self.breaches.settle(breaches);
+                before
+            }
+            // A state that has not lasted yet is not reported with what is breached either.
+            None if self.state != Some(verdict.state) => return None,
+            None => {
+                self.breaches.follow(breaches, Instant::now())?;
+                verdict.state
+            }
+        };
+        let first = self.state.replace(verdict.state).is_none();
+        Some(self.write(&fields(before, first, snapshot, verdict)))
+    }
+
+    fn write(&mut self, datagram: &[u8]) -> Result<()> {
         let outcome = match &self.socket {
-            Some(socket) => socket.send(&datagram).map(drop),
+            Some(socket) => socket.send(datagram).map(drop),
             None => Err(io::Error::from(io::ErrorKind::NotConnected)),
         };
         if outcome.is_ok() {
@@ -48,7 +77,7 @@ impl Journal {
         }
         self.socket = None;
         let sent = connect(&self.path).and_then(|socket| {
-            socket.send(&datagram)?;
+            socket.send(datagram)?;
             Ok(socket)
         });
         let explained = |cause: io::Error| {
@@ -78,7 +107,16 @@ fn priority(state: State) -> &'static str {
     }
 }
 
-fn fields(before: State, snapshot: &Snapshot, verdict: &Verdict) -> Vec<u8> {
+/// The measures that are breached, each with its state.
+fn breaches(verdict: &Verdict) -> BTreeSet<String> {
+    let findings = verdict.findings.iter();
+    findings
+        .flat_map(|one| one.rule.measures().map(move |measure| (one.state, measure)))
+        .map(|(state, measure)| format!("{state} {measure}"))
+        .collect()
+}
+
+fn fields(before: State, first: bool, snapshot: &Snapshot, verdict: &Verdict) -> Vec<u8> {
     let mut datagram = Vec::new();
     let message = plugin::service_output(snapshot, verdict);
     push(&mut datagram, "MESSAGE", &message);
@@ -91,6 +129,12 @@ fn fields(before: State, snapshot: &Snapshot, verdict: &Verdict) -> Vec<u8> {
         &verdict.state.to_string(),
     );
     push(&mut datagram, "QUEUEWATCH_BEFORE", &before.to_string());
+    // A start is no change, and must not pass for one.
+    push(
+        &mut datagram,
+        "QUEUEWATCH_FIRST",
+        if first { "1" } else { "0" },
+    );
     for measure in verdict.findings.iter().flat_map(|one| one.rule.measures()) {
         push(&mut datagram, "QUEUEWATCH_MEASURE", &measure.to_string());
     }

@@ -107,7 +107,8 @@ impl Outputs {
         verdict: &mut Verdict,
     ) {
         // It costs a pass over the tables, and most verdicts go nowhere.
-        let goes_out = changed || self.status.is_some() || self.nagios.is_some();
+        let kept = self.status.is_some() || self.journal.is_some();
+        let goes_out = changed || kept || self.nagios.is_some();
         if let Some(anonymizer) = self.anonymizer.as_ref().filter(|_| goes_out) {
             report::anonymized(anonymizer, snapshot, verdict);
         }
@@ -162,12 +163,6 @@ impl Outputs {
             if !printed {
                 return false;
             }
-            if let Some(journal) = &mut self.journal {
-                match journal.write(before, snapshot, verdict) {
-                    Ok(()) => self.well("journal"),
-                    Err(error) => self.complain("journal", &error.to_string()),
-                }
-            }
             // The first state is reported only if it is not OK.
             if self.exec.is_some() && (before != verdict.state || before != State::Ok) {
                 self.waiting = Some([
@@ -175,6 +170,13 @@ impl Outputs {
                     before.to_string(),
                     plugin::service_output(snapshot, verdict),
                 ]);
+            }
+        }
+        if let Some(journal) = &mut self.journal {
+            match journal.follow(change, snapshot, verdict) {
+                Some(Ok(())) => self.well("journal"),
+                Some(Err(error)) => self.complain("journal", &error.to_string()),
+                None => {}
             }
         }
         if let Some(path) = self.status.clone() {

@@ -57,7 +57,7 @@ const FLAGS: [Flag; 14] = [
     Flag { short: None, name: "service", takes: Takes::One("NAME"),
         help: "the service_description of passive results" },
     Flag { short: None, name: "journal", takes: Takes::Nothing,
-        help: "write changes of the state to systemd-journald, with fields" },
+        help: "write changes of the state and of what is breached to systemd-journald, with fields" },
     Flag { short: None, name: "journal-socket", takes: Takes::One("FILE"),
         help: "where journald listens (default /run/systemd/journal/socket)" },
     Flag { short: None, name: "exec", takes: Takes::One("PROGRAM"),
@@ -124,7 +124,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
         return Err(args::usage("--journal-socket is about --journal"));
     }
     let socket = socket.unwrap_or_else(|| PathBuf::from(journal::SOCKET));
-    outputs.journal = in_journal.then(|| Journal::at(socket));
+    outputs.journal = in_journal.then(|| Journal::at(socket, lasting));
     outputs.nagios = match (command, host, service) {
         (None, None, None) => None,
         (Some(file), Some(host), Some(service)) => Some(Nagios {
