@@ -4,9 +4,11 @@
 //! [`pick`] selects messages, `stream` and `sort` define their order, `recipients` selects their
 //! recipients. The caller formats the text of a message.
 
+mod delivery;
 pub mod pick;
 pub(crate) mod recipients;
 pub(crate) mod sort;
+mod spelled;
 mod stream;
 
 use std::ffi::OsStr;

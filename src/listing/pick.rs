@@ -1,23 +1,26 @@
 //! Picks messages by filters of several kinds, each of which may be given more than once.
 //!
-//! A message is picked if, of each kind of filter given, at least one holds, and no filter after `not` holds.
+//! A message is picked if, of each kind of filter given, at least one holds, and no filter after `not` holds. Filters about
+//! a delivery (recipient, domain, reason, cause, next hop) must hold for one and the same recipient.
 //! The table of options has the names and help texts of the filters.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
+use super::delivery;
+pub use super::spelled::is_address;
+use super::spelled::{is_empty_address, is_printed, is_printed_exactly, is_sender};
 use crate::cause::Cause;
 use crate::cause::classify::{Classifier, Judgement};
 use crate::error::{Error, ErrorKind, Result};
 use crate::escape::domain;
-use crate::escape::{mailq_text, shown};
+use crate::escape::shown;
 use crate::instance::{Instance, LeftOut, Settings};
-use crate::postfix::address::{self, MAILER_DAEMON};
-use crate::postfix::defer_log::Log;
+use crate::postfix::address;
 use crate::postfix::origin::{Network, address_of};
 use crate::postfix::queue::Queue;
-use crate::postfix::quote::quote_local;
 use crate::postfix::status_code::has_code;
-use crate::scan::{Headers, MessageRow};
+use crate::scan::{Headers, Logged, MessageRow};
 use crate::spelling::{option, with_value};
 
 /// How tables show that a reason names no next hop.
@@ -231,22 +234,75 @@ impl Pick {
             return false;
         }
         let mut name = Vec::new();
-        self.tests
-            .iter()
-            .enumerate()
-            .all(|(place, (turned, test))| {
-                if *turned {
-                    return !test.holds(row, context, &mut name);
-                }
-                // The first filter of a kind decides for all of that kind.
-                let is_like = |other: &&(bool, Test)| !other.0 && other.1.option() == test.option();
-                if self.tests[..place].iter().any(|other| is_like(&other)) {
-                    return true;
-                }
-                let mut like = self.tests[place..].iter().filter(is_like);
-                like.any(|(_, test)| test.holds(row, context, &mut name))
-            })
+        let given = self.tests.iter().filter(|(turned, _)| !turned);
+        let given = given.map(|(_, test)| test);
+        let of_message = given.clone().filter(|test| test.about() == About::Message);
+        each_kind(&of_message, |test| test.holds(row, context, &mut name))
+            && is_one_delivery(&given, row, context, &mut name)
+            && self
+                .tests
+                .iter()
+                .filter(|(turned, _)| *turned)
+                .all(|(_, test)| match test.about() {
+                    About::Message => !test.holds(row, context, &mut name),
+                    _ => !is_one_delivery(&std::iter::once(test), row, context, &mut name),
+                })
     }
+}
+
+/// What a filter looks at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum About {
+    Message,
+    /// The address of a recipient.
+    Address,
+    /// The reason for which a recipient waits.
+    Reason,
+}
+
+/// Returns true if of each kind of filter in `tests` at least one `holds`.
+fn each_kind<'t>(
+    tests: &(impl Iterator<Item = &'t Test> + Clone),
+    mut holds: impl FnMut(&Test) -> bool,
+) -> bool {
+    tests.clone().enumerate().all(|(place, test)| {
+        // The first filter of a kind decides for all of that kind.
+        let is_like = |other: &&Test| other.option() == test.option();
+        if tests.clone().take(place).any(|other| is_like(&other)) {
+            return true;
+        }
+        tests.clone().skip(place).filter(is_like).any(&mut holds)
+    })
+}
+
+/// Returns true if those of `tests` that are about a delivery hold for one recipient of `row`.
+fn is_one_delivery<'t>(
+    tests: &(impl Iterator<Item = &'t Test> + Clone),
+    row: &MessageRow,
+    context: &Context,
+    name: &mut Vec<u8>,
+) -> bool {
+    let about = |what| tests.clone().filter(move |test| test.about() == what);
+    let (addresses, reasons) = (about(About::Address), about(About::Reason));
+    let waits = reasons.clone().next().map(|_| {
+        |entry: &Logged<'_>| {
+            let judgement = OnceCell::new();
+            let judge = || context.classifier.judge(entry.status, entry.reason);
+            each_kind(&reasons, |test| match test {
+                Test::Reason(code) => has_code(entry.status, code.as_bytes()),
+                test => test.is_reason(judgement.get_or_init(judge)),
+            })
+        }
+    });
+    if waits.is_none() && addresses.clone().next().is_none() {
+        return true;
+    }
+    let goes = |address: &[u8]| {
+        each_kind(&addresses, |test| {
+            test.is_address(address, &context.settings, name)
+        })
+    };
+    delivery::is_any(row, goes, waits)
 }
 
 impl Test {
@@ -266,6 +322,16 @@ impl Test {
             Test::Expiring(_) => 10,
             Test::Larger(_) => 11,
             Test::NextHop(_) => 12,
+        }
+    }
+
+    fn about(&self) -> About {
+        match self {
+            Test::Recipient(_) | Test::Domain(_) => About::Address,
+            Test::Reason(_) | Test::Cause(_) | Test::Ours | Test::Theirs | Test::NextHop(_) => {
+                About::Reason
+            }
+            _ => About::Message,
         }
     }
 
@@ -294,31 +360,28 @@ impl Test {
         }
     }
 
+    /// Returns true if it is about the recipient `address`.
+    fn is_address(&self, address: &[u8], settings: &Settings, name: &mut Vec<u8>) -> bool {
+        match (self, address) {
+            (Test::Recipient(given), []) => is_empty_address(given, settings),
+            (Test::Recipient(given), address) => is_address(given, address),
+            (Test::Domain(_), address) => {
+                address::destination_domain(address, name);
+                self.is_domain(name)
+            }
+            _ => false,
+        }
+    }
+
+    /// Returns true if it is about the message `row`, whoever its recipients are.
     fn holds(&self, row: &MessageRow, context: &Context, name: &mut Vec<u8>) -> bool {
         let Context { settings, now, .. } = context;
         let age = || now.saturating_sub(row.arrival());
         match self {
-            Test::Recipient(given) => addressed(row).any(|address| match address {
-                [] => is_empty_address(given, settings),
-                address => is_address(given, address),
-            }),
             Test::Sender(given) => match row.sender.as_slice() {
                 [] => is_empty_address(given, settings),
                 sender => is_sender(given, sender, name),
             },
-            Test::Domain(_) => addressed(row).any(|address| {
-                address::destination_domain(address, name);
-                self.is_domain(name)
-            }),
-            Test::Reason(code) => row
-                .logged()
-                .any(|entry| entry.log == Log::Defer && has_code(entry.status, code.as_bytes())),
-            Test::Cause(_) | Test::NextHop(_) | Test::Ours | Test::Theirs => {
-                row.logged().any(|entry| {
-                    let judge = || context.classifier.judge(entry.status, entry.reason);
-                    entry.log == Log::Defer && self.is_reason(&judge())
-                })
-            }
             Test::Login(given) => is_printed_exactly(given, &row.origin.login),
             Test::Client(given, network) => match (network, address_of(&row.origin.client)) {
                 (Some(network), Some(address)) => network.contains(address),
@@ -339,6 +402,7 @@ impl Test {
                 expires(row, settings).is_some_and(|end| end.saturating_sub(*now) <= *limit)
             }
             Test::Larger(limit) => row.size > *limit,
+            _ => false,
         }
     }
 }
@@ -392,94 +456,4 @@ pub(crate) fn expires(row: &MessageRow, settings: &Settings) -> Option<i64> {
     };
     let begun = row.envelope.created.unwrap_or_else(|| row.arrival());
     Some(begun.saturating_add(lifetime))
-}
-
-/// Returns the recipients still to be delivered and, if mail is redirected, where it goes.
-fn addressed(row: &MessageRow) -> impl Iterator<Item = &[u8]> {
-    let tried = row
-        .logged()
-        .filter(|entry| row.envelope.redirected && entry.log == Log::Defer);
-    row.recipients()
-        .chain(row.target())
-        .chain(tried.map(|entry| entry.address))
-}
-
-/// Returns true if `given` is the empty address, in one of the spellings that Postfix and a list have for it.
-fn is_empty_address(given: &[u8], settings: &Settings) -> bool {
-    let printed = settings.empty_address_recipient.as_bytes();
-    given == b"<>"
-        || given.eq_ignore_ascii_case(MAILER_DAEMON)
-        || !printed.is_empty() && is_address(given, printed)
-}
-
-fn is_sender(given: &[u8], sender: &[u8], name: &mut Vec<u8>) -> bool {
-    if memchr::memchr(b'@', given).is_some() {
-        return is_address(given, sender);
-    }
-    address::destination_domain(sender, name);
-    domain::is_same(given, name)
-}
-
-/// Returns true if `given` is the raw `address`: as in the queue file, or quoted and printed as in a list.
-pub fn is_address(given: &[u8], address: &[u8]) -> bool {
-    if given.eq_ignore_ascii_case(address) {
-        return true;
-    }
-    // A domain may be given by its A-labels, as figures print it.
-    if domain::is_same_address(given, address) {
-        return true;
-    }
-    // Quotes make an address longer, and printing makes it no shorter.
-    if given.len() < address.len() {
-        return false;
-    }
-    let mut quoted = Vec::with_capacity(address.len() + 2);
-    quote_local(address, &mut quoted);
-    is_printed(given, &quoted)
-}
-
-/// Returns true if `given` is `text`, raw or as a list prints it. The case of letters does not count.
-fn is_printed(given: &[u8], text: &[u8]) -> bool {
-    is_any_spelling(given, text, <[u8]>::eq_ignore_ascii_case)
-}
-
-/// [`is_printed`] for a login, in which the case of letters counts: two logins may differ in nothing else.
-fn is_printed_exactly(given: &[u8], text: &[u8]) -> bool {
-    is_any_spelling(given, text, <[u8]>::eq)
-}
-
-fn is_any_spelling(given: &[u8], text: &[u8], same: fn(&[u8], &[u8]) -> bool) -> bool {
-    let printed = |utf8| {
-        let mut out = Vec::with_capacity(text.len());
-        mailq_text(text, utf8, &mut out);
-        same(given, &out)
-    };
-    same(given, text) || !text.is_empty() && (printed(true) || printed(false))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_is_found_in_every_quoting() {
-        for (given, address, found) in [
-            ("a@x.example", "A@x.EXAMPLE", true),
-            ("\"john doe\"@x", "john doe@x", true),
-            ("john doe@x", "john doe@x", true),
-            ("\"john  doe\"@x", "john doe@x", false),
-            ("j?rg@x", "j\u{1}rg@x", false),
-            ("\"j?rg\"@x", "j\u{1}rg@x", true),
-            ("j??rg@x", "j\u{f6}rg@x", true),
-            ("j\u{f6}rg@x", "j\u{f6}rg@x", true),
-            ("\"\"@x", "@x", true),
-            ("b@x", "a@x", false),
-        ] {
-            assert_eq!(
-                is_address(given.as_bytes(), address.as_bytes()),
-                found,
-                "{given}"
-            );
-        }
-    }
 }

@@ -225,6 +225,142 @@ fn filters_combine() {
     }
 }
 
+/// Messages with two recipients, each of which waits for its own reason. Only of B one recipient has both.
+pub(crate) fn two_recipients() -> Spool {
+    let throttled = (
+        "4.7.28",
+        "host mx.a.example[192.0.2.1] said: 421 4.7.28 Too many messages",
+    );
+    let unreachable = |hop: &str| {
+        let reason = format!("connect to {hop}[192.0.2.2]:25: Connection timed out");
+        ("4.4.1", reason)
+    };
+    let spool = Spool::empty();
+    for (id, [first, second]) in [
+        (
+            "A000001",
+            [
+                (throttled.0, throttled.1.to_owned()),
+                unreachable("mx.b.example"),
+            ],
+        ),
+        (
+            "B000001",
+            [unreachable("mx.a.example"), unreachable("mx.b.example")],
+        ),
+    ] {
+        let file = QueueFile::cleanup(NOW - 7200, 0)
+            .sender(b"anna@send.example")
+            .todo(b"one@a.example")
+            .todo(b"two@b.example")
+            .todo(b"three@c.example")
+            .content(b"Subject: test\n\nHello\n")
+            .build();
+        spool.write(&format!("deferred/{}/{id}", &id[..1]), &file.bytes, 0o700);
+        let mut log = Vec::new();
+        for (place, (address, (status, reason))) in
+            [("one@a.example", first), ("two@b.example", second)]
+                .into_iter()
+                .enumerate()
+        {
+            let delay = Delay {
+                status: status.into(),
+                reason,
+                reply: None,
+                server: None,
+            };
+            let offset = file.recipient_offsets[place];
+            drill::push_entry(&mut log, address, None, offset, &delay);
+        }
+        spool.write(&format!("defer/{}/{id}", &id[..1]), &log, 0o600);
+    }
+    spool
+}
+
+/// Filters about a delivery hold for one recipient. Else mail that one server slows down is deleted because another
+/// server is down.
+#[test]
+fn filters_about_a_delivery_hold_for_one_recipient() {
+    let spool = two_recipients();
+    for (words, letters) in [
+        (
+            &["--cause", "unreachable", "--next-hop", "mx.a.example"][..],
+            "B",
+        ),
+        (
+            &["--cause", "unreachable", "--next-hop", "mx.b.example"],
+            "AB",
+        ),
+        (&["--cause", "throttled", "--next-hop", "mx.b.example"], ""),
+        (&["--cause", "throttled", "--reason", "4.4.1"], ""),
+        (&["--cause", "theirs", "--domain", "c.example"], ""),
+        (&["--cause", "unreachable", "--domain", "a.example"], "B"),
+        (&["--reason", "4.4.1", "--recipient", "one@a.example"], "B"),
+        (&["--next-hop", "mx.b.example", "--domain", "a.example"], ""),
+        (&["--cause", "unreachable", "--domain", "c.example"], ""),
+        // Alternatives of one kind may hold for different recipients of different messages.
+        (
+            &[
+                "--cause",
+                "unreachable",
+                "--cause",
+                "throttled",
+                "--next-hop",
+                "mx.a.example",
+            ],
+            "AB",
+        ),
+        (
+            &["--recipient", "one@a.example", "--domain", "b.example"],
+            "",
+        ),
+        (
+            &["--recipient", "one@a.example", "--domain", "a.example"],
+            "AB",
+        ),
+        // Filters on the message are no part of a delivery.
+        (
+            &[
+                "--sender",
+                "send.example",
+                "--next-hop",
+                "mx.a.example",
+                "--cause",
+                "unreachable",
+            ],
+            "B",
+        ),
+        // A negated filter is about the whole message, each on its own.
+        (
+            &["--cause", "unreachable", "--not", "--cause", "throttled"],
+            "B",
+        ),
+        (
+            &[
+                "--domain",
+                "a.example",
+                "--not",
+                "--next-hop",
+                "mx.b.example",
+            ],
+            "",
+        ),
+        (
+            &[
+                "--not",
+                "--cause",
+                "throttled",
+                "--not",
+                "--domain",
+                "x.example",
+            ],
+            "B",
+        ),
+    ] {
+        assert_eq!(picked(&spool, words), letters, "{words:?}");
+    }
+}
+
 /// What rules and figures leave out is left out of a list in the same words, so that a list has the messages that a
 /// figure counts.
 #[test]

@@ -28,8 +28,9 @@ Prints the messages of the queues with their delay reasons, in the form of postq
 It needs no daemon and prints each recipient once. Without QUEUE: maildrop, active, incoming, deferred,
 hold.
 
-Filters pick messages: a message must match one filter of each kind that is given. --not before a filter
-inverts it.
+Filters pick messages: a message must match one filter of each kind that is given. Those about a delivery
+(--recipient, --domain, --reason, --cause, --next-hop) must hold for one and the same recipient. --not before
+a filter inverts it: it holds for none of the message.
 
 Postfix 3.11 and later also list recipients that bounced while the bounce is not sent yet, and the original
 address of each recipient in JSON. Programs that know the older form may not expect them. --keys 3.11

@@ -28,8 +28,9 @@ local user; with its messages, recipients, distinct senders and destination doma
 of its oldest and newest message, and the queue ID of the oldest. Without QUEUE: maildrop, active,
 incoming, deferred, hold.
 
-Filters pick messages: a message must match one filter of each kind that is given. --not before a filter
-inverts it.
+Filters pick messages: a message must match one filter of each kind that is given. Those about a delivery
+(--recipient, --domain, --reason, --cause, --next-hop) must hold for one and the same recipient. --not before
+a filter inverts it: it holds for none of the message.
 ";
 
 #[rustfmt::skip]

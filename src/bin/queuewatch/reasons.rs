@@ -30,8 +30,9 @@ last delay reason, with the cause, who acts, and the age of the oldest message; 
 In a reason ADDRESS, HOST, IP, URL, ID, TIME and N stand for the parts that differ from message to
 message. Without QUEUE: deferred, active, incoming, hold.
 
-Filters pick messages: a message must match one filter of each kind that is given. --not before a filter
-inverts it.
+Filters pick messages: a message must match one filter of each kind that is given. Those about a delivery
+(--recipient, --domain, --reason, --cause, --next-hop) must hold for one and the same recipient. --not before
+a filter inverts it: it holds for none of the message.
 ";
 
 #[rustfmt::skip]
