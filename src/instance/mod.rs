@@ -21,7 +21,7 @@ mod starts;
 mod users;
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::cause::classify::Classifier;
@@ -44,7 +44,7 @@ pub(crate) use users::{local_group, local_user, local_user_group, numeric_field}
 
 /// Postfix's compiled-in configuration directory (mail_params.h). FreeBSD's ports and NixOS use another
 /// one: set `MAIL_CONFIG` or give the directory.
-pub(crate) const DEFAULT_CONFIG_DIRECTORY: &str = "/etc/postfix";
+pub const DEFAULT_CONFIG_DIRECTORY: &str = "/etc/postfix";
 /// The directories whose files say what the caller of a program with borrowed rights may name.
 pub const PERMITTED_BY: [&str; 2] = [DEFAULT_CONFIG_DIRECTORY, "/etc/queuewatch"];
 /// The name of an instance without `multi_instance_name`.
@@ -59,7 +59,7 @@ pub struct Instance {
     pub name: String,
     /// The directory of its main.cf, absolute; `None` if only a spool was given.
     pub config_directory: Option<PathBuf>,
-    /// Its spool; absolute unless the caller gave a relative path.
+    /// Its spool, absolute: state files and commands to run name it.
     pub queue_directory: PathBuf,
     /// Whether the spool was named in place of the one in its main.cf, as that of a container is.
     pub(crate) relocated: bool,
@@ -133,7 +133,7 @@ pub fn find(selection: &Selection, mail_config: Option<&OsStr>) -> Result<Vec<Re
         } => Ok(vec![Ok(Instance {
             name: DEFAULT_NAME.to_owned(),
             config_directory: None,
-            queue_directory: queue_directory.clone(),
+            queue_directory: absolute(queue_directory),
             relocated: false,
             settings: Settings::default(),
             expected: false,
@@ -146,7 +146,7 @@ pub fn find(selection: &Selection, mail_config: Option<&OsStr>) -> Result<Vec<Re
             config_directory: Some(directory),
         } => {
             let found = Configuration::read(directory)?;
-            Ok(vec![found.instance_on(Some(queue_directory))])
+            Ok(vec![found.instance_on(Some(&absolute(queue_directory)))])
         }
         Selection::ConfigDirectory(directory) => {
             let found = Configuration::read(directory)?;
@@ -163,6 +163,14 @@ pub fn find(selection: &Selection, mail_config: Option<&OsStr>) -> Result<Vec<Re
             Ok(all.into_iter().map(|(_, instance)| instance).collect())
         }
         Selection::Named(directory, names) => named(names, all(&first(directory))?),
+    }
+}
+
+/// `path` from the root, without a slash at its end. One that cannot be found from the root stays.
+fn absolute(path: &Path) -> PathBuf {
+    match std::path::absolute(path) {
+        Ok(path) => path.components().collect(),
+        Err(_) => path.to_owned(),
     }
 }
 

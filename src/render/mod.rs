@@ -11,6 +11,7 @@ mod moment;
 mod next_step;
 pub mod openmetrics;
 mod perfdata;
+mod place;
 pub mod plugin;
 pub mod postqueue;
 pub mod report;

@@ -1,47 +1,24 @@
-//! What to do now about a breach, with the command to run next, filled in with real names and IDs.
+//! What to do now about a breach, with the command to run next, filled in with real names and IDs, on the instance whose
+//! figure breaks the rule.
 
-use std::cell::OnceCell;
+use std::path::Path;
 
+use super::place::Place;
 use crate::cause::Cause;
 use crate::escape;
-use crate::measure::{Argument, Kind, Subject};
+use crate::measure::{Argument, Kind, Measure, Subject};
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::rules::Finding;
 use crate::snapshot::Snapshot;
 use crate::snapshot::reasons::{Reason, Reasons};
+use crate::snapshot::spread::promote;
 
 /// Bytes of a name in a command.
 const NAME: usize = 64;
 
-/// The next steps of the findings of one snapshot.
-pub(super) struct NextSteps<'s> {
-    snapshot: &'s Snapshot,
-    /// Why deferred mail waits, put together once for all findings that need it.
-    reasons: OnceCell<Reasons>,
-}
-
-impl<'s> NextSteps<'s> {
-    pub(super) fn of(snapshot: &'s Snapshot) -> Self {
-        NextSteps {
-            snapshot,
-            reasons: OnceCell::new(),
-        }
-    }
-
-    /// One line for `finding`.
-    pub(super) fn line(&self, finding: &Finding) -> String {
-        line(self, finding)
-    }
-
-    fn reasons(&self) -> &Reasons {
-        let queues = || QueueSet::from(Queue::Deferred);
-        self.reasons
-            .get_or_init(|| self.snapshot.sampled_reasons(queues()))
-    }
-}
-
-fn line(steps: &NextSteps<'_>, finding: &Finding) -> String {
-    let snapshot = steps.snapshot;
+/// One line for `finding`, a finding of `snapshot`.
+pub(super) fn line(snapshot: &Snapshot, finding: &Finding) -> String {
+    let place = Place::of(snapshot, finding);
     let measure = &finding.rule.parts.first().measure;
     // The commands look at all queues if none is named.
     let (queue, of_queue) = match measure.subject {
@@ -59,89 +36,124 @@ fn line(steps: &NextSteps<'_>, finding: &Finding) -> String {
         quoted(detail.split(',').next().unwrap_or_default())
     };
     let name = || quoted(&measure.shown_name());
+    let on = |command: String| place.on(&command);
+    let reasons_to = |domain: String| on(format!("queuewatch reasons --domain {domain}{of_queue}"));
+    let mail_of = |sender: String| {
+        on(format!(
+            "queuewatch list --sender {sender} --limit 5{of_queue}"
+        ))
+    };
+    let from_where = |filter: &str, name: String, by: &str| {
+        let picked = format!("--{filter} {name}");
+        let origins = on(format!("queuewatch origins {picked} --by {by}{of_queue}"));
+        let list = on(format!("queuewatch list {picked} --limit 5{of_queue}"));
+        format!("{origins}; {list}")
+    };
+    let oldest = || on(format!("queuewatch list --sort arrival --limit 5 {queue}"));
+    let reasons = || on(format!("queuewatch reasons {queue}"));
+    let status = || place.on("queuewatch status");
+    let doctor = || place.on("queuewatch doctor");
     let step = match measure.kind {
-        Kind::Cause => return cause_line(steps, measure),
-        Kind::TopDomain => format!("queuewatch reasons --domain {}{of_queue}", detail()),
-        Kind::Domain => format!("queuewatch reasons --domain {}{of_queue}", name()),
-        Kind::TopSender => format!("queuewatch list --sender {} --limit 5{of_queue}", detail()),
-        Kind::Sender => format!("queuewatch list --sender {} --limit 5{of_queue}", name()),
-        Kind::TopLogin => from_where("login", &detail(), "client", &of_queue),
-        Kind::Login => from_where("login", &name(), "client", &of_queue),
-        Kind::TopClient => from_where("client", &detail(), "sender", &of_queue),
-        Kind::Client => from_where("client", &name(), "sender", &of_queue),
-        Kind::Oldest if queue == "deferred" => {
-            format!("queuewatch list --sort arrival --limit 5 {queue}; queuewatch reasons {queue}")
-        }
+        Kind::Cause => return cause_line(&place, snapshot, measure),
+        Kind::TopDomain => reasons_to(detail()),
+        Kind::Domain => reasons_to(name()),
+        Kind::TopSender => mail_of(detail()),
+        Kind::Sender => mail_of(name()),
+        Kind::TopLogin => from_where("login", detail(), "client"),
+        Kind::Login => from_where("login", name(), "client"),
+        Kind::TopClient => from_where("client", detail(), "sender"),
+        Kind::Client => from_where("client", name(), "sender"),
+        Kind::Oldest if queue == "deferred" => format!("{}; {}", oldest(), reasons()),
         Kind::Oldest if matches!(queue, "incoming" | "maildrop") => {
-            "postfix status; queuewatch status; the log of postfix/master, qmgr and pickup"
-                .to_owned()
+            let master = place.postfix("postfix", "status");
+            let master = master.map_or(String::new(), |command| command + "; ");
+            format!(
+                "{master}{}; the log of postfix/master, qmgr and pickup",
+                status()
+            )
         }
-        Kind::Oldest | Kind::Older => {
-            format!("queuewatch list --sort arrival --limit 5 {queue}")
+        Kind::Oldest | Kind::Older => oldest(),
+        Kind::Reason | Kind::Domains => reasons(),
+        Kind::Expiring => on(format!("queuewatch list --expiring 1d {queue}")),
+        Kind::Running => {
+            let words = ["status", "check", "start"];
+            let commands = words.map(|word| place.postfix("postfix", word));
+            match commands.into_iter().collect::<Option<Vec<_>>>() {
+                Some(commands) => commands.join("; "),
+                None => format!("{}; {}", status(), doctor()),
+            }
         }
-        Kind::Reason | Kind::Domains => format!("queuewatch reasons {queue}"),
-        Kind::Expiring => format!("queuewatch list --expiring 1d {queue}"),
-        Kind::Running => "postfix status; postfix check; postfix start".to_owned(),
-        Kind::FreeBytes | Kind::FreeInodes => {
-            let directory = snapshot.instances.first();
-            let directory = directory.map(|taken| escape::path(&taken.instance.queue_directory));
-            format!("df {}", directory.unwrap_or_default())
+        Kind::FreeBytes | Kind::FreeInodes | Kind::FreeShare => {
+            let directory = place.taken.map(|taken| &taken.instance.queue_directory);
+            format!("df {}", directory.map_or(String::new(), |path| word(path)))
         }
-        Kind::Fill => "queuewatch shape active".to_owned(),
+        Kind::Fill => place.on("queuewatch shape active"),
         Kind::Unreadable | Kind::Altered | Kind::Damaged | Kind::Misowned | Kind::Misplaced => {
-            "queuewatch doctor".to_owned()
+            doctor()
         }
-        Kind::QmgrRunning => "queuewatch doctor; the log of postfix/qmgr and master".to_owned(),
-        _ if queue == "corrupt" => "queuewatch list corrupt; queuewatch doctor".to_owned(),
-        _ => format!("queuewatch status; queuewatch shape {queue}"),
+        Kind::QmgrRunning => format!("{}; the log of postfix/qmgr and master", doctor()),
+        _ if queue == "corrupt" => format!("{}; {}", place.on("queuewatch list corrupt"), doctor()),
+        _ => format!("{}; {}", status(), on(format!("queuewatch shape {queue}"))),
     };
     let explained = quoted(&measure.to_string());
     format!("do: {measure}: {step}; queuewatch explain {explained}")
 }
 
-/// The commands that show mail of the login or client `name`: where it comes from by `by`, and some of it.
-fn from_where(filter: &str, name: &str, by: &str, of_queue: &str) -> String {
-    let picked = format!("--{filter} {name}");
-    format!(
-        "queuewatch origins {picked} --by {by}{of_queue}; queuewatch list {picked} --limit 5{of_queue}"
-    )
-}
-
 /// The line for a cause: who is asked, and one message to look at.
-fn cause_line(steps: &NextSteps<'_>, measure: &crate::measure::Measure) -> String {
-    let reasons = steps.reasons();
+fn cause_line(place: &Place<'_>, snapshot: &Snapshot, measure: &Measure) -> String {
     let Argument::Name(name) = &measure.argument else {
         return String::new();
     };
+    let queues = QueueSet::from(Queue::Deferred);
+    let mut reasons = Reasons::sampled(place.taken, queues, snapshot.now);
+    // A cause may be spread over instances.
+    promote(&mut reasons.rows, &snapshot.sampled_reasons(queues).spreads);
     let Some(row) = reasons.rows.iter().find(|row| row.is_of_cause(name)) else {
-        return format!("do: {measure}: queuewatch reasons deferred");
+        return format!("do: {measure}: {}", place.on("queuewatch reasons deferred"));
     };
     let hop = quoted(&escape::domain::printable(&row.next_hop, NAME));
     let domain = quoted(&escape::domain::printable(&row.domain, NAME));
+    let cause = row.cause.name();
+    let its_reasons = || place.on(&format!("queuewatch reasons --cause {cause}"));
     let step = match row.cause {
         Cause::Filter if row.next_hop.contains(&b'/') => format!("ls -l {hop}; start its service"),
         Cause::Filter => format!("ss -ltnp | grep -F {}; start its service", port(row)),
-        Cause::Relay => format!("postconf relayhost; nc -vz {}", host_and_port(row)),
+        Cause::Relay => {
+            let relay = place.postconf("postconf", "relayhost");
+            let relay = relay.map_or(String::new(), |command| command + "; ");
+            format!("{relay}nc -vz {}", host_and_port(row))
+        }
         Cause::Authentication => {
-            format!("postconf smtp_sasl_password_maps; postmap -q {hop} TABLE")
+            let maps = place.postconf("postconf", "smtp_sasl_password_maps");
+            let asked = place.postconf("postmap", &format!("-q {hop} TABLE"));
+            match maps.zip(asked) {
+                Some((maps, asked)) => format!("{maps}; {asked}"),
+                None => its_reasons(),
+            }
         }
         Cause::Dns => format!("dig MX {domain}; cat /etc/resolv.conf"),
         Cause::Network | Cause::Unreachable => format!("nc -vz {hop} 25; ip route"),
         Cause::Storage => "df; df -i".to_owned(),
-        Cause::Configuration => "postfix check; postconf -M".to_owned(),
-        Cause::Blocked => format!("queuewatch reasons --cause blocked; tell {hop}"),
-        _ => format!("queuewatch reasons --cause {}", row.cause.name()),
+        Cause::Configuration => {
+            let check = place.postfix("postfix", "check");
+            match check.zip(place.postconf("postconf", "-M")) {
+                Some((check, services)) => format!("{check}; {services}"),
+                None => its_reasons(),
+            }
+        }
+        Cause::Blocked => format!("{}; tell {hop}", its_reasons()),
+        _ => its_reasons(),
     };
-    let example = steps
-        .snapshot
-        .instances
-        .iter()
-        .find_map(|taken| taken.example(row.cause))
-        .map(|id| format!("; postcat -q {}", escape::printable(id, NAME)));
+    let example = place.taken.and_then(|taken| taken.example(row.cause));
+    let example = example.map(|id| {
+        let id = escape::printable(id, NAME);
+        let show = || place.on(&format!("queuewatch show {id}"));
+        let read = place.postfix("postcat", &format!("-q {id}"));
+        format!("; {}", read.unwrap_or_else(show))
+    });
     format!(
-        "do: {measure}: {step}{}; queuewatch explain {}",
+        "do: {measure}: {step}{}; queuewatch explain {cause}",
         example.unwrap_or_default(),
-        row.cause.name()
     )
 }
 
@@ -158,6 +170,11 @@ fn host_and_port(row: &Reason) -> String {
         Some((host, port)) => format!("{} {}", quoted(host), quoted(port)),
         None => format!("{} 25", quoted(&name)),
     }
+}
+
+/// A path as one word of a shell.
+pub(super) fn word(path: &Path) -> String {
+    quoted(&escape::path(path))
 }
 
 /// A name as one word of a shell. Strangers choose names, and an operator pastes the line.

@@ -275,11 +275,10 @@ pub fn long_output(
     ages: &(Cow<'_, Names<Ages>>, Ages),
 ) -> Vec<String> {
     let mut lines = Vec::new();
-    let steps = super::next_step::NextSteps::of(snapshot);
     for finding in &verdict.findings {
         lines.push(format!("{}: {}", finding.state, finding.text()));
         if finding.state != State::Unknown {
-            lines.push(steps.line(finding));
+            lines.push(super::next_step::line(snapshot, finding));
         }
     }
     for spread in snapshot.sampled_reasons(QueueSet::TOTAL).spreads {

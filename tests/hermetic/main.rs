@@ -34,6 +34,8 @@ mod layers;
 mod list_counts;
 /// OpenMetrics that add up: ages, causes, what has most, named domains; the same from every face.
 mod metrics;
+/// What to do next acts on the instance whose figure breaks a rule.
+mod next_steps;
 /// Where mail comes from, as `queuewatch origins` prints it.
 mod origins;
 /// Filters of `queuewatch list`, and bare queue IDs.

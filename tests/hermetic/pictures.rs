@@ -28,7 +28,9 @@ fn says(program: &str, words: &[&str]) -> String {
         .env("TZ", "UTC")
         .output()
         .unwrap();
-    String::from_utf8(output.stdout).unwrap()
+    let text = String::from_utf8(output.stdout).unwrap();
+    // A host needs no directory in the commands to run next.
+    text.replace(&format!(" --queue-directory {}", spool.display()), "")
 }
 
 /// A command as somebody types it, over `rows`.

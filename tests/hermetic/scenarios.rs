@@ -125,6 +125,11 @@ impl Host {
         (output.status.code().expect("no signal"), text)
     }
 
+    /// The options of a command to run next.
+    fn place(&self) -> String {
+        format!(" -c {}", self.config.path().display())
+    }
+
     /// A watch of the spool at rest finds what a check finds: for the rules of `queuewatch watch`, and for a
     /// host that reads everything through the library.
     fn watch_agrees(&self) {
@@ -388,13 +393,18 @@ fn a_stolen_login_is_reported_although_providers_throttle_it() {
     host.throttled(600, "anna", "forged{}@client.example", "198.51.100.7");
     host.tells(State::Warning, part);
     let (_, text) = host.check(&["-v"]);
-    let step = "do: deferred.top_login: queuewatch origins --login anna --by client deferred; \
-                queuewatch list --login anna --limit 5 deferred; queuewatch explain deferred.top_login";
-    assert!(text.contains(step), "{text}");
+    let place = host.place();
+    let step = format!(
+        "do: deferred.top_login: queuewatch origins --login anna --by client deferred{place}; \
+         queuewatch list --login anna --limit 5 deferred{place}; queuewatch explain deferred.top_login"
+    );
+    assert!(text.contains(&step), "{text}");
     let (_, text) = host.check(&["-v", "-c", "total.client(198.51.100.0/24)=5"]);
-    let step = "queuewatch list --client 198.51.100.0/24 --limit 5; \
-                queuewatch explain 'total.client(198.51.100.0/24)'";
-    assert!(text.contains(step), "{text}");
+    let step = format!(
+        "queuewatch list --client 198.51.100.0/24 --limit 5{place}; \
+         queuewatch explain 'total.client(198.51.100.0/24)'"
+    );
+    assert!(text.contains(&step), "{text}");
     let mut host = Host::healthy("");
     host.throttled(600, "anna", "anna@client.example", "198.51.100.{}");
     host.tells(State::Warning, part);

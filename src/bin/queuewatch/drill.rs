@@ -10,6 +10,7 @@ use queuewatch::clock;
 use queuewatch::drill::{self, Plan};
 use queuewatch::error::{Error, ErrorKind, Result};
 use queuewatch::escape;
+use queuewatch::instance::DEFAULT_CONFIG_DIRECTORY;
 use queuewatch::options::{Options, Purpose, Takes};
 use queuewatch::postfix::queue::Queue;
 use queuewatch::render::plugin;
@@ -124,8 +125,14 @@ impl Rehearsal {
             reasons: true,
             ..TableSet::default()
         };
-        let snapshot = self.options.scan(Purpose::Check(tables))?;
+        let mut snapshot = self.options.scan(Purpose::Check(tables))?;
         let verdict = self.options.check(&snapshot)?;
+        if temporary.is_some() {
+            // The alert of a host names no spool that is removed by then.
+            for taken in &mut snapshot.instances {
+                taken.instance.config_directory = Some(DEFAULT_CONFIG_DIRECTORY.into());
+            }
+        }
 
         let mut text = format!(
             "A fire drill: made-up mail in {}.\n",

@@ -98,11 +98,10 @@ fn verdict_body(snapshot: &Snapshot, verdict: &Verdict) -> String {
         text(&plugin::service_output(snapshot, verdict))
     );
     let mut items = Vec::new();
-    let steps = next_step::NextSteps::of(snapshot);
     for finding in &verdict.findings {
         let mut item = format!("<li>{}: {}", finding.state, text(&cut(&finding.text())));
         if finding.state != State::Unknown {
-            let step = steps.line(finding);
+            let step = next_step::line(snapshot, finding);
             // What is above it names the measure; this is to be copied.
             let measure = &finding.rule.parts.first().measure;
             let command = step.strip_prefix(&format!("do: {measure}: "));

@@ -77,9 +77,15 @@ impl Seen {
         let verdict = options.check(&snapshot).unwrap();
         let mut sums = Sums::of(&snapshot, &verdict, &mut History::default());
         sums.spool = "/var/spool/postfix".to_owned();
+        let mut tables = Tables::of(&snapshot, &verdict);
+        // The commands of a host need no directory.
+        let place = format!(" --queue-directory {}", spool.display());
+        for line in &mut tables.advice {
+            *line = line.replace(&place, "");
+        }
         Seen {
             sums,
-            tables: Tables::of(&snapshot, &verdict),
+            tables,
             options,
             listed: RefCell::default(),
             _folder: folder,
