@@ -194,7 +194,7 @@ pub(super) fn sorted(
         let unreadable = reread.unreadable();
         let settings = &spools[*number].1.settings;
         let here = reread.message(*queue, levels, &one.queue_id).is_some();
-        let found = here || elsewhere(reread, request, settings, levels, &one.queue_id);
+        let found = here || elsewhere(reread, request.queues, settings, levels, &one.queue_id);
         if !found {
             if reread.unreadable() == unreadable {
                 outcome.vanished += 1;
@@ -217,16 +217,16 @@ pub(super) fn sorted(
     out(&text)
 }
 
-/// Looks for a message that has left its place in the other queues: mail moves while a list is printed.
-fn elsewhere(
+/// Looks for a message that has left its place in the others of `queues`: mail moves while a list is printed.
+pub(crate) fn elsewhere(
     reread: &mut Reread<'_>,
-    request: &ListRequest,
+    queues: QueueSet,
     settings: &Settings,
     levels: &Path,
     queue_id: &[u8],
 ) -> bool {
     let seen = levels.components().count();
-    let mut queues = request.queues.and(QueueSet::TOTAL).iter();
+    let mut queues = queues.and(QueueSet::TOTAL).iter();
     queues.any(|queue| {
         let depth = match settings.is_hashed(queue.name()) {
             true => settings.hash_queue_depth,

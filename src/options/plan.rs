@@ -6,6 +6,7 @@ use crate::measure::{Kind, Measure};
 use crate::postfix::queue::QueueSet;
 use crate::rules::{Known, Rule, defaults};
 use crate::scan::{Depth, Plan};
+use crate::snapshot::oldest::OLDEST;
 use crate::snapshot::{Sampling, ScanRequest, Snapshot, TableSet};
 use crate::spelling::option;
 use crate::sys;
@@ -15,6 +16,10 @@ use crate::sys;
 pub enum Purpose {
     /// Everything: for a host that asks later.
     Everything,
+    /// Everything, and the oldest messages: see [`Snapshot::oldest`].
+    Report,
+    /// The oldest messages alone.
+    Oldest,
     /// What the rules and the performance data of a check need, and these tables.
     Check(TableSet),
 }
@@ -137,10 +142,11 @@ impl Options {
             (Plan::new(queues, Depth::Names), TableSet::default())
         } else {
             match purpose {
-                Purpose::Everything if self.measures.is_empty() => {
+                Purpose::Oldest => (Plan::new(queues, Depth::Envelopes), TableSet::default()),
+                Purpose::Everything | Purpose::Report if self.measures.is_empty() => {
                     (Plan::new(queues, Depth::Reasons), TableSet::ALL)
                 }
-                Purpose::Everything => {
+                Purpose::Everything | Purpose::Report => {
                     let measures = self.measures.iter();
                     let measures = measures.chain(given.iter().flat_map(Rule::measures));
                     plan_for(measures, queues)
@@ -194,9 +200,13 @@ impl Options {
             since_boot,
             since: self.previous.earlier().map(|earlier| earlier.now),
             // It is asked of /proc/locks, for which the kernel takes longer than for many names.
-            master: !self.counts,
+            master: !self.counts && purpose != Purpose::Oldest,
             plan,
             wanted,
+            oldest: match purpose {
+                Purpose::Report | Purpose::Oldest => OLDEST,
+                _ => 0,
+            },
             sample,
             readers: self.readers(),
             deadline: self.deadline(),

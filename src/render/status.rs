@@ -66,23 +66,7 @@ fn instance(taken: &InstanceSnapshot, now: i64, text: &mut String) {
         ", spool {}, ",
         escape::path(&instance.queue_directory)
     );
-    let _ = match &taken.master {
-        Master::Running { pid: Some(pid) } => {
-            writeln!(text, "master runs (process {pid}){}", qmgr(taken))
-        }
-        Master::Running { pid: None } => writeln!(text, "master runs{}", qmgr(taken)),
-        Master::Stopped if instance.may_be_a_copy() => {
-            writeln!(text, "no master runs on this spool, which may be a copy")
-        }
-        Master::Stopped if !instance.expected => {
-            writeln!(
-                text,
-                "master is stopped, as multi_instance_enable = no says"
-            )
-        }
-        Master::Stopped => writeln!(text, "master is stopped"),
-        Master::Unknown(_) => writeln!(text, "master unknown"),
-    };
+    let _ = writeln!(text, "{}", daemons(taken));
     let _ = writeln!(
         text,
         "{:<10} {:>10} {:>11} {:>11}  oldest",
@@ -115,6 +99,25 @@ fn instance(taken: &InstanceSnapshot, now: i64, text: &mut String) {
     for misplaced in &taken.misplaced {
         let _ = writeln!(text, "misplaced: {misplaced}");
     }
+}
+
+/// Whether master and the queue manager run, in words.
+pub(super) fn daemons(taken: &InstanceSnapshot) -> String {
+    let said = match &taken.master {
+        Master::Running { pid: Some(pid) } => {
+            return format!("master runs (process {pid}){}", qmgr(taken));
+        }
+        Master::Running { pid: None } => return format!("master runs{}", qmgr(taken)),
+        Master::Stopped if taken.instance.may_be_a_copy() => {
+            "no master runs on this spool, which may be a copy"
+        }
+        Master::Stopped if !taken.instance.expected => {
+            "master is stopped, as multi_instance_enable = no says"
+        }
+        Master::Stopped => "master is stopped",
+        Master::Unknown(_) => "master unknown",
+    };
+    said.to_owned()
 }
 
 /// The queue manager of a master that runs.

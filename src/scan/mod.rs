@@ -22,6 +22,7 @@ pub(crate) mod latest;
 mod log_dir;
 mod log_entries;
 mod observer;
+pub(crate) mod oldest;
 mod owner_fault;
 mod plan;
 mod queue_file;

@@ -21,8 +21,9 @@ use crate::postfix::address;
 use crate::postfix::defer_log::{Entry, Log};
 use crate::postfix::envelope::{Envelope, Visitor};
 use crate::postfix::origin::Origin;
-use crate::postfix::queue::Queue;
+use crate::postfix::queue::{Queue, QueueSet};
 use crate::scan::latest::Latest;
+use crate::scan::oldest::Oldest;
 use crate::scan::{Gap, Message, Misowned, Observer, Plan};
 use crate::sys::Inode;
 
@@ -42,6 +43,8 @@ pub(super) struct Common<'a> {
     pub(super) tables: Mutex<Tables>,
     /// How many of the messages tried last are kept in mind.
     pub(super) latest: usize,
+    /// How many of the oldest messages are.
+    pub(super) oldest: usize,
 }
 
 /// One thread's counts.
@@ -53,6 +56,7 @@ pub(super) struct Counter<'a> {
     pub(super) damaged: Vec<Damaged>,
     pub(super) misowned: Vec<Misowned>,
     pub(super) latest: Latest,
+    pub(super) oldest: Oldest,
     pub(super) misplaced: Vec<Misplaced>,
     tables: Tables,
     added: usize,
@@ -86,6 +90,7 @@ impl<'a> Counter<'a> {
             damaged: Vec::new(),
             misowned: Vec::new(),
             latest: Latest::new(common.latest),
+            oldest: Oldest::new(common.oldest),
             misplaced: Vec::new(),
             tables: Tables::default(),
             added: 0,
@@ -308,6 +313,11 @@ impl Observer for Counter<'_> {
         }
         if left_out {
             return;
+        }
+        if self.common.oldest > 0 && envelope.has_sender && QueueSet::TOTAL.contains(queue) {
+            let arrival = envelope.arrival.unwrap_or(message.inode.mtime);
+            let (id, directory) = (message.queue_id, message.directory);
+            self.oldest.see(arrival, id, queue, directory);
         }
         if self.common.wanted.senders && self.has_sender {
             self.tables[queue].senders.add(&self.sender, &1);

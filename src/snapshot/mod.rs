@@ -18,6 +18,7 @@ pub(crate) mod logins;
 mod messages;
 pub(crate) mod name_counts;
 pub mod named_domains;
+pub mod oldest;
 pub mod origins;
 mod problem;
 mod reason_cache;
@@ -55,6 +56,7 @@ use crate::instance::{Instance, Master, QueueManager, Starts};
 use crate::listing::Pick;
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::scan::latest::Latest;
+use crate::scan::oldest::Oldest;
 use crate::scan::{Gap, Misowned, Plan, Spool, fold_gaps};
 use crate::sys::{Disk, SinceBoot};
 use crate::threads::{Readers, spawn};
@@ -102,6 +104,8 @@ pub struct InstanceSnapshot {
     pub never_started: bool,
     /// The deferred messages that were tried last, if a sample may be asked for.
     pub(crate) latest: Latest,
+    /// The places of the oldest messages, if they are asked for.
+    pub(crate) oldest: Oldest,
     /// What the scan itself read of the delay reasons of deferred mail; a sample stands in for it.
     pub(crate) delayed_mail: DelayedMail,
     /// The sample of deferred mail: see [`InstanceSnapshot::sample`].
@@ -125,6 +129,7 @@ impl InstanceSnapshot {
             plan: request.plan,
             tables: Mutex::default(),
             latest: request.latest(),
+            oldest: request.oldest,
         };
         let scan = || {
             spool.scan(&request.plan, request.readers, request.deadline, || {
@@ -141,6 +146,7 @@ impl InstanceSnapshot {
         let mut misowned = spool.misowned(request.plan.queues());
         let misowned_directories = misowned.len() as u64;
         let mut latest = Latest::new(request.latest());
+        let mut oldest = Oldest::new(request.oldest);
         let mut delayed_mail = DelayedMail::default();
         let mut misplaced = Vec::new();
         for mut counter in counters {
@@ -152,6 +158,7 @@ impl InstanceSnapshot {
             damaged.append(&mut counter.damaged);
             misowned.append(&mut counter.misowned);
             latest.merge(counter.latest);
+            oldest.merge(counter.oldest);
             delayed_mail.merge(std::mem::take(&mut counter.delayed_mail));
             misplaced.append(&mut counter.misplaced);
         }
@@ -180,6 +187,7 @@ impl InstanceSnapshot {
             qmgr_starts: Starts::default(),
             instance,
             latest,
+            oldest,
             delayed_mail,
             sampled: None,
         };
@@ -246,6 +254,8 @@ pub(crate) struct ScanRequest {
     pub(crate) plan: Plan,
     /// Which tables to make.
     pub wanted: TableSet,
+    /// How many of the oldest messages to remember.
+    pub(crate) oldest: usize,
     /// When to sample delay reasons.
     pub(crate) sample: Sampling,
     /// How many threads may read at once, the caller's among them.

@@ -282,6 +282,14 @@ impl Reasons {
         self
     }
 
+    /// Returns who acts on `cause`: us if it is spread over many destinations.
+    pub(crate) fn acts(&self, cause: Cause) -> Acts {
+        match self.spreads.iter().any(|spread| spread.cause == cause) {
+            true => Acts::Us,
+            false => cause.acts(),
+        }
+    }
+
     /// Keeps the first `most` rows, and returns the recipients of the others.
     pub fn cut(&mut self, most: usize) -> u64 {
         let rest = self.rows.iter().skip(most);

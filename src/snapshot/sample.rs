@@ -171,6 +171,7 @@ impl Sampled {
             plan: Plan::new(Queue::Deferred.into(), Depth::Reasons),
             tables: Mutex::default(),
             latest: 0,
+            oldest: 0,
         };
         let mut counter = Counter::new(&common);
         latest.read(spool, Queue::Deferred, deadline, &mut counter);

@@ -14,6 +14,7 @@ use super::watch_set::DirectoryKind;
 use super::{GROWTH_SPAN, Watch};
 use crate::postfix::queue::Queue;
 use crate::scan::latest::Latest;
+use crate::scan::oldest::Oldest;
 use crate::scan::{Gap, Misowned, fold_gaps};
 use crate::snapshot::contribution::{Bounds, reports_damage};
 use crate::snapshot::delayed_mail::DelayedMail;
@@ -219,6 +220,7 @@ fn instance(
         qmgr_starts: seen.qmgr_starts,
         instance: spool.instance.clone(),
         latest: Latest::new(0),
+        oldest: Oldest::default(),
         delayed_mail: DelayedMail::default(),
         sampled: None,
     }

@@ -4,6 +4,8 @@ use std::fs;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
+use queuewatch::drill::QueueFile;
+
 use crate::support::spool::{Spool, taken_at};
 
 fn report(spool: &Spool, more: &[&str]) -> String {
@@ -39,12 +41,12 @@ fn a_page_says_what_is_in_the_queues() {
         "{verdict}"
     );
     // What to run is a command as it is typed, without the words around it.
-    assert!(
-        verdict.contains(
-            "<br><code>queuewatch status; queuewatch shape deferred; queuewatch explain deferred.messages</code>"
-        ),
-        "{verdict}"
+    let place = format!(" --queue-directory {}", spool.path().display());
+    let commands = format!(
+        "<br><code>queuewatch status{place}; queuewatch shape deferred{place}; \
+         queuewatch explain deferred.messages</code>"
     );
+    assert!(verdict.contains(&commands), "{verdict}");
     let queues = between(&page, "<section aria-labelledby=\"queues\">", "</section>");
     assert!(
         queues.contains(">deferred</th><td class=\"n\" data-key=\"194\">194</td>"),
@@ -264,4 +266,211 @@ fn a_state_that_says_nothing_about_the_spool_is_refused() {
         assert_eq!(output.status.code(), Some(code), "{said}");
         assert!(output.stdout.is_empty());
     }
+}
+
+/// The part of a page with the heading that `id` names.
+fn section<'p>(page: &'p str, id: &str) -> &'p str {
+    let mark = format!("<section aria-labelledby=\"{id}\">");
+    between(page, &mark, "</section>")
+}
+
+const NOW: i64 = 1_795_461_304;
+
+/// Mail to as many unrelated destinations as there are letters; no server answers.
+fn nobody_answers(letters: &str) -> Spool {
+    let spool = Spool::empty();
+    for letter in letters.chars() {
+        let file = QueueFile::cleanup(NOW - 600, 0)
+            .attribute("client_address", "192.0.2.7")
+            .sender(b"anna@send.example");
+        let (recipient, hop) = (
+            format!("u@dest{letter}.example"),
+            format!("mx.dest{letter}.example"),
+        );
+        let reason = format!("connect to {hop}[192.0.2.1]:25: Connection timed out");
+        spool.defer(
+            &format!("A0000{letter}X"),
+            file,
+            &recipient,
+            "4.4.1",
+            &reason,
+        );
+    }
+    spool
+}
+
+#[test]
+fn a_page_says_in_one_way_who_acts() {
+    let spool = nobody_answers("ABCDEFGHIJKLM");
+    let now = NOW.to_string();
+    let page = report(&spool, &["--now", &now]);
+    assert!(
+        section(&page, "verdict").contains("unreachable is ours: 13 unrelated destinations"),
+        "{page}"
+    );
+    assert!(
+        section(&page, "causes").contains(
+            ">unreachable</th><td class=\"n\" data-key=\"13\">13</td><td class=\"w\">us</td>"
+        ),
+        "{page}"
+    );
+    let messages = section(&page, "messages");
+    assert_eq!(
+        messages.matches(">unreachable, us<").count(),
+        13,
+        "{messages}"
+    );
+    // Few of them are the trouble of their owners.
+    let page = report(&nobody_answers("ABC"), &["--now", &now]);
+    assert!(page.contains(">unreachable, them<"), "{page}");
+    assert!(!page.contains("unreachable, us"), "{page}");
+}
+
+/// The earlier check saw no such cause.
+#[test]
+fn a_new_cause_has_the_owner_that_the_verdict_names() {
+    let spool = nobody_answers("ABCDEFGHIJKLM");
+    let folder = tempfile::tempdir().expect("a folder");
+    let state = folder.path().join("state");
+    state_of(&spool, &state, NOW, &[]);
+    let text = fs::read_to_string(&state).expect("a state");
+    let mut document: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    document["instances"][0]["causes"]["recipients"] = serde_json::json!({});
+    fs::write(&state, document.to_string()).expect("written");
+    let name = state.to_str().expect("UTF-8");
+    let page = report(&spool, &["--now", &NOW.to_string(), "--since", name]);
+    assert!(
+        section(&page, "since").contains("unreachable, 13 recipients in deferred (who acts: us)"),
+        "{page}"
+    );
+}
+
+#[test]
+fn the_oldest_messages_say_where_they_come_from_and_what_comes_next() {
+    let spool = Spool::empty();
+    let reason = "connect to mx.a.example[192.0.2.1]:25: Connection timed out";
+    let of = |age: i64| QueueFile::cleanup(NOW - age, 0).sender(b"anna@send.example");
+    let file = of(7200)
+        .attribute("sasl_username", "anna")
+        .attribute("client_address", "192.0.2.7");
+    spool.defer("A000001", file, "u@a.example", "4.4.1", reason);
+    let file = of(3600).attribute("client_address", "192.0.2.9");
+    spool.defer("B000001", file, "u@a.example", "4.4.1", reason);
+    let local = of(1800).todo(b"u@a.example").content(
+        b"Received: by host.example (Postfix, from userid 33)\n\tid X; now\nSubject: x\n\nHello\n",
+    );
+    spool.write("hold/C000001", &local.build().bytes, 0o700);
+    for (id, next) in [("A", NOW + 300), ("B", NOW - 5)] {
+        let path = spool.path().join(format!("deferred/{id}/{id}000001"));
+        let at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(next as u64);
+        let file = fs::File::options().write(true).open(path).expect("a file");
+        file.set_modified(at).expect("a time");
+    }
+    let page = report(&spool, &["--now", &NOW.to_string()]);
+    let messages = section(&page, "messages");
+    let rows: Vec<&str> = messages.split("<tr>").skip(2).collect();
+    for (row, parts) in rows.iter().zip([
+        ["A000001", ">login anna<", ">in 5m<", ">in 4d 22h<"],
+        ["B000001", ">client 192.0.2.9<", ">due<", ">in 4d 23h<"],
+        ["C000001", ">user 33<", ">held<", ">-<"],
+    ]) {
+        for part in parts {
+            assert!(row.contains(part), "{part}: {row}");
+        }
+    }
+    assert_eq!(rows.len(), 3, "{messages}");
+    // One instance needs no name.
+    assert!(!messages.contains(">Instance<"), "{messages}");
+    let origins = section(&page, "origins");
+    assert!(
+        origins.contains("1 message has neither login nor client")
+            && origins.contains("queuewatch origins --by user"),
+        "{origins}"
+    );
+    let page = report(&spool, &["--now", &NOW.to_string(), "--exclude", "hold"]);
+    assert!(!page.contains("neither login nor client"), "{page}");
+}
+
+/// The oldest of all, whatever queue and hash directory they are in, and no more than 50.
+#[test]
+fn the_oldest_are_those_that_a_sorted_list_begins_with() {
+    let spool = Spool::of_corpus("short-mixed");
+    let now = taken_at("short-mixed").to_string();
+    let output = Command::new(env!("CARGO_BIN_EXE_queuewatch"))
+        .args(["list", "--sort", "arrival", "--limit", "50", "--ids"])
+        .arg("--queue-directory")
+        .arg(spool.path())
+        .output()
+        .expect("it runs");
+    let listed = String::from_utf8(output.stdout).expect("UTF-8");
+    let page = report(&spool, &["--now", &now]);
+    let messages = section(&page, "messages");
+    let shown: Vec<&str> = messages
+        .split("<code>")
+        .skip(1)
+        .map(|rest| rest.split_once('<').expect("its end").0)
+        .collect();
+    assert_eq!(shown, listed.lines().collect::<Vec<_>>());
+}
+
+/// The same queue ID in two instances is two messages, and the page says whose each is.
+#[test]
+fn messages_of_several_instances_name_theirs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let spools = ["one", "two"].map(|name| {
+        let spool = nobody_answers("AB");
+        let config = folder.path().join(name);
+        fs::create_dir(&config).expect("a folder");
+        let others = match name {
+            "one" => format!(
+                "multi_instance_directories = {}\n",
+                folder.path().join("two").display()
+            ),
+            _ => String::new(),
+        };
+        let main_cf = format!(
+            "queue_directory = {}\nmulti_instance_name = postfix-{name}\n{others}",
+            spool.path().display()
+        );
+        fs::write(config.join("main.cf"), main_cf).expect("a main.cf");
+        spool
+    });
+    let output = Command::new(env!("CARGO_BIN_EXE_queuewatch"))
+        .args(["report", "--all-instances", "--now", &NOW.to_string(), "-c"])
+        .arg(folder.path().join("one"))
+        .output()
+        .expect("it runs");
+    let page = String::from_utf8(output.stdout).expect("UTF-8");
+    let messages = section(&page, "messages");
+    for name in ["one", "two"] {
+        let row = format!("<code>A0000AX</code></th><td>postfix-{name}</td>");
+        assert_eq!(messages.matches(&row).count(), 1, "{messages}");
+    }
+    assert!(messages.contains("The 4 oldest"), "{messages}");
+    drop(spools);
+}
+
+/// One spool is the same whichever way its path is written, and the page has the words of `status`.
+#[test]
+fn a_spool_is_known_again_by_a_relative_path() {
+    let spool = nobody_answers("AB");
+    let folder = spool.path();
+    let folder = folder.parent().expect("a folder");
+    let state = folder.join("state");
+    state_of(&spool, &state, NOW, &[]);
+    let run = |words: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_queuewatch"))
+            .current_dir(folder)
+            .args(words)
+            .args(["--queue-directory", "spool/", "--now", &NOW.to_string()])
+            .output()
+            .expect("it runs");
+        assert!(output.stderr.is_empty(), "{output:?}");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let page = run(&["report", "--since", "state"]);
+    assert!(section(&page, "since").contains("The state was "), "{page}");
+    let words = "no master runs on this spool, which may be a copy";
+    assert!(section(&page, "queues").contains(words), "{page}");
+    assert!(run(&["status"]).contains(words));
 }

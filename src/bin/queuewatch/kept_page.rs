@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use queuewatch::anonymize::Anonymizer;
 use queuewatch::error::Result;
 use queuewatch::files::atomic;
-use queuewatch::options::Options;
+use queuewatch::instance;
+use queuewatch::options::{Options, Purpose};
 use queuewatch::rights;
 use queuewatch::snapshot::Previous;
 use queuewatch::watch::Watch;
@@ -77,7 +78,10 @@ impl KeptPage {
             let mut snapshot = watch.snapshot()?;
             let mut verdict = options.check(&snapshot)?;
             watch.note_blindness(&mut verdict);
-            let (oldest, _) = oldest(options, anonymizer)?;
+            // A watch knows no places of messages by their age.
+            let listable = |options: &Options| options.instances().map(instance::listable);
+            let places = options.scan_with(listable, Purpose::Oldest)?;
+            let (oldest, _) = oldest(options, &places, anonymizer);
             // The watch compares with a minute ago; nobody asked for that.
             snapshot.previous = Previous::NotAsked;
             Ok(page_of(&mut snapshot, &mut verdict, &oldest, anonymizer))

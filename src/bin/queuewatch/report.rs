@@ -1,22 +1,18 @@
 //! `queuewatch report`: one HTML page about the queues, to look at or to send.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Mutex;
 
 use queuewatch::anonymize::Anonymizer;
 use queuewatch::error::{Error, ErrorKind, Result};
 use queuewatch::escape;
 use queuewatch::files::atomic;
 use queuewatch::files::state::StateFile;
-use queuewatch::instance::Instance;
-use queuewatch::listing::{ListOutcome, ListRequest, Sort, list};
+use queuewatch::listing::ListOutcome;
 use queuewatch::options::{Options, Purpose, Takes};
-use queuewatch::postfix::queue::QueueSet;
-use queuewatch::render::report::{OLDEST, OldMessage, anonymized, oldest_message, page};
+use queuewatch::render::report::{OldMessage, anonymized, oldest_message, page};
 use queuewatch::rights;
 use queuewatch::rules::Verdict;
-use queuewatch::scan::MessageRow;
 use queuewatch::snapshot::Snapshot;
 
 use crate::anonymize;
@@ -75,9 +71,9 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     let anonymizer = anonymize.anonymizer()?;
     let confinement = Confinement::new().replaces(&output);
     let read: Result<_> = rights::raised(|| {
-        let snapshot = confinement.scan_listable(&options, Purpose::Everything)?;
+        let snapshot = confinement.scan_listable(&options, Purpose::Report)?;
         let verdict = options.check(&snapshot)?;
-        let oldest = oldest(&options, anonymizer.as_ref())?;
+        let oldest = oldest(&options, &snapshot, anonymizer.as_ref());
         Ok((snapshot, verdict, oldest))
     });
     rights::give_up();
@@ -133,36 +129,15 @@ fn host() -> String {
     name.map_or(THIS_HOST.to_owned(), |name| name.trim().to_owned())
 }
 
-/// The oldest messages of all queues, with their delay reasons.
+/// The oldest messages of `snapshot`, with their delay reasons.
 pub(crate) fn oldest(
     options: &Options,
+    snapshot: &Snapshot,
     anonymizer: Option<&Anonymizer>,
-) -> Result<(Vec<OldMessage>, ListOutcome)> {
-    let request = ListRequest {
-        queues: options.queues().and(QueueSet::TOTAL),
-        pick: options.pick()?.clone(),
-        sort: Some(Sort::Arrival),
-        limit: Some(OLDEST as u64),
-        reasons: true,
-        origins: anonymizer.is_some(),
-        bounces: false,
-        now: options.now(),
-        readers: options.readers(),
-        deadline: options.deadline(),
-    };
-    let found = Mutex::new(Vec::new());
-    let take = |instance: &Instance, row: &MessageRow, _: &mut Vec<u8>| {
-        let message = oldest_message(instance, row, anonymizer);
-        let mut found = found
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        found.push(message);
-    };
-    let outcome = list(options.instances()?, &request, &take, &mut |_| Ok(()))?
-        .map_err(|error| Error::io("list messages of", Path::new("the queues"), &error))?;
-    let mut found = found
-        .into_inner()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
-    found.sort_by_key(OldMessage::arrival);
-    Ok((found, outcome))
+) -> (Vec<OldMessage>, ListOutcome) {
+    let mut found = Vec::new();
+    let outcome = snapshot.oldest(options.deadline(), |taken, row| {
+        found.push(oldest_message(&taken.instance, row, anonymizer));
+    });
+    (found, outcome)
 }

@@ -17,6 +17,8 @@ pub(super) fn causes(snapshot: &Snapshot) -> String {
     let mut out = String::new();
     let mut rows = Vec::new();
     let mut sampled = Vec::new();
+    // As the verdict says it: a cause that many destinations have is ours.
+    let whose = snapshot.sampled_reasons(QueueSet::TOTAL);
     for cause in Cause::ALL {
         let tables = snapshot.instances.iter().flat_map(|taken| {
             QueueSet::TOTAL
@@ -28,7 +30,7 @@ pub(super) fn causes(snapshot: &Snapshot) -> String {
             rows.push(vec![
                 Cell::text(cause.name()),
                 Cell::number(count),
-                Cell::text(cause.acts().name()),
+                Cell::text(whose.acts(cause).name()),
                 Cell::text(cause.meaning()),
             ]);
         }

@@ -19,7 +19,7 @@ use std::fmt::Write as _;
 
 pub use anonymous::anonymized;
 use html::text;
-pub use messages::{OLDEST, OldMessage, oldest_message};
+pub use messages::{OldMessage, oldest_message};
 
 use super::{moment, next_step, plugin, status};
 use crate::escape;

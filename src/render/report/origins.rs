@@ -3,6 +3,7 @@
 use super::html::{self, Cell, Column};
 use super::{ROWS, cut};
 use crate::escape;
+use crate::escape::counted;
 use crate::snapshot::{Snapshot, origins};
 
 pub(super) fn from(snapshot: &Snapshot) -> String {
@@ -39,6 +40,7 @@ pub(super) fn from(snapshot: &Snapshot) -> String {
             ));
         }
     }
+    out.push_str(&neither(snapshot));
     let rows: Vec<Vec<Cell>> = senders
         .top(ROWS)
         .into_iter()
@@ -58,4 +60,20 @@ pub(super) fn from(snapshot: &Snapshot) -> String {
         )),
     }
     out
+}
+
+/// How much mail has neither a login nor a client, as that of a web form of this host has. A scan reads no headers, and
+/// these alone name the local user.
+fn neither(snapshot: &Snapshot) -> String {
+    match snapshot.without_origin() {
+        0 => String::new(),
+        count => format!(
+            "<p>{} neither login nor client, such as mail of users and web forms of this host. \
+             <code>queuewatch origins --by user</code> reads their headers and names the local users.</p>\n",
+            match count {
+                1 => "1 message has".to_owned(),
+                count => format!("{} have", counted(count, "message")),
+            }
+        ),
+    }
 }

@@ -4,7 +4,6 @@ use super::html::{self, Cell, Column};
 use super::{chart, of_each, status};
 use crate::clock::Age;
 use crate::escape;
-use crate::instance::Master;
 use crate::measure::{Argument, Kind, Measure, Subject, Unit};
 use crate::postfix::queue::Queue;
 use crate::snapshot::{RETRY_EDGES, Snapshot, Tally};
@@ -28,11 +27,7 @@ pub(super) fn queues(snapshot: &Snapshot) -> String {
             rows.push(queue_row(queue.name(), taken.tally(queue), snapshot.now));
         }
         rows.push(queue_row("total", &status::total(taken), snapshot.now));
-        let state = match &taken.master {
-            Master::Running { .. } => "master runs",
-            Master::Stopped => "master is stopped",
-            Master::Unknown(_) => "whether master runs is not known",
-        };
+        let state = status::daemons(taken);
         let directory = escape::path(&taken.instance.queue_directory);
         html::table(&format!("{directory}, {state}"), &columns, &rows)
     })

@@ -10,6 +10,7 @@ use crate::escape::counted;
 use crate::measure::Unit;
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::rules::{State, Verdict};
+use crate::snapshot::reasons::Reasons;
 use crate::snapshot::sample::CausesKnown;
 use crate::snapshot::{Earlier, InstanceSnapshot, Snapshot};
 
@@ -27,11 +28,12 @@ pub(super) fn body(earlier: &Earlier, snapshot: &Snapshot, verdict: &Verdict) ->
         sentence.push('.');
         let _ = writeln!(out, "<p>{}</p>", text(&sentence));
     }
+    let whose = snapshot.sampled_reasons(QueueSet::TOTAL);
     out + &of_each(snapshot, |taken| {
         if !earlier.knows(taken) {
             return "<p>The earlier check did not look at this spool.</p>\n".to_owned();
         }
-        queues(earlier, snapshot, taken) + &html::list(&causes(earlier, taken))
+        queues(earlier, snapshot, taken) + &html::list(&causes(earlier, taken, &whose))
     })
 }
 
@@ -119,8 +121,8 @@ fn row(
     ]
 }
 
-/// What is new among the causes of deferred mail of `taken`, and what has gone.
-fn causes(earlier: &Earlier, taken: &InstanceSnapshot) -> Vec<String> {
+/// What is new among the causes of deferred mail of `taken`, and what has gone. `whose` says who acts.
+fn causes(earlier: &Earlier, taken: &InstanceSnapshot, whose: &Reasons) -> Vec<String> {
     let Some(known) = CausesKnown::of(taken, Queue::Deferred) else {
         return Vec::new();
     };
@@ -130,7 +132,7 @@ fn causes(earlier: &Earlier, taken: &InstanceSnapshot) -> Vec<String> {
     let now = taken.causes(Queue::Deferred);
     let mut lines = Vec::new();
     for cause in Cause::ALL {
-        let (name, acts) = (cause.name(), cause.acts().name());
+        let (name, acts) = (cause.name(), whose.acts(cause).name());
         match (then.of(name), now.of(cause)) {
             (0, count) if count > 0 => lines.push(format!(
                 "New cause: {name}, {} in deferred (who acts: {acts}).",
