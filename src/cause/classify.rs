@@ -139,18 +139,44 @@ fn judge(status: &[u8], parts: &Parts<'_>, role: Option<Role>, configured: bool)
         reply,
     };
     let row = first_row(parts.text, parts.said, &codes);
-    let cause = row.map(|row| row.cause).or_else(|| by_code(parts, &codes));
+    let cause = match row {
+        // A code of Postfix's agents tells more than words that servers use about their own troubles.
+        Some(row) if parts.said == Said::Postfix && row.cause == Cause::Busy => {
+            by_code(parts, &codes).or(Some(Cause::Busy))
+        }
+        // Before the first recipient the server speaks of the sender: it asks for him elsewhere.
+        Some(row) if row.cause == Cause::Recipient && parts.stage == Stage::Sender => {
+            Some(Cause::Blocked)
+        }
+        // Greylisting asks for sender and recipient. A greeting that says "later" is a server in trouble.
+        Some(row) if row.is_vague_about_time() && parts.stage == Stage::Greeting => {
+            Some(Cause::Busy)
+        }
+        Some(row) => Some(row.cause),
+        None => by_code(parts, &codes),
+    };
     // Words that count without a look at the codes.
     let found = row.filter(|row| row.is_plain()).map(|row| row.cause);
     match role {
-        // The space that another host has not is its own.
-        None if cause == Some(Cause::Storage) && parts.said == Said::Reply => Cause::Busy,
-        // `Relay access denied` by an MX host: it does not know its domain. Postfix defers so by default.
-        None if cause == Some(Cause::Relay) => Cause::Blocked,
+        None if parts.said == Said::Reply => of_stranger(cause, &codes),
         None => cause.unwrap_or(Cause::Other),
         // A tunnel on loopback that main.cf does not name passes on what a server elsewhere says.
         Some(_) if !configured && found == Some(Cause::Throttled) => Cause::Throttled,
         Some(role) => of_own_hop(role, parts.said, found, cause),
+    }
+}
+
+/// The cause when a server replies that is no next hop of ours. Its words cannot say that a part of this host
+/// fails, or anybody's server could raise our alarms.
+fn of_stranger(cause: Option<Cause>, codes: &Codes<'_>) -> Cause {
+    match cause {
+        // Its own space, its own routes, and its own delivery.
+        Some(Cause::Storage | Cause::Configuration | Cause::Delivery) => Cause::Busy,
+        // `Relay access denied` by an MX host: it does not know its domain. Postfix defers so by default.
+        Some(Cause::Relay) => Cause::Blocked,
+        // A relay that main.cf does not name says so with a code of its own.
+        Some(Cause::Authentication) if !codes.are_about_logins() => Cause::Blocked,
+        _ => cause.unwrap_or(Cause::Other),
     }
 }
 
@@ -374,6 +400,81 @@ mod tests {
         assert!(!outside(
             "connect to a.example[192.0.2.1]:25: Connection timed out"
         ));
+    }
+
+    #[test]
+    fn a_strangers_words_are_not_about_this_host() {
+        let stranger = configured(&[]);
+        let relay = configured(&[("relayhost", "[mx.dest.example]")]);
+        for (reply, of_stranger, of_relay) in [
+            (
+                "451 4.7.1 DKIM authentication failed",
+                Cause::Blocked,
+                Cause::Blocked,
+            ),
+            (
+                "451 4.7.1 Sender authentication failed (SPF softfail)",
+                Cause::Blocked,
+                Cause::Blocked,
+            ),
+            (
+                "451 Authentication failed",
+                Cause::Blocked,
+                Cause::Authentication,
+            ),
+            (
+                "454 4.7.8 Authentication failed",
+                Cause::Authentication,
+                Cause::Authentication,
+            ),
+            (
+                "530 5.7.0 Please log in",
+                Cause::Authentication,
+                Cause::Authentication,
+            ),
+            ("535 no", Cause::Authentication, Cause::Authentication),
+            (
+                "451 4.4.6 too many hops, possible routing loop",
+                Cause::Busy,
+                Cause::Configuration,
+            ),
+            (
+                "451 mail for dest.example loops back to myself",
+                Cause::Busy,
+                Cause::Configuration,
+            ),
+            (
+                "452 4.3.1 no space left on device",
+                Cause::Busy,
+                Cause::Storage,
+            ),
+        ] {
+            let reason = format!(
+                "host mx.dest.example[192.0.2.5] said: {reply} (in reply to MAIL FROM command)"
+            );
+            let judged =
+                |classifier: &Classifier| classifier.judge(b"4.0.0", reason.as_bytes()).cause;
+            assert_eq!(judged(&stranger), of_stranger, "{reply}");
+            assert_eq!(judged(&relay), of_relay, "{reply}");
+        }
+        let tls = b"TLS is required, but host mx.dest.example[192.0.2.5] refused to start TLS: 454 4.3.1 no space left on device";
+        assert_eq!(stranger.judge(b"4.7.4", tls).cause, Cause::Tls);
+    }
+
+    #[test]
+    fn how_far_a_session_was_decides_whom_words_mean() {
+        let judged = |reply: &str, command: &str| {
+            let reason = format!(
+                "host mx.dest.example[192.0.2.5] said: {reply} (in reply to {command} command)"
+            );
+            Classifier::default()
+                .judge(b"4.0.0", reason.as_bytes())
+                .cause
+        };
+        assert_eq!(judged("450 User unknown", "RCPT TO"), Cause::Recipient);
+        assert_eq!(judged("450 User unknown", "MAIL FROM"), Cause::Blocked);
+        assert_eq!(judged("451 try again later", "RCPT TO"), Cause::Greylisted);
+        assert_eq!(judged("451 try again later", "EHLO"), Cause::Busy);
     }
 
     #[test]

@@ -25,6 +25,7 @@
 )]
 
 pub mod classify;
+mod names;
 pub mod next_hop;
 pub(crate) mod parts;
 pub(crate) mod row;

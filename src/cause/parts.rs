@@ -164,12 +164,17 @@ fn reply(whole: &[u8]) -> Option<Found<'_>> {
         let words = middles
             .iter()
             .find_map(|middle| after.strip_prefix(*middle))?;
-        // Postfix's own words around the reply are more precise than the reply.
-        let text = match start {
-            b"host " | b"Protocol error: host " => without_command(words),
-            _ => return Some((Said::Postfix, Some(peer), whole)),
-        };
-        return Some((Said::Reply, Some(peer), text));
+        return Some(match start {
+            b"host " | b"Protocol error: host " => {
+                (Said::Reply, Some(peer), without_command(words))
+            }
+            // Postfix's own words before the reply say what is the matter. Those of the reply would count as
+            // words about this host.
+            _ => {
+                let own = whole.strip_suffix(words).unwrap_or(whole);
+                (Said::Postfix, Some(peer), own)
+            }
+        });
     }
     None
 }
@@ -271,7 +276,13 @@ mod tests {
                 "SASL authentication failed; server r.example[192.0.2.1] said: 535 5.7.8 no",
                 Said::Postfix,
                 "r.example",
-                "SASL authentication failed; server r.example[192.0.2.1] said: 535 5.7.8 no",
+                "SASL authentication failed; server r.example[192.0.2.1] said: ",
+            ),
+            (
+                "TLS is required, but host r.example[192.0.2.1] refused to start TLS: 454 4.3.1 no space left on device",
+                Said::Postfix,
+                "r.example",
+                "TLS is required, but host r.example[192.0.2.1] refused to start TLS: ",
             ),
         ];
         for (reason, said, name, text) in rows {

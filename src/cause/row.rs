@@ -4,6 +4,9 @@ use super::Cause;
 use super::parts::Said;
 use crate::postfix::status_code::has_code;
 
+/// Bytes after a phrase in which the phrase that must follow it has to begin. Such phrases are not longer.
+const SOON: usize = 32;
+
 /// One row of the table of words.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row {
@@ -13,6 +16,8 @@ pub(crate) struct Row {
     pub(crate) when: When,
     /// The phrases, in lower case, separated by ` | `; an empty one fits all.
     pub(crate) words: &'static str,
+    /// Phrases of which one must begin soon after, in the same sentence. Empty where the words are enough.
+    pub(crate) then: &'static str,
     /// What they mean.
     pub(crate) cause: Cause,
     /// Where such texts come from.
@@ -33,6 +38,8 @@ pub(crate) enum When {
     /// The reply code is this one, and the enhanced status code is absent, says nothing (`4.0.0`) or names a
     /// policy (`4.7.0`, `4.7.1`). Then a request to come again is greylisting.
     Later(&'static str),
+    /// The reply code begins with this.
+    Reply(&'static str),
     /// The reply code begins with this, and the enhanced status code is absent or says nothing. Then words
     /// decide that many texts have.
     Vague(&'static str),
@@ -57,6 +64,15 @@ impl Codes<'_> {
         self.status.is_empty() || self.is("4.0") || self.is("5.0")
     }
 
+    /// Returns true if a server that wants a login answers with them: a permanent code, 454 of RFC 4954, or an
+    /// enhanced status code about logins.
+    pub(super) fn are_about_logins(&self) -> bool {
+        const LOGINS: [&str; 4] = ["4.7.8", "4.7.9", "4.7.12", "4.7.57"];
+        self.reply_begins("5")
+            || self.reply_begins("454")
+            || LOGINS.iter().any(|code| self.is(code))
+    }
+
     fn reply_begins(&self, code: &str) -> bool {
         self.reply
             .is_some_and(|reply| reply.starts_with(code.as_bytes()))
@@ -78,13 +94,35 @@ impl Row {
                 codes.reply_begins(reply)
                     && (codes.are_silent() || codes.is("4.7.0") || codes.is("4.7.1"))
             }
+            When::Reply(reply) => codes.reply_begins(reply),
             When::Vague(reply) => codes.reply_begins(reply) && codes.are_silent(),
         }
     }
 
+    /// Returns true if `rest`, the text after its words, has what must follow them.
+    pub(crate) fn is_followed(&self, rest: &[u8]) -> bool {
+        if self.then.is_empty() {
+            return true;
+        }
+        let rest = rest.get(..2 * SOON).unwrap_or(rest);
+        let end = memchr::memmem::find(rest, b". ").unwrap_or(rest.len());
+        let begins = |phrase: &str| {
+            let windows = rest.windows(phrase.len()).take(end.min(SOON));
+            windows
+                .into_iter()
+                .any(|window| window.eq_ignore_ascii_case(phrase.as_bytes()))
+        };
+        self.then.split(" | ").any(begins)
+    }
+
+    /// Returns true if its words only ask to come again.
+    pub(super) fn is_vague_about_time(&self) -> bool {
+        matches!(self.when, When::Later(_))
+    }
+
     /// Returns true if its words say what is the matter, whatever the codes are.
     pub(crate) fn is_plain(&self) -> bool {
-        matches!(self.when, When::Always | When::Status(_))
+        matches!(self.when, When::Always | When::Status(_) | When::Reply(_))
     }
 }
 
@@ -142,8 +180,30 @@ pub(super) const fn row(
         said,
         when,
         words,
+        then: "",
         cause,
         source,
+    }
+}
+
+/// A row for replies in which a phrase of `then` follows one of `words`.
+pub(super) const fn followed(
+    words: &'static str,
+    then: &'static str,
+    cause: Cause,
+    source: &'static str,
+) -> Row {
+    Row {
+        then,
+        ..reply(words, cause, source)
+    }
+}
+
+/// A row for a server whose own filter fails: temporary replies in which a phrase of `then` follows.
+pub(super) const fn fails(words: &'static str, then: &'static str, source: &'static str) -> Row {
+    Row {
+        when: When::Reply("4"),
+        ..followed(words, then, Cause::Busy, source)
     }
 }
 
@@ -194,12 +254,15 @@ mod tests {
     fn rows_are_well_formed_and_can_be_reached() {
         for (place, row) in BY_WORDS.iter().enumerate() {
             assert_eq!(row.words, row.words.to_ascii_lowercase());
+            assert_eq!(row.then, row.then.to_ascii_lowercase());
+            assert!(row.then.split(" | ").all(|phrase| phrase.len() <= SOON));
             assert_ne!(row.source, "", "{}", row.words);
             for phrase in row.phrases() {
                 let before = BY_WORDS[..place].iter();
                 let hides = |before: &&Row| {
                     before.said == row.said
                         && before.when == When::Always
+                        && before.then.is_empty()
                         && before.phrases().any(|earlier| phrase.contains(earlier))
                 };
                 let hidden = before.clone().find(hides);

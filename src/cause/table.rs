@@ -1,7 +1,8 @@
 //! The table of causes: which words and codes mean what.
 //!
 //! It is read from the top; the first row that fits decides. A row fits when the speaker is the one of its
-//! section, the codes are as the row needs them (`When`), and the text holds the row's words in any case.
+//! section, the codes are as the row needs them (`When`), and the text holds the row's words in any case,
+//! outside names of hosts, addresses and pages. Some rows demand that another phrase follows soon after.
 //! Where none fits, `BY_CODE` is asked. Each row has the source of its text: a file of Postfix's sources,
 //! an RFC, or who replies so.
 
@@ -10,8 +11,17 @@
 use super::Cause::*;
 use super::parts::Said;
 use super::row::{
-    CodeRow, Row, When, by, coded, connect, later, postfix, reply, row, session, vague,
+    CodeRow, Row, When, by, coded, connect, fails, followed, later, postfix, reply, row, session,
+    vague,
 };
+
+/// What a filter does that fails.
+const FAILING: &str = "unavailable | not available | not respond | temporarily un | temporarily not | \
+    temporary fail | temporary err | temporary prob | failed | failure | failing | connection refused | busy | overload | offline | \
+    timeout | timed out | not answer | no answer | unreachable | crash | connection lost | not running | \
+    not complete | updating | restarting";
+/// Services that a server asks about a message.
+const FILTERS: &str = "spam | virus | clam | scanner | filter | milter | policy";
 
 /// The table of words. Phrases of one row are separated by ` | `. It is data, so rustfmt leaves it alone.
 #[rustfmt::skip]
@@ -83,7 +93,7 @@ pub(crate) const BY_WORDS: &[Row] = &[
     postfix("is not owned by recipient", Delivery, "local/mailbox.c, virtual/mailbox.c"),
     postfix("cannot access home directory", Delivery, "local/dotforward.c"),
     postfix("error reading forwarding file", Delivery, "local/token.c"),
-    postfix("alias database", Delivery, "local/alias.c"),
+    postfix("alias database | :include: file | include file", Delivery, "local/alias.c, local/include.c"),
     postfix("table lookup failure", Delivery, "local/mailbox.c, local/unknown.c"),
     postfix("user lookup error", Delivery, "local/mailbox.c, local/dotforward.c"),
     postfix("unable to forward message", Delivery, "local/indirect.c, local/forward.c"),
@@ -122,6 +132,25 @@ pub(crate) const BY_WORDS: &[Row] = &[
     reply("mail loop | too many hops | hop count exceeded | routing loop", Configuration, "Sendmail, Exchange, Postfix cleanup"),
     reply("mail is looping | loops back to", Configuration, "qmail, Postfix smtp behind a relay"),
 
+    // Filters of their server that fail, before all words about spam, viruses and policy.
+    fails("spam filter | spamfilter | spam check | spam scan | spam engine | spam detect | spamd", FAILING, "several servers"),
+    fails("antispam | anti-spam | spamassassin | rspamd | spam/virus | spam server", FAILING, "several servers"),
+    fails("virus scan | virus filter | virus check | virus engine | antivirus | anti-virus", FAILING, "milters, amavis, Exim"),
+    fails("clamd | clamav | scanner | scanning | scan engine | content scan | content filter | milter | filtering", FAILING, "milters, amavis, Exim"),
+    fails("policy server | policy service | policy daemon | policyd | reputation s | reputation lookup", FAILING, "Postfix smtpd, policy services"),
+    fails("unable to contact | cannot contact | can't contact | could not contact", FILTERS, "Postfix smtpd, policy services"),
+    fails("cannot connect | can't connect | could not connect | unable to connect", FILTERS, "several servers"),
+    fails("unable to reach | failed to connect | failed to contact | error contacting", FILTERS, "several servers"),
+    fails("failure in | failure of", FILTERS, "several servers"),
+    fails("error while | error during | errors while | unable to | could not | cannot | can't", "scan | check for", "several servers"),
+    reply("policy server down | policy service down | scanner down | filter down", Busy, "several servers"),
+    reply("time limit | process limit | memory limit | load limit", Busy, "several servers"),
+    reply("server configuration problem | server configuration error", Busy, "Postfix smtpd"),
+
+    // Replies about senders that are not authentic: no login ends that.
+    reply("sender authentication | spf authentication | dkim authentication | dmarc authentication", Blocked, "several servers"),
+    reply("email authentication | message authentication | domain authentication", Blocked, "several servers"),
+
     // Replies about logins.
     reply("authentication required | authentication failed", Authentication, "RFC 4954"),
     reply("authentication credentials invalid", Authentication, "RFC 4954"),
@@ -138,6 +167,7 @@ pub(crate) const BY_WORDS: &[Row] = &[
     // Replies that refuse to relay.
     reply("relay access denied", Relay, "Postfix smtpd"),
     reply("relaying denied", Relay, "Sendmail"),
+    followed("unable to relay", "downstream | next hop | nexthop | backend", Busy, "a server about one behind it"),
     reply("unable to relay", Relay, "Exchange"),
     reply("relay not permitted | not permitted to relay", Relay, "Exim"),
     reply("relay denied | no relaying | configured to relay", Relay, "several servers"),
@@ -156,6 +186,11 @@ pub(crate) const BY_WORDS: &[Row] = &[
     reply("internal resources are temporarily unavailable", Greylisted, "Mimecast, greylisting"),
     reply("retrying too fast", Greylisted, "policyd-weight"),
     reply("try again in | retry in | please retry after | temporary reject", Greylisted, "greylisting of many"),
+    followed("delayed for | deferred for | deferred by", "sec | min", Greylisted, "greylisting of many"),
+    followed("deferred due to policy", "again | retry | later", Greylisted, "Barracuda"),
+    reply("wait and retry | delayed by policy | unknown sender/recipient", Greylisted, "policy services"),
+    later("450", "come back later", Greylisted, "policy services"),
+    later("451", "come back later", Greylisted, "policy services"),
     reply("early retry", Greylisted, "gld"),
     reply("soft reject", Greylisted, "rspamd"),
     reply("must retry", Greylisted, "greylisting of many"),
@@ -163,13 +198,23 @@ pub(crate) const BY_WORDS: &[Row] = &[
     // Limits of what we may send; before those about one mailbox, for both are called quota.
     reply("throttling failure | quota for sending", Throttled, "Amazon SES, Gmail"),
     reply("daily message quota | daily sending quota | sending quota | sending limit", Throttled, "relays of providers"),
-    reply("daily quota | daily limit | hourly quota | rate quota", Throttled, "relays of providers, policyd"),
-    reply("per connection | per transaction | concurrent sessions | messaging limits", Throttled, "several servers"),
+    reply("daily quota | daily limit | hourly quota | hourly limit | rate quota", Throttled, "relays of providers, policyd"),
+    reply("multiple destination domains | resource forest | queue quota", Busy, "Gmail, Exchange Online"),
+    reply("per connection | per transaction | per session | concurrent sessions | messaging limits", Throttled, "several servers"),
+    reply("quota of messages | quota of mails | messages quota | local user quota | quota for your", Throttled, "relays of providers"),
+    reply("sender exceeded | sender has exceeded | sender is over", Throttled, "relays of providers"),
+    followed("you have exceeded | you've exceeded | you exceeded", "quota | limit", Throttled, "relays of providers"),
+    reply("max recipients | max messages | max message | maximum messages", Throttled, "several servers"),
+    followed("you have | you've", "too many", Throttled, "several servers"),
+    followed("maximum number of", "messages | recipients | mails | emails", Throttled, "several servers"),
+    reply("too many invalid | too many unknown | too many bad", Throttled, "several servers, after many wrong recipients"),
+    followed("messages sent | you have sent | you are sending | you're sending", "too | recent | more", Throttled, "several servers"),
 
     // Replies about one mailbox. They come before those about rates, because a mailbox may have a rate.
     reply("quota", Mailbox, "Cyrus, Dovecot, Exchange, Gmail, Zimbra, Mail.ru, many"),
     reply("out of storage | receiving mail at", Mailbox, "Gmail"),
     reply("receiving mail too quickly | receiving too much mail", Mailbox, "Gmail"),
+    followed("mailbox | user | recipient | account | inbox", "has too many mess | receives too | received too | gets too | gets mail too | no room", Mailbox, "several servers"),
     reply("ratelimit exceeded for mailbox", Mailbox, "Mail.ru"),
     reply("storage limit | recipient thread limit exceeded | mailbox message limit", Mailbox, "Exchange"),
     reply("mailbox full | mailbox size limit | mailbox has exceeded", Mailbox, "several servers"),
@@ -179,11 +224,23 @@ pub(crate) const BY_WORDS: &[Row] = &[
     reply("mailbox is disabled | account is temporarily | user is over", Mailbox, "several servers"),
     reply("mailbox disabled", Mailbox, "RFC 3463"),
     reply("mailbox too full | overdrawn | enough diskspace", Mailbox, "qmail"),
+    reply("dynamic mailbox database", Busy, "Exchange, the store of all mailboxes"),
     reply("mailbox voll | speicherplatz | pleine | llena", Mailbox, "servers in German, French, Spanish"),
+    followed("postfach", "voll | überfüllt | ueberfuellt | ausgelastet", Mailbox, "servers in German"),
+    followed("boite | boîte | messagerie", "satur | plein", Mailbox, "servers in French"),
+    followed("buzon | buzón | bandeja", "llen", Mailbox, "servers in Spanish"),
+    followed("casella | mailbox", "pien", Mailbox, "servers in Italian"),
+    followed("skrzynk", "peln | pełn | przepe", Mailbox, "servers in Polish"),
+    followed("caixa", "chei | lotad", Mailbox, "servers in Portuguese"),
+    followed("postbus | mailbox", "is vol | zit vol", Mailbox, "servers in Dutch"),
+    followed("schránka | schranka", "pln", Mailbox, "servers in Czech"),
+    followed("ящик", "перепол", Mailbox, "servers in Russian"),
+    reply("limit of the mailbox | mailbox exceeded | space has been used up | used all of | too much mail data", Mailbox, "several servers"),
+    reply("storage for this user | storage is exhausted | storage exhausted", Mailbox, "several servers"),
     reply("message store is full | disk space limit | domain is over", Mailbox, "MDaemon"),
     reply("exceeded message rate limit | recipient has exceeded", Mailbox, "Yandex"),
     reply("recipient is receiving | user is receiving | mailbox is receiving", Mailbox, "several servers"),
-    reply("recipient rate limit | receiving limit | single recipient", Mailbox, "Exchange, Mimecast, GMX"),
+    reply("recipient rate | receiving limit | single recipient", Mailbox, "Exchange, Mimecast, GMX"),
     reply("account is full | box is full | storage full | recipient's account", Mailbox, "several servers"),
     reply("mailbox storage | storage allocation | enough storage | enough space | allowed storage", Mailbox, "RFC 5321, several servers"),
     coded("4.2.2", "", Mailbox, "mailbox full, RFC 3463"),
@@ -191,6 +248,8 @@ pub(crate) const BY_WORDS: &[Row] = &[
     // Replies that refuse for good although the code is temporary; before those about rates.
     reply("permanently deferred", Blocked, "Yahoo, TS03, TSS09"),
     reply("temporarily blocked | temporarily rejected because of", Blocked, "several servers"),
+    reply("has been blocked | likely unsolicited", Blocked, "Gmail"),
+    reply("mi:spf | mi:spb | mi:spm | dt:rbl", Blocked, "163"),
     reply("temporarily blacklisted", Blocked, "Mimecast"),
     reply("due to poor reputation", Blocked, "Proofpoint"),
     reply("poor reputation", Blocked, "IronPort"),
@@ -232,11 +291,16 @@ pub(crate) const BY_WORDS: &[Row] = &[
     reply("too many sessions", Throttled, "Comcast"),
     reply("too many messages", Throttled, "Barracuda, many"),
     reply("too many recipients", Throttled, "Postfix smtpd, IronPort, RFC 5321"),
+    reply("rate of mail | mail rate | too quickly | rate exceeded | concurrent connections", Throttled, "several servers"),
+    reply("mi:sfq | mi:cel | mi:dmc | mi:ccl | rp:qrc | rp:cel | rp:drc | rp:ccl | rp:rcl | ct:fqc", Throttled, "163"),
+    followed("limit", "reached | exceeded | is exceeded", Throttled, "several servers"),
+    followed("more than | only | at most | maximum of", "connection | session", Throttled, "several servers"),
+    reply("shaping | rate control", Throttled, "several servers"),
+    followed("too many", " from ", Throttled, "several servers, which count by client or sender"),
     reply("frequency", Throttled, "QQ, 163"),
     reply("connection rate", Throttled, "Sendmail"),
     reply("connection limit", Throttled, "Outlook RP-002, Exim"),
     reply("exceeded the", Throttled, "Outlook RP-001"),
-    reply("hourly limit", Throttled, "cPanel"),
     reply("per hour", Throttled, "IronPort, cPanel"),
     reply("this hour", Throttled, "IronPort"),
     reply("flood", Throttled, "RFC 7372 family"),
@@ -248,10 +312,11 @@ pub(crate) const BY_WORDS: &[Row] = &[
     reply("closed abruptly | connection expired", Busy, "Exchange, Gmail"),
     reply("connection dropped | connection was dropped | connection reset", Busy, "Exchange, several servers"),
 
-    // Scanners that fail; before the rows about spam and viruses.
-    reply("virus engine | virus scanner | scanner failed | content scan | clamd", Busy, "milters, amavis, Exim"),
+    // One user's script, at an LMTP server of this host.
+    reply("sieve filter", Delivery, "Dovecot LMTP"),
 
     // Replies about encryption.
+    reply("protocol violation", Busy, "Gmail, a broken STARTTLS"),
     reply("must issue a starttls | starttls command first", Tls, "RFC 3207"),
     reply("starttls is required | tls is required | requires tls | require tls", Tls, "several servers"),
     reply("starttls", Tls, "several servers"),
@@ -262,6 +327,10 @@ pub(crate) const BY_WORDS: &[Row] = &[
     reply("tls 1.0 | tls version | unsupported tls", Tls, "Outlook 4.7.66"),
 
     // Replies about our name, our address, our sender's domain, our reputation.
+    // A phrase with a dot counts in the names of hosts and pages.
+    reply("spamhaus. | spamcop. | sorbs. | abuseat. | uceprotect. | mailspike. | spamrats.", Blocked, "blocklists"),
+    reply("dnsbl. | barracudacentral. | senderscore. | senderbase. | cloudmark.com", Blocked, "blocklists"),
+    reply("proofpoint.com", Blocked, "Proofpoint"),
     reply("cannot find your | reverse hostname | sender address rejected", Blocked, "Postfix smtpd"),
     reply("client host rejected", Blocked, "Postfix smtpd"),
     reply("reverse dns | reverse lookup", Blocked, "Comcast, GMX, many"),
@@ -273,7 +342,7 @@ pub(crate) const BY_WORDS: &[Row] = &[
     reply("ptr", Blocked, "Gmail, GMX"),
     reply("helo", Blocked, "Postfix smtpd, Exim"),
     reply("sender address does not | access was rejected", Blocked, "IronPort"),
-    reply("domain of sender address", Blocked, "Sendmail, IronPort"),
+    reply("domain of sender address | domain of the sender", Blocked, "Sendmail, IronPort"),
     reply("sender verify | verify sender", Blocked, "Exim"),
     reply("client host [", Blocked, "Postfix smtpd, reject_rbl_client"),
     reply("spf", Blocked, "RFC 7208"),
@@ -284,7 +353,6 @@ pub(crate) const BY_WORDS: &[Row] = &[
     reply("block list", Blocked, "Outlook S3140, GMX"),
     reply("listed", Blocked, "Spamhaus, SpamCop"),
     reply("barracuda", Blocked, "Barracuda"),
-    reply("proofpoint.com", Blocked, "Proofpoint"),
     reply("senderscore", Blocked, "Return Path"),
     reply("suspicious", Blocked, "Gmail, Outlook"),
     reply("access denied", Blocked, "Outlook, Postfix smtpd"),
@@ -297,6 +365,10 @@ pub(crate) const BY_WORDS: &[Row] = &[
     reply("mail content denied", Blocked, "QQ"),
     reply("sender was rejected | invalid sender | sender email address | bogus", Blocked, "several servers"),
     reply("bulk | mass mail | attachment | dynamic ip | domain is invalid", Blocked, "several servers"),
+    reply("your account", Blocked, "relays of providers"),
+    reply("open proxy | your isp | not be accepted | emetteur | message filtered | filter reject", Blocked, "several servers"),
+    reply("message scored | mail score | relaying mail | badmailfrom", Blocked, "several servers, qmail"),
+    reply("return path | return-path | bounce attack", Blocked, "qmail, QQ"),
     reply("batv | backscatter | go away | prohibit | rejected due to", Blocked, "several servers"),
 
     // A rate again: the words above say more than that mail is deferred.
@@ -326,12 +398,23 @@ pub(crate) const BY_WORDS: &[Row] = &[
     reply("account closed | account expired | deactivated | inactivity", Recipient, "several servers"),
     reply("account is disabled | user is disabled | account is locked | is frozen", Recipient, "several servers"),
     reply("no longer in use | no longer on | no longer active | cannot be verified", Recipient, "several servers"),
+    reply("unrouteable | unroutable | all relevant mx records", Recipient, "Exim"),
+    reply("look up recipient | lookup recipient | recipient lookup | is moving | being moved", Recipient, "several servers"),
+    followed("user | recipient | mailbox | account | email address", "not found | not exist | not known | not active | not valid", Recipient, "several servers"),
+    followed("user | recipient | mailbox | account | email address", "unknown | invalid | suspend | terminated | no longer", Recipient, "several servers"),
+    reply("no such person | bad address | unknown mailbox | not a valid mailbox | not a valid recipient", Recipient, "several servers"),
+    reply("not a known user | no account | no valid recipient | not present in directory", Recipient, "several servers"),
+    reply("badrcptto | badrecipientto | validrcptto | no longer accepts | existing user", Recipient, "qmail, several servers"),
+    followed("cannot check | unable to check | could not check", "user | recipient | address", Recipient, "several servers"),
     reply("verify address | verify the address", Recipient, "Exim"),
     reply("unbekannt | inconnu | desconocid | no existe", Recipient, "servers in German, French, Spanish"),
+    reply("sconosciut | nieznan | onbekend | desconhecid", Recipient, "servers in Italian, Polish, Dutch, Portuguese"),
 
     // A server that names our address means us, whatever else it says.
     reply("your ip | sending ip | source ip | client ip | sender ip | approved list", Blocked, "several servers"),
-    reply("gesperrt | bloquee | bloquead", Blocked, "servers in German, French, Spanish"),
+    reply("your domain | your network | your country | your provider", Blocked, "several servers"),
+    reply("envelope sender | residential", Blocked, "several servers"),
+    reply("gesperrt | bloquee | bloquead | bloccat", Blocked, "servers in German, French, Spanish, Italian"),
 
     // Replies of a server in trouble.
     reply("queue is full | disk is full | spool is full", Busy, "several servers"),
@@ -342,7 +425,7 @@ pub(crate) const BY_WORDS: &[Row] = &[
     reply("temporary local problem | unexpected failure", Busy, "Exim"),
     reply("insufficient system", Busy, "Postfix smtpd, Exchange"),
     reply("temporary system problem", Busy, "Gmail"),
-    reply("internal error | temporarily unavailable | temporary failure | timeout", Busy, "several servers"),
+    reply("internal error | internal failure | temporarily unavailable | temporary failure | timeout", Busy, "several servers"),
     reply("busy | database | maintenance", Busy, "several servers"),
     reply("server error", Busy, "Exchange"),
     reply("service unavailable | service not available", Busy, "RFC 5321"),
@@ -378,6 +461,9 @@ pub(crate) const BY_WORDS: &[Row] = &[
 /// codes (RFC 3463, RFC 5248), where a row names no other source.
 #[rustfmt::skip]
 pub(crate) const BY_CODE: &[CodeRow] = &[
+    by(Said::Reply, "530", Authentication, "authentication required; RFC 4954"),
+    by(Said::Reply, "534", Authentication, "authentication mechanism is too weak; RFC 4954"),
+    by(Said::Reply, "535", Authentication, "credentials invalid; RFC 4954"),
     by(Said::Reply, "4.1.7", Blocked, "bad sender's mailbox address syntax"),
     by(Said::Reply, "4.1.8", Blocked, "bad sender's system address"),
     by(Said::Reply, "4.1.10", Recipient, "recipient address has null MX"),
@@ -416,8 +502,6 @@ pub(crate) const BY_CODE: &[CodeRow] = &[
     by(Said::Reply, "458", Busy, "unable to queue messages; RFC 1985, Postfix smtpd"),
     by(Said::Reply, "459", Busy, "service unavailable; RFC 1985, Postfix smtpd"),
     by(Said::Reply, "521", Blocked, "does not accept mail; RFC 7504, used against clients"),
-    by(Said::Reply, "530", Authentication, "authentication required; RFC 4954"),
-    by(Said::Reply, "535", Authentication, "credentials invalid; RFC 4954"),
     by(Said::Reply, "550", Recipient, "mailbox unavailable; RFC 5321, soft_bounce"),
     by(Said::Reply, "552", Mailbox, "exceeded storage allocation; RFC 5321, soft_bounce"),
     by(Said::Reply, "553", Blocked, "mailbox name not allowed; RFC 5321, used against senders"),

@@ -46,4 +46,4 @@ pub mod quote;
 pub mod record;
 pub mod showq;
 pub mod status_code;
-mod word_shape;
+pub(crate) mod word_shape;

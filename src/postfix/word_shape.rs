@@ -158,7 +158,7 @@ pub(super) fn is_ip(word: &[u8]) -> bool {
 }
 
 /// Recognises labels with dots between them, the last of letters only.
-pub(super) fn is_host(word: &[u8]) -> bool {
+pub(crate) fn is_host(word: &[u8]) -> bool {
     let word = match word.iter().position(|byte| *byte == b':') {
         // host:port
         Some(colon) => match word.split_at_checked(colon) {

@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::moment::moment;
 use crate::cause::Cause;
+use crate::cause::parts::{self, Said};
 use crate::clock::Age;
 use crate::escape;
 use crate::measure::{Argument, Kind, Subject};
@@ -23,6 +24,9 @@ const LINE: usize = 160;
 const NAME: usize = 48;
 /// Bytes of a reason that is quoted.
 const QUOTE: usize = 60;
+
+/// The reason of a loop (smtp_addr.c), as the tables of reasons have it.
+const LOOP: &[u8] = b"mail for HOST loops back to myself";
 
 /// Recipients that wait for one cause and one next hop.
 #[derive(Default)]
@@ -200,8 +204,13 @@ impl Text<'_> {
             (Cause::Authentication, Some(hop), _) => format!("{hop} refuses our login"),
             (Cause::Blocked, Some(hop), _) => format!("{hop} refuses us"),
             (Cause::Storage, _, _) => "no space on this host".to_owned(),
+            (Cause::Tls, Some(hop), _) => format!("no TLS as required with {hop}"),
             (Cause::Relay, Some(hop), _) => format!("relay {hop} {}", failure(&row.reason)),
             (_, Some(hop), _) => format!("{hop} {}", failure(&row.reason)),
+            // The placeholder of the reason says nothing.
+            (_, None, _) if row.reason == LOOP => {
+                format!("mail for {} loops back to myself", self.domains())
+            }
             (_, None, _) => escape::printable(&row.reason, QUOTE),
         }
     }
@@ -214,8 +223,8 @@ fn whose(row: &Reason) -> &'static str {
     }
 }
 
-/// What a server or socket of ours does, by the words of the reason.
-fn failure(reason: &[u8]) -> &'static str {
+/// What a server or socket of ours does, by the words of the reason: `refuses connections`, or what it says.
+fn failure(reason: &[u8]) -> String {
     const WORDS: [(&[u8], &str); 9] = [
         (b"Connection refused", "refuses connections"),
         (b"No such file", "does not exist"),
@@ -230,7 +239,33 @@ fn failure(reason: &[u8]) -> &'static str {
     let found = WORDS
         .iter()
         .find(|(words, _)| memchr::memmem::find(reason, words).is_some());
-    found.map_or("fails", |(_, text)| text)
+    match (found, saying(reason)) {
+        (_, Some(text)) if !text.is_empty() => {
+            format!("says \"{}\"", escape::printable(text, QUOTE))
+        }
+        (Some((_, text)), _) => (*text).to_owned(),
+        _ => "fails".to_owned(),
+    }
+}
+
+/// The words of a reply that `reason` quotes, without the codes and the recipient before them.
+fn saying(reason: &[u8]) -> Option<&[u8]> {
+    let parts = parts::split(reason);
+    if parts.said != Said::Reply {
+        return None;
+    }
+    let mut text = parts.text.trim_ascii();
+    while let Some(space) = memchr::memchr(b' ', text) {
+        let (word, rest) = text.split_at(space);
+        let is_code = word
+            .iter()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'-' | b'#'));
+        if !is_code && !word.starts_with(b"ADDRESS") && !word.starts_with(b"<ADDRESS") {
+            break;
+        }
+        text = rest.trim_ascii_start();
+    }
+    Some(text)
 }
 
 /// What mail of this cause is: `throttled`.
@@ -290,6 +325,48 @@ mod tests {
         let wanted = "ours: 127.0.0.1:10024 refuses connections; 850 deferred to 2 domains";
         assert_eq!(short, wanted);
         assert!(long.starts_with(&format!("{wanted} since ")), "{long}");
+    }
+
+    #[test]
+    fn ours_says_what_a_next_hop_says() {
+        let said = |cause, hop, reason: &str| {
+            let mut row = row(cause, Acts::Us, "a.example", hop, 3);
+            row.reason = reason.into();
+            text(&[row]).1
+        };
+        for (reply, words) in [
+            (
+                "454 4.7.1 ADDRESS: Relay access denied",
+                "says \"Relay access denied\"",
+            ),
+            (
+                "421-4.3.0 <ADDRESS>: connection refused",
+                "says \"connection refused\"",
+            ),
+            ("421 4.3.2 ", "fails"),
+        ] {
+            let reason = format!("host HOST[IP] said: {reply} (in reply to RCPT TO command)");
+            assert_eq!(
+                said(Cause::Relay, "relay.example.net", &reason),
+                format!("ours: relay relay.example.net {words}; 3 deferred to a.example")
+            );
+        }
+        assert_eq!(
+            said(
+                Cause::Tls,
+                "mx.a.example",
+                "TLS is required, but was not offered by host HOST[IP]"
+            ),
+            "ours: no TLS as required with mx.a.example; 3 deferred to a.example"
+        );
+        assert_eq!(
+            said(
+                Cause::Configuration,
+                "",
+                "mail for HOST loops back to myself"
+            ),
+            "ours: mail for a.example loops back to myself; 3 deferred to a.example"
+        );
     }
 
     #[test]

@@ -32,6 +32,13 @@ fn all_examples_have_the_right_cause() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+#[test]
+fn all_further_examples_have_the_right_cause() {
+    let (wrong, rows) = wrong(include_str!("../corpus/causes/more.tsv"));
+    assert!(rows >= 600, "{rows}");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 /// Checks a list of at least `least` reasons, which was made without a look at the table.
 fn at_least_95_in_100(list: &str, least: usize) {
     let (wrong, rows) = wrong(list);
