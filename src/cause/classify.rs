@@ -148,6 +148,8 @@ fn judge(status: &[u8], parts: &Parts<'_>, role: Option<Role>, configured: bool)
         Some(row) if row.cause == Cause::Recipient && parts.stage == Stage::Sender => {
             Some(Cause::Blocked)
         }
+        // `554 5.7.1 Service unavailable`: the code says that a policy is the reason.
+        Some(row) if row.cause == Cause::Busy && codes.are_a_refusal() => Some(Cause::Blocked),
         // Greylisting asks for sender and recipient. A greeting that says "later" is a server in trouble.
         Some(row) if row.is_vague_about_time() && parts.stage == Stage::Greeting => {
             Some(Cause::Busy)
@@ -475,6 +477,11 @@ mod tests {
         assert_eq!(judged("450 User unknown", "MAIL FROM"), Cause::Blocked);
         assert_eq!(judged("451 try again later", "RCPT TO"), Cause::Greylisted);
         assert_eq!(judged("451 try again later", "EHLO"), Cause::Busy);
+        assert_eq!(judged("554 Service unavailable", "EHLO"), Cause::Busy);
+        assert_eq!(
+            judged("554 5.7.1 Service unavailable", "EHLO"),
+            Cause::Blocked
+        );
     }
 
     #[test]

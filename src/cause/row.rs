@@ -73,6 +73,11 @@ impl Codes<'_> {
             || LOGINS.iter().any(|code| self.is(code))
     }
 
+    /// Returns true if the enhanced status code refuses for good because of a policy.
+    pub(super) fn are_a_refusal(&self) -> bool {
+        self.is("5.7")
+    }
+
     fn reply_begins(&self, code: &str) -> bool {
         self.reply
             .is_some_and(|reply| reply.starts_with(code.as_bytes()))

@@ -18,7 +18,7 @@ use super::row::{
 /// What a filter does that fails.
 const FAILING: &str = "unavailable | not available | not respond | temporarily un | temporarily not | \
     temporary fail | temporary err | temporary prob | failed | failure | failing | connection refused | busy | overload | offline | \
-    timeout | timed out | not answer | no answer | unreachable | crash | connection lost | not running | \
+    timeout | timed out | not reachable | not answer | no answer | unreachable | crash | connection lost | not running | \
     not complete | updating | restarting";
 /// Services that a server asks about a message.
 const FILTERS: &str = "spam | virus | clam | scanner | filter | milter | policy";
@@ -143,7 +143,7 @@ pub(crate) const BY_WORDS: &[Row] = &[
     fails("unable to reach | failed to connect | failed to contact | error contacting", FILTERS, "several servers"),
     fails("failure in | failure of", FILTERS, "several servers"),
     fails("error while | error during | errors while | unable to | could not | cannot | can't", "scan | check for", "several servers"),
-    reply("policy server down | policy service down | scanner down | filter down", Busy, "several servers"),
+    reply("policy server down | policy service down | scanner down | filter down | virus database", Busy, "several servers"),
     reply("time limit | process limit | memory limit | load limit", Busy, "several servers"),
     reply("server configuration problem | server configuration error", Busy, "Postfix smtpd"),
 
@@ -185,7 +185,6 @@ pub(crate) const BY_WORDS: &[Row] = &[
     reply("internal resource temporarily unavailable", Greylisted, "Mimecast, greylisting"),
     reply("internal resources are temporarily unavailable", Greylisted, "Mimecast, greylisting"),
     reply("retrying too fast", Greylisted, "policyd-weight"),
-    reply("try again in | retry in | please retry after | temporary reject", Greylisted, "greylisting of many"),
     followed("delayed for | deferred for | deferred by", "sec | min", Greylisted, "greylisting of many"),
     followed("deferred due to policy", "again | retry | later", Greylisted, "Barracuda"),
     reply("wait and retry | delayed by policy | unknown sender/recipient", Greylisted, "policy services"),
@@ -193,7 +192,6 @@ pub(crate) const BY_WORDS: &[Row] = &[
     later("451", "come back later", Greylisted, "policy services"),
     reply("early retry", Greylisted, "gld"),
     reply("soft reject", Greylisted, "rspamd"),
-    reply("must retry", Greylisted, "greylisting of many"),
 
     // Limits of what we may send; before those about one mailbox, for both are called quota.
     reply("throttling failure | quota for sending", Throttled, "Amazon SES, Gmail"),
@@ -214,7 +212,7 @@ pub(crate) const BY_WORDS: &[Row] = &[
     reply("quota", Mailbox, "Cyrus, Dovecot, Exchange, Gmail, Zimbra, Mail.ru, many"),
     reply("out of storage | receiving mail at", Mailbox, "Gmail"),
     reply("receiving mail too quickly | receiving too much mail", Mailbox, "Gmail"),
-    followed("mailbox | user | recipient | account | inbox", "has too many mess | receives too | received too | gets too | gets mail too | no room", Mailbox, "several servers"),
+    followed("mailbox | user | recipient | account | inbox", "has too many mess | receives too | received too | gets too | gets mail too | no room | no space", Mailbox, "several servers"),
     reply("ratelimit exceeded for mailbox", Mailbox, "Mail.ru"),
     reply("storage limit | recipient thread limit exceeded | mailbox message limit", Mailbox, "Exchange"),
     reply("mailbox full | mailbox size limit | mailbox has exceeded", Mailbox, "several servers"),
@@ -225,7 +223,7 @@ pub(crate) const BY_WORDS: &[Row] = &[
     reply("mailbox disabled", Mailbox, "RFC 3463"),
     reply("mailbox too full | overdrawn | enough diskspace", Mailbox, "qmail"),
     reply("dynamic mailbox database", Busy, "Exchange, the store of all mailboxes"),
-    reply("mailbox voll | speicherplatz | pleine | llena", Mailbox, "servers in German, French, Spanish"),
+    reply("mailbox vol | speicherplatz | pleine | llena", Mailbox, "servers in German, French, Spanish"),
     followed("postfach", "voll | überfüllt | ueberfuellt | ausgelastet", Mailbox, "servers in German"),
     followed("boite | boîte | messagerie", "satur | plein", Mailbox, "servers in French"),
     followed("buzon | buzón | bandeja", "llen", Mailbox, "servers in Spanish"),
@@ -295,7 +293,7 @@ pub(crate) const BY_WORDS: &[Row] = &[
     reply("mi:sfq | mi:cel | mi:dmc | mi:ccl | rp:qrc | rp:cel | rp:drc | rp:ccl | rp:rcl | ct:fqc", Throttled, "163"),
     followed("limit", "reached | exceeded | is exceeded", Throttled, "several servers"),
     followed("more than | only | at most | maximum of", "connection | session", Throttled, "several servers"),
-    reply("shaping | rate control", Throttled, "several servers"),
+    reply("throughput | is limited | shaping | rate control", Throttled, "several servers"),
     followed("too many", " from ", Throttled, "several servers, which count by client or sender"),
     reply("frequency", Throttled, "QQ, 163"),
     reply("connection rate", Throttled, "Sendmail"),
@@ -307,6 +305,10 @@ pub(crate) const BY_WORDS: &[Row] = &[
     reply("trop de", Throttled, "Orange, Free"),
     coded("4.7.500", "server busy", Throttled, "Outlook, AS(4810)"),
     coded("4.7.0", "try again later, closing connection", Throttled, "Gmail"),
+
+    // Replies that name a time: greylisting, unless they named a limit.
+    reply("try again in | retry in | please retry after | temporary reject", Greylisted, "greylisting of many"),
+    reply("must retry", Greylisted, "greylisting of many"),
 
     // Failures whose words are also in rows below.
     reply("closed abruptly | connection expired", Busy, "Exchange, Gmail"),
@@ -366,6 +368,7 @@ pub(crate) const BY_WORDS: &[Row] = &[
     reply("sender was rejected | invalid sender | sender email address | bogus", Blocked, "several servers"),
     reply("bulk | mass mail | attachment | dynamic ip | domain is invalid", Blocked, "several servers"),
     reply("your account", Blocked, "relays of providers"),
+    followed("sender", "not be verif | not exist | unknown | not found | invalid | not resolve", Blocked, "several servers"),
     reply("open proxy | your isp | not be accepted | emetteur | message filtered | filter reject", Blocked, "several servers"),
     reply("message scored | mail score | relaying mail | badmailfrom", Blocked, "several servers, qmail"),
     reply("return path | return-path | bounce attack", Blocked, "qmail, QQ"),
@@ -405,6 +408,7 @@ pub(crate) const BY_WORDS: &[Row] = &[
     reply("no such person | bad address | unknown mailbox | not a valid mailbox | not a valid recipient", Recipient, "several servers"),
     reply("not a known user | no account | no valid recipient | not present in directory", Recipient, "several servers"),
     reply("badrcptto | badrecipientto | validrcptto | no longer accepts | existing user", Recipient, "qmail, several servers"),
+    followed("user | recipient | mailbox | address", "not be verif | not be check | not verified", Recipient, "several servers"),
     followed("cannot check | unable to check | could not check", "user | recipient | address", Recipient, "several servers"),
     reply("verify address | verify the address", Recipient, "Exim"),
     reply("unbekannt | inconnu | desconocid | no existe", Recipient, "servers in German, French, Spanish"),
@@ -441,6 +445,8 @@ pub(crate) const BY_WORDS: &[Row] = &[
     reply("shutting down", Busy, "Dovecot, Sendmail"),
     reply("error in processing", Busy, "amavis"),
     reply("milter | not responding | out of memory | disk full | resources unavailable", Busy, "Sendmail, qmail, Yahoo"),
+
+    reply("problem | cannot open | could not open | unable to open | offline", Busy, "several servers"),
 
     // Replies that only ask to come again: greylisting in the words of many. 421 ends a session and 452 is
     // about space, so they speak of the server.
