@@ -255,8 +255,9 @@ fn saying(reason: &[u8]) -> Option<&[u8]> {
         return None;
     }
     let mut text = parts.text.trim_ascii();
-    while let Some(space) = memchr::memchr(b' ', text) {
-        let (word, rest) = text.split_at(space);
+    while !text.is_empty() {
+        let end = memchr::memchr(b' ', text).unwrap_or(text.len());
+        let (word, rest) = text.split_at(end);
         let is_code = word
             .iter()
             .all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'-' | b'#'));
