@@ -33,7 +33,10 @@ fn is_in_word_that_names(text: &[u8], start: usize, end: usize) -> bool {
     let before = near.unwrap_or_default();
     let rest = text.get(end..).unwrap_or_default();
     let after = rest.get(..REACH).unwrap_or(rest);
-    let first = before.iter().rposition(ends_word).map_or(0, |at| at + 1);
+    let first = before
+        .iter()
+        .rposition(|byte| ends_word(*byte))
+        .map_or(0, |at| at + 1);
     let word = before.get(first..).unwrap_or_default();
     if memchr::memmem::find(word, b"://").is_some() {
         return true;
@@ -44,19 +47,19 @@ fn is_in_word_that_names(text: &[u8], start: usize, end: usize) -> bool {
             return true;
         }
     }
-    let back = word.iter().rev().take_while(|byte| is_of_name(byte));
-    let ahead = after.iter().take_while(|byte| is_of_name(byte));
+    let back = word.iter().rev().take_while(|byte| is_of_name(**byte));
+    let ahead = after.iter().take_while(|byte| is_of_name(**byte));
     let name = text.get(start - back.count()..end + ahead.count());
-    name.is_some_and(|name| name.iter().all(is_of_name) && is_host(name))
+    name.is_some_and(|name| name.iter().copied().all(is_of_name) && is_host(name))
 }
 
 /// Returns true if a word cannot have this byte.
-fn ends_word(byte: &u8) -> bool {
-    byte.is_ascii_whitespace() || b"<>()[]{}\"',;|".contains(byte)
+fn ends_word(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || b"<>()[]{}\"',;|".contains(&byte)
 }
 
-fn is_of_name(byte: &u8) -> bool {
-    byte.is_ascii_alphanumeric() || b".-_@+".contains(byte)
+fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b".-_@+".contains(&byte)
 }
 
 /// Returns true if `name` is a host name with a dot, or an address at such a host. `blocked.Please` is the end
