@@ -24,6 +24,8 @@ const LINE: usize = 160;
 const NAME: usize = 48;
 /// Bytes of a reason that is quoted.
 const QUOTE: usize = 60;
+/// Bytes of a reply that is quoted after the name of a next hop.
+const SAID: usize = 40;
 
 /// The reason of a loop (smtp_addr.c), as the tables of reasons have it.
 const LOOP: &[u8] = b"mail for HOST loops back to myself";
@@ -241,7 +243,7 @@ fn failure(reason: &[u8]) -> String {
         .find(|(words, _)| memchr::memmem::find(reason, words).is_some());
     match (found, saying(reason)) {
         (_, Some(text)) if !text.is_empty() => {
-            format!("says \"{}\"", escape::printable(text, QUOTE))
+            format!("says \"{}\"", escape::printable(text, SAID))
         }
         (Some((_, text)), _) => (*text).to_owned(),
         _ => "fails".to_owned(),
