@@ -22,17 +22,24 @@ pub struct Judgement<'a> {
     pub cause: Cause,
     /// Who acts, before any promotion by spread.
     pub(crate) acts: Acts,
-    /// Who speaks in the reason.
-    pub(crate) said: Said,
+    /// Whether the next hop is one that this side chose: a configured one, or one on this host.
+    pub(crate) own_hop: bool,
+    /// Whether the reason shows a session with a mail server, not just a connection that was tried.
+    pub(crate) session: bool,
     /// The next hop that the reason is about, if it names one.
     pub next_hop: Option<NextHop<'a>>,
 }
 
 impl Judgement<'_> {
-    /// Returns true if a host elsewhere answered: the way out of this host works.
+    /// Returns true if a host elsewhere answered: the way out of this host works. What answers on this host, in its
+    /// own network or as a configured next hop says nothing of the way out.
     pub(crate) fn is_answered_from_outside(&self) -> bool {
-        self.said == Said::Reply
-            && matches!(self.next_hop, Some(NextHop::Peer(peer)) if !peer.is_local())
+        let is_outside = match self.next_hop {
+            Some(NextHop::Peer(peer)) => peer.is_outside(),
+            // Postfix writes no peer into its texts about certificates.
+            _ => self.cause == Cause::Tls,
+        };
+        self.session && !self.own_hop && is_outside
     }
 }
 
@@ -63,7 +70,14 @@ impl Classifier {
         let reason = reason.get(..MAX_REASON).unwrap_or(reason);
         let parts = parts::split(reason);
         let next_hop = parts.next_hop();
-        let configured = self.configured(next_hop);
+        let configured = match next_hop {
+            // `Server certificate not verified` names no server. With a relay it is the relay's.
+            None => self
+                .next_hops
+                .relay()
+                .filter(|_| parts.is_about_certificate()),
+            hop => self.configured(hop),
+        };
         let role = configured.or_else(|| place(next_hop));
         let cause = self
             .user
@@ -77,7 +91,8 @@ impl Classifier {
         Judgement {
             cause,
             acts,
-            said: parts.said,
+            own_hop: role.is_some(),
+            session: parts.shows_session() || cause == Cause::Tls,
             next_hop,
         }
     }
@@ -399,9 +414,36 @@ mod tests {
         assert!(!outside(
             "host 127.0.0.1[127.0.0.1] said: 450 4.2.0 no (in reply to RCPT TO command)"
         ));
+        for own in [
+            "10.0.0.5",
+            "192.168.1.2",
+            "172.16.3.4",
+            "fd00::5",
+            "169.254.1.1",
+        ] {
+            assert!(!outside(&format!(
+                "host exch.example[{own}] said: 452 4.2.2 full (in reply to RCPT TO command)"
+            )));
+        }
         assert!(!outside(
             "connect to a.example[192.0.2.1]:25: Connection timed out"
         ));
+        assert!(outside(
+            "lost connection with a.example[192.0.2.1] while sending RCPT TO"
+        ));
+        assert!(!outside(
+            "lost connection with a.example[192.0.2.1] while receiving the initial server greeting"
+        ));
+        assert!(outside("Server certificate not verified"));
+        let relay = configured(&[("relayhost", "[a.example]:587")]);
+        let full = b"host a.example[192.0.2.1] said: 452 4.2.2 full (in reply to RCPT TO command)";
+        assert!(!relay.judge(b"4.2.2", full).is_answered_from_outside());
+        let mut hops = NextHops::default();
+        hops.add("relayhost", b"[a.example]:587");
+        hops.no_other_way();
+        let alone = Classifier::new(hops, UserTable::default());
+        let certificate = alone.judge(b"4.7.5", b"Server certificate not verified");
+        assert!(!certificate.is_answered_from_outside() && certificate.own_hop);
     }
 
     #[test]

@@ -59,6 +59,20 @@ impl<'a> Peer<'a> {
         self.is_socket() || is_loopback(self.address)
     }
 
+    /// Returns true if the peer is neither on this host nor in a private or local network (RFC 1918, 3927, 4193, 4291).
+    pub(crate) fn is_outside(&self) -> bool {
+        if self.is_local() {
+            return false;
+        }
+        match address(self.address) {
+            Some(IpAddr::V4(address)) => !(address.is_private() || address.is_link_local()),
+            Some(IpAddr::V6(address)) => {
+                !(address.is_unique_local() || address.is_unicast_link_local())
+            }
+            None => true,
+        }
+    }
+
     /// Writes the name of the peer in tables: its host name, or for a socket its path; with the port unless it
     /// is the SMTP port.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
@@ -75,17 +89,20 @@ impl<'a> Peer<'a> {
     }
 }
 
-fn is_loopback(address: &[u8]) -> bool {
-    let address = match address.get(..5) {
-        Some(head) if head.eq_ignore_ascii_case(b"ipv6:") => address.get(5..).unwrap_or_default(),
-        _ => address,
+/// Parses an address as Postfix prints it, or as main.cf has it in brackets.
+fn address(text: &[u8]) -> Option<IpAddr> {
+    let text = match text.get(..5) {
+        Some(head) if head.eq_ignore_ascii_case(b"ipv6:") => text.get(5..).unwrap_or_default(),
+        _ => text,
     };
-    let Ok(text) = std::str::from_utf8(address) else {
-        return false;
-    };
-    match text.parse::<IpAddr>() {
-        Ok(address) => address.to_canonical().is_loopback(),
-        Err(_) => text.eq_ignore_ascii_case("localhost"),
+    let address: IpAddr = std::str::from_utf8(text).ok()?.parse().ok()?;
+    Some(address.to_canonical())
+}
+
+fn is_loopback(text: &[u8]) -> bool {
+    match address(text) {
+        Some(address) => address.is_loopback(),
+        None => text.eq_ignore_ascii_case(b"localhost"),
     }
 }
 
@@ -139,6 +156,8 @@ impl NextHop<'_> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NextHops {
     hops: Vec<Hop>,
+    /// All mail to other hosts leaves through `relayhost`.
+    relay_alone: bool,
 }
 
 /// The parameters that set next hops, with their roles. A `relayhost` comes first: it takes precedence over
@@ -190,12 +209,26 @@ impl NextHops {
         }
     }
 
+    /// Says that no table sends mail to other hosts past `relayhost`.
+    pub(crate) fn no_other_way(&mut self) {
+        self.relay_alone = self.hops.iter().any(|hop| hop.role == Role::Relay);
+    }
+
+    /// The role of the server that a reason is about which names none.
+    pub(crate) fn relay(&self) -> Option<Role> {
+        self.relay_alone.then_some(Role::Relay)
+    }
+
     /// Returns the role of `peer`, if it is a configured next hop.
     pub(crate) fn role(&self, peer: &Peer<'_>) -> Option<Role> {
-        self.hops
-            .iter()
-            .find(|hop| hop.is(peer))
-            .map(|hop| hop.role)
+        let configured = self.hops.iter().find(|hop| hop.is(peer));
+        configured.map(|hop| hop.role).or_else(|| {
+            // The MX hosts of a relay domain may have any name.
+            let by_mx = |hop: &Hop| hop.by_mx && hop.role == Role::Relay;
+            let at_25 = peer.port.is_none_or(|port| port == b"25");
+            let is_relay = self.relay_alone && at_25 && !peer.is_local();
+            (is_relay && self.hops.iter().any(by_mx)).then_some(Role::Relay)
+        })
     }
 
     /// Returns the role of the host called `name`. A reason about a failed lookup gives only a name.
@@ -379,6 +412,22 @@ mod tests {
         }
         assert_eq!(hops.role_of_name(b"RELAY.example"), Some(Role::Relay));
         assert_eq!(hops.role_of_name(b"other.example"), None);
+    }
+
+    #[test]
+    fn the_mx_hosts_of_the_only_relay_have_any_name() {
+        let of = |relayhost: &[u8]| {
+            let mut hops = NextHops::default();
+            hops.add("relayhost", relayhost);
+            let mx = peer("mx1.provider.example[192.0.2.4]:25");
+            let before = hops.role(&mx);
+            assert_eq!((before, hops.relay()), (None, None));
+            hops.no_other_way();
+            (hops.role(&mx), hops.relay())
+        };
+        assert_eq!(of(b"relay.example"), (Some(Role::Relay), Some(Role::Relay)));
+        assert_eq!(of(b"[relay.example]"), (None, Some(Role::Relay)));
+        assert_eq!(of(b""), (None, None));
     }
 
     #[test]

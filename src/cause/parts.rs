@@ -58,6 +58,21 @@ const BEFORE: [&[u8]; 7] = [
 ];
 
 impl<'a> Parts<'a> {
+    /// Returns true if the reason shows that a mail server answered, or took a command before it broke off.
+    pub(crate) fn shows_session(&self) -> bool {
+        match self.said {
+            Said::Reply => true,
+            // Behind a port that only takes connections no command is sent.
+            Said::Session => memchr::memmem::find(self.whole, b" while sending ").is_some(),
+            Said::Postfix | Said::Connect => false,
+        }
+    }
+
+    /// Returns true if it is about a server's certificate. Postfix names no server then (smtp_proto.c).
+    pub(crate) fn is_about_certificate(&self) -> bool {
+        self.said == Said::Postfix && self.whole.starts_with(b"Server certificate not ")
+    }
+
     /// The next hop that the reason is about.
     pub(crate) fn next_hop(&self) -> Option<NextHop<'a>> {
         if let Some(peer) = self.peer {

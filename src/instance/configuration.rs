@@ -17,6 +17,13 @@ use crate::postfix::main_cf::{MAX_BYTES, MainCf};
 use crate::rights;
 use crate::spelling::option;
 
+/// Tables that send mail to other hosts past `relayhost` (transport(5), postconf(5)).
+const OTHER_WAYS: [&str; 3] = [
+    "transport_maps",
+    "sender_dependent_relayhost_maps",
+    "sender_dependent_default_transport_maps",
+];
+
 /// A parsed main.cf and its directory.
 pub(super) struct Configuration {
     pub(super) directory: PathBuf,
@@ -63,6 +70,14 @@ impl Configuration {
             if let Ok(value) = self.main_cf.text(name) {
                 next_hops.add(name, value.as_bytes());
             }
+        }
+        // Their defaults are empty.
+        let is_empty = |name: &str| match self.main_cf.get(name) {
+            Some(_) => self.main_cf.text(name).is_ok_and(|value| value.is_empty()),
+            None => true,
+        };
+        if !is_empty("relayhost") && OTHER_WAYS.iter().all(|name| is_empty(name)) {
+            next_hops.no_other_way();
         }
         Classifier::new(next_hops, UserTable::default())
     }

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
+use super::choice::Choice;
 use super::host::{free_share, least, qmgr_running, running, shown_name};
 use super::names::{from_sender, most, shown_address, shown_login, top, top_origin};
 use super::{Argument, Figure, Kind, Measure, Quality, Subject};
@@ -14,12 +15,12 @@ use crate::postfix::origin::Network;
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::postfix::status_code::has_code;
 use crate::scan::Depth;
+use crate::snapshot::Sample;
 use crate::snapshot::name_counts::Count;
 use crate::snapshot::origins;
 use crate::snapshot::reasons::Reasons;
 use crate::snapshot::sample::CausesKnown;
 use crate::snapshot::{CauseCounts, InstanceSnapshot, Previous, QueueTables, Snapshot, Tally};
-use crate::snapshot::{Reason, Sample};
 use crate::spelling::option;
 
 impl Measure {
@@ -142,9 +143,9 @@ impl Measure {
             .filter(|_| deferred && known != Some(CausesKnown::All))
     }
 
-    /// Evaluates this measure of deferred mail from the delay reasons that are known, all or a sample, without
-    /// those of `causes`. Only for the kinds of measures that the defaults use.
-    pub(crate) fn evaluate_without(&self, snapshot: &Snapshot, causes: &[Cause]) -> Figure {
+    /// Evaluates this measure of deferred mail from the delay reasons that are known, all or a sample, of those
+    /// that `choice` takes. Only for the kinds of measures that the defaults use.
+    pub(crate) fn evaluate_rows(&self, snapshot: &Snapshot, choice: Choice) -> Figure {
         let queue = QueueSet::from(Queue::Deferred);
         if snapshot.excluded.contains(Queue::Deferred) {
             return Figure::unknown("deferred is excluded");
@@ -165,28 +166,20 @@ impl Measure {
         }
         let part = |taken: &InstanceSnapshot| taken.sample().is_some_and(Sample::is_part);
         let sampled = instances().any(part) || !snapshot.is_whole();
-        let names: Vec<&str> = causes.iter().map(|cause| cause.name()).collect();
-        let without = format!("without {}", names.join(", "));
-        let kept = |row: &&Reason| !causes.contains(&row.cause);
+        let reasons = || Reasons::sampled(instances(), queue, snapshot.now);
         let mut figure = match self.kind {
             Kind::Cause => {
-                let reasons = Reasons::sampled(instances(), queue, snapshot.now);
-                let rows = reasons.rows.iter().filter(kept);
-                let ours = rows.filter(|row| row.acts.is_ours());
-                let count: u64 = ours.map(|row| row.recipients).sum();
-                let why = reasons.spreads.first().map(|spread| {
-                    let causes = spread.cause.name();
-                    format!("{causes} of {} unrelated domains", spread.destinations)
-                });
-                Figure {
-                    detail: why,
-                    ..Figure::exact(count as f64)
-                }
+                let reasons = reasons();
+                let rows = reasons.rows.iter();
+                let rows = rows.filter(|row| choice.takes(self, row, &reasons.spreads));
+                let count: u64 = rows.map(|row| row.recipients).sum();
+                Figure::exact(count as f64)
             }
             Kind::TopDomain => {
-                let reasons = Reasons::sampled(instances(), queue, snapshot.now);
+                let reasons = reasons();
                 let mut sums: HashMap<&[u8], u64> = HashMap::new();
-                for row in reasons.rows.iter().filter(kept) {
+                let rows = reasons.rows.iter();
+                for row in rows.filter(|row| choice.takes(self, row, &reasons.spreads)) {
                     *sums.entry(&row.domain).or_default() += row.recipients;
                 }
                 most(sums, shown_address)
@@ -209,7 +202,7 @@ impl Measure {
                 }
                 most(sums, shown_login)
             }
-            _ => return Figure::untold(&without),
+            _ => return Figure::untold("it has no delay reasons"),
         };
         if sampled {
             figure.sampled = true;
@@ -394,7 +387,7 @@ impl Measure {
         }
     }
 
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         match &self.argument {
             Argument::Name(name) => name,
             _ => "",

@@ -7,6 +7,7 @@
 //! number that looks exact.
 
 mod catalogue;
+pub(crate) mod choice;
 mod evaluate;
 mod figure;
 mod host;

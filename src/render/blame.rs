@@ -50,8 +50,11 @@ pub(super) fn words(snapshot: &Snapshot, findings: &[Finding], length: usize) ->
         return None;
     }
     let (reasons, sampled) = known(snapshot);
+    let choice = worst.rule.condition.choice();
+    let chosen =
+        |row: &&Reason| choice.is_none_or(|choice| choice.takes(measure, row, &reasons.spreads));
     let about = |row: &&Reason| match (measure.kind, &measure.argument) {
-        (Kind::Cause, Argument::Name(name)) => row.is_of_cause(name),
+        (Kind::Cause, Argument::Name(name)) if choice.is_none() => row.is_of_cause(name),
         (Kind::Domain, Argument::Name(name)) => {
             escape::domain::is_same(&row.domain, name.as_bytes())
         }
@@ -61,7 +64,8 @@ pub(super) fn words(snapshot: &Snapshot, findings: &[Finding], length: usize) ->
             .is_none_or(|name| escape::domain::printable(&row.domain, escape::MAX_SHOWN) == *name),
         _ => true,
     };
-    let rows: Vec<&Reason> = reasons.rows.iter().filter(about).collect();
+    let rows = reasons.rows.iter().filter(chosen);
+    let rows: Vec<&Reason> = rows.filter(about).collect();
     let group = commonest(&rows)?;
     let full = Text {
         snapshot,
@@ -88,7 +92,8 @@ fn commonest<'r>(rows: &[&'r Reason]) -> Option<Group<'r>> {
     let mut groups: HashMap<(bool, Cause, &[u8]), Group<'r>> = HashMap::new();
     for row in rows {
         // What is spread has as many next hops as destinations.
-        let hop = match row.cause.is_ours_when_spread() {
+        let is_spread = row.cause.is_ours_when_spread() || row.cause == Cause::Blocked;
+        let hop = match is_spread && !row.own_hop {
             true => &b""[..],
             false => &row.next_hop,
         };
@@ -185,6 +190,12 @@ impl Text<'_> {
         }
     }
 
+    /// How many next hops its rows are about.
+    fn hops(&self) -> usize {
+        let names = self.group.rows.iter().map(|row| row.next_hop.as_slice());
+        names.collect::<HashSet<_>>().len()
+    }
+
     /// What is wrong here: `127.0.0.1:10024 refuses connections`.
     fn what(&self) -> String {
         let row = self.first();
@@ -193,7 +204,8 @@ impl Text<'_> {
             name => Some(escape::domain::printable(name, NAME)),
         };
         let spread = self.spreads.iter().find(|spread| spread.cause == row.cause);
-        let many = spread.map(|spread| spread.destinations);
+        let many = spread.filter(|_| !row.own_hop);
+        let many = many.map(|spread| spread.destinations);
         match (row.cause, hop, many) {
             (Cause::Dns, _, Some(many)) => {
                 format!("the names of {many} unrelated domains cannot be looked up")
@@ -204,7 +216,10 @@ impl Text<'_> {
             (Cause::Dns, Some(hop), None) => format!("the name {hop} cannot be looked up"),
             (Cause::Network, _, None) => "no route".to_owned(),
             (Cause::Authentication, Some(hop), _) => format!("{hop} refuses our login"),
-            (Cause::Blocked, Some(hop), _) => format!("{hop} refuses us"),
+            (Cause::Blocked, Some(hop), _) => match self.hops() {
+                1 => format!("{hop} refuses us"),
+                count => format!("{count} servers refuse us"),
+            },
             (Cause::Storage, _, _) => "no space on this host".to_owned(),
             (Cause::Tls, Some(hop), _) => format!("no TLS as required with {hop}"),
             (Cause::Relay, Some(hop), _) => format!("relay {hop} {}", failure(&row.reason)),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use crate::measure::{Argument, Figure, Kind, Measure, Subject, Unit, quantity};
 use crate::postfix::queue::Queue;
-use crate::rules::{self, Condition, Level, Rule, Verdict};
+use crate::rules::{self, Level, Rule, Verdict};
 use crate::snapshot::Snapshot;
 
 /// The queues whose oldest age is always included.
@@ -159,7 +159,7 @@ fn judged(measure: &Measure, snapshot: &Snapshot, rules: &[Shown<'_>]) -> Figure
     let first = own.next().map(|shown| shown.rule);
     let alike = first.is_some_and(|first| own.all(|shown| shown.rule.condition == first.condition));
     match first {
-        Some(rule) if alike && matches!(rule.condition, Condition::Without(_)) => {
+        Some(rule) if alike && rule.condition.choice().is_some() => {
             rules::figure(measure, rule.condition, snapshot)
         }
         _ => measure.evaluate(snapshot),

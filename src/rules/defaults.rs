@@ -4,6 +4,8 @@
 //! greylisting, a provider that limits a newsletter, mail on hold, a large mailing on its way. Trouble
 //! of our own is loud within minutes. So rules look at causes, ages and states, not at counts of messages.
 
+use std::collections::HashSet;
+
 use once_cell::race::OnceBox;
 
 use super::condition::Condition;
@@ -11,8 +13,10 @@ use super::joined::Joined;
 use super::rule::{Level, Rule};
 use crate::cause::Cause;
 use crate::measure::{Figure, Kind, Measure, Subject};
-use crate::postfix::queue::Queue;
+use crate::postfix::queue::{Queue, QueueSet};
 use crate::snapshot::Snapshot;
+use crate::snapshot::delayed_mail::PATIENT;
+use crate::snapshot::spread::family;
 
 /// One default.
 #[derive(Clone, Copy, Debug)]
@@ -27,8 +31,6 @@ pub(crate) struct Default {
     pub(crate) why: &'static str,
 }
 
-/// Causes that end by waiting, or that no destination can repair faster.
-const PATIENT: &[Cause] = &[Cause::Throttled, Cause::Greylisted];
 /// Causes that are about single recipients, or that end by waiting.
 const OF_RECIPIENTS: &[Cause] = &[
     Cause::Throttled,
@@ -79,10 +81,13 @@ pub(crate) const DEFAULTS: &[Default] = &[
     critical("deferred.cause(configuration)=0", "a transport that master.cf does not have keeps all of its mail, and only we can end that"),
     critical("deferred.cause(storage)=0", "mail cannot be written on this host"),
     critical("deferred.cause(authentication)=0", "the relay refuses our login, so nothing leaves through it"),
-    critical("deferred.cause(relay)=0", "the configured relay is the only way out"),
+    default(Level::Critical, "deferred.cause(relay)=0", Condition::OrOwnNextHop,
+        "the configured relay is the only way out; a next hop of ours whose name, route or certificate fails counts as well"),
     warning("deferred.cause(delivery)=4", "one user's mailbox or .forward is his own affair, several are ours"),
-    warning("deferred.cause(blocked)=9", "one picky destination is residue, ten recipients are a reputation"),
-    critical("deferred.cause(blocked)=99", "a blocklist that many destinations ask has us"),
+    default(Level::Warning, "deferred.cause(blocked)=2", Condition::Widespread,
+        "one picky destination is residue, three or more are a reputation: from ten recipients on, or where they are half of all destinations"),
+    default(Level::Critical, "deferred.cause(blocked)=99", Condition::Widespread,
+        "a blocklist that many destinations ask has us"),
     default(Level::Warning, "deferred.cause(ours)=9", Condition::Without(TOLD_APART),
         "many unrelated destinations cannot be looked up or reached: the resolver, the route or port 25; causes with a rule of their own are left out"),
     default(Level::Critical, "deferred.cause(ours)=24", Condition::Without(TOLD_APART),
@@ -90,9 +95,9 @@ pub(crate) const DEFAULTS: &[Default] = &[
     default(Level::Warning, "deferred.top_domain=99", Condition::Without(OF_RECIPIENTS),
         "one big destination is stuck; what it limits, greylists, or refuses for single recipients is left out"),
     default(Level::Warning, "deferred.top_login=499", Condition::Without(PATIENT),
-        "one login has that much undelivered mail; throttled and greylisted mail is left out, unless the login uses 10 senders or clients, which a stolen one does"),
+        "one login has that much undelivered mail; throttled and greylisted mail and full mailboxes are left out, unless the login uses 10 senders or clients, which a stolen one does"),
     default(Level::Warning, "deferred.top_sender=499", Condition::Without(PATIENT),
-        "one sender has that much undelivered mail, which a stolen account has and a newsletter has not; throttled and greylisted mail is left out"),
+        "one sender has that much undelivered mail, which a stolen account has and a newsletter has not; bounces, throttled and greylisted mail and full mailboxes are left out"),
     default(Level::Warning, "incoming.oldest=5m", Condition::ActiveHasRoom,
         "qmgr takes new mail within a second unless active is full, so it stands still"),
     default(Level::Critical, "incoming.oldest=15m", Condition::ActiveHasRoom,
@@ -107,6 +112,8 @@ pub(crate) const DEFAULTS: &[Default] = &[
     warning("spool.misplaced=0", "mail that is never delivered: Postfix looks in another hash directory; left out where no main.cf says how deep they are"),
     warning("disk.free_bytes=512MiB:", "logs and mail fill the rest within hours"),
     critical("disk.free_bytes=64MiB:", "smtpd refuses mail when free space is near 1.5 times message_size_limit"),
+    warning("disk.free_inodes=5000:", "each message takes one to three of them: mail fills the rest within hours"),
+    critical("disk.free_inodes=500:", "a file system without free inodes takes no mail, however much space it has"),
     critical("master.running=1:", "nothing moves; left out of a spool that no main.cf names, which may be a copy"),
     critical("qmgr.running=1:", "master runs and its queue manager does not: mail arrives and is not delivered; left out of a spool that may be a copy"),
 ];
@@ -167,11 +174,43 @@ pub(crate) fn figures(rule: &Rule, snapshot: &Snapshot) -> Joined<Figure> {
         .map(|part| figure(&part.measure, rule.condition, snapshot))
 }
 
+/// From this number of unrelated destinations on a cause is widespread.
+const DESTINATIONS: usize = 3;
+/// From this number of recipients on it is, whatever the share of the destinations.
+const RECIPIENTS: u64 = 10;
+
+/// Whether several unrelated destinations have the cause of `measure`, and many recipients or half of all destinations.
+fn is_widespread(measure: &Measure, snapshot: &Snapshot) -> bool {
+    let reasons = snapshot.sampled_reasons(QueueSet::from(Queue::Deferred));
+    let (mut all, mut own, mut recipients) = (HashSet::new(), HashSet::new(), 0);
+    for row in &reasons.rows {
+        let name = family(&row.domain);
+        all.insert(name);
+        if row.cause.name() == measure.name() {
+            own.insert(name);
+            recipients += row.recipients;
+        }
+    }
+    own.len() >= DESTINATIONS && (recipients >= RECIPIENTS || own.len() * 2 >= all.len())
+}
+
 /// The figure of `measure` with the condition of a default.
 pub(crate) fn figure(measure: &Measure, condition: Condition, snapshot: &Snapshot) -> Figure {
     match condition {
         Condition::None => measure.evaluate(snapshot),
-        Condition::Without(causes) => measure.evaluate_without(snapshot, causes),
+        Condition::Without(_) | Condition::OrOwnNextHop => match condition.choice() {
+            Some(choice) => measure.evaluate_rows(snapshot, choice),
+            None => measure.evaluate(snapshot),
+        },
+        Condition::Widespread => {
+            let figure = measure.evaluate(snapshot);
+            match figure.known() {
+                Some(count) if count > 0.0 && !is_widespread(measure, snapshot) => {
+                    Figure::untold("few destinations have it")
+                }
+                _ => figure,
+            }
+        }
         Condition::ActiveHasRoom => {
             let fill = Measure::new(Subject::Queue(Queue::Active), Kind::Fill).evaluate(snapshot);
             match fill.known() {

@@ -8,7 +8,6 @@ mod rule;
 mod state;
 mod verdict;
 
-pub(crate) use condition::Condition;
 #[cfg(test)]
 pub(crate) use defaults::DEFAULTS;
 pub use defaults::{Known, defaults};

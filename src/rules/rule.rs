@@ -69,7 +69,7 @@ impl Rule {
     /// Whether it judges delay reasons: a cause, or what remains without some causes.
     pub(crate) fn is_about_reasons(&self) -> bool {
         self.measures().any(|measure| measure.kind == Kind::Cause)
-            || matches!(self.condition, Condition::Without(_))
+            || self.condition.choice().is_some()
     }
 
     /// Returns its measures.

@@ -9,7 +9,7 @@ use super::ages::Ages;
 use super::contribution::{
     Bounds, Contribution, EnvelopeFacts, FileFacts, Sign, explains, reports_damage,
 };
-use super::delayed_mail::DelayedMail;
+use super::delayed_mail::{DelayedMail, PATIENT};
 use super::destination::{DestinationReader, Lookup};
 use super::lifetime::{expiry, tried_at};
 use super::origins::make_key;
@@ -77,6 +77,8 @@ pub(super) struct Counter<'a> {
     sender: Vec<u8>,
     /// True if it has a sender that is counted; it may be empty.
     has_sender: bool,
+    /// True if its sender is the null sender.
+    null_sender: bool,
     origin: Origin,
     key: Vec<u8>,
 }
@@ -105,6 +107,7 @@ impl<'a> Counter<'a> {
             next_retry: i64::MAX,
             sender: Vec::new(),
             has_sender: false,
+            null_sender: false,
             origin: Origin::default(),
             key: Vec::new(),
         }
@@ -172,6 +175,7 @@ impl Visitor for Counter<'_> {
 
     fn sender(&mut self, address: &[u8]) {
         self.left_out.sender(address);
+        self.null_sender = address.is_empty();
         if self.counts_impatient() || self.common.wanted.senders {
             address::fold(address, &mut self.sender);
             self.has_sender = true;
@@ -206,6 +210,7 @@ impl Visitor for Counter<'_> {
             domain: Some(one.domain),
             ages: self.one,
             arrival,
+            null_sender: self.null_sender,
             why: one.why,
             tried: tried_at(self.queue, self.next_retry, arrival, settings),
         };
@@ -215,8 +220,7 @@ impl Visitor for Counter<'_> {
         let mark = one.why.and_then(|why| why.mark);
         self.cause = self.cause.or(mark.map(|mark| mark.cause));
         if wanted.reasons && one.why.is_some() {
-            self.impatient |=
-                mark.is_none_or(|mark| !matches!(mark.cause, Cause::Throttled | Cause::Greylisted));
+            self.impatient |= mark.is_none_or(|mark| !PATIENT.contains(&mark.cause));
         }
         let explained = one.why.is_some();
         if explained {
@@ -235,6 +239,7 @@ impl Observer for Counter<'_> {
         self.impatient = false;
         self.left_out.begin();
         self.has_sender = false;
+        self.null_sender = false;
         self.cause = None;
         self.sender.clear();
         // A file without an arrival time has no age; its recipients count as new.
@@ -281,7 +286,7 @@ impl Observer for Counter<'_> {
             self.delayed_mail.add_example(cause, message.queue_id);
         }
         if self.counts_impatient() && !left_out {
-            if self.impatient && !self.sender.is_empty() {
+            if self.impatient && self.has_sender && !self.null_sender {
                 self.delayed_mail.add_sender(&self.sender);
             }
             if !self.origin.login.is_empty() && self.cause.is_some() {

@@ -7,6 +7,8 @@ use super::logins::Logins;
 use super::name_counts::Names;
 use crate::cause::Cause;
 
+/// Causes that end by waiting, or that a mailing leaves behind: the sender or the login is not the reason.
+pub(crate) const PATIENT: &[Cause] = &[Cause::Throttled, Cause::Greylisted, Cause::Mailbox];
 /// How much memory the senders take, in bytes. Beyond it new ones count among the others.
 const MAX_MEMORY: usize = 4 << 20;
 

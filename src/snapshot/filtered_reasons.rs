@@ -64,7 +64,8 @@ pub fn filtered_reasons(
                 text.reason,
                 &mut key,
             );
-            sums.0.add(&key, &Why::of(1, arrival, tried));
+            let null_sender = row.envelope.null_sender;
+            sums.0.add(&key, &Why::of(1, arrival, null_sender, tried));
         }
     };
     let outcome = list(instances, request, &count, &mut |_: &[u8]| Ok(()))?;

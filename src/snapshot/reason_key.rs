@@ -23,6 +23,8 @@ pub(crate) struct Mark {
     pub(crate) acts: Acts,
     /// Whether a server elsewhere answered.
     pub(crate) answered: bool,
+    /// Whether the next hop is one that this side chose.
+    pub(crate) own_hop: bool,
 }
 
 impl Mark {
@@ -40,12 +42,14 @@ impl Mark {
             cause: judgement.cause,
             acts: judgement.acts,
             answered: judgement.is_answered_from_outside(),
+            own_hop: judgement.own_hop,
         }
     }
 
     fn write(self, key: &mut Vec<u8>) {
         let acts = Mark::ACTS.iter().position(|acts| *acts == self.acts);
-        let acts = acts.unwrap_or(0) as u8 + if self.answered { 8 } else { 0 };
+        let acts = acts.unwrap_or(0) as u8;
+        let acts = acts | u8::from(self.answered) << 3 | u8::from(self.own_hop) << 4;
         key.push(b'A' + self.cause.index() as u8);
         key.push(b'A' + acts);
     }
@@ -56,6 +60,7 @@ impl Mark {
             cause: *Cause::ALL.get(usize::from(cause.checked_sub(b'A')?))?,
             acts: *Mark::ACTS.get(usize::from(acts & 7))?,
             answered: acts & 8 != 0,
+            own_hop: acts & 16 != 0,
         })
     }
 
@@ -154,7 +159,6 @@ impl<'k> Parts<'k> {
 mod tests {
     use super::*;
     use crate::cause::next_hop::NextHop;
-    use crate::cause::parts::Said;
     use crate::snapshot::reasons::{Reason, Why};
 
     #[test]
@@ -163,12 +167,13 @@ mod tests {
         let judgement = Judgement {
             cause: Cause::Mailbox,
             acts: Acts::Them,
-            said: Said::Reply,
+            own_hop: false,
+            session: true,
             next_hop: Some(NextHop::Name(b"mx.x.example")),
         };
         let text = b"<a@x.example>: full";
         make_key(b"x.example", b"4.2.2", &judgement, text, &mut key);
-        let why = Why::of(3, Some(7), Some(9));
+        let why = Why::of(3, Some(7), false, Some(9));
         let reason = Reason::of(&key, &why);
         assert_eq!(reason.domain, b"x.example");
         assert_eq!(reason.code, b"4.2.2");
@@ -185,7 +190,8 @@ mod tests {
         let judgement = Judgement {
             cause: Cause::Other,
             acts: Acts::Unknown,
-            said: Said::Postfix,
+            own_hop: false,
+            session: false,
             next_hop: Some(NextHop::Name(&[0; 200])),
         };
         let domain = [b'd'; 5000];

@@ -24,7 +24,7 @@ pub struct Why {
     pub(crate) recipients: u64,
     /// The earliest arrival among their messages, in seconds of the epoch; `i64::MAX` if none is known.
     pub(crate) oldest: i64,
-    /// The latest arrival among their messages; `i64::MIN` if none is known.
+    /// The latest arrival among their messages that have a sender; `i64::MIN` if none is known.
     pub(crate) newest: i64,
     /// When one of them was last tried; `i64::MIN` if that is not known.
     pub(crate) tried: i64,
@@ -42,12 +42,18 @@ impl Default for Why {
 }
 
 impl Why {
-    /// `recipients` of a message that arrived and was last tried then.
-    pub(crate) fn of(recipients: u64, arrival: Option<i64>, tried: Option<i64>) -> Why {
+    /// `recipients` of a message that arrived and was last tried then. A bounce has the null sender.
+    pub(crate) fn of(
+        recipients: u64,
+        arrival: Option<i64>,
+        null_sender: bool,
+        tried: Option<i64>,
+    ) -> Why {
+        let newest = arrival.filter(|_| !null_sender);
         Why {
             recipients,
             oldest: arrival.unwrap_or(i64::MAX),
-            newest: arrival.unwrap_or(i64::MIN),
+            newest: newest.unwrap_or(i64::MIN),
             tried: tried.unwrap_or(i64::MIN),
         }
     }
@@ -101,6 +107,8 @@ pub struct Reason {
     pub next_hop: Vec<u8>,
     /// Whether a server elsewhere answered.
     pub(crate) answered: bool,
+    /// Whether the next hop is one that this side chose: a configured one, or one on this host.
+    pub(crate) own_hop: bool,
     /// Recipients that wait for it.
     pub recipients: u64,
     /// The earliest arrival among their messages, in seconds of the epoch, if any is known.
@@ -125,6 +133,7 @@ impl Reason {
             cause: Cause::Other,
             acts: Acts::Unknown,
             answered: false,
+            own_hop: false,
         });
         Reason {
             domain: parts.domain.to_vec(),
@@ -134,6 +143,7 @@ impl Reason {
             acts: mark.acts,
             next_hop: parts.next_hop.to_vec(),
             answered: mark.answered,
+            own_hop: mark.own_hop,
             recipients: why.recipients,
             oldest: (why.oldest != i64::MAX).then_some(why.oldest),
             newest: (why.newest != i64::MIN).then_some(why.newest),

@@ -1,13 +1,16 @@
 //! Spread: whether a cause that is mostly theirs is ours this time.
 //!
 //! If one destination cannot be reached, that destination has the problem. If [`MANY`] unrelated destinations in a row
-//! cannot be looked up or reached, the fault is on our side: the resolver, the route, port 25. A queue
-//! shows no deliveries, so an answer of any server elsewhere stands for success: only destinations that
-//! were tried after the last such answer count. Half of them must have mail of the last day
-//! (`FRESH`): the mistyped domains that lie in every queue for five days are spread over those days.
+//! cannot be looked up or reached, the fault is on our side: the resolver, the route, port 25. Such a fault shows as
+//! several causes at once, so their destinations count together. A queue shows no deliveries, so an answer of any
+//! server elsewhere stands for success. Only destinations that were tried after the last such answer count, and
+//! those of the same queue run only if they outnumber the destinations that answered in it ([`OUTNUMBER`]): a
+//! connection that times out is always recorded after the answers. Half of them must have mail of the last day
+//! (`FRESH`): the mistyped domains that lie in every queue for five days are spread over those days. Bounces count
+//! for nothing, because a forged sender makes them, and so does mail to a next hop of our own.
 //! The cause stays; who acts changes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::reasons::Reason;
 use crate::cause::{Acts, Cause};
@@ -16,6 +19,10 @@ use crate::cause::{Acts, Cause};
 pub(crate) const MANY: usize = 10;
 /// Mail that arrived within this many seconds shows that the fault still exists.
 pub(crate) const FRESH: i64 = 86_400;
+/// Seconds for which the connections of a queue run may take to fail: `queue_run_delay` and `smtp_connect_timeout`.
+const RUN: i64 = 330;
+/// So many times as many destinations as answered in a run must have failed in it.
+const OUTNUMBER: usize = 3;
 
 /// A cause that became ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +31,8 @@ pub struct Spread {
     pub(crate) cause: Cause,
     /// Unrelated destinations that have it and were tried since the last answer.
     pub(crate) destinations: usize,
+    /// Unrelated destinations that have it or another such cause.
+    pub(crate) together: usize,
     /// When a server elsewhere last answered, in seconds of the epoch, if one is on record.
     pub(crate) last_answer: Option<i64>,
 }
@@ -35,8 +44,12 @@ impl Spread {
             Some(at) => format!("the last answer from elsewhere was at {}", clock(at)),
             None => "no server elsewhere has answered".to_owned(),
         };
+        let others = match self.together > self.destinations {
+            true => format!(" ({} with like causes)", self.together),
+            false => String::new(),
+        };
         format!(
-            "{} is ours: {} unrelated destinations have it, and {answer}",
+            "{} is ours: {} unrelated destinations have it{others}, and {answer}",
             self.cause.name(),
             self.destinations
         )
@@ -45,27 +58,55 @@ impl Spread {
 
 /// The causes among `rows` that are ours by spread, at the second `now`.
 pub(crate) fn spreads(rows: &[Reason], now: i64) -> Vec<Spread> {
-    let answered = rows.iter().filter(|row| row.answered);
-    let last_answer = answered.filter_map(|row| row.tried).max();
+    let answers = || rows.iter().filter(|row| row.answered);
+    let last_answer = answers().filter_map(|row| row.tried).max();
+    // By the destinations' registered names: whether one has mail that is fresh, and the causes.
+    let mut families: HashMap<&[u8], (bool, HashSet<Cause>)> = HashMap::new();
+    let mut late = HashSet::new();
+    for row in rows {
+        let counts = row.cause.is_ours_when_spread() && !row.own_hop && row.newest.is_some();
+        let after = match (row.tried, last_answer) {
+            (Some(tried), Some(answer)) => tried > answer,
+            (_, None) => true,
+            (None, Some(_)) => false,
+        };
+        if !counts || !after {
+            continue;
+        }
+        let name = family(&row.domain);
+        let fresh = row.newest.is_some_and(|at| now.saturating_sub(at) <= FRESH);
+        let (is_fresh, causes) = families.entry(name).or_default();
+        *is_fresh |= fresh;
+        causes.insert(row.cause);
+        let run = last_answer.map(|answer| answer.saturating_add(RUN));
+        if run.is_none_or(|end| row.tried.is_some_and(|tried| tried > end)) {
+            late.insert(name);
+        }
+    }
+    if late.len() < MANY {
+        // Those of the run of the last answer prove nothing unless next to nobody answered in it.
+        let run = last_answer.unwrap_or_default().saturating_sub(RUN);
+        let of_run = answers().filter(|row| row.tried.is_some_and(|tried| tried > run));
+        let answered: HashSet<&[u8]> = of_run.map(|row| family(&row.domain)).collect();
+        if families.len() <= answered.len() * OUTNUMBER {
+            return Vec::new();
+        }
+    }
+    let fresh = families.values().filter(|(fresh, _)| *fresh).count();
+    if families.len() < MANY || fresh * 2 < families.len() {
+        return Vec::new();
+    }
     let causes = Cause::ALL.into_iter();
-    let causes = causes.filter(|cause| cause.is_ours_when_spread());
     causes
         .filter_map(|cause| {
-            // By the destinations' registered names: whether one has mail that is fresh.
-            let mut families: HashMap<&[u8], bool> = HashMap::new();
-            let after = |row: &&Reason| match (row.tried, last_answer) {
-                (Some(tried), Some(answer)) => tried > answer,
-                (_, None) => true,
-                (None, Some(_)) => false,
-            };
-            for row in rows.iter().filter(|row| row.cause == cause).filter(after) {
-                let fresh = row.newest.is_some_and(|at| now.saturating_sub(at) <= FRESH);
-                *families.entry(family(&row.domain)).or_default() |= fresh;
-            }
-            let fresh = families.values().filter(|fresh| **fresh).count();
-            (families.len() >= MANY && fresh * 2 >= families.len()).then_some(Spread {
+            let own = families
+                .values()
+                .filter(|(_, causes)| causes.contains(&cause));
+            let destinations = own.count();
+            (destinations > 0).then_some(Spread {
                 cause,
-                destinations: families.len(),
+                destinations,
+                together: families.len(),
                 last_answer,
             })
         })
@@ -81,16 +122,22 @@ pub(crate) fn promote(rows: &mut [Reason], spreads: &[Spread]) {
     }
 }
 
+/// Longer names below a country's, under which many owners register.
+const LONG_SHARED: [&[u8]; 8] = [
+    b"asso", b"firm", b"gouv", b"govt", b"info", b"muni", b"name", b"school",
+];
+
 /// The part of a domain that one owner registered, as far as its form tells: the last two labels, or
-/// three where the second is short below a country's (`co.uk`).
-fn family(domain: &[u8]) -> &[u8] {
+/// three where the second is short below a country's (`co.uk`) or one of [`LONG_SHARED`].
+pub(crate) fn family(domain: &[u8]) -> &[u8] {
     let mut labels = domain.rsplitn(4, |byte| *byte == b'.');
     let (top, second, third) = (labels.next(), labels.next(), labels.next());
     let (Some(top), Some(second)) = (top, second) else {
         return domain;
     };
     let mut length = top.len() + 1 + second.len();
-    if let (2, ..=3, Some(third)) = (top.len(), second.len(), third) {
+    let is_shared = second.len() <= 3 || LONG_SHARED.contains(&second);
+    if let (2, true, Some(third)) = (top.len(), is_shared, third) {
         length += 1 + third.len();
     }
     domain
@@ -162,6 +209,66 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_of_the_same_run_counts_unless_next_to_nobody_answered() {
+        let full = |count| {
+            (0..count).map(|number| {
+                let domain = format!("full{number}.example");
+                Reason {
+                    answered: true,
+                    ..row(Cause::Mailbox, &domain, NOW - 130, NOW)
+                }
+            })
+        };
+        // 30 time out half a minute after others answered.
+        for (answers, is_ours) in [(50, false), (10, false), (9, true)] {
+            let mut rows = many(30, 60);
+            rows.extend(full(answers));
+            assert_eq!(!spreads(&rows, NOW).is_empty(), is_ours, "{answers}");
+        }
+        // A queue run later the same answers prove nothing.
+        let mut rows = many(30, 60);
+        for one in full(50) {
+            rows.push(Reason {
+                tried: Some(NOW - 100 - RUN - 1),
+                ..one
+            });
+        }
+        assert_eq!(spreads(&rows, NOW).len(), 1);
+    }
+
+    #[test]
+    fn bounces_and_our_own_next_hop_prove_nothing() {
+        let mut bounces = many(MANY * 2, 60);
+        bounces.iter_mut().for_each(|row| row.newest = None);
+        assert_eq!(spreads(&bounces, NOW), []);
+        let mut relayed = many(MANY * 2, 60);
+        relayed.iter_mut().for_each(|row| row.own_hop = true);
+        assert_eq!(spreads(&relayed, NOW), []);
+    }
+
+    #[test]
+    fn one_fault_shows_as_several_causes() {
+        let mut rows = many(MANY - 2, 60);
+        let other = |number| {
+            row(
+                Cause::Network,
+                &format!("v6-{number}.example"),
+                NOW - 100,
+                NOW,
+            )
+        };
+        rows.extend((0..4).map(other));
+        let found = spreads(&rows, NOW);
+        let counts: Vec<_> = found
+            .iter()
+            .map(|one| (one.cause, one.destinations))
+            .collect();
+        assert_eq!(counts, [(Cause::Dns, MANY - 2), (Cause::Network, 4)]);
+        let sentence = found[0].sentence(|_| String::new());
+        assert!(sentence.contains("(12 with like causes)"), "{sentence}");
+    }
+
+    #[test]
     fn what_is_left_over_from_days_is_theirs() {
         assert_eq!(spreads(&many(MANY * 5, FRESH * 3), NOW), []);
     }
@@ -177,6 +284,7 @@ mod tests {
             ("a.example.com", "example.com"),
             ("a.b.example.co.uk", "example.co.uk"),
             ("co.uk", "co.uk"),
+            ("mx.finances.gouv.fr", "finances.gouv.fr"),
             ("localhost", "localhost"),
             ("", ""),
         ] {

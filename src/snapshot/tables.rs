@@ -147,6 +147,8 @@ pub(crate) struct Recipients<'r> {
     pub(crate) ages: Ages,
     /// When the message arrived.
     pub(crate) arrival: Option<i64>,
+    /// Whether the message has the null sender, as a bounce has.
+    pub(crate) null_sender: bool,
     /// Why they wait; `None` if no delay reason is on record.
     pub(crate) why: Option<WhyKey<'r>>,
     /// When they were tried last.
@@ -200,7 +202,7 @@ impl QueueTables {
                     self.causes.change(mark, total, sign);
                 }
                 if wanted.reasons && adds {
-                    let count = Why::of(total, one.arrival, one.tried);
+                    let count = Why::of(total, one.arrival, one.null_sender, one.tried);
                     self.reasons.add_within(why.reason, &count, room);
                 }
             }
@@ -411,7 +413,7 @@ mod tests {
             table.domains.add(name, &Ages::one(5));
             table.senders.add(name, &1);
             table.origins.add(name, &1);
-            table.reasons.add(name, &Why::of(1, Some(7), None));
+            table.reasons.add(name, &Why::of(1, Some(7), false, None));
             table.oldest.add(name, &Earliest(7));
             table.unexplained += 1;
         }

@@ -115,6 +115,7 @@ impl Totals {
                 domain: one.domain,
                 ages: of_any_age(one.recipients),
                 arrival: None,
+                null_sender: false,
                 why: one.why,
                 tried: None,
             };
@@ -189,6 +190,7 @@ impl Totals {
                     domain: destination.domain,
                     ages: one.times(destination.recipients),
                     arrival,
+                    null_sender: entry.is_from_null_sender(),
                     why: destination.why,
                     tried,
                 };
