@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 
-use crate::cause::Cause;
+use crate::cause::{Acts, Cause};
 use crate::clock::Age;
 use crate::escape;
 use crate::instance::{Master, QueueManager};
 use crate::measure::Unit;
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::rules::Verdict;
+use crate::snapshot::reasons::Reasons;
 use crate::snapshot::sample::CausesKnown;
 use crate::snapshot::{InstanceSnapshot, RETRY_EDGES, Snapshot, Tally};
 
@@ -76,7 +77,7 @@ fn instance(taken: &InstanceSnapshot, now: i64, text: &mut String) {
         row(queue.name(), taken.tally(queue), now, text);
     }
     row("total", &total(taken), now, text);
-    causes(taken, text);
+    causes(taken, now, text);
     settings(taken, text);
     for warning in &instance.warnings {
         let _ = writeln!(text, "{}", escape::shown(warning.as_bytes(), 400));
@@ -192,8 +193,10 @@ fn row(name: &str, tally: &Tally, now: i64, text: &mut String) {
 }
 
 /// Recipients by cause, and who acts.
-fn causes(taken: &InstanceSnapshot, text: &mut String) {
+fn causes(taken: &InstanceSnapshot, now: i64, text: &mut String) {
     let mut parts = Vec::new();
+    // Many destinations may have made a cause ours.
+    let spreads = Reasons::sampled([taken], QueueSet::from(Queue::Deferred), now).spreads;
     let known: Vec<(Queue, CausesKnown)> = Queue::ALL
         .into_iter()
         .filter_map(|queue| Some((queue, CausesKnown::of(taken, queue)?)))
@@ -202,11 +205,11 @@ fn causes(taken: &InstanceSnapshot, text: &mut String) {
         let counts = known.iter().map(|(queue, _)| taken.causes(*queue));
         let count: u64 = counts.map(|counts| counts.of(cause)).sum();
         if count > 0 {
-            parts.push(format!(
-                "{} {count} ({})",
-                cause.name(),
-                cause.acts().name()
-            ));
+            let acts = match spreads.iter().any(|spread| spread.cause == cause) {
+                true => Acts::Us,
+                false => cause.acts(),
+            };
+            parts.push(format!("{} {count} ({})", cause.name(), acts.name()));
         }
     }
     if parts.is_empty() {

@@ -299,7 +299,7 @@ fn each_default_on_causes_alerts() {
         (1, State::Critical, "4.7.0", relay, "deferred.cause(authentication) is 1 (critical 0)"),
         (1, State::Critical, "4.4.1", "connect to smtp.relay.example[192.0.2.1]:587: Connection timed out", "deferred.cause(relay) is 1 (critical 0)"),
         (5, State::Warning, "4.3.0", "alias database unavailable", "deferred.cause(delivery) is 5 (warning 4)"),
-        (10, State::Warning, "4.0.0", refused, "deferred.cause(blocked) is 10 (warning 9)"),
+        (10, State::Warning, "4.0.0", refused, "deferred.cause(blocked) is 10 (warning 2)"),
         (100, State::Critical, "4.0.0", refused, "deferred.cause(blocked) is 100 (critical 99)"),
     ];
     for (count, state, status, reason, part) in rows {
