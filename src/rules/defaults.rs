@@ -182,16 +182,22 @@ const RECIPIENTS: u64 = 10;
 /// Whether several unrelated destinations have the cause of `measure`, and many recipients or half of all destinations.
 fn is_widespread(measure: &Measure, snapshot: &Snapshot) -> bool {
     let reasons = snapshot.sampled_reasons(QueueSet::from(Queue::Deferred));
-    let (mut all, mut own, mut recipients) = (HashSet::new(), HashSet::new(), 0);
+    let (mut all, mut own, mut about_us) = (HashSet::new(), HashSet::new(), HashSet::new());
+    let mut recipients = 0;
     for row in &reasons.rows {
         let name = family(&row.domain);
         all.insert(name);
         if row.cause.name() == measure.name() {
             own.insert(name);
             recipients += row.recipients;
+            // `4.1.7` and `4.1.8` are about a sender, who may be forged (RFC 3463).
+            if !matches!(row.code.as_slice(), b"4.1.7" | b"4.1.8") {
+                about_us.insert(name);
+            }
         }
     }
-    own.len() >= DESTINATIONS && (recipients >= RECIPIENTS || own.len() * 2 >= all.len())
+    let is_most = about_us.len() >= DESTINATIONS && about_us.len() * 2 >= all.len();
+    own.len() >= DESTINATIONS && (recipients >= RECIPIENTS || is_most)
 }
 
 /// The figure of `measure` with the condition of a default.
