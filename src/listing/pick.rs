@@ -348,8 +348,8 @@ impl Test {
     fn is_reason(&self, judgement: &Judgement<'_>) -> bool {
         match self {
             Test::Cause(cause) => judgement.cause == *cause,
-            Test::Ours => judgement.cause.acts().is_ours(),
-            Test::Theirs => judgement.cause.acts().is_theirs(),
+            Test::Ours => judgement.acts.is_ours(),
+            Test::Theirs => judgement.acts.is_theirs(),
             Test::NextHop(None) => judgement.next_hop.is_none(),
             Test::NextHop(Some(given)) => judgement.next_hop.is_some_and(|hop| {
                 let mut name = Vec::new();

@@ -161,7 +161,7 @@ fn a_blocklist_that_has_us() {
         &relay(said),
         12,
         1,
-        "deferred.cause(blocked) is 12 (warning 9)",
+        "deferred.cause(blocked) is 12 (warning 2)",
     );
 }
 
