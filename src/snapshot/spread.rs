@@ -239,10 +239,14 @@ mod tests {
     #[test]
     fn bounces_and_our_own_next_hop_prove_nothing() {
         let mut bounces = many(MANY * 2, 60);
-        bounces.iter_mut().for_each(|row| row.newest = None);
+        for row in &mut bounces {
+            row.newest = None;
+        }
         assert_eq!(spreads(&bounces, NOW), []);
         let mut relayed = many(MANY * 2, 60);
-        relayed.iter_mut().for_each(|row| row.own_hop = true);
+        for row in &mut relayed {
+            row.own_hop = true;
+        }
         assert_eq!(spreads(&relayed, NOW), []);
     }
 
