@@ -4,7 +4,7 @@
 //! The library names an option by its long name; the caller sets the spelling for its thread. Messages
 //! that are created on a thread of a scan name no option.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 /// How an interface writes options.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,6 +30,17 @@ pub(crate) const SAMPLES: [(&str, Spelling); 4] = [
 
 thread_local! {
     static CURRENT: Cell<Spelling> = const { Cell::new(Spelling::Quotes) };
+    static LACKING: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Says that the interface on the calling thread has no options called `names`, so that no remedy gives them.
+pub fn set_lacking(names: Vec<&'static str>) {
+    LACKING.set(names);
+}
+
+/// Returns true if the interface on this thread has the option `name`.
+pub(crate) fn is_offered(name: &str) -> bool {
+    LACKING.with_borrow(|lacking| !lacking.contains(&name))
 }
 
 /// Spells options so on the calling thread, until [`set`] says otherwise or a scope that was kept ends.

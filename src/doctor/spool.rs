@@ -13,7 +13,8 @@ use crate::postfix::damage::Damage;
 use crate::postfix::envelope::Visitor;
 use crate::postfix::queue::Queue;
 use crate::scan::{Depth, Gap, Message, Misowned, Observer, Plan, Spool, fold_gaps, is_repeated};
-use crate::snapshot::contribution::is_altered;
+use crate::snapshot::Misdated;
+use crate::snapshot::contribution::{Bounds, is_altered};
 use crate::spelling::option;
 use crate::sys;
 
@@ -60,7 +61,7 @@ pub(super) fn examine(
         report
             .note("Postfix was never started on this spool: its first start makes hold and trace");
     }
-    files(&spool, options, rights, report);
+    files(&spool, instance, options, rights, report);
     acls(&instance.queue_directory, report);
     disk(&spool, instance, report);
     let master = master(&instance.queue_directory);
@@ -129,16 +130,20 @@ fn qmgr(instance: &Instance, master: &Master, options: &Options, report: &mut Re
 }
 
 /// Reads everything, as the deepest check does.
-fn files(spool: &Spool, options: &Options, rights: &Rights, report: &mut Report) {
+fn files(
+    spool: &Spool,
+    instance: &Instance,
+    options: &Options,
+    rights: &Rights,
+    report: &mut Report,
+) {
+    let bounds = Bounds::new(options.now(), None, &instance.settings);
     let queues = options.queues();
     let plan = Plan::new(queues, Depth::Reasons);
-    let observers = spool.scan(
-        &plan,
-        options.readers(),
-        options.deadline(),
-        SpoolFindings::default,
-    );
-    let mut all = SpoolFindings::default();
+    let observers = spool.scan(&plan, options.readers(), options.deadline(), || {
+        SpoolFindings::new(bounds)
+    });
+    let mut all = SpoolFindings::new(bounds);
     for observer in observers {
         all.take_in(observer);
     }
@@ -191,6 +196,13 @@ fn files(spool: &Spool, options: &Options, rights: &Rights, report: &mut Report)
         );
         (format!("{path} is damaged: {damage}"), remedy)
     });
+    all.misdated
+        .tell(report, "messages from the future", |path, ()| {
+            (
+                format!("{path}: {}", Misdated::WHAT),
+                Misdated::REMEDY.to_owned(),
+            )
+        });
     let mut misowned = spool.misowned(queues);
     misowned.append(&mut all.misowned);
     misowned.sort_by(|a, b| a.path.cmp(&b.path));
@@ -347,8 +359,9 @@ impl<T> Listed<T> {
 }
 
 /// The results of a full scan.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct SpoolFindings {
+    bounds: Bounds,
     messages: [u64; Queue::ALL.len()],
     gaps: Vec<Gap>,
     unreadable: u64,
@@ -356,11 +369,28 @@ struct SpoolFindings {
     damaged: Listed<Damage>,
     corrupt: Listed<()>,
     misplaced: Listed<()>,
+    misdated: Listed<()>,
     misowned: Vec<Misowned>,
     cut: bool,
 }
 
 impl SpoolFindings {
+    fn new(bounds: Bounds) -> Self {
+        SpoolFindings {
+            bounds,
+            messages: Default::default(),
+            gaps: Vec::new(),
+            unreadable: 0,
+            altered: Listed::default(),
+            damaged: Listed::default(),
+            corrupt: Listed::default(),
+            misplaced: Listed::default(),
+            misdated: Listed::default(),
+            misowned: Vec::new(),
+            cut: false,
+        }
+    }
+
     fn take_in(&mut self, mut other: SpoolFindings) {
         for (sum, own) in self.messages.iter_mut().zip(other.messages) {
             *sum += own;
@@ -371,6 +401,7 @@ impl SpoolFindings {
         self.damaged.take_in(&mut other.damaged);
         self.corrupt.take_in(&mut other.corrupt);
         self.misplaced.take_in(&mut other.misplaced);
+        self.misdated.take_in(&mut other.misdated);
         self.misowned.append(&mut other.misowned);
         self.cut |= other.cut;
     }
@@ -398,6 +429,10 @@ impl Observer for SpoolFindings {
         self.file(message);
         if message.misplaced {
             self.misplaced.add(message, ());
+        }
+        let arrival = message.envelope.and_then(|envelope| envelope.arrival);
+        if arrival.is_some_and(|arrival| self.bounds.is_misdated(arrival)) {
+            self.misdated.add(message, ());
         }
         if let Some(fault) = message.fault {
             self.misowned(Misowned {

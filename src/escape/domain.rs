@@ -30,7 +30,7 @@ pub fn to_ascii(domain: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// The spelling by which domains are compared: A-labels, and letters in lower case.
-pub(crate) fn canonical(domain: &[u8]) -> Cow<'_, [u8]> {
+pub fn canonical(domain: &[u8]) -> Cow<'_, [u8]> {
     let ascii = to_ascii(domain);
     match ascii.iter().any(u8::is_ascii_uppercase) {
         true => Cow::Owned(ascii.to_ascii_lowercase()),

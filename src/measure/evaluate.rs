@@ -20,8 +20,10 @@ use crate::snapshot::name_counts::Count;
 use crate::snapshot::origins;
 use crate::snapshot::reasons::Reasons;
 use crate::snapshot::sample::CausesKnown;
-use crate::snapshot::{CauseCounts, InstanceSnapshot, Previous, QueueTables, Snapshot, Tally};
-use crate::spelling::option;
+use crate::snapshot::{
+    CauseCounts, Hidden, InstanceSnapshot, Previous, QueueTables, Snapshot, Tally,
+};
+use crate::spelling::{is_offered, option};
 
 impl Measure {
     /// Evaluates this measure on `snapshot`.
@@ -121,17 +123,39 @@ impl Measure {
         }
     }
 
-    /// The first damaged file that hides a part of this measure.
+    /// Whether damage that hides `hidden` of a file hides a part of this measure.
+    fn is_hidden_by(&self, hidden: Hidden) -> bool {
+        match self.kind {
+            Kind::Oldest | Kind::Older | Kind::Expiring | Kind::Domains => hidden.age,
+            Kind::Recipients | Kind::TopDomain | Kind::Domain | Kind::Reason | Kind::Cause => {
+                hidden.recipients
+            }
+            Kind::TopSender | Kind::Sender | Kind::TopLogin | Kind::Login => hidden.sender,
+            Kind::TopClient | Kind::Client => hidden.client,
+            _ => false,
+        }
+    }
+
+    /// The first file that hides a part of this measure: damaged or, of ages, from the future.
     fn damaged(&self, instances: &[&InstanceSnapshot], queues: QueueSet) -> Option<String> {
-        let hidden = |taken: &InstanceSnapshot, queue| self.hidden(taken.tally(queue)) > 0;
-        let damaged = instances.iter().flat_map(|taken| {
-            let of_queues = taken
+        let from_future = Hidden {
+            age: true,
+            ..Hidden::default()
+        };
+        let mut texts = instances.iter().flat_map(|taken| {
+            let damaged = taken
                 .damaged
                 .iter()
-                .filter(|one| queues.contains(one.queue) && hidden(taken, one.queue));
-            of_queues.map(|one| format!("{}: {}", escape::path(&one.path), one.damage))
+                .filter(|one| queues.contains(one.queue) && self.is_hidden_by(one.hidden))
+                .map(ToString::to_string);
+            let misdated = taken
+                .misdated
+                .iter()
+                .filter(|one| queues.contains(one.queue) && self.is_hidden_by(from_future))
+                .map(ToString::to_string);
+            damaged.chain(misdated)
         });
-        damaged.into_iter().next()
+        texts.next()
     }
 
     /// The sample that stands in for all delay reasons of deferred mail, if those were not read.
@@ -296,7 +320,7 @@ impl Measure {
             }
             Kind::Overdue => sum(|tally| tally.overdue),
             Kind::Unreadable => sum(|tally| tally.unreadable),
-            Kind::Damaged => sum(|tally| tally.damaged),
+            Kind::Damaged => with_first_damaged(instances, sum(|tally| tally.damaged)),
             Kind::Altered => sum(|tally| tally.altered),
             Kind::Misplaced => misplaced(sum(|tally| tally.misplaced)),
             Kind::Misowned => misowned(instances, sum(|tally| tally.misowned)),
@@ -397,9 +421,21 @@ impl Measure {
 
 /// Messages where Postfix does not look, with what helps.
 fn misplaced(figure: Figure) -> Figure {
-    let helps = "files where Postfix does not look; postsuper -s moves them";
+    let helps = match figure.value {
+        1.0 => "a file where Postfix does not look; postsuper -s moves it",
+        _ => "files where Postfix does not look; postsuper -s moves them",
+    };
     Figure {
         detail: (figure.value > 0.0).then(|| helps.to_owned()),
+        ..figure
+    }
+}
+
+/// Damaged files, with the first of them.
+fn with_first_damaged(instances: &[&InstanceSnapshot], figure: Figure) -> Figure {
+    let first = instances.iter().find_map(|taken| taken.damaged.first());
+    Figure {
+        detail: first.map(ToString::to_string),
         ..figure
     }
 }
@@ -419,10 +455,12 @@ fn misowned(instances: &[&InstanceSnapshot], figure: Figure) -> Figure {
 /// The growth of `queues` since the previous check.
 fn growth(snapshot: &Snapshot, instances: &[&InstanceSnapshot], queues: QueueSet) -> Figure {
     if snapshot.previous == Previous::NotAsked {
-        return Figure::unknown(format!(
-            "it needs an earlier check; give {}",
-            option("previous")
-        ));
+        return Figure::unknown(match is_offered("previous") {
+            true => format!("it needs an earlier check; give {}", option("previous")),
+            false => "it needs an earlier check, which check_postfix_queue --state FILE and \
+                      queuewatch watch have"
+                .to_owned(),
+        });
     }
     let whole =
         |taken: &&InstanceSnapshot| queues.iter().all(|queue| taken.tally(queue).is_whole());

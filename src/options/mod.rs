@@ -249,7 +249,9 @@ impl Options {
             queues.map(|queue| taken.tally(queue).left_out)
         });
         let messages: u64 = tallies.sum();
-        Some(format!("{messages} messages of {whose} are left out"))
+        let verb = if messages == 1 { "is" } else { "are" };
+        let messages = escape::counted(messages, "message");
+        Some(format!("{messages} of {whose} {verb} left out"))
     }
 
     /// A cursor over the messages of `queues` in every instance, and the instances.

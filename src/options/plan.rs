@@ -4,7 +4,7 @@ use super::Options;
 use crate::error::{Error, ErrorKind, Result};
 use crate::measure::{Kind, Measure};
 use crate::postfix::queue::QueueSet;
-use crate::rules::{Known, Rule, defaults};
+use crate::rules::{Known, Rule, defaults, has_reasons};
 use crate::scan::{Depth, Plan};
 use crate::snapshot::oldest::OLDEST;
 use crate::snapshot::{Sampling, ScanRequest, Snapshot, TableSet};
@@ -89,8 +89,7 @@ impl Options {
 
     /// Returns true if a default among `rules` judges delay reasons, so that it needs a sample of them.
     pub(crate) fn judge_reasons(&self, rules: &[Rule]) -> bool {
-        let about = |rule: &Rule| rule.default && rule.is_about_reasons();
-        !self.counts && rules.iter().any(about)
+        !self.counts && has_reasons(rules)
     }
 
     /// The rules of a check of `snapshot`: those given, else the defaults.

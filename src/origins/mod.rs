@@ -111,7 +111,7 @@ impl Grouping {
                 None => name.extend_from_slice(&origin.client),
             },
             Grouping::Sender => address::fold(&row.sender, name),
-            Grouping::SenderDomain => address::destination_domain(&row.sender, name),
+            Grouping::SenderDomain => address::destination(&row.sender, name),
             Grouping::Helo => name.extend_from_slice(&origin.helo),
             Grouping::Subject => {
                 *name = row.subject();
@@ -192,7 +192,7 @@ impl RowReceiver for OriginCounter<'_> {
         let mut recipients = 0;
         for recipient in row.destinations() {
             recipients += 1;
-            address::destination_domain(recipient, &mut domain);
+            address::destination(recipient, &mut domain);
             if self.domains.last() != Some(&domain) {
                 self.domains.push(domain.clone());
             }

@@ -5,6 +5,8 @@
 #![deny(clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
 
+use crate::escape;
+
 /// The domain that qshape and the delivery reports show for the empty address.
 pub const MAILER_DAEMON: &[u8] = b"MAILER-DAEMON";
 
@@ -46,6 +48,16 @@ pub fn destination_domain(address: &[u8], domain: &mut Vec<u8>) {
         merge_double_dots(domain);
     }
     drop_outer_dots(domain);
+}
+
+/// Writes the destination domain of `address` to `domain` as DNS spells it: as [`destination_domain`], with
+/// A-labels. qshape takes each spelling for a domain of its own.
+pub fn destination(address: &[u8], domain: &mut Vec<u8>) {
+    destination_domain(address, domain);
+    if !domain.is_ascii() {
+        let canonical = escape::domain::canonical(domain).into_owned();
+        *domain = canonical;
+    }
 }
 
 /// Step 1 for an address with newlines, which Perl's `.` does not cross.
@@ -111,6 +123,22 @@ mod tests {
     }
 
     /// Rows from the real qshape's table for `corpus/odd` A00022ODDRCPT, and from its source.
+    #[test]
+    fn one_destination_has_one_spelling() {
+        let mut domain = Vec::new();
+        for address in [
+            "a@b\u{fc}cher.example",
+            "a@B\u{dc}CHER.Example.",
+            "a@xn--bcher-kva.example",
+            "a@XN--BCHER-KVA.example",
+        ] {
+            destination(address.as_bytes(), &mut domain);
+            assert_eq!(domain, b"xn--bcher-kva.example", "{address}");
+        }
+        destination(b"a@b\xfccher.example", &mut domain);
+        assert_eq!(domain, b"b\xfccher.example", "no UTF-8");
+    }
+
     #[test]
     fn domains_are_qshapes() {
         for (address, domain) in [

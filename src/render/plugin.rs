@@ -14,7 +14,7 @@ use crate::rules::{Finding, Level, Range, State, Verdict};
 use crate::snapshot::ages::{self, Ages};
 use crate::snapshot::name_counts::Names;
 use crate::snapshot::{InstanceSnapshot, Snapshot, Traffic, origins};
-use crate::spelling::option;
+use crate::spelling::{is_offered, option};
 
 /// Maximum bytes of first line and performance data with one instance: the limit of NRPE 2.
 pub(crate) const MAX_FIRST: usize = 999;
@@ -164,7 +164,7 @@ fn summary(snapshot: &Snapshot, verdict: &Verdict) -> String {
         let mut measures = finding.rule.measures();
         measures.any(|measure| matches!(measure.kind, Kind::Reason | Kind::Cause))
     };
-    let logs = unknown.iter().any(of_reasons);
+    let logs = unknown.iter().any(of_reasons) || verdict.lacks_reasons(snapshot);
     if let Some(problem) = incomplete(snapshot, logs) {
         parts.push(problem);
     }
@@ -223,7 +223,10 @@ fn incomplete(snapshot: &Snapshot, logs: bool) -> Option<String> {
     if let Some(error) = snapshot.broken.first() {
         return Some(match snapshot.broken.len() {
             1 => error.to_string(),
-            count => format!("{error} (and {} more instances)", count - 1),
+            count => {
+                let more = escape::counted(count as u64 - 1, "more instance");
+                format!("{error} (and {more})")
+            }
         });
     }
     let unreadable: u64 = snapshot
@@ -257,12 +260,15 @@ fn incomplete(snapshot: &Snapshot, logs: bool) -> Option<String> {
         .map(Queue::name)
         .collect();
     (!cut.is_empty()).then(|| {
-        format!(
-            "the deadline passed before all of {} was read; raise {} or use {}",
+        let mut text = format!(
+            "the deadline passed before all of {} was read; raise {}",
             cut.join(", "),
-            option("timeout"),
-            option("counts")
-        )
+            option("timeout")
+        );
+        if is_offered("counts") {
+            let _ = write!(text, " or use {}", option("counts"));
+        }
+        text
     })
 }
 
@@ -303,8 +309,10 @@ pub fn long_output(
             lines.push(format!("remedy: {remedy}"));
         }
         for damaged in &taken.damaged {
-            let path = escape::path(&damaged.path);
-            lines.push(format!("damaged: {path}: {}", damaged.damage));
+            lines.push(format!("damaged: {damaged}"));
+        }
+        for misdated in &taken.misdated {
+            lines.push(format!("misdated: {misdated}"));
         }
         for misowned in &taken.misowned {
             let path = escape::path(&misowned.path);
@@ -325,7 +333,8 @@ pub fn long_output(
 fn growth(snapshot: &Snapshot, verdict: &Verdict, lines: &mut Vec<String>) {
     if let Some(Traffic { arrived, left }) = snapshot.traffic() {
         lines.push(format!(
-            "since the last check at least {arrived} messages arrived and {left} left"
+            "since the last check at least {} arrived and {left} left",
+            escape::counted(arrived, "message")
         ));
     }
     let instances: Vec<&InstanceSnapshot> = snapshot.instances.iter().collect();
@@ -402,7 +411,8 @@ fn table((domains, all): &(Cow<'_, Names<Ages>>, Ages), lines: &mut Vec<String>)
         } else {
             "at least "
         };
-        lines.push(format!("and {bound}{} more domains", domains.len() - ROWS));
+        let more = escape::counted((domains.len() - ROWS) as u64, "more domain");
+        lines.push(format!("and {bound}{more}"));
     }
 }
 

@@ -89,6 +89,7 @@ fn message(story: &Story) -> Value {
         "redirect": optional(story.redirect.as_deref()),
         "filter": optional(story.filter.as_deref()),
         "waiting": story.waiting,
+        "replaced": story.replaced,
         "done": story.done,
         "deleted": story.deleted,
         "recipients": story.recipients.iter().map(recipient).collect::<Vec<Value>>(),
@@ -324,6 +325,7 @@ fn counts(story: &Story) -> String {
     let mut parts = Vec::new();
     for (count, what) in [
         (story.waiting, "waiting"),
+        (story.replaced, "replaced"),
         (story.done, "done"),
         (story.deleted, "deleted"),
     ] {
@@ -345,6 +347,7 @@ fn recipient_line(recipient: &Recipient, text: &mut String) {
     };
     let state = match recipient.state {
         State::Waiting => "waiting",
+        State::Replaced => "replaced: redirected mail is not tried for it",
         State::Bounced => "given up, the sender is not told yet",
         State::Done => "delivered or given up",
         State::Deleted => "deleted by a milter",

@@ -85,13 +85,11 @@ fn instance(taken: &InstanceSnapshot, now: i64, text: &mut String) {
     for gap in &taken.gaps {
         let _ = writeln!(text, "{gap}");
     }
+    for misdated in &taken.misdated {
+        let _ = writeln!(text, "misdated: {misdated}");
+    }
     for damaged in &taken.damaged {
-        let _ = writeln!(
-            text,
-            "damaged: {}: {}",
-            escape::path(&damaged.path),
-            damaged.damage
-        );
+        let _ = writeln!(text, "damaged: {damaged}");
     }
     for misowned in &taken.misowned {
         let path = escape::path(&misowned.path);

@@ -31,11 +31,11 @@ pub fn event_line(event: &Event) -> String {
     };
     let id = escape::printable(&event.queue_id, 64);
     let instance = escape::printable(event.instance.as_bytes(), 64);
-    let plural = if event.recipients == 1 { "" } else { "s" };
     let about = event.about.as_ref().map_or(String::new(), about_text);
     format!(
-        "{name} {instance}/{id} {place}, {} recipient{plural}, {} bytes{about}",
-        event.recipients, event.size
+        "{name} {instance}/{id} {place}, {}, {}{about}",
+        escape::counted(event.recipients, "recipient"),
+        escape::counted(event.size, "byte")
     )
 }
 

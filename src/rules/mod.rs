@@ -15,4 +15,5 @@ pub(crate) use defaults::{defaults_with_rules, figure};
 pub use range::Range;
 pub use rule::{Level, Part, Rule};
 pub use state::State;
+pub(crate) use verdict::has_reasons;
 pub use verdict::{Finding, Verdict};

@@ -88,7 +88,8 @@ pub struct Verdict {
 impl Verdict {
     /// Applies `rules` to `snapshot`.
     ///
-    /// A snapshot in which a queue was not read completely is never OK, whatever the rules.
+    /// A snapshot in which a queue was not read completely is never OK, whatever the rules. If a default
+    /// judges delay reasons, neither is one in which those of deferred mail could not be read.
     pub(crate) fn new(snapshot: &Snapshot, rules: Vec<Rule>) -> Self {
         let mut findings: Vec<Finding> = Vec::new();
         let mut notes = Vec::new();
@@ -113,10 +114,11 @@ impl Verdict {
             }
         }
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.state.severity()));
-        let start = match snapshot.is_counted() {
-            true => State::Ok,
-            false => State::Unknown,
-        };
+        let start =
+            match snapshot.is_counted() && !(has_reasons(&rules) && snapshot.lacks_reasons()) {
+                true => State::Ok,
+                false => State::Unknown,
+            };
         let state = findings
             .iter()
             .fold(start, |state, finding| state.worse(finding.state));
@@ -132,7 +134,8 @@ impl Verdict {
     /// instance.
     pub(crate) fn state_of(&self, snapshot: &Snapshot, taken: &InstanceSnapshot) -> State {
         let name = &taken.instance.name;
-        let start = match taken.is_counted() {
+        let start = match taken.is_counted() && !(has_reasons(&self.rules) && taken.lacks_reasons())
+        {
             true => State::Ok,
             false => State::Unknown,
         };
@@ -159,6 +162,11 @@ impl Verdict {
             .fold(start, State::worse)
     }
 
+    /// Returns true if a default judges delay reasons that `snapshot` could not read.
+    pub(crate) fn lacks_reasons(&self, snapshot: &Snapshot) -> bool {
+        has_reasons(&self.rules) && snapshot.lacks_reasons()
+    }
+
     /// Adds a note; `unknown` raises the state to UNKNOWN.
     pub(crate) fn note(&mut self, sentence: String, unknown: bool) {
         self.notes.push(sentence);
@@ -177,6 +185,13 @@ impl Verdict {
         let part = parts.find(|part| part.measure == *measure);
         part.map(|part| &part.range)
     }
+}
+
+/// Returns true if a default among `rules` judges delay reasons.
+pub(crate) fn has_reasons(rules: &[Rule]) -> bool {
+    rules
+        .iter()
+        .any(|rule| rule.default && rule.is_about_reasons())
 }
 
 /// Why a given rule is silent, if a figure of it is not known yet.
@@ -211,8 +226,8 @@ fn judge_part(rule: &Rule, range: &Range, figure: &Figure) -> Option<State> {
         Quality::Exact => range.alerts(figure.value).then(|| rule.level.state()),
         Quality::AtLeast if range.alerts_from(figure.value) => Some(rule.level.state()),
         // A default on causes, or on a name that has most, is silent if a lower bound does not prove it: a
-        // sample is no gap, too many names are none, and damage has a default of its own. Read failures make
-        // the check UNKNOWN separately.
+        // sample is no gap, too many names are none, and damage has a default of its own. Read failures, also
+        // of delay reasons, make the check UNKNOWN separately.
         Quality::AtLeast if rule.default && (figure.sampled || rule.is_about_reasons()) => None,
         Quality::AtLeast => Some(State::Unknown),
         Quality::Unknown => (!rule.default && !figure.pending).then_some(State::Unknown),

@@ -139,9 +139,9 @@ impl Directory {
     }
 
     /// Returns true if an entry called `name`, which is neither file nor directory, is to be opened. That
-    /// fails and so becomes a gap.
+    /// fails and so becomes a gap. Only mail behind such a name is delivered, also where qshape enters others.
     pub(super) fn is_gap(&self, name: &CStr) -> bool {
-        self.policy == Policy::Daemons && self.lists(name)
+        self.listed && self.queue != Queue::Maildrop && name.to_bytes().len() == 1
     }
 
     /// Opens the subdirectory `name`. `None` if it has vanished, or if no program looks at it and it cannot

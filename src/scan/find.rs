@@ -34,7 +34,7 @@ use crate::postfix::queue::{Queue, QueueSet};
 use crate::postfix::queue_id;
 use crate::postfix::record::{Buffer, RecordReader};
 use crate::source::Until;
-use crate::sys::{self, Inode, Noatime, OpenFile};
+use crate::sys::{self, EntryKind, Inode, Noatime, OpenFile};
 
 /// Looks at all queues before a message is not there: it may move between two of them.
 const PASSES: usize = 5;
@@ -178,10 +178,40 @@ impl<'s> Finder<'s> {
                     misplaced: level != expected && directory.queue != Queue::Corrupt,
                     file: self.noatime.open_below(directory.fd(), &path),
                 };
+                if let Err(Errno::NOTDIR | Errno::LOOP) = opened.file {
+                    self.note_link(&directory, &below);
+                }
                 self.take(queue_id, opened, &mut found);
             }
         }
         found
+    }
+
+    /// Notes the first hash directory on the way `below` the queue that is a link, or otherwise neither a
+    /// directory nor a file: mail behind it cannot be read.
+    fn note_link(&mut self, queue: &Directory, below: &str) {
+        let ends = below.bytes().enumerate().filter(|(_, byte)| *byte == b'/');
+        for (end, _) in ends {
+            let Ok(path) = CString::new(&below[..end]) else {
+                return;
+            };
+            match sys::kind_at(queue.fd(), &path) {
+                Ok(EntryKind::Directory) => {}
+                Ok(EntryKind::Other | EntryKind::Unknown) => {
+                    // As a walk says it.
+                    let gap = Gap::of_directory(queue.queue, queue.path_of(&path), Errno::NOTDIR);
+                    self.put_gap(gap);
+                    return;
+                }
+                Ok(EntryKind::File) | Err(_) => return,
+            }
+        }
+    }
+
+    fn put_gap(&mut self, gap: Gap) {
+        if !self.gaps.contains(&gap) {
+            self.gaps.push(gap);
+        }
     }
 
     fn take(&mut self, queue_id: &[u8], opened: Opened, found: &mut Vec<FoundFile>) {
@@ -207,15 +237,12 @@ impl<'s> Finder<'s> {
             // A directory, a FIFO or a link of that name is not mail.
             Ok(_) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NXIO) => {}
             Err(errno) => {
-                let gap = Gap {
+                self.put_gap(Gap {
                     queue,
                     kind: GapKind::File,
                     path: directory.join(name_of(queue_id)),
                     errno: errno.raw_os_error(),
-                };
-                if !self.gaps.contains(&gap) {
-                    self.gaps.push(gap);
-                }
+                });
             }
         }
     }
@@ -240,7 +267,9 @@ impl<'s> Finder<'s> {
                 search.open(&directory, name);
             }
         }
-        self.gaps.append(&mut search.gaps);
+        for gap in search.gaps {
+            self.put_gap(gap);
+        }
         let mut found = Vec::new();
         for opened in search.opened {
             self.take(queue_id, opened, &mut found);

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::error::{Error, ErrorKind, errno_name, errno_text, remedy_for};
 use crate::escape;
 use crate::postfix::queue::Queue;
+use crate::spelling::is_offered;
 
 /// The kind of thing that could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -56,10 +57,13 @@ impl Gap {
     /// Returns the remedy, if there is one.
     pub fn remedy(&self) -> Option<&'static str> {
         match (self.kind, self.errno) {
-            (GapKind::Absent, _) => Some(
+            (GapKind::Absent, _) if is_offered("exclude") => Some(
                 "find what removed it, then run postfix check, which makes it again; if it is meant to be \
                  absent, exclude that queue",
             ),
+            (GapKind::Absent, _) => {
+                Some("find what removed it, then run postfix check, which makes it again")
+            }
             (GapKind::Directory, libc::ENOENT) => {
                 Some("the link leads nowhere: mount the file system that it leads to")
             }

@@ -96,6 +96,14 @@ impl Spool {
         Ok(spool)
     }
 
+    /// Returns true if the directory of delay reasons cannot be read.
+    pub(crate) fn are_logs_closed(&self) -> bool {
+        let plan = Plan::new(Queue::Deferred.into(), Depth::Reasons);
+        let mut closed = false;
+        self.logs(plan, &mut Noatime::default(), |_| closed = true);
+        closed
+    }
+
     /// Opens the logs of delay reasons, and with `bounces` those of recipients that were given up. A directory
     /// that cannot be opened is a gap in each queue that needs it.
     pub(super) fn logs(

@@ -248,7 +248,7 @@ impl walker::Visitor for ShapeReader<'_> {
     /// The index of a place.
     type Tag = usize;
 
-    /// Lists a place that is a directory, reads one that is a file, and ignores a link.
+    /// Lists a place that is a directory, and reads one that is a file. A link is a gap.
     fn root(&mut self, place: usize) -> Option<Work<usize>> {
         let ShapeRoot { path, queue, .. } = self.place(place);
         let root = |fd, path: &Path| {
@@ -286,9 +286,11 @@ impl walker::Visitor for ShapeReader<'_> {
                     }
                     Ok(Some(Work::Files(root(fd, parent), place, bundle)))
                 }
-                // If a queue is a link (to another disk), qshape silently shows nothing.
-                _ if queue.is_some() => Err(("list", Errno::LOOP)),
-                _ => Ok(None),
+                // If a place is a link (to another disk), qshape silently shows nothing.
+                EntryKind::Other | EntryKind::Unknown => match path.is_symlink() {
+                    true => Err(("list", Errno::LOOP)),
+                    false => Err(("list", Errno::NOTDIR)),
+                },
             }
         };
         match begun() {

@@ -97,8 +97,10 @@ pub struct Story {
     pub(crate) filter: Option<Vec<u8>>,
     /// Its recipients: those that wait, then those given up, done with and deleted.
     pub recipients: Vec<Recipient>,
-    /// How many wait.
+    /// How many wait: of redirected mail its target alone.
     pub waiting: u64,
+    /// How many are not tried, because the message is redirected.
+    pub(crate) replaced: u64,
     /// How many are done with: delivered or given up.
     pub(crate) done: u64,
     /// How many a milter deleted.
@@ -194,7 +196,14 @@ impl Story {
             redirect: found.redirect.clone(),
             filter: filter.map(|filter| filter.data.clone()),
             recipients: recipients::of(found, &context.classifier),
-            waiting: envelope.recipients,
+            waiting: match envelope.redirected {
+                true => envelope.recipients.min(1),
+                false => envelope.recipients,
+            },
+            replaced: match envelope.redirected {
+                true => envelope.recipients,
+                false => 0,
+            },
             done: envelope.done,
             deleted: envelope.canceled,
             headers: headers(found, all_headers),
@@ -216,7 +225,7 @@ impl Story {
 
     /// How many recipients are not among [`Story::recipients`].
     pub(crate) fn unlisted(&self) -> u64 {
-        let all = self.waiting + self.done + self.deleted;
+        let all = self.waiting + self.replaced + self.done + self.deleted;
         match self.done + self.deleted > MAX_OTHERS as u64 {
             true => all.saturating_sub(self.recipients.len() as u64),
             false => 0,

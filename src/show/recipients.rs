@@ -13,6 +13,8 @@ use crate::scan::{FoundMessage, Logged, MAX_OTHERS};
 pub(crate) enum State {
     /// It is still to be delivered.
     Waiting,
+    /// A REDIRECT action sends the message to another address in its place. It is not tried.
+    Replaced,
     /// It was given up. The sender gets the bounce at the end of this attempt.
     Bounced,
     /// It is done: delivered, or given up with a bounce to the sender.
@@ -26,6 +28,7 @@ impl State {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             State::Waiting => "waiting",
+            State::Replaced => "replaced",
             State::Bounced => "bounced",
             State::Done => "done",
             State::Deleted => "deleted",
@@ -61,8 +64,8 @@ pub struct Recipient {
     pub tried: Option<Tried>,
 }
 
-/// All recipients of `found` that are held: those that wait, given up, done with, deleted, each in the order
-/// of the file.
+/// All recipients of `found` that are held: those that wait, replaced, given up, done with, deleted, each in
+/// the order of the file. Of redirected mail the target waits, whether the log has it or not.
 pub(super) fn of(found: &FoundMessage, classifier: &Classifier) -> Vec<Recipient> {
     let row = &found.row;
     let entries: Vec<Logged<'_>> = row.logged().collect();
@@ -74,12 +77,22 @@ pub(super) fn of(found: &FoundMessage, classifier: &Classifier) -> Vec<Recipient
         let entry = one.entry.map(|place| &entries[place]);
         let record = one.record.and_then(|place| row.recipient(place));
         let original = one.record.and_then(|place| row.original(place));
+        let state = match record.is_some() && row.envelope.redirected {
+            true => State::Replaced,
+            false => State::Waiting,
+        };
         all.push(recipient(
             record.or(entry.map(|entry| entry.address)),
             original,
-            State::Waiting,
+            state,
             entry.map(|entry| tried(entry, classifier)),
         ));
+    }
+    if let (Some(target), false) = (&found.redirect, all.is_empty()) {
+        if all.iter().all(|one| one.state == State::Replaced) {
+            all.push(recipient(Some(target), None, State::Waiting, None));
+        }
+        all.sort_by_key(|recipient| recipient.state);
     }
     // The last entry of a record counts, as in the defer log.
     let ended = |entry: &&Logged<'_>| entry.log != Log::Defer;

@@ -232,8 +232,11 @@ fn qmgr_starts(pairs: &Value) -> Starts {
     Starts::from_pairs(pairs.filter_map(|pair| Some((pair[0].as_f64()?, pair[1].as_u64()?))))
 }
 
-/// Why the deferred mail of `taken` waits, if that was read.
+/// Why the deferred mail of `taken` waits, if that could be read.
 fn causes(taken: &InstanceSnapshot) -> Option<Value> {
+    if taken.lacks_reasons() {
+        return None;
+    }
     let known = CausesKnown::of(taken, Queue::Deferred)?;
     let counts = taken.causes(Queue::Deferred);
     let present = Cause::ALL.into_iter().filter(|cause| counts.of(*cause) > 0);

@@ -73,6 +73,14 @@ pub(crate) struct EnvelopeFacts {
     pub(crate) left_out: bool,
 }
 
+impl EnvelopeFacts {
+    /// Returns true if there may be a client that was not read. cleanup(8) writes where a message comes from
+    /// before its recipients.
+    pub(crate) fn is_clientless(&self) -> bool {
+        self.torn && self.recipients == 0
+    }
+}
+
 /// Sums over queue files. `T` holds seconds of the epoch: of one file at most one, of a queue all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sums<T> {
@@ -152,8 +160,7 @@ impl Contribution {
                     one.damaged = u64::from(envelope.damaged && reports_damage(queue));
                     one.torn = u64::from(envelope.torn);
                     one.senderless = u64::from(envelope.senderless);
-                    // cleanup(8) writes where a message comes from before its recipients.
-                    one.clientless = u64::from(envelope.torn && envelope.recipients == 0);
+                    one.clientless = u64::from(envelope.is_clientless());
                 }
                 one
             }
@@ -234,6 +241,7 @@ impl<T: Instants> Sums<T> {
             damaged: self.damaged,
             altered: self.altered,
             ageless: self.undated + self.arrivals.total() - dated,
+            misdated: self.arrivals.total() - dated,
             torn: self.torn,
             senderless: self.senderless,
             clientless: self.clientless,
@@ -304,6 +312,11 @@ pub(crate) struct Bounds {
 }
 
 impl Bounds {
+    /// Returns true if a message cannot have arrived at the second `arrival`, which is in the future.
+    pub(crate) fn is_misdated(&self, arrival: i64) -> bool {
+        arrival >= self.dated
+    }
+
     /// The bounds at `now`, for a snapshot that is compared with an earlier one of `since`.
     pub(crate) fn new(now: i64, since: Option<i64>, settings: &Settings) -> Self {
         let after = |second: i64| second.saturating_add(1);

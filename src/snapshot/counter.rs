@@ -13,7 +13,9 @@ use super::delayed_mail::{DelayedMail, PATIENT};
 use super::destination::{DestinationReader, Lookup};
 use super::lifetime::{expiry, tried_at};
 use super::origins::make_key;
-use super::{Damaged, MAX_EXAMPLES, Misplaced, Recipients, TableSet, Tables, Tally};
+use super::{
+    Damaged, Hidden, MAX_EXAMPLES, Misdated, Misplaced, Recipients, TableSet, Tables, Tally,
+};
 use crate::cause::Cause;
 use crate::cause::classify::Classifier;
 use crate::instance::{LeftOut, LeftOutCount, Settings};
@@ -58,6 +60,7 @@ pub(super) struct Counter<'a> {
     pub(super) latest: Latest,
     pub(super) oldest: Oldest,
     pub(super) misplaced: Vec<Misplaced>,
+    pub(super) misdated: Vec<Misdated>,
     tables: Tables,
     added: usize,
     /// Of the message that is being read.
@@ -94,6 +97,7 @@ impl<'a> Counter<'a> {
             latest: Latest::new(common.latest),
             oldest: Oldest::new(common.oldest),
             misplaced: Vec::new(),
+            misdated: Vec::new(),
             tables: Tables::default(),
             added: 0,
             queue: Queue::Active,
@@ -257,6 +261,15 @@ impl Observer for Counter<'_> {
         let queue = message.queue;
         let recipients = message.envelope.map_or(0, |envelope| envelope.recipients);
         let left_out = self.left_out.is_message(recipients);
+        let facts_of = message.envelope.map(|envelope| EnvelopeFacts {
+            recipients: self.left_out.remaining(envelope.recipients),
+            size: message.size(),
+            arrival: envelope.arrival,
+            damaged: envelope.damage.is_some(),
+            torn: envelope.torn,
+            senderless: envelope.torn && !envelope.has_sender,
+            left_out,
+        });
         let facts = FileFacts::Message {
             mode: message.inode.mode,
             mtime: message.inode.mtime,
@@ -264,15 +277,7 @@ impl Observer for Counter<'_> {
             unread_log: false,
             misplaced: message.misplaced,
             misowned: message.fault.is_some(),
-            envelope: message.envelope.map(|envelope| EnvelopeFacts {
-                recipients: self.left_out.remaining(envelope.recipients),
-                size: message.size(),
-                arrival: envelope.arrival,
-                damaged: envelope.damage.is_some(),
-                torn: envelope.torn,
-                senderless: envelope.torn && !envelope.has_sender,
-                left_out,
-            }),
+            envelope: facts_of,
         };
         self.add(queue, &facts);
         if let Some(fault) = message.fault {
@@ -304,7 +309,7 @@ impl Observer for Counter<'_> {
                 path: message.path(),
             });
         }
-        let Some(envelope) = &message.envelope else {
+        let (Some(envelope), Some(facts)) = (&message.envelope, &facts_of) else {
             return;
         };
         if let (Some(damage), true) = (envelope.damage, reports_damage(queue)) {
@@ -313,6 +318,7 @@ impl Observer for Counter<'_> {
                     queue,
                     path: message.path(),
                     damage,
+                    hidden: Hidden::of(facts),
                 });
             }
         }
@@ -323,6 +329,13 @@ impl Observer for Counter<'_> {
             let arrival = envelope.arrival.unwrap_or(message.inode.mtime);
             let (id, directory) = (message.queue_id, message.directory);
             self.oldest.see(arrival, id, queue, directory);
+        }
+        let is_misdated = |arrival| self.common.bounds.is_misdated(arrival);
+        if envelope.arrival.is_some_and(is_misdated) && self.misdated.len() < MAX_EXAMPLES {
+            self.misdated.push(Misdated {
+                queue,
+                path: message.path(),
+            });
         }
         if self.common.wanted.senders && self.has_sender {
             self.tables[queue].senders.add(&self.sender, &1);

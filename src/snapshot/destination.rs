@@ -1,6 +1,7 @@
 //! What the tables hold of one recipient: its destination domain, and why it waits.
 //!
-//! The scan and the watch both name recipients here.
+//! The scan and the watch both name recipients here. A domain has one spelling, that of DNS: mail for
+//! `bücher.example` and for `xn--bcher-kva.example` waits for one destination. qshape counts bytes.
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use crate::scan::LogEntries;
 /// One recipient as the tables spell it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Destination<'r> {
-    /// The destination domain, as qshape cuts and folds it.
+    /// The destination domain, as qshape cuts and folds it, with A-labels.
     pub(crate) domain: &'r [u8],
     /// Why it waits; `None` if no delay reason is on record.
     pub(crate) why: Option<WhyKey<'r>>,
@@ -76,7 +77,7 @@ impl DestinationReader {
 
     /// The recipient `address`, whose record stands at `offset`.
     pub(crate) fn read(&mut self, address: &[u8], offset: u64, lookup: Lookup) -> Destination<'_> {
-        address::destination_domain(address, &mut self.domain);
+        address::destination(address, &mut self.domain);
         let mut why = None;
         if lookup != Lookup::Nothing {
             self.logged.seal();

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::instance::Instance;
 use crate::listing::recipients::in_order;
 use crate::listing::{ListOutcome, ListRequest, list};
-use crate::postfix::address::destination_domain;
+use crate::postfix::address::destination;
 use crate::scan::{Logged, MessageRow};
 
 /// Why the messages that `request` picks wait, and how the reading went; a row for each next hop. With `raw`
@@ -54,7 +54,7 @@ pub fn filtered_reasons(
                 sums.1 += 1;
                 continue;
             };
-            destination_domain(recipient, &mut domain);
+            destination(recipient, &mut domain);
             let judgement = instance.classifier.judge(entry.status, entry.reason);
             make_key_as(
                 spelling,

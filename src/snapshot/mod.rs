@@ -36,7 +36,8 @@ pub(crate) use baseline::{Earlier, Traffic};
 pub(crate) use daemons::Daemons;
 use daemons::daemons_meanwhile;
 pub(crate) use examples::{
-    Damaged, MAX_EXAMPLES, Misplaced, fold_damaged, fold_misowned, fold_misplaced,
+    Damaged, Hidden, MAX_EXAMPLES, Misdated, Misplaced, fold_damaged, fold_misdated, fold_misowned,
+    fold_misplaced,
 };
 pub use histogram::Seconds;
 pub(crate) use messages::SnapshotMessages;
@@ -100,6 +101,8 @@ pub struct InstanceSnapshot {
     pub(crate) misowned_directories: u64,
     /// The first `MAX_EXAMPLES` messages where Postfix does not look for them, by path.
     pub(crate) misplaced: Vec<Misplaced>,
+    /// The first `MAX_EXAMPLES` messages whose arrival time is in the future, by queue and path.
+    pub(crate) misdated: Vec<Misdated>,
     /// Whether Postfix was never started on its spool.
     pub never_started: bool,
     /// The deferred messages that were tried last, if a sample may be asked for.
@@ -149,6 +152,7 @@ impl InstanceSnapshot {
         let mut oldest = Oldest::new(request.oldest);
         let mut delayed_mail = DelayedMail::default();
         let mut misplaced = Vec::new();
+        let mut misdated = Vec::new();
         for mut counter in counters {
             counter.hand_over();
             for (sum, own) in tallies.iter_mut().zip(&counter.tallies) {
@@ -161,11 +165,13 @@ impl InstanceSnapshot {
             oldest.merge(counter.oldest);
             delayed_mail.merge(std::mem::take(&mut counter.delayed_mail));
             misplaced.append(&mut counter.misplaced);
+            misdated.append(&mut counter.misdated);
         }
         fold_gaps(&mut gaps, MAX_EXAMPLES);
         fold_damaged(&mut damaged);
         fold_misowned(&mut misowned);
         fold_misplaced(&mut misplaced);
+        fold_misdated(&mut misdated);
         let tables = common
             .tables
             .into_inner()
@@ -181,6 +187,7 @@ impl InstanceSnapshot {
             misowned,
             misowned_directories,
             misplaced,
+            misdated,
             never_started: spool.never_started(),
             master: daemons.master,
             qmgr: daemons.qmgr,

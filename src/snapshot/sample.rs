@@ -10,13 +10,14 @@ use super::contribution::Bounds;
 use super::counter::{Common, Counter};
 use super::delayed_mail::DelayedMail;
 use super::tables::{CauseCounts, TableSet};
-use super::{InstanceSnapshot, Names, ScanRequest, Snapshot, Why};
+use super::{InstanceSnapshot, MAX_EXAMPLES, Names, ScanRequest, Snapshot, Why};
 use crate::cause::Cause;
 use crate::clock::Deadline;
+use crate::error::Error;
 use crate::instance::Instance;
 use crate::postfix::queue::Queue;
 use crate::scan::latest::Latest;
-use crate::scan::{Depth, Plan, Spool};
+use crate::scan::{Depth, Gap, GapKind, Plan, Spool, fold_gaps};
 
 /// The most messages of one instance whose logs are read for the sample. Two thousand logs take some
 /// hundredths of a second warm, and half a second on a disk with 4,000 reads a second.
@@ -130,9 +131,33 @@ impl InstanceSnapshot {
             // No deferred mail, or none that was looked at.
             (0, _) => Sampled::default(),
             (_, Ok(spool)) => Sampled::read(&self.instance, &spool, &self.latest, now, deadline),
-            (_, Err(_)) => return,
+            (_, Err(error)) => Sampled::closed(&self.instance, &error),
         };
-        self.sampled = Some(Arc::new(sampled));
+        self.put_sample(Arc::new(sampled));
+    }
+
+    /// Adds `sampled`, and what could not be read of it.
+    pub(crate) fn put_sample(&mut self, sampled: Arc<Sampled>) {
+        let tally = &mut self.tallies[Queue::Deferred.index()];
+        // The scan itself may have read the same logs.
+        tally.unread_logs = tally.unread_logs.max(sampled.unread_logs);
+        tally.logs_closed |= sampled.logs_closed;
+        for gap in &sampled.gaps {
+            if !self.gaps.contains(gap) {
+                self.gaps.push(gap.clone());
+            }
+        }
+        if !sampled.gaps.is_empty() {
+            fold_gaps(&mut self.gaps, MAX_EXAMPLES);
+        }
+        self.sampled = Some(sampled);
+    }
+
+    /// Returns true if delay reasons of deferred mail are on record and could not be read. Those that the
+    /// deadline left out are not among them.
+    pub(crate) fn lacks_reasons(&self) -> bool {
+        let tally = self.tally(Queue::Deferred);
+        tally.unread_logs > 0 || tally.logs_closed && tally.messages > 0
     }
 }
 
@@ -145,9 +170,41 @@ pub(crate) struct Sampled {
     delayed_mail: DelayedMail,
     /// How many of them there still were.
     messages: u64,
+    /// Delay reasons that could not be read, the first [`MAX_EXAMPLES`].
+    gaps: Vec<Gap>,
+    /// The number of logs that could not be read.
+    unread_logs: u64,
+    /// True if their directory could not be read.
+    logs_closed: bool,
 }
 
 impl Sampled {
+    /// Of an `instance` whose spool could not be opened again.
+    fn closed(instance: &Instance, error: &Error) -> Sampled {
+        let gap = Gap {
+            queue: Queue::Deferred,
+            kind: GapKind::LogDirectory,
+            path: instance.queue_directory.clone(),
+            errno: error.errno().unwrap_or(libc::EIO),
+        };
+        Sampled {
+            gaps: vec![gap],
+            logs_closed: true,
+            ..Sampled::default()
+        }
+    }
+
+    /// Returns true if `spool` gives the same access to logs as when the sample was taken.
+    pub(crate) fn fits(&self, spool: &Spool) -> bool {
+        let asked = self.messages > 0 || self.logs_closed;
+        !asked || spool.are_logs_closed() == self.logs_closed
+    }
+
+    /// Returns true if not all of its delay reasons could be read.
+    pub(crate) fn has_gaps(&self) -> bool {
+        self.logs_closed || self.unread_logs > 0
+    }
+
     /// Reads the messages of `latest` in the `spool` of `instance` with their logs, until `deadline`.
     pub(crate) fn read(
         instance: &Instance,
@@ -156,6 +213,10 @@ impl Sampled {
         now: i64,
         deadline: Deadline,
     ) -> Sampled {
+        if latest.len() == 0 {
+            // Without mail no log is missing.
+            return Sampled::default();
+        }
         let wanted = TableSet {
             reasons: true,
             causes: true,
@@ -177,7 +238,8 @@ impl Sampled {
         latest.read(spool, Queue::Deferred, deadline, &mut counter);
         counter.hand_over();
         let delayed_mail = std::mem::take(&mut counter.delayed_mail);
-        let messages = counter.tallies[Queue::Deferred.index()].messages;
+        let gaps = std::mem::take(&mut counter.gaps);
+        let tally = counter.tallies[Queue::Deferred.index()].clone();
         drop(counter);
         let mut tables = common
             .tables
@@ -188,7 +250,14 @@ impl Sampled {
             reasons: std::mem::take(&mut table.reasons),
             causes: table.causes,
             delayed_mail,
-            messages,
+            messages: tally.messages,
+            // What else could not be read is a gap of the scan itself.
+            gaps: gaps
+                .into_iter()
+                .filter(|gap| gap.kind.is_of_logs())
+                .collect(),
+            unread_logs: tally.unread_logs,
+            logs_closed: tally.logs_closed,
         }
     }
 
@@ -215,6 +284,11 @@ impl Snapshot {
         for taken in &mut self.instances {
             taken.take_sample(now, deadline);
         }
+    }
+
+    /// Returns true if delay reasons of deferred mail could not be read ([`InstanceSnapshot::lacks_reasons`]).
+    pub(crate) fn lacks_reasons(&self) -> bool {
+        self.instances.iter().any(InstanceSnapshot::lacks_reasons)
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Tally {
     pub(crate) altered: u64,
     /// Messages without a valid arrival time. They have no age.
     pub(crate) ageless: u64,
+    /// Those of them whose arrival time is in the future.
+    pub(crate) misdated: u64,
     /// Messages whose recipients could not all be read, because the file is damaged.
     pub(crate) torn: u64,
     /// Messages whose sender and login may not have been read, because the file is damaged before its sender.
@@ -98,6 +100,7 @@ impl AddAssign<&Tally> for Tally {
         self.damaged += other.damaged;
         self.altered += other.altered;
         self.ageless += other.ageless;
+        self.misdated += other.misdated;
         self.torn += other.torn;
         self.senderless += other.senderless;
         self.clientless += other.clientless;

@@ -80,6 +80,13 @@ pub(super) enum Facts {
     Gap(Gap),
 }
 
+impl Facts {
+    /// Returns true if it is a file that is not a message, or not any more.
+    pub(super) fn is_not_ready(&self) -> bool {
+        matches!(self, Facts::File(file) if !file.ready)
+    }
+}
+
 /// What is kept of a file.
 #[derive(Debug)]
 pub(super) struct File {

@@ -8,6 +8,7 @@ use rustix::io::Errno;
 
 use super::event::{Event, EventKind, Events};
 use super::ledger::{DirectoryId, EntryId, Ledger};
+use super::observer::Facts;
 use super::pending::{Key, Pending, Recheck};
 use super::tracked::{Tracked, TrackedSpool};
 use super::watch_set::DirectoryKind;
@@ -142,7 +143,8 @@ impl<'w> Reconciliation<'w> {
         if let Some(id) = before {
             if self.tracked.ledger.entry(id).is_message() {
                 old = Some(Outline::of(&self.tracked.ledger, id));
-                if facts.is_none() {
+                // A message that cannot be read has not left.
+                if facts.as_ref().is_none_or(Facts::is_not_ready) {
                     let left = self.event(EventKind::Left, instance, queue, None, id);
                     self.events.push(left);
                 }

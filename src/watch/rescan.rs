@@ -79,12 +79,16 @@ impl<'w> Rescan<'w> {
     ) -> EntryId {
         let ledger = &tracked.ledger;
         let before = ledger.find(directory_id, name);
-        let before = before
-            .filter(|id| ledger.entry(*id).is_message())
-            .map(|id| Outline::of(ledger, id));
+        let before = before.filter(|id| ledger.entry(*id).is_message());
+        if let (Some(id), true) = (before, facts.is_not_ready()) {
+            let (kind, instance) = (EventKind::Left, &spool.instance.name);
+            let event = Event::of_message(kind, instance, (queue, None), ledger, id);
+            self.events.push(event);
+        }
+        let before = before.map(|id| Outline::of(ledger, id));
         let id = tracked.put(spool, directory_id, queue, name, facts);
         self.see(id);
-        // A message that exists but cannot be read, or is not ready, has not left.
+        // A message that exists but cannot be read has not left.
         if tracked.ledger.entry(id).is_message() {
             let instance = &spool.instance.name;
             match before {

@@ -65,16 +65,21 @@ impl Watch {
                 });
             }
             if let (true, Some(kept)) = (taken.may_sample(), &spool.sample) {
-                taken.sampled = Some(Arc::clone(&kept.sampled));
+                taken.put_sample(Arc::clone(&kept.sampled));
             }
         }
     }
 }
 
 impl TrackedSpool {
-    /// Returns true if deferred mail has not changed since its sample, or none is due yet.
+    /// Returns true if deferred mail has not changed since its sample, or none is due yet. One with logs that
+    /// could not be read is looked at again when it is due, and at once if the directory of the logs goes or
+    /// comes.
     fn has_good_sample(&self, now: Instant) -> bool {
-        let is_good = |kept: &KeptSample| kept.deferrals == self.totals.deferrals || kept.due > now;
+        let is_same =
+            |kept: &KeptSample| kept.deferrals == self.totals.deferrals && !kept.sampled.has_gaps();
+        let is_good =
+            |kept: &KeptSample| (is_same(kept) || kept.due > now) && kept.sampled.fits(&self.spool);
         self.sample.as_ref().is_some_and(is_good)
     }
 }

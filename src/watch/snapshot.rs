@@ -16,11 +16,11 @@ use crate::postfix::queue::Queue;
 use crate::scan::latest::Latest;
 use crate::scan::oldest::Oldest;
 use crate::scan::{Gap, Misowned, fold_gaps};
-use crate::snapshot::contribution::{Bounds, reports_damage};
+use crate::snapshot::contribution::{Bounds, FileFacts, reports_damage};
 use crate::snapshot::delayed_mail::DelayedMail;
 use crate::snapshot::{
-    Damaged, Earlier, InstanceSnapshot, MAX_EXAMPLES, Misplaced, Previous, Snapshot, fold_damaged,
-    fold_misowned, fold_misplaced,
+    Damaged, Earlier, Hidden, InstanceSnapshot, MAX_EXAMPLES, Misdated, Misplaced, Previous,
+    Snapshot, fold_damaged, fold_misdated, fold_misowned, fold_misplaced,
 };
 
 /// How much of a snapshot is taken.
@@ -169,6 +169,13 @@ fn instance(
                 queue: directory.queue,
                 path: directory.path.join(OsStr::from_bytes(ledger.name(*id))),
                 damage: *damage,
+                hidden: match ledger.facts(*id) {
+                    FileFacts::Message {
+                        envelope: Some(facts),
+                        ..
+                    } => Hidden::of(&facts),
+                    _ => Hidden::default(),
+                },
             })
         })
         .collect();
@@ -189,6 +196,11 @@ fn instance(
     }
     misowned.extend(misowned_files(tracked, number));
     fold_misowned(&mut misowned);
+    // Few hosts have any, so the ledger is walked only for those.
+    let misdated = match tallies.iter().any(|tally| tally.misdated > 0) {
+        true => misdated(tracked, number, bounds),
+        false => Vec::new(),
+    };
     let tables = match taken {
         Extent::Whole => {
             spool
@@ -214,6 +226,7 @@ fn instance(
         misowned,
         misowned_directories,
         misplaced: misplaced(tracked, number),
+        misdated,
         never_started: spool.spool.never_started(),
         master: seen.master,
         qmgr: seen.qmgr,
@@ -258,4 +271,22 @@ fn misplaced(tracked: &Tracked, number: usize) -> Vec<Misplaced> {
         .collect();
     fold_misplaced(&mut misplaced);
     misplaced
+}
+
+/// Messages whose arrival time is in the future.
+fn misdated(tracked: &Tracked, number: usize, bounds: &Bounds) -> Vec<Misdated> {
+    let ledger = &tracked.ledger;
+    let is_misdated = |id: &EntryId| {
+        let entry = ledger.entry(*id);
+        entry.counts() && entry.arrival().is_some_and(|at| bounds.is_misdated(at))
+    };
+    let places = ledger
+        .ids()
+        .filter(is_misdated)
+        .filter_map(|id| place(tracked, number, id));
+    let mut misdated = places
+        .map(|(queue, path)| Misdated { queue, path })
+        .collect();
+    fold_misdated(&mut misdated);
+    misdated
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::support::spool::Spool;
 use queuewatch::drill::QueueFile;
 use queuewatch::options::{Options, Purpose};
+use queuewatch::rules::State;
 use queuewatch::watch::Watch;
 use serde_json::Value;
 
@@ -185,6 +186,34 @@ fn the_tool_prints_what_is_there_and_says_that_not_all_is() {
     );
 }
 
+/// A remedy names no option that the command lacks.
+#[test]
+fn only_a_command_that_can_exclude_a_queue_says_so() {
+    let spool = without_deferred();
+    let path = spool.path();
+    let advice = "exclude that queue";
+    for (command, queues, has) in [
+        ("status", &[][..], true),
+        ("list", &[], true),
+        ("doctor", &[], true),
+        ("shape", &["deferred"], false),
+        ("reasons", &["deferred"], false),
+        ("origins", &["deferred"], false),
+        ("show", &["A00002"], false),
+    ] {
+        let (_, text, error) = run(TOOL, &[command], &path, queues);
+        let told = format!("{text}{error}");
+        assert!(told.contains("cannot find"), "{command}: {told}");
+        // The table of status has causes without their remedies.
+        if command != "status" {
+            assert_eq!(told.contains(advice), has, "{command}: {told}");
+        }
+    }
+    let (code, text, _) = run(TOOL, &["doctor"], &path, &["--exclude", "deferred"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(!text.contains("WRONG"), "{text}");
+}
+
 #[test]
 fn a_watch_notices_a_queue_directory_that_goes_and_one_that_comes() {
     let spool = without_deferred();
@@ -301,6 +330,155 @@ fn delay_reasons_are_not_none_where_their_directory_is_absent() {
     assert_eq!(code, 1, "{text}");
     assert!(text.contains(&format!("WRONG  {shown}")), "{text}");
     assert!(!text.contains("Nothing is in the way"), "{text}");
+}
+
+/// A spool of generated mail at [`NOW`], 50 messages, in `folder`.
+fn drilled(folder: &Path) -> std::path::PathBuf {
+    let spool = folder.join("spool");
+    let plan = queuewatch::drill::Plan {
+        messages: 50,
+        ..queuewatch::drill::Plan::at(NOW)
+    };
+    queuewatch::drill::make(&spool, &plan, &mut |_, _| {}).expect("a spool");
+    spool
+}
+
+/// Puts a directory in the place of each log of `spool`.
+fn close_each_log(spool: &Path) {
+    for hash in fs::read_dir(spool.join("defer")).expect("the logs") {
+        for log in fs::read_dir(hash.expect("an entry").path()).expect("a hash directory") {
+            let log = log.expect("an entry").path();
+            fs::remove_file(&log).expect("a log");
+            fs::create_dir(&log).expect("a directory");
+        }
+    }
+}
+
+type Breaks = fn(&Path);
+
+/// Defaults on causes read a sample of the logs. What of it cannot be read is a gap, as of all logs.
+#[test]
+fn a_sample_of_delay_reasons_that_cannot_be_read_is_a_gap() {
+    let breaks: [(&str, Breaks); 4] = [
+        ("cannot list", |spool| {
+            fs::remove_dir_all(spool.join("defer")).expect("its logs");
+        }),
+        ("cannot list", |spool| {
+            fs::remove_dir_all(spool.join("defer")).expect("its logs");
+            std::os::unix::fs::symlink("/nowhere", spool.join("defer")).expect("a link");
+        }),
+        ("cannot list", |spool| {
+            fs::remove_dir_all(spool.join("defer")).expect("its logs");
+            fs::write(spool.join("defer"), "").expect("a file");
+        }),
+        ("cannot read", close_each_log),
+    ];
+    for (action, break_it) in breaks {
+        let folder = tempfile::tempdir().expect("a folder");
+        let spool = drilled(folder.path());
+        break_it(&spool);
+        let shown = format!("{action} {}", spool.join("defer").display());
+        for more in [&[][..], &["-w", "deferred.messages=100000", "--defaults"]] {
+            let (code, text, _) = run(PLUGIN, &[], &spool, more);
+            assert_eq!(code, 3, "{text}");
+            let (line, perfdata) = text.split_once('|').expect("performance data");
+            assert!(line.contains(&shown), "{text}");
+            for label in ["deferred_cause_", "deferred_top_"] {
+                assert!(!perfdata.contains(label), "{label} is not known: {text}");
+            }
+            assert!(perfdata.contains(" deferred="), "{text}");
+        }
+        // Rules that judge no delay reasons are not concerned.
+        let (code, text, _) = run(PLUGIN, &[], &spool, &["-w", "deferred.messages=100000"]);
+        assert_eq!(code, 0, "{text}");
+
+        let (code, text, _) = run(TOOL, &["status"], &spool, &["--json"]);
+        let document: Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!((code, &document["complete"]), (4, &Value::Bool(false)));
+        assert_eq!(document["state"], "UNKNOWN", "{text}");
+        for (program, first, more) in [
+            (PLUGIN, &[][..], &["--format", "openmetrics"][..]),
+            (TOOL, &["status"], &["--openmetrics"]),
+        ] {
+            let (_, text, _) = run(program, first, &spool, more);
+            let complete = "postfix_spool_complete{postfix_instance=\"postfix\"} 0\n";
+            assert!(text.contains(complete), "{text}");
+            assert!(!text.contains("cause=\"filter\"} 0"), "{text}");
+            let sampled = "postfix_spool_cause_messages_sampled{postfix_instance=\"postfix\",\
+                           queue=\"deferred\"} 0\n";
+            assert!(text.contains(sampled) || action != "cannot list", "{text}");
+        }
+
+        let mut options = Options::default();
+        for (name, value) in [
+            ("queue-directory", spool.as_os_str().as_bytes()),
+            ("now", NOW.to_string().as_bytes()),
+        ] {
+            options.set(name, value).expect("an option");
+        }
+        let tables = queuewatch::snapshot::TableSet::LIVE_METRICS;
+        let mut watch = Watch::open(&options, Purpose::Check(tables)).expect("a watch");
+        let (snapshot, verdict) = watch.check(&options).expect("a verdict");
+        assert_eq!(verdict.state, State::Unknown);
+        assert!(!snapshot.is_whole());
+    }
+}
+
+/// A watch that has a sample notices that the logs cannot be read any more, and that they can again.
+#[test]
+fn a_watch_with_a_sample_notices_that_the_logs_go_and_come() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let spool = drilled(folder.path());
+    let mut options = Options::default();
+    for (name, value) in [
+        ("queue-directory", spool.as_os_str().as_bytes()),
+        ("now", NOW.to_string().as_bytes()),
+    ] {
+        options.set(name, value).expect("an option");
+    }
+    let tables = queuewatch::snapshot::TableSet::default();
+    let mut watch = Watch::open(&options, Purpose::Check(tables)).expect("a watch");
+    let mut state = || watch.check(&options).expect("a verdict").1.state;
+    let before = state();
+    assert_ne!(before, State::Unknown);
+    let (logs, away) = (spool.join("defer"), spool.join("away"));
+    fs::rename(&logs, &away).expect("the logs");
+    assert_eq!(state(), State::Unknown);
+    fs::rename(&away, &logs).expect("the logs");
+    assert_eq!(state(), before);
+}
+
+/// qmgr(8) removes a log when it tries the message again, and a new spool has no logs.
+#[test]
+fn a_log_that_is_not_there_is_no_gap() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let spool = drilled(folder.path());
+    let hash = fs::read_dir(spool.join("defer"))
+        .expect("the logs")
+        .find_map(|hash| fs::read_dir(hash.ok()?.path()).ok()?.next()?.ok())
+        .expect("a log");
+    fs::remove_file(hash.path()).expect("a log");
+    let (_, text, _) = run(PLUGIN, &[], &spool, &[]);
+    assert!(!text.contains("cannot "), "{text}");
+    assert!(text.contains("deferred_cause_filter=0"), "{text}");
+    let (_, text, _) = run(PLUGIN, &[], &spool, &["--format", "openmetrics"]);
+    assert!(
+        text.contains("postfix_spool_complete{postfix_instance=\"postfix\"} 1\n"),
+        "{text}"
+    );
+
+    // Without deferred mail no reason is missing.
+    for queue in ["deferred", "defer"] {
+        fs::remove_dir_all(spool.join(queue)).expect("a queue");
+    }
+    fs::create_dir(spool.join("deferred")).expect("a queue");
+    let (code, text, _) = run(
+        PLUGIN,
+        &[],
+        &spool,
+        &["-c", "deferred.messages=5", "--defaults"],
+    );
+    assert_ne!(code, 3, "{text}");
 }
 
 #[test]

@@ -352,6 +352,53 @@ fn the_doctor_lists_what_is_wrong_with_path_and_remedy() {
     assert_eq!(code, 1, "{text}");
     assert_eq!(text.matches(" is damaged: ").count(), 20, "{text}");
     assert!(text.contains("10 more damaged queue files"), "{text}");
+    for number in 0..30 {
+        fs::remove_file(spool.path().join(format!("hold/E000{number:02}"))).expect("it was there");
+    }
+
+    let file = message(NOW + 7 * 86_400, "a@client.example", "u@one.example");
+    spool.write("incoming/F00001", &file, 0o700);
+    let (code, text) = on(TOOL, &spool, &["doctor"]);
+    assert_eq!(code, 1, "{text}");
+    let shown = "incoming/F00001: its arrival time is in the future";
+    assert!(text.contains(shown), "{text}");
+    let (_, text) = on(TOOL, &spool, &["status"]);
+    assert!(text.contains(shown), "{text}");
+}
+
+/// However mail writes it, a destination is one.
+#[test]
+fn an_international_domain_is_one_destination_in_any_spelling() {
+    let spool = Spool::empty();
+    for (number, domain) in [
+        "b\u{fc}cher.example",
+        "B\u{dc}CHER.example",
+        "xn--bcher-kva.example",
+        "other.example",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for copy in 0..4 {
+            let file = message(NOW - 60, "a@client.example", &format!("u@{domain}"));
+            spool.write(&format!("deferred/A/A000{number}{copy}"), &file, 0o700);
+        }
+    }
+    for rule in [
+        "deferred.top_domain=@12:12",
+        "deferred.domain(xn--bcher-kva.example)=@12:12",
+        "deferred.domain(b\u{fc}cher.example)=@12:12",
+        "deferred.domains(1s)=@2:2",
+    ] {
+        let (code, text) = on(CHECK, &spool, &["-w", rule]);
+        assert_eq!(code, 1, "{rule}: {text}");
+    }
+    let (_, text) = on(TOOL, &spool, &["status", "--json"]);
+    let document: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(document["instances"][0]["queues"]["deferred"]["domains"], 2);
+    // qshape counts bytes, and so does shape.
+    let (_, text) = on(TOOL, &spool, &["shape", "deferred", "--json"]);
+    assert!(text.matches("\"domain\"").count() > 2, "{text}");
 }
 
 #[test]

@@ -220,6 +220,16 @@ fn a_rule_on_growth_without_a_state_is_unknown() {
         text.contains("deferred.growth is unknown: it needs an earlier check; give --state FILE"),
         "{text}"
     );
+    // The tool has no such option, and says which face has.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_queuewatch"));
+    command
+        .args(["status", "--warning", RULES[1], "--queue-directory"])
+        .arg(host.spool.path());
+    let (_, text) = told(&mut command);
+    assert!(
+        text.contains("it needs an earlier check, which check_postfix_queue --state FILE"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -859,7 +859,11 @@ fn a_size_record_that_leads_beyond_every_disk_is_damage_and_no_gap() {
         &["-c", "spool.unreadable=0", "-w", "spool.damaged=0"],
     );
     assert_eq!(code, 1, "{text}");
-    assert!(text.contains("spool.damaged is 1 (warning 0)"), "{text}");
+    let named = format!(
+        "spool.damaged is 1 ({}: ",
+        spool.path().join("deferred/A/A00001X").display()
+    );
+    assert!(text.contains(&named), "{text}");
 }
 
 #[test]
@@ -904,6 +908,49 @@ fn a_damaged_file_that_makes_a_measure_unknown_is_named_on_the_first_line() {
         text.contains("deferred.oldest is at least 1d (warning 4h)"),
         "{text}"
     );
+}
+
+/// A file hides what comes after its damage, and the first line names one that hides what was asked for.
+#[test]
+fn the_file_that_is_named_is_the_one_that_hides_the_figure() {
+    let spool = Spool::empty();
+    let whole = message(NOW - 60, "anna@client.example", &["x@three.example"]);
+    let end = whole.windows(7).position(|bytes| bytes == b"x@three");
+    let torn = &whole[..end.expect("a recipient") + 3];
+    spool.write("deferred/A/A00001", torn, 0o700);
+    spool.write("deferred/A/A00002", b"", 0o700);
+    let (first, second) = ("deferred/A/A00001", "deferred/A/A00002");
+    for (rule, name) in [
+        ("deferred.recipients=4", first),
+        ("deferred.top_client=4", first),
+        ("deferred.oldest=4h", second),
+        ("deferred.top_sender=4", second),
+    ] {
+        let (code, text) = check(&spool, &["-w", rule]);
+        assert_eq!(code, 3, "{text}");
+        let line = text.lines().next().expect("a line");
+        let named = format!("{}: ", spool.path().join(name).display());
+        assert!(line.contains(&named), "{rule}: {line}");
+    }
+}
+
+/// The clock was set back: the mail that came before has no age until then.
+#[test]
+fn a_message_from_the_future_is_named_by_what_it_makes_unknown() {
+    let spool = Spool::empty();
+    let file = message(NOW + 7 * 86_400, "a@client.example", &["b@one.example"]);
+    spool.write("incoming/A00001", &file, 0o700);
+    let shown = format!(
+        "{}: its arrival time is in the future",
+        spool.path().join("incoming/A00001").display()
+    );
+    let (code, text) = check(&spool, &["-w", "incoming.oldest=5m"]);
+    assert_eq!(code, 3, "{text}");
+    let named = format!("incoming.oldest is unknown: {shown}");
+    assert!(text.contains(&named), "{text}");
+    let (code, text) = check(&spool, &["-w", "incoming.recipients=4", "-v"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains(&format!("misdated: {shown}")), "{text}");
 }
 
 /// Damage behind the sender leaves what was read before it exact.

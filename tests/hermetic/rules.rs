@@ -216,7 +216,10 @@ fn known_trouble_is_left_out_and_said() {
         (value as u64, verdict.notes.join("; "))
     };
     let domain = [("exclude-domain", "dead.example")];
-    let note = |messages: u64, by: &str| format!("{messages} messages of {by} are left out");
+    let note = |messages: u64, by: &str| match messages {
+        1 => format!("1 message of {by} is left out"),
+        _ => format!("{messages} messages of {by} are left out"),
+    };
     let by_domain = note(1, "excluded domains");
     for (measure, all, left) in [
         ("deferred.messages", 4, 3),

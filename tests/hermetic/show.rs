@@ -489,6 +489,77 @@ fn what_postfix_does_not_find_is_found() {
 }
 
 #[test]
+fn the_target_of_redirected_mail_waits_in_place_of_its_recipients() {
+    let spool = Spool::empty();
+    let mut file = QueueFile::cleanup(NOW - 10, 0).sender(b"s@x.example");
+    for original in ["a@y.example", "b@y.example", "c@z.example"] {
+        file = file.todo(original.as_bytes());
+    }
+    let built = file
+        .content(b"Subject: x\n\nHello\n")
+        .extracted()
+        .record(b'>', b"boss@target.example")
+        .build();
+    spool.write("deferred/A/A000001", &built.bytes, 0o700);
+    let delay = Delay {
+        status: "4.4.1".into(),
+        reason: "connect to mx.target.example[192.0.2.7]:25: timed out".into(),
+        reply: None,
+        server: None,
+    };
+    for logged in [false, true] {
+        if logged {
+            let mut log = Vec::new();
+            let offset = built.recipient_offsets[0];
+            let original = Some("a@y.example");
+            drill::push_entry(&mut log, "boss@target.example", original, offset, &delay);
+            spool.write("defer/A/A000001", &log, 0o600);
+        }
+        let told = document(&spool.path(), &["A000001"]);
+        let message = &told["messages"][0];
+        assert_eq!(
+            (&message["waiting"], &message["replaced"]),
+            (&1.into(), &3.into())
+        );
+        let recipients = message["recipients"].as_array().expect("recipients");
+        let states: Vec<&str> = recipients
+            .iter()
+            .filter_map(|one| one["state"].as_str())
+            .collect();
+        assert_eq!(states, ["waiting", "replaced", "replaced", "replaced"]);
+        assert_eq!(recipients[0]["address"], "boss@target.example");
+        assert_eq!(recipients[0]["code"].is_null(), !logged);
+        let screen = text(&spool.path(), &["A000001"]);
+        assert!(
+            screen.contains("recipients: 1 waiting, 3 replaced"),
+            "{screen}"
+        );
+    }
+}
+
+#[test]
+fn mail_behind_a_linked_hash_directory_is_not_said_to_be_delivered() {
+    let spool = rich();
+    let elsewhere = tempfile::tempdir().expect("a temporary folder");
+    let hash = spool.path().join("deferred/A");
+    fs::rename(&hash, elsewhere.path().join("A")).expect("a hash directory");
+    std::os::unix::fs::symlink(elsewhere.path().join("A"), &hash).expect("a link");
+    let shown = hash.to_str().expect("UTF-8");
+    for more in [&["A000001"][..], &["A000001", "--walk"]] {
+        let output = ran(&spool.path(), more);
+        assert_eq!(output.status.code(), Some(4), "{output:?}");
+        let error = String::from_utf8(output.stderr).expect("UTF-8");
+        assert!(error.contains("in any queue that could be read"), "{error}");
+        assert_eq!(error.matches(shown).count(), 1, "{error}");
+        let output = ran(&spool.path(), &[&["--json"], more].concat());
+        let told: Value = serde_json::from_slice(&output.stdout).expect("a document");
+        assert_eq!(told["complete"], false);
+    }
+    // Another hash directory is not behind it.
+    assert_eq!(ran(&spool.path(), &["B000001"]).status.code(), Some(1));
+}
+
+#[test]
 fn a_file_that_is_cut_anywhere_is_shown_as_far_as_it_goes() {
     let spool = rich();
     let whole = fs::read(spool.path().join("deferred/A/A000001")).expect("the file");

@@ -710,6 +710,9 @@ fn status_keeps_a_file_for_others_to_collect_and_never_an_old_one() {
         "{metrics}"
     );
     assert!(!metrics.contains("postfix_spool_messages{"), "{metrics}");
+    // So must standard output, which a collector may read.
+    let (code, text, _) = told(&mut command(&spool, &["status", "--openmetrics"]));
+    assert_eq!((code, text), (1, metrics));
 }
 
 #[test]
@@ -876,6 +879,34 @@ fn a_queue_that_is_a_link_is_reported_beside_the_table_of_qshape() {
         error.contains("active") && error.contains("symbolic link"),
         "{error}"
     );
+}
+
+/// qshape shows nothing of them, so the table is the same; that not all was read is said.
+#[test]
+fn mail_behind_a_link_is_missed_aloud_in_a_shape() {
+    let spool = sick();
+    let elsewhere = tempfile::tempdir().expect("a temporary folder");
+    let hash = spool.path().join("deferred/A");
+    std::fs::rename(&hash, elsewhere.path().join("A")).expect("a hash directory");
+    symlink(elsewhere.path().join("A"), &hash).expect("a link");
+    let queue = elsewhere.path().join("queue");
+    symlink(spool.path().join("deferred"), &queue).expect("a link");
+    // A name that no daemon enters hides no mail.
+    symlink("/tmp", spool.path().join("deferred/old")).expect("a link");
+    for (place, link) in [
+        ("deferred", &hash),
+        (queue.to_str().expect("UTF-8"), &queue),
+    ] {
+        let (code, text, error) = told(&mut command(&spool, &["shape", place]));
+        assert_eq!(code, 4, "{place}: {error}");
+        assert!(text.contains("TOTAL"), "{text}");
+        let shown = link.to_str().expect("UTF-8");
+        assert!(error.contains(shown), "{place}: {error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+        let (_, text, _) = told(&mut command(&spool, &["shape", place, "--json"]));
+        let document: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(document["complete"], false, "{text}");
+    }
 }
 
 #[test]

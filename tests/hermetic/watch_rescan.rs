@@ -598,6 +598,14 @@ fn a_poll_comes_at_its_interval_and_reports_what_has_happened() {
     );
     watch.read_again().unwrap();
     assert_eq!(watch.next_event(), None);
+    // What is not ready any more has left, and comes back.
+    for (mode, kind) in [(0o600, "left"), (0o700, "arrived")] {
+        fs::set_permissions(&active[1], fs::Permissions::from_mode(mode)).unwrap();
+        watch.read_again().unwrap();
+        let event = watch.next_event().expect("an event");
+        assert_eq!((event.kind.name(), event.queue_id), (kind, id(&active[1])));
+        assert_eq!(watch.next_event(), None);
+    }
 }
 
 /// What cannot be listed any more has not left, whatever else a snapshot says of it.
@@ -833,6 +841,11 @@ fn events_follow_the_path_of_a_message() {
     assert_eq!(told(&mut watch), ["arrived  incoming"]);
     fs::rename(at("incoming/ABCDEF"), at("active/ABCDEF")).unwrap();
     assert_eq!(told(&mut watch), ["moved incoming active"]);
+    // A mode that says that it is not ready takes it away, and back.
+    mode("active/ABCDEF", 0o600);
+    assert_eq!(told(&mut watch), ["left  active"]);
+    mode("active/ABCDEF", 0o700);
+    assert_eq!(told(&mut watch), ["arrived  active"]);
     fs::create_dir_all(at("deferred/A")).unwrap();
     fs::create_dir_all(at("defer/A")).unwrap();
     fs::write(

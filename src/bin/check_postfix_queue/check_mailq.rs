@@ -16,6 +16,7 @@ use queuewatch::render::plugin;
 use queuewatch::rights;
 use queuewatch::rules::{Level, State, Verdict};
 use queuewatch::snapshot::{Snapshot, TableSet};
+use queuewatch::spelling;
 
 use crate::args::{self, Flag, Word};
 use crate::confinement::Confinement;
@@ -77,6 +78,7 @@ impl Thresholds {
 }
 
 pub(crate) fn run(arguments: Vec<OsString>) -> Result<(String, State)> {
+    spelling::set_lacking(vec!["exclude", "previous", "counts"]);
     let mut options = Options::default();
     options.set("timeout", TIMEOUT.as_bytes())?;
     let (mut messages, mut domains) = (Thresholds::default(), Thresholds::default());

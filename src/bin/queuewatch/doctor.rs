@@ -25,7 +25,9 @@ check: sudo -u nagios queuewatch doctor
 const WRONG: u8 = 1;
 
 pub(crate) fn flags() -> Vec<Flag> {
-    of_library(&WHICH)
+    let mut flags = of_library(&["exclude"]);
+    flags.extend(of_library(&WHICH));
+    flags
 }
 
 pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {

@@ -141,11 +141,9 @@ impl Rehearsal {
         for queue in Queue::ALL {
             let totals = made.queue(queue);
             if totals.messages > 0 {
-                let (messages, recipients) = (totals.messages, totals.recipients);
-                let _ = writeln!(
-                    text,
-                    "  {queue:<9} {messages:>8} messages, {recipients:>8} recipients"
-                );
+                let messages = escape::counted(totals.messages, "message");
+                let recipients = escape::counted(totals.recipients, "recipient");
+                let _ = writeln!(text, "  {queue:<9} {messages:>17}, {recipients:>19}");
             }
         }
         text.push_str("\nThis is what check_postfix_queue -v says of it:\n\n");

@@ -281,6 +281,10 @@ fn dispatch(mut arguments: Vec<OsString>) -> Result<ExitCode> {
     arguments.remove(0);
     let mut flags = (command.flags)();
     flags.extend(COMMON);
+    // Remedies of the library name options, of which this command may have none.
+    let lacking = ["exclude", "previous", "counts"].into_iter();
+    let has = |name: &&str| flags.iter().any(|flag| flag.name == *name);
+    spelling::set_lacking(lacking.filter(|name| !has(name)).collect());
     let words = args::parse(arguments, &flags)?;
     for word in &words {
         match word {

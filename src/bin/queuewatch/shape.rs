@@ -237,9 +237,11 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
     }
     let unlisted = part.recipients.unlisted + part.senders.unlisted;
     if unlisted > 0 {
-        eprintln!(
-            "queuewatch: {unlisted} addresses are of domains beyond the limit of the table; they are in TOTAL alone"
-        );
+        let addresses = match unlisted {
+            1 => "1 address is of a domain".to_owned(),
+            _ => format!("{unlisted} addresses are of domains"),
+        };
+        eprintln!("queuewatch: {addresses} beyond the limit of the table, and in TOTAL alone");
     }
     let unread = shape.unreadable + broken.len() as u64;
     Ok(tell_unread(

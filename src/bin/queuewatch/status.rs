@@ -96,6 +96,7 @@ pub(crate) fn run(words: Vec<Word>) -> Result<ExitCode> {
             // A collector must not go on with the last good file.
             match (format, &output) {
                 (Format::OpenMetrics, Some(path)) => write(path, &openmetrics::failure())?,
+                (Format::OpenMetrics, None) => drop(print(&openmetrics::failure())?),
                 (Format::Json, Some(path)) => write(path, &format!("{}\n", json::failure(&error)))?,
                 _ => {}
             }

@@ -182,9 +182,12 @@ fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<
     // True if something happened since the last verdict.
     let mut news = true;
     loop {
+        let checked = watch.files_checked();
         if let Err(error) = rights::raised(|| watch.dispatch()) {
             outputs.complain("spool", &error.to_string());
         }
+        // A mode alone makes no event, and changes figures.
+        news |= watch.files_checked() != checked;
         // With a line for each event, the line has facts about the message, which are read from its file.
         let bare = outputs.states_only || outputs.summary.is_some();
         let next = |watch: &mut Watch| match bare {
@@ -222,15 +225,23 @@ fn follow(options: &Options, mut outputs: Outputs, lasting: Duration) -> Result<
             first = false;
         }
         outputs.reap();
-        let paced = judged.map_or(PACE, |judged| PACE.saturating_sub(judged.elapsed()));
+        let since = judged.map_or(Duration::ZERO, |judged| judged.elapsed());
         let lasting = changes
             .due()
-            .map_or(TICK, |due| due.saturating_duration_since(Instant::now()));
-        // After a failed verdict the next one is not due sooner than any other.
-        watch.wait(Some(
-            if news { paced } else { TICK }.min(lasting.max(paced)),
-        ))?;
+            .map(|due| due.saturating_duration_since(Instant::now()));
+        watch.wait(Some(pause(news, since, lasting)))?;
     }
+}
+
+/// How long to wait for events: until the next verdict is due. The last one was `since` ago; `lasting` is left
+/// until a change of the state has lasted. After a failed verdict the next one is not due sooner than any other.
+fn pause(news: bool, since: Duration, lasting: Option<Duration>) -> Duration {
+    let paced = PACE.saturating_sub(since);
+    let due = match news {
+        true => paced,
+        false => TICK.saturating_sub(since),
+    };
+    lasting.map_or(due, |lasting| due.min(lasting.max(paced)))
 }
 
 fn name(what: &str, value: Vec<u8>) -> Result<String> {
@@ -238,4 +249,22 @@ fn name(what: &str, value: Vec<u8>) -> Result<String> {
         .ok()
         .filter(|name| !name.is_empty() && !name.contains([';', '\n']))
         .ok_or_else(|| args::usage(&format!("--{what} takes a name without ;")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_verdict_is_one_tick_after_the_last_whatever_woke_the_watch() {
+        let seconds = Duration::from_secs_f64;
+        assert_eq!(pause(false, Duration::ZERO, None), TICK);
+        assert_eq!(pause(false, TICK / 4 * 3, None), TICK / 4);
+        assert_eq!(pause(false, TICK * 2, None), Duration::ZERO);
+        assert_eq!(pause(true, Duration::ZERO, None), PACE);
+        assert_eq!(pause(true, PACE, None), Duration::ZERO);
+        let short = Some(seconds(0.1));
+        assert_eq!(pause(false, Duration::ZERO, short), PACE);
+        assert_eq!(pause(false, PACE, short), seconds(0.1));
+    }
 }

@@ -265,36 +265,54 @@ fn of_queue(taken: &InstanceSnapshot, queue: Queue) -> String {
 type OfKnown = fn(&InstanceSnapshot, Queue, CausesKnown) -> u64;
 
 /// Recipients by cause, with zeros. If they come from a sample, which is not a gap, the two families after it
-/// say how much of the queue was looked at.
+/// say how much of the queue was looked at. If delay reasons could not be read, they are lower bounds, without
+/// zeros.
 fn causes(snapshot: &Snapshot, page: &mut Page) {
-    let known: Vec<(&InstanceSnapshot, Queue, String, CausesKnown)> = snapshot
+    let known: Vec<(usize, &InstanceSnapshot, Queue, String, CausesKnown)> = snapshot
         .instances
         .iter()
-        .flat_map(|taken| taken.plan.queues().iter().map(move |queue| (taken, queue)))
-        .filter_map(|(taken, queue)| {
+        .enumerate()
+        .flat_map(|(place, taken)| {
+            let queues = taken.plan.queues().iter();
+            queues.map(move |queue| (place, taken, queue))
+        })
+        .filter_map(|(place, taken, queue)| {
             let known = CausesKnown::of(taken, queue)?;
             // Zeros of a queue that could not be counted would be wrong.
             let messages = figure(taken, snapshot, Subject::Queue(queue), Kind::Messages)?;
             exported(messages.quality, messages.value)?;
-            Some((taken, queue, of_queue(taken, queue), known))
+            Some((place, taken, queue, of_queue(taken, queue), known))
         })
         .collect();
     let name = "postfix_spool_recipients_by_cause";
     let help = "Recipients by the cause of their delay reason.";
     page.head(name, "", help);
-    for (taken, queue, labels, _) in &known {
+    for (place, taken, queue, labels, _) in &known {
+        let quality = match taken.tally(*queue).is_explained() {
+            true => Quality::Exact,
+            false => Quality::AtLeast,
+        };
+        page.note(*place, quality);
         for cause in Cause::ALL {
-            let labels = format!("{labels},cause=\"{}\"", cause.name());
-            page.line(name, &labels, taken.causes(*queue).of(cause) as f64);
+            if let Some(value) = exported(quality, taken.causes(*queue).of(cause) as f64) {
+                let labels = format!("{labels},cause=\"{}\"", cause.name());
+                page.line(name, &labels, value);
+            }
         }
     }
     let messages: [(&str, &str, OfKnown); 2] = [
         (
             "postfix_spool_cause_messages_sampled",
             "Messages whose delay reasons were read for the causes.",
-            |taken, queue, known| match known {
-                CausesKnown::All => taken.tally(queue).messages,
-                CausesKnown::Sample(sample) => sample.messages,
+            |taken, queue, known| {
+                let asked = match known {
+                    CausesKnown::All => taken.tally(queue).messages,
+                    CausesKnown::Sample(sample) => sample.messages,
+                };
+                match taken.tally(queue).logs_closed {
+                    true => 0,
+                    false => asked.saturating_sub(taken.tally(queue).unread_logs),
+                }
             },
         ),
         (
@@ -305,7 +323,7 @@ fn causes(snapshot: &Snapshot, page: &mut Page) {
     ];
     for (name, help, of) in messages {
         page.head(name, "", help);
-        for (taken, queue, labels, known) in &known {
+        for (_, taken, queue, labels, known) in &known {
             page.line(name, labels, of(taken, *queue, *known) as f64);
         }
     }

@@ -47,7 +47,8 @@ pub(super) fn heatmap(snapshot: &Snapshot) -> String {
         } else {
             "at least "
         };
-        let _ = writeln!(out, "<p class=\"dim\">and {bound}{rest} more domains</p>");
+        let more = escape::counted(rest as u64, "more domain");
+        let _ = writeln!(out, "<p class=\"dim\">and {bound}{more}</p>");
     }
     out
 }

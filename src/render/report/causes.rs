@@ -95,10 +95,8 @@ pub(super) fn causes(snapshot: &Snapshot) -> String {
     ];
     out.push_str(&html::table("Recipients by next hop", &columns, &rows));
     if rest > 0 {
-        let _ = writeln!(
-            out,
-            "<p class=\"dim\">and {rest} recipients of other next hops</p>"
-        );
+        let rest = escape::counted(rest, "recipient");
+        let _ = writeln!(out, "<p class=\"dim\">and {rest} of other next hops</p>");
     }
     out
 }

@@ -67,11 +67,10 @@ pub(super) fn gaps(snapshot: &Snapshot) -> String {
             lines.push(format!("and {} more", all - told));
         }
         for damaged in &taken.damaged {
-            lines.push(format!(
-                "damaged: {}: {}",
-                escape::path(&damaged.path),
-                damaged.damage
-            ));
+            lines.push(format!("damaged: {damaged}"));
+        }
+        for misdated in &taken.misdated {
+            lines.push(format!("misdated: {misdated}"));
         }
         if taken.is_cut() {
             lines.push("the deadline passed before all was read".to_owned());
