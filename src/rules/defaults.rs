@@ -12,7 +12,7 @@ use super::condition::Condition;
 use super::joined::Joined;
 use super::rule::{Level, Rule};
 use crate::cause::Cause;
-use crate::measure::{Figure, Kind, Measure, Subject};
+use crate::measure::{Figure, Kind, Measure, Quality, Subject};
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::snapshot::Snapshot;
 use crate::snapshot::delayed_mail::PATIENT;
@@ -210,11 +210,11 @@ pub(crate) fn figure(measure: &Measure, condition: Condition, snapshot: &Snapsho
         },
         Condition::Widespread => {
             let figure = measure.evaluate(snapshot);
-            match figure.known() {
-                Some(count) if count > 0.0 && !is_widespread(measure, snapshot) => {
-                    Figure::untold("few destinations have it")
-                }
-                _ => figure,
+            // A lower bound, too, says nothing of the number of destinations.
+            let has_some = figure.quality != Quality::Unknown && figure.value > 0.0;
+            match has_some && !is_widespread(measure, snapshot) {
+                true => Figure::untold("few destinations have it"),
+                false => figure,
             }
         }
         Condition::ActiveHasRoom => {

@@ -320,6 +320,25 @@ fn each_default_on_causes_alerts() {
     }
 }
 
+/// A sample gives a lower bound of recipients, which proves nothing of the number of destinations.
+#[test]
+fn one_picky_destination_is_residue_in_a_sample_too() {
+    let mut host = Host::healthy("");
+    let greylisted = "host mx.grey.example[192.0.2.1] said: 450 4.2.0 Greylisted for 300 seconds";
+    let refused = "host mx.d.example[192.0.2.1] refused to talk to me: 554 poor reputation";
+    for (count, domain, status, reason) in [
+        (2_000, "grey.example", "4.2.0", greylisted),
+        (90, "d.example", "4.0.0", refused),
+    ] {
+        for _ in 0..count {
+            let start = QueueFile::cleanup(NOW - 10 * MINUTE, 0);
+            let sender = "u{}@client.example";
+            host.message("deferred", start, sender, domain, status, reason);
+        }
+    }
+    host.is_quiet();
+}
+
 #[test]
 fn a_watch_hears_of_a_cause_and_of_its_end() {
     let mut host = Host::healthy("");
