@@ -75,7 +75,7 @@ impl Classifier {
             None => self
                 .next_hops
                 .relay()
-                .filter(|_| parts.is_about_certificate()),
+                .filter(|_| parts.is_about_unnamed_tls()),
             hop => self.configured(hop),
         };
         let role = configured.or_else(|| place(next_hop));

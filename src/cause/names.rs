@@ -8,7 +8,8 @@ const REACH: usize = 256;
 
 /// Returns true if the phrase at `start` to `end` of `text` is a part of a name.
 ///
-/// A reply may repeat one phrase hundreds of times without a space, so the work for one phrase is bounded.
+/// A reply may repeat one phrase hundreds of times without a space, so the word
+/// around a phrase is searched within [`REACH`]. Brackets are searched many bytes at a time.
 pub(super) fn is_in_name(text: &[u8], start: usize, end: usize) -> bool {
     is_in_brackets(text, start) || is_in_word_that_names(text, start, end)
 }

@@ -68,9 +68,10 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// Returns true if it is about a server's certificate. Postfix names no server then (smtp_proto.c).
-    pub(crate) fn is_about_certificate(&self) -> bool {
-        self.said == Said::Postfix && self.whole.starts_with(b"Server certificate not ")
+    /// Returns true if it is about TLS with a server that Postfix does not name (smtp_proto.c).
+    pub(crate) fn is_about_unnamed_tls(&self) -> bool {
+        let starts = [&b"Server certificate not "[..], b"Cannot start TLS: "];
+        self.said == Said::Postfix && starts.iter().any(|start| self.whole.starts_with(start))
     }
 
     /// The next hop that the reason is about.

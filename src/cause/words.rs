@@ -1,5 +1,7 @@
 //! The words of the table, all found in one pass over a reason: the time does not grow with the table.
 
+use std::cell::Cell;
+
 use aho_corasick::{AhoCorasick, MatchKind};
 use once_cell::race::OnceBox;
 
@@ -7,6 +9,9 @@ use super::names::is_in_name;
 use super::parts::Said;
 use super::row::{Codes, Row};
 use super::table::BY_WORDS;
+
+/// How often what follows a phrase is looked at in one reason.
+const MAX_FOLLOWED: u32 = 64;
 
 /// The first row of the table that fits a `text` that `said` says. What Postfix itself says may be an
 /// administrator's `retry:` text or the output of a command, so the rows of replies fit it after its own.
@@ -26,13 +31,19 @@ pub(super) fn first_row(text: &[u8], said: Said, codes: &Codes<'_>) -> Option<&'
         }
     };
     let words = Words::get();
+    // A reply may repeat a phrase hundreds of times.
+    let looked = Cell::new(0_u32);
     for found in words.finder.find_overlapping_iter(text) {
         if let Some(place) = words.rows.get(found.pattern().as_usize()) {
             let (start, end) = (found.start(), found.end());
             see(*place, &|row| {
                 let phrase = text.get(start..end).unwrap_or_default();
-                row.is_followed(text.get(end..).unwrap_or_default())
-                    && (is_name(phrase) || !is_in_name(text, start, end))
+                let follows = row.then.is_empty() || {
+                    looked.set(looked.get() + 1);
+                    looked.get() <= MAX_FOLLOWED
+                        && row.is_followed(text.get(end..).unwrap_or_default())
+                };
+                follows && (is_name(phrase) || !is_in_name(text, start, end))
             });
         }
     }

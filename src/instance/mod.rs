@@ -166,7 +166,7 @@ pub fn find(selection: &Selection, mail_config: Option<&OsStr>) -> Result<Vec<Re
     }
 }
 
-/// `path` from the root, without a slash at its end. One that cannot be found from the root stays.
+/// `path` from the root, without a slash at its end. Returned unchanged if the working directory cannot be read.
 fn absolute(path: &Path) -> PathBuf {
     match std::path::absolute(path) {
         Ok(path) => path.components().collect(),

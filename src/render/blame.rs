@@ -207,11 +207,13 @@ impl Text<'_> {
         let many = spread.filter(|_| !row.own_hop);
         let many = many.map(|spread| spread.destinations);
         match (row.cause, hop, many) {
+            (Cause::Dns, _, Some(1)) => "the name of a domain cannot be looked up".to_owned(),
             (Cause::Dns, _, Some(many)) => {
                 format!("the names of {many} unrelated domains cannot be looked up")
             }
             (Cause::Unreachable | Cause::Network, _, Some(many)) => {
-                format!("no server of {many} unrelated domains can be reached")
+                let many = escape::counted(many as u64, "unrelated domain");
+                format!("no server of {many} can be reached")
             }
             (Cause::Dns, Some(hop), None) => format!("the name {hop} cannot be looked up"),
             (Cause::Network, _, None) => "no route".to_owned(),

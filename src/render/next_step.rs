@@ -6,7 +6,7 @@ use std::path::Path;
 use super::place::Place;
 use crate::cause::Cause;
 use crate::escape;
-use crate::measure::{Argument, Kind, Measure, Subject};
+use crate::measure::{Argument, Kind, Subject};
 use crate::postfix::queue::{Queue, QueueSet};
 use crate::rules::Finding;
 use crate::snapshot::Snapshot;
@@ -54,7 +54,7 @@ pub(super) fn line(snapshot: &Snapshot, finding: &Finding) -> String {
     let status = || place.on("queuewatch status");
     let doctor = || place.on("queuewatch doctor");
     let step = match measure.kind {
-        Kind::Cause => return cause_line(&place, snapshot, measure),
+        Kind::Cause => return cause_line(&place, snapshot, finding),
         Kind::TopDomain => reasons_to(detail()),
         Kind::Domain => reasons_to(name()),
         Kind::TopSender => mail_of(detail()),
@@ -100,15 +100,22 @@ pub(super) fn line(snapshot: &Snapshot, finding: &Finding) -> String {
 }
 
 /// The line for a cause: who is asked, and one message to look at.
-fn cause_line(place: &Place<'_>, snapshot: &Snapshot, measure: &Measure) -> String {
+fn cause_line(place: &Place<'_>, snapshot: &Snapshot, finding: &Finding) -> String {
+    let measure = &finding.rule.parts.first().measure;
     let Argument::Name(name) = &measure.argument else {
         return String::new();
     };
     let queues = QueueSet::from(Queue::Deferred);
     let mut reasons = Reasons::sampled(place.taken, queues, snapshot.now);
     // A cause may be spread over instances.
-    promote(&mut reasons.rows, &snapshot.sampled_reasons(queues).spreads);
-    let Some(row) = reasons.rows.iter().find(|row| row.is_of_cause(name)) else {
+    let spreads = snapshot.sampled_reasons(queues).spreads;
+    promote(&mut reasons.rows, &spreads);
+    let choice = finding.rule.condition.choice();
+    let counts = |row: &&Reason| match choice {
+        Some(choice) => choice.takes(measure, row, &spreads),
+        None => row.is_of_cause(name),
+    };
+    let Some(row) = reasons.rows.iter().find(counts) else {
         return format!("do: {measure}: {}", place.on("queuewatch reasons deferred"));
     };
     let hop = quoted(&escape::domain::printable(&row.next_hop, NAME));
@@ -131,8 +138,10 @@ fn cause_line(place: &Place<'_>, snapshot: &Snapshot, measure: &Measure) -> Stri
                 None => its_reasons(),
             }
         }
+        // The name of a next hop of ours, not that of the recipient's domain.
+        Cause::Dns if row.own_hop => format!("dig {hop}; cat /etc/resolv.conf"),
         Cause::Dns => format!("dig MX {domain}; cat /etc/resolv.conf"),
-        Cause::Network | Cause::Unreachable => format!("nc -vz {hop} 25; ip route"),
+        Cause::Network | Cause::Unreachable => format!("nc -vz {}; ip route", host_and_port(row)),
         Cause::Storage => "df; df -i".to_owned(),
         Cause::Configuration => {
             let check = place.postfix("postfix", "check");

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::next_step::word;
 use crate::instance::DEFAULT_CONFIG_DIRECTORY;
+use crate::measure::choice::Choice;
 use crate::measure::{Argument, Kind, Measure};
 use crate::rules::{Finding, Range};
 use crate::snapshot::{InstanceSnapshot, Snapshot};
@@ -35,6 +36,9 @@ impl<'s> Place<'s> {
             [] => None,
             [taken] => Some(taken),
             several => {
+                // Those of a name that has most count whatever their cause.
+                let choice = finding.rule.condition.choice();
+                let choice = choice.filter(|_| part.measure.kind == Kind::Cause);
                 let measure = narrowed(&part.measure, figure.detail.as_deref());
                 let its = several.iter().filter(|taken| {
                     let name = &taken.instance.name;
@@ -44,10 +48,15 @@ impl<'s> Place<'s> {
                         None => !daemon || taken.instance.expected,
                     }
                 });
-                its.map(|taken| (badness(&measure, &part.range, snapshot, taken), taken))
-                    // The first of equal ones.
-                    .reduce(|worst, next| if next.0 > worst.0 { next } else { worst })
-                    .map(|(_, taken)| taken)
+                its.map(|taken| {
+                    (
+                        badness(&measure, &part.range, snapshot, taken, choice),
+                        taken,
+                    )
+                })
+                // The first of equal ones.
+                .reduce(|worst, next| if next.0 > worst.0 { next } else { worst })
+                .map(|(_, taken)| taken)
             }
         };
         Place::at(taken)
@@ -114,12 +123,17 @@ fn badness(
     range: &Range,
     snapshot: &Snapshot,
     taken: &InstanceSnapshot,
+    choice: Option<Choice>,
 ) -> (bool, f64) {
     let own = Measure {
         instance: Some(taken.instance.name.clone()),
         ..measure.clone()
     };
-    let value = own.evaluate(snapshot).value;
+    let figure = match choice {
+        Some(choice) => own.evaluate_rows(snapshot, choice),
+        None => own.evaluate(snapshot),
+    };
+    let value = figure.value;
     let low_is_bad = !range.alerts(f64::INFINITY);
     let far = if low_is_bad { -value } else { value };
     (range.alerts(value), far)

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::cause::{Acts, Cause};
+use crate::cause::Cause;
 use crate::clock::Age;
 use crate::escape;
 use crate::instance::{Master, QueueManager};
@@ -19,8 +19,10 @@ const UNKNOWN: &str = "?";
 /// The text of `snapshot`, judged by `verdict`.
 pub fn text(snapshot: &Snapshot, verdict: &Verdict) -> String {
     let mut text = String::new();
+    // As the verdict says it: a cause that many destinations have is ours.
+    let whose = snapshot.sampled_reasons(QueueSet::TOTAL);
     for taken in &snapshot.instances {
-        instance(taken, snapshot.now, &mut text);
+        instance(taken, &whose, snapshot.now, &mut text);
         if snapshot.instances.len() + snapshot.broken.len() > 1 {
             let _ = writeln!(text, "state: {}", verdict.state_of(snapshot, taken));
         }
@@ -48,7 +50,7 @@ pub fn text(snapshot: &Snapshot, verdict: &Verdict) -> String {
     text
 }
 
-fn instance(taken: &InstanceSnapshot, now: i64, text: &mut String) {
+fn instance(taken: &InstanceSnapshot, whose: &Reasons, now: i64, text: &mut String) {
     let instance = &taken.instance;
     let _ = write!(
         text,
@@ -77,7 +79,7 @@ fn instance(taken: &InstanceSnapshot, now: i64, text: &mut String) {
         row(queue.name(), taken.tally(queue), now, text);
     }
     row("total", &total(taken), now, text);
-    causes(taken, now, text);
+    causes(taken, whose, text);
     settings(taken, text);
     for warning in &instance.warnings {
         let _ = writeln!(text, "{}", escape::shown(warning.as_bytes(), 400));
@@ -191,10 +193,8 @@ fn row(name: &str, tally: &Tally, now: i64, text: &mut String) {
 }
 
 /// Recipients by cause, and who acts.
-fn causes(taken: &InstanceSnapshot, now: i64, text: &mut String) {
+fn causes(taken: &InstanceSnapshot, whose: &Reasons, text: &mut String) {
     let mut parts = Vec::new();
-    // Many destinations may have made a cause ours.
-    let spreads = Reasons::sampled([taken], QueueSet::from(Queue::Deferred), now).spreads;
     let known: Vec<(Queue, CausesKnown)> = Queue::ALL
         .into_iter()
         .filter_map(|queue| Some((queue, CausesKnown::of(taken, queue)?)))
@@ -203,11 +203,8 @@ fn causes(taken: &InstanceSnapshot, now: i64, text: &mut String) {
         let counts = known.iter().map(|(queue, _)| taken.causes(*queue));
         let count: u64 = counts.map(|counts| counts.of(cause)).sum();
         if count > 0 {
-            let acts = match spreads.iter().any(|spread| spread.cause == cause) {
-                true => Acts::Us,
-                false => cause.acts(),
-            };
-            parts.push(format!("{} {count} ({})", cause.name(), acts.name()));
+            let acts = whose.acts(cause).name();
+            parts.push(format!("{} {count} ({acts})", cause.name()));
         }
     }
     if parts.is_empty() {

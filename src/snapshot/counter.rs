@@ -216,7 +216,10 @@ impl Visitor for Counter<'_> {
             arrival,
             null_sender: self.null_sender,
             why: one.why,
-            tried: tried_at(self.queue, self.next_retry, arrival, settings),
+            tried: match wanted.reasons {
+                true => tried_at(self.queue, self.next_retry, arrival, settings),
+                false => None,
+            },
         };
         let explains = lookup != Lookup::Nothing;
         let table = &mut self.tables[self.queue];

@@ -138,6 +138,7 @@ impl<C: Count> Names<C> {
         C: Uncount,
     {
         match (name, sign) {
+            (Some(name), Sign::Add) if room == usize::MAX => self.add(name, count),
             (Some(name), Sign::Add) => self.add_within(name, count, room),
             (Some(name), Sign::Remove) => self.remove(name, count),
             (None, Sign::Add) => self.others += count,

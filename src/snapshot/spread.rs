@@ -8,15 +8,19 @@
 //! connection that times out is always recorded after the answers. Half of them must have mail of the last day
 //! (`FRESH`): the mistyped domains that lie in every queue for five days are spread over those days. Bounces count
 //! for nothing, because a forged sender makes them, and so does mail to a next hop of our own.
+//! Where all mail waits for a route or a name and nothing answered, [`FEW`] destinations are enough.
 //! The cause stays; who acts changes.
 
 use std::collections::{HashMap, HashSet};
 
 use super::reasons::Reason;
 use crate::cause::{Acts, Cause};
+use crate::escape::counted;
 
 /// From this number of unrelated destinations on, a cause is ours.
 pub(crate) const MANY: usize = 10;
+/// The same where all mail that waits says that there is no route, or that names cannot be looked up.
+const FEW: usize = 5;
 /// Mail that arrived within this many seconds shows that the fault still exists.
 pub(crate) const FRESH: i64 = 86_400;
 /// Seconds for which the connections of a queue run may take to fail: `queue_run_delay` and `smtp_connect_timeout`.
@@ -48,10 +52,15 @@ impl Spread {
             true => format!(" ({} with like causes)", self.together),
             false => String::new(),
         };
+        let have = if self.destinations == 1 {
+            "has"
+        } else {
+            "have"
+        };
         format!(
-            "{} is ours: {} unrelated destinations have it{others}, and {answer}",
+            "{} is ours: {} {have} it{others}, and {answer}",
             self.cause.name(),
-            self.destinations
+            counted(self.destinations as u64, "unrelated destination")
         )
     }
 }
@@ -93,7 +102,15 @@ pub(crate) fn spreads(rows: &[Reason], now: i64) -> Vec<Spread> {
         }
     }
     let fresh = families.values().filter(|(fresh, _)| *fresh).count();
-    if families.len() < MANY || fresh * 2 < families.len() {
+    let has_network = |(_, causes): &&(bool, HashSet<Cause>)| causes.contains(&Cause::Network);
+    let is_cut_off = last_answer.is_none()
+        && families.values().filter(has_network).count() >= FEW
+        && rows.iter().all(|row| {
+            let is_without_route = matches!(row.cause, Cause::Network | Cause::Dns);
+            row.own_hop || row.newest.is_none() || is_without_route
+        });
+    let many = if is_cut_off { FEW } else { MANY };
+    if families.len() < many || fresh * 2 < families.len() {
         return Vec::new();
     }
     let causes = Cause::ALL.into_iter();
@@ -248,6 +265,22 @@ mod tests {
             row.own_hop = true;
         }
         assert_eq!(spreads(&relayed, NOW), []);
+    }
+
+    #[test]
+    fn a_host_without_any_route_needs_few_destinations() {
+        let name = |number| format!("dest{number}.example");
+        let cut = |cause, count| -> Vec<Reason> {
+            (0..count)
+                .map(|number| row(cause, &name(number), NOW - 100, NOW))
+                .collect()
+        };
+        assert_eq!(spreads(&cut(Cause::Network, FEW), NOW).len(), 1);
+        assert_eq!(spreads(&cut(Cause::Network, FEW - 1), NOW), []);
+        assert_eq!(spreads(&cut(Cause::Unreachable, FEW), NOW), []);
+        let mut others = cut(Cause::Network, FEW);
+        others.push(row(Cause::Busy, "busy.example", NOW - 100, NOW));
+        assert_eq!(spreads(&others, NOW), []);
     }
 
     #[test]

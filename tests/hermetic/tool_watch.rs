@@ -351,6 +351,9 @@ fn the_journal_is_told_of_each_change_with_fields() {
     assert_eq!(of(&second, "PRIORITY"), ["4"]);
     assert_eq!(of(&second, "QUEUEWATCH_MEASURE"), ["deferred.messages"]);
     assert_eq!(of(&second, "QUEUEWATCH_FIRST"), ["0"]);
+    let states = [&second].map(|one| (of(one, "QUEUEWATCH_BEFORE"), of(one, "QUEUEWATCH_STATE")));
+    let changed = if states[0].0 == states[0].1 { "0" } else { "1" };
+    assert_eq!(of(&second, "QUEUEWATCH_CHANGED"), [changed]);
 }
 
 #[test]

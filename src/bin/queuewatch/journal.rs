@@ -135,6 +135,11 @@ fn fields(before: State, first: bool, snapshot: &Snapshot, verdict: &Verdict) ->
         "QUEUEWATCH_FIRST",
         if first { "1" } else { "0" },
     );
+    push(
+        &mut datagram,
+        "QUEUEWATCH_CHANGED",
+        if before == verdict.state { "0" } else { "1" },
+    );
     for measure in verdict.findings.iter().flat_map(|one| one.rule.measures()) {
         push(&mut datagram, "QUEUEWATCH_MEASURE", &measure.to_string());
     }

@@ -30,7 +30,7 @@ hold.
 
 Filters pick messages: a message must match one filter of each kind that is given. Those about a delivery
 (--recipient, --domain, --reason, --cause, --next-hop) must hold for one and the same recipient. --not before
-a filter inverts it: it holds for none of the message.
+a filter inverts it: no recipient of the message may match.
 
 Postfix 3.11 and later also list recipients that bounced while the bounce is not sent yet, and the original
 address of each recipient in JSON. Programs that know the older form may not expect them. --keys 3.11

@@ -30,7 +30,7 @@ incoming, deferred, hold.
 
 Filters pick messages: a message must match one filter of each kind that is given. Those about a delivery
 (--recipient, --domain, --reason, --cause, --next-hop) must hold for one and the same recipient. --not before
-a filter inverts it: it holds for none of the message.
+a filter inverts it: no recipient of the message may match.
 ";
 
 #[rustfmt::skip]

@@ -153,7 +153,9 @@ pub(super) fn messages(snapshot: &Snapshot, oldest: &[OldMessage]) -> String {
 /// When Postfix looks at the message again.
 fn next_try(message: &OldMessage, now: i64) -> Cell {
     match (message.queue, message.retry) {
-        (_, Some(at)) if at > now => Cell::sorted(&format!("in {}", Age(at - now)), at),
+        (_, Some(at)) if at > now => {
+            Cell::sorted(&format!("in {}", Age(at.saturating_sub(now))), at)
+        }
         (_, Some(at)) => Cell::sorted("due", at),
         (Some(Queue::Active), _) => Cell::sorted("now", i64::MIN),
         (Some(Queue::Incoming | Queue::Maildrop), _) => Cell::sorted("queued", i64::MIN + 1),
@@ -165,7 +167,7 @@ fn next_try(message: &OldMessage, now: i64) -> Cell {
 /// When Postfix gives the message up.
 fn expiry(expires: Option<i64>, now: i64) -> Cell {
     match expires {
-        Some(at) if at > now => Cell::sorted(&format!("in {}", Age(at - now)), at),
+        Some(at) if at > now => Cell::sorted(&format!("in {}", Age(at.saturating_sub(now))), at),
         // At its next try.
         Some(at) => Cell::sorted("next try", at),
         None => Cell::sorted("-", i64::MAX),

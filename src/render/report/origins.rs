@@ -62,8 +62,8 @@ pub(super) fn from(snapshot: &Snapshot) -> String {
     out
 }
 
-/// How much mail has neither a login nor a client, as that of a web form of this host has. A scan reads no headers, and
-/// these alone name the local user.
+/// How much mail has neither a login nor a client, as that of a web form of this host has. A scan reads no headers,
+/// and only headers name the local user.
 fn neither(snapshot: &Snapshot) -> String {
     match snapshot.without_origin() {
         0 => String::new(),

@@ -89,6 +89,7 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
     let started = std::thread::Builder::new().name(name.to_owned()).spawn(|| {
         sys::block_signals();
         spelling::set(Spelling::Dashes);
+        spelling::set_lacking(vec!["previous", "counts"]);
         work();
     });
     started
