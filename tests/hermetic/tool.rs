@@ -982,3 +982,29 @@ fn nothing_is_empty_or_delivered_where_a_queue_is_absent() {
     let missing = "there is no message A000001 in any queue that could be read\n";
     assert!(error.contains(missing), "{error}");
 }
+
+#[test]
+fn a_drill_shows_what_a_check_of_its_spool_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let spool = folder.path().join("spool");
+    let (code, text, _) = told(Command::new(PROGRAM).arg("drill").arg(&spool).args([
+        "--messages",
+        "200",
+        "--now",
+        &NOW.to_string(),
+    ]));
+    let line = text.lines().find(|line| line.starts_with("POSTFIX QUEUE "));
+    let labels = |line: &str| -> Vec<String> {
+        let data = line.split_once(" | ").expect("performance data").1;
+        data.split(' ')
+            .map(|item| item.split('=').next().unwrap_or_default().to_owned())
+            .collect()
+    };
+    let (checked, said, _) = told(
+        Command::new(env!("CARGO_BIN_EXE_check_postfix_queue"))
+            .args(["--now", &NOW.to_string(), "--queue-directory"])
+            .arg(&spool),
+    );
+    let line = line.unwrap_or_else(|| panic!("{code}: {text}"));
+    assert_eq!(labels(line), labels(&said), "{code} {checked}");
+}

@@ -123,6 +123,7 @@ impl Rehearsal {
             domains: true,
             senders: true,
             reasons: true,
+            causes: true,
             ..TableSet::default()
         };
         let mut snapshot = self.options.scan(Purpose::Check(tables))?;
