@@ -147,7 +147,8 @@ class Host:
         shown = {labels["cause"]: value for labels, value in self.estimates()}
         for cause, recipients in self.causes.items():
             if recipients > 500:
-                assert 0.8 * recipients < shown[cause] < 1.2 * recipients, (cause, recipients, shown[cause])
+                # A message has up to dozens of recipients, so a sample strays. Not multiplied up it shows a third.
+                assert recipients / 1.5 < shown[cause] < 1.5 * recipients, (cause, recipients, shown[cause])
         read = sum(
             value for family, _, value in self.series() if family == "postfix_spool_recipients_by_cause"
         )
