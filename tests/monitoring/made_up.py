@@ -147,7 +147,7 @@ class Host:
         shown = {labels["cause"]: value for labels, value in self.estimates()}
         for cause, recipients in self.causes.items():
             if recipients > 500:
-                # A message may have dozens of recipients, so a sample strays. Without the factor it shows a third.
+                # A message may have dozens of recipients: a sample strays. Without the factor it is a third.
                 assert recipients / 1.5 < shown[cause] < 1.5 * recipients, (cause, recipients, shown[cause])
         read = sum(
             value for family, _, value in self.series() if family == "postfix_spool_recipients_by_cause"
