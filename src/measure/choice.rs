@@ -5,7 +5,7 @@
 use super::{Argument, Kind, Measure};
 use crate::cause::Cause;
 use crate::snapshot::reasons::Reason;
-use crate::snapshot::spread::Spread;
+use crate::snapshot::spread::{Spread, is_spread};
 
 /// Rows of the table of reasons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,12 +26,9 @@ impl Choice {
         match self {
             Choice::Without(causes) => {
                 // A next hop of ours has a rule of its own, and one destination proves nothing.
-                let is_spread = || {
-                    let mut causes = spreads.iter().map(|spread| spread.cause);
-                    !row.own_hop && causes.any(|cause| cause == row.cause)
-                };
                 let by_spread = measure.kind == Kind::Cause && row.cause.is_ours_when_spread();
-                is_named && !causes.contains(&row.cause) && (!by_spread || is_spread())
+                let proves = !by_spread || (!row.own_hop && is_spread(spreads, row.cause));
+                is_named && !causes.contains(&row.cause) && proves
             }
             Choice::OrOwnNextHop => {
                 let fails = row.cause.is_ours_when_spread() || row.cause == Cause::Tls;

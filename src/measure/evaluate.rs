@@ -34,15 +34,7 @@ impl Measure {
                 return Figure::count(one.value as u64, one.whole);
             }
         }
-        let instances: Vec<&InstanceSnapshot> = snapshot
-            .instances
-            .iter()
-            .filter(|taken| {
-                self.instance
-                    .as_ref()
-                    .is_none_or(|name| *name == taken.instance.name)
-            })
-            .collect();
+        let instances: Vec<&InstanceSnapshot> = self.instances(snapshot).collect();
         if instances.is_empty() {
             return match (&self.instance, snapshot.broken.first()) {
                 (_, Some(error)) => Figure::unknown(error.to_string()),
@@ -123,6 +115,18 @@ impl Measure {
         }
     }
 
+    /// The instances of `snapshot` that it is taken over: all, or the one that it names.
+    pub(crate) fn instances<'s>(
+        &self,
+        snapshot: &'s Snapshot,
+    ) -> impl Iterator<Item = &'s InstanceSnapshot> {
+        let is_named = |taken: &&InstanceSnapshot| {
+            let name = self.instance.as_ref();
+            name.is_none_or(|name| *name == taken.instance.name)
+        };
+        snapshot.instances.iter().filter(is_named)
+    }
+
     /// Whether damage that hides `hidden` of a file hides a part of this measure.
     fn is_hidden_by(&self, hidden: Hidden) -> bool {
         match self.kind {
@@ -174,12 +178,7 @@ impl Measure {
         if snapshot.excluded.contains(Queue::Deferred) {
             return Figure::unknown("deferred is excluded");
         }
-        let of_instance = |taken: &&InstanceSnapshot| {
-            let name = &self.instance;
-            name.as_ref()
-                .is_none_or(|name| *name == taken.instance.name)
-        };
-        let instances = || snapshot.instances.iter().filter(of_instance);
+        let instances = || self.instances(snapshot);
         let known = |taken: &InstanceSnapshot| {
             taken.reads_all_reasons()
                 || taken.sample().is_some()

@@ -14,10 +14,10 @@ use super::rule::{Level, Rule};
 use crate::cause::Cause;
 use crate::measure::{Figure, Kind, Measure, Quality, Subject};
 use crate::postfix::queue::{Queue, QueueSet};
+use crate::snapshot::Snapshot;
 use crate::snapshot::delayed_mail::PATIENT;
 use crate::snapshot::reasons::Reasons;
 use crate::snapshot::spread::family;
-use crate::snapshot::{InstanceSnapshot, Snapshot};
 
 /// One default.
 #[derive(Clone, Copy, Debug)]
@@ -182,11 +182,7 @@ const RECIPIENTS: u64 = 10;
 
 /// Whether several unrelated destinations have the cause of `measure`, and many recipients or half of all destinations.
 fn is_widespread(measure: &Measure, snapshot: &Snapshot) -> bool {
-    let own = |taken: &&InstanceSnapshot| {
-        let name = measure.instance.as_ref();
-        name.is_none_or(|name| *name == taken.instance.name)
-    };
-    let instances = snapshot.instances.iter().filter(own);
+    let instances = measure.instances(snapshot);
     let reasons = Reasons::sampled(instances, QueueSet::from(Queue::Deferred), snapshot.now);
     let (mut all, mut own, mut about_us) = (HashSet::new(), HashSet::new(), HashSet::new());
     let mut recipients = 0;

@@ -10,7 +10,7 @@ use std::ops::AddAssign;
 use super::name_counts::{Count, Names};
 pub(crate) use super::reason_key::Mark;
 use super::reason_key::Parts;
-use super::spread::{Spread, promote, spreads};
+use super::spread::{Spread, acts, promote, spreads};
 use super::{InstanceSnapshot, Snapshot};
 use crate::cause::{Acts, Cause};
 use crate::error::{Error, ErrorKind, Result};
@@ -294,10 +294,7 @@ impl Reasons {
 
     /// Returns who acts on `cause`: us if it is spread over many destinations.
     pub(crate) fn acts(&self, cause: Cause) -> Acts {
-        match self.spreads.iter().any(|spread| spread.cause == cause) {
-            true => Acts::Us,
-            false => cause.acts(),
-        }
+        acts(&self.spreads, cause)
     }
 
     /// Keeps the first `most` rows, and returns the recipients of the others.

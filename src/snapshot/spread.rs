@@ -130,10 +130,23 @@ pub(crate) fn spreads(rows: &[Reason], now: i64) -> Vec<Spread> {
         .collect()
 }
 
+/// Returns true if `cause` is ours by spread.
+pub(crate) fn is_spread(spreads: &[Spread], cause: Cause) -> bool {
+    spreads.iter().any(|spread| spread.cause == cause)
+}
+
+/// Returns who acts on `cause`: us if it is ours by spread.
+pub(crate) fn acts(spreads: &[Spread], cause: Cause) -> Acts {
+    match is_spread(spreads, cause) {
+        true => Acts::Us,
+        false => cause.acts(),
+    }
+}
+
 /// Makes the rows of each cause in `spreads` ours.
 pub(crate) fn promote(rows: &mut [Reason], spreads: &[Spread]) {
     for row in rows {
-        if spreads.iter().any(|spread| spread.cause == row.cause) {
+        if is_spread(spreads, row.cause) {
             row.acts = Acts::Us;
         }
     }

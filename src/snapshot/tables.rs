@@ -11,8 +11,8 @@ use super::histogram::Seconds;
 use super::name_counts::{Count, Names};
 use super::reason_key::Mark;
 use super::reasons::Why;
-use super::spread::Spread;
-use crate::cause::{Acts, CAUSES, Cause};
+use super::spread::{Spread, acts};
+use crate::cause::{CAUSES, Cause};
 use crate::postfix::queue::{Queue, QueueSet};
 
 /// How much memory the names in the tables of one instance take, in bytes. Beyond it new names count among the
@@ -265,11 +265,7 @@ impl CauseCounts {
     /// are ours by spread.
     pub(crate) fn whose(&self, ours: bool, spreads: &[Spread]) -> u64 {
         let count = |cause: Cause| {
-            let promoted = spreads.iter().any(|spread| spread.cause == cause);
-            let acts = match promoted {
-                true => Acts::Us,
-                false => cause.acts(),
-            };
+            let acts = acts(spreads, cause);
             let (own, plain) = (self.own[cause.index()], self.plain[cause.index()]);
             match ours {
                 true => own + if acts.is_ours() { plain } else { 0 },
